@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * base: what every room stands on. Knows no container word.
+ *
+ * Parts marked [free] also exist in the freestanding init; the others need the C library.
+ */
+#ifndef TARE_BASE_H
+#define TARE_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <tare/kernel.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define MUST_CHECK __attribute__((warn_unused_result))
+#define FORMAT(fmt, first) __attribute__((format(printf, fmt, first)))
+
+/* --- err [free] ------------------------------------------------------------------------------------- */
+
+enum err_kind {
+	ERR_NONE,
+	ERR_USAGE,       /* the command line is wrong */
+	ERR_CONFIG,      /* the configuration is wrong; where is a JSON pointer into it */
+	ERR_STATE,       /* the container is not in a state for this, or does not exist */
+	ERR_UNSUPPORTED, /* valid, but not on this kernel, this host, or in this version */
+	ERR_SYSTEM,      /* a system call failed */
+	ERR_PEER,        /* another process of the conversation died or broke the protocol */
+};
+
+/*
+ * What went wrong, by value: lives on the caller's stack, is never allocated, and crosses sockets as it
+ * is. errnum is positive or 0; where, msg and hint are NUL-terminated and may be empty. The user sees
+ * "where: msg: strerror(errnum) (hint)". Texts that do not fit are cut.
+ */
+struct err {
+	int32_t kind;
+	int32_t errnum;
+	char where[128];
+	char msg[320];
+	char hint[192];
+};
+
+/*
+ * Fills *err and returns -errnum, or -EINVAL where errnum is 0, so that callers write
+ * "return err_set(...)". errnum may be given positive or negative; it is stored positive. where may be NULL.
+ * The wording is "cannot <verb> <object>", without errno's text.
+ */
+int err_set(struct err *err, enum err_kind kind, int errnum, const char *where, const char *fmt, ...)
+	FORMAT(5, 6);
+
+/* The commonest case: kind ERR_SYSTEM and no pointer. */
+#define err_system(err, errnum, ...) err_set((err), ERR_SYSTEM, (errnum), NULL, __VA_ARGS__)
+
+/* Says what to do about it. Replaces an earlier hint. */
+void err_hint(struct err *err, const char *fmt, ...) FORMAT(2, 3);
+
+/* Names the place in the configuration, unless one is named already. NULL or "" changes nothing. */
+void err_where(struct err *err, const char *where);
+
+/* Puts "<text>: " before the message. */
+void err_prefix(struct err *err, const char *fmt, ...) FORMAT(2, 3);
+
+/* --- fd [free] -------------------------------------------------------------------------------------- */
+
+void fd_close(int *fd); /* closes *fd if it is not negative and sets it to -1 */
+#define _cleanup_fd_ __attribute__((cleanup(fd_close)))
+
+/* Hands the descriptor over: returns *fd and sets it to -1. */
+static inline int take_fd(int *fd)
+{
+	int value = *fd;
+
+	*fd = -1;
+	return value;
+}
+
+#define take_ptr(p)                                                                                            \
+	({                                                                                                     \
+		__typeof__(p) taken_ = (p);                                                                    \
+		(p) = NULL;                                                                                    \
+		taken_;                                                                                        \
+	})
+
+/* --- io [free] -------------------------------------------------------------------------------------- */
+
+/* Write all of it, retrying EINTR and short writes. 0 or -errno. */
+int io_write_all(int fd, const void *data, size_t size) MUST_CHECK;
+
+/*
+ * Reads up to size - 1 bytes from dir_fd/path into buf and ends them with a NUL. Returns the length, or
+ * -errno; -EFBIG if the file is longer. flags are added to O_RDONLY|O_CLOEXEC.
+ */
+int io_read_small(int dir_fd, const char *path, int flags, char *buf, size_t size) MUST_CHECK;
+
+/* Opens dir_fd/path for writing (never creates), writes text in one write(2), closes. 0 or -errno. */
+int io_write_file(int dir_fd, const char *path, const char *text, size_t len) MUST_CHECK;
+
+/* --- path [free]: names inside a tree that may be hostile -------------------------------------------- */
+
+/*
+ * Opens path below root_fd as if root_fd were "/": absolute paths, "..", and symbolic links resolve inside
+ * the tree, /proc-style magic links do not resolve at all. flags and mode as for openat(2), O_CLOEXEC is
+ * added. Retries EAGAIN, which openat2(2) returns while the tree is being renamed. A descriptor or -errno.
+ */
+int path_open_in_root(int root_fd, const char *path, uint64_t flags, unsigned int mode) MUST_CHECK;
+
+/*
+ * Like path_open_in_root, but refuses to follow any symbolic link (-ELOOP), and any mount point (-EXDEV).
+ * For trees with a fixed layout: procfs, sysfs, cgroup2, the state directory.
+ */
+int path_open_beneath(int dir_fd, const char *path, uint64_t flags, unsigned int mode) MUST_CHECK;
+
+/*
+ * mkdir -p below root_fd with mode (umask applies): existing components are resolved inside the tree
+ * (links included), missing ones are created one by one with O_NOFOLLOW steps and never through a
+ * dangling link. Returns an O_PATH|O_DIRECTORY descriptor of the last component, or -errno (-ENOTDIR if a
+ * component is not a directory).
+ */
+int path_mkdir_in_root(int root_fd, const char *path, unsigned int mode) MUST_CHECK;
+
+/*
+ * Opens the parent directory of path below root_fd, creating what is missing with mode 0755, and points
+ * *ret_name at the last component inside path (never "", "." or "..": -EINVAL). Returns an O_PATH
+ * descriptor of the parent or -errno.
+ */
+int path_open_parent(int root_fd, const char *path, const char **ret_name) MUST_CHECK;
+
+/* --- str [free] ------------------------------------------------------------------------------------- */
+
+static inline bool str_is_empty(const char *s)
+{
+	return s == NULL || s[0] == '\0';
+}
+bool str_equal(const char *a, const char *b); /* NULL equals NULL only */
+bool str_has_prefix(const char *s, const char *prefix);
+
+/*
+ * Decimal digits alone (no sign, blank, or leading "0x"; leading zeros are allowed), at most max. False,
+ * and *ret untouched, otherwise.
+ */
+bool str_to_u64(const char *s, uint64_t max, uint64_t *ret);
+
+/* snprintf(3) that understands %s %.*s %d %u %ld %lu %lld %llu %zu %x %lx %llx %o %c %%; [free]. */
+int str_format(char *buf, size_t size, const char *fmt, ...) FORMAT(3, 4);
+int str_vformat(char *buf, size_t size, const char *fmt, va_list args) FORMAT(3, 0);
+
+/* --- mem -------------------------------------------------------------------------------------------- */
+
+/* Allocation failure ends the process with status 1 and one line: nothing that tare allocates is large. */
+void *mem_alloc(size_t size);                        /* zeroed */
+void *mem_resize(void *ptr, size_t size);            /* realloc(3) */
+char *mem_dup(const char *s);                        /* strdup(3) */
+char *mem_format(const char *fmt, ...) FORMAT(1, 2); /* asprintf(3); the caller frees */
+void mem_free(void *ptr_to_ptr); /* for _cleanup_free_: frees *(void **)p and sets it to NULL */
+#define _cleanup_free_ __attribute__((cleanup(mem_free)))
+
+/* A bump allocator: everything in it lives until arena_done. */
+struct arena_chunk;
+struct arena {
+	struct arena_chunk *chunk;
+};
+void *arena_alloc(struct arena *arena, size_t size);                /* zeroed, aligned to 16 */
+char *arena_dup(struct arena *arena, const char *data, size_t len); /* copies and adds a NUL */
+char *arena_format(struct arena *arena, const char *fmt, ...) FORMAT(2, 3);
+void arena_done(struct arena *arena);
+
+/* A growing byte buffer; data is always NUL-terminated behind len once something was added. */
+struct buf {
+	char *data;
+	size_t len, cap;
+};
+void buf_add(struct buf *buf, const void *data, size_t len);
+void buf_add_str(struct buf *buf, const char *s);
+void buf_format(struct buf *buf, const char *fmt, ...) FORMAT(2, 3);
+void buf_done(struct buf *buf);
+#define _cleanup_buf_ __attribute__((cleanup(buf_done)))
+
+/*
+ * Reads a whole file of at most max bytes into buf (appending). 0 or -errno; -EFBIG if it is longer, with
+ * at most max + 1 bytes read. Regular files and pipes alike.
+ */
+int io_read_file(int dir_fd, const char *path, size_t max, struct buf *buf) MUST_CHECK;
+int io_read_fd(int fd, size_t max, struct buf *buf) MUST_CHECK;
+
+/*
+ * Replaces dir_fd/name atomically: writes to a temporary name in the same directory, then renames. Nothing
+ * is left behind on failure. 0 or -errno. No fsync: the callers' files need not survive a power failure.
+ */
+int io_replace_file(int dir_fd, const char *name, const void *data, size_t size, unsigned int mode) MUST_CHECK;
+
+/* --- json writer ------------------------------------------------------------------------------------ */
+
+/*
+ * Writes JSON text into a buf: commas, quotes, escapes (bytes that are not valid UTF-8 become U+FFFD).
+ * indent 0 writes one line, n > 0 a pretty form with n blanks a level. Inside objects each value is
+ * preceded by json_key. The caller nests correctly; nesting is at most 32 deep.
+ */
+struct json {
+	struct buf *buf;
+	int indent;
+	int depth;
+	uint32_t has_item; /* a bit a level: something was written at it */
+	bool is_after_key;
+};
+void json_begin(struct json *json, struct buf *buf, int indent);
+void json_object(struct json *json);
+void json_object_end(struct json *json);
+void json_array(struct json *json);
+void json_array_end(struct json *json);
+void json_key(struct json *json, const char *key);
+void json_string(struct json *json, const char *value); /* NULL writes null */
+void json_int(struct json *json, int64_t value);
+void json_uint(struct json *json, uint64_t value);
+void json_bool(struct json *json, bool value);
+void json_null(struct json *json);
+/* A key and its value in one call. */
+void json_pair(struct json *json, const char *key, const char *value);
+void json_pair_int(struct json *json, const char *key, int64_t value);
+void json_pair_bool(struct json *json, const char *key, bool value);
+
+/* --- log: the only mutable state of base, set once by main -------------------------------------------- */
+
+enum log_level { LOG_ERROR, LOG_WARNING, LOG_DEBUG };
+
+/*
+ * Where and how log lines go. path NULL: nowhere (errors still go to stderr by main). The file is opened
+ * for appending at once, so that a bad path is an error of the command line. is_json selects JSON lines
+ * {"level","msg","time"}; is_debug lets LOG_DEBUG through. 0 or -errno with *err set.
+ */
+int log_open(const char *path, bool is_json, bool is_debug, struct err *err) MUST_CHECK;
+
+/*
+ * LOG_WARNING lines are kept back until log_close(true) and dropped by log_close(false): engines parse the
+ * log of a failed command as one single JSON object. LOG_ERROR and LOG_DEBUG lines are written at once.
+ */
+void log_line(enum log_level level, const char *fmt, ...) FORMAT(2, 3);
+void log_close(bool is_success);
+int log_fd(void); /* the log's descriptor or -1 */
+
+#endif

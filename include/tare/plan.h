@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan: everything that will be done for a container, as one ordered list of steps.
+ *
+ * Computed from a spec and a host without a system call, and deterministic: the same two give the same
+ * bytes. "tare plan" prints the list; the parent, the bridge and init each walk it from its beginning and
+ * carry out the steps that are theirs, in the order in which they stand.
+ *
+ * A plan is one block of memory without pointers ("image"): texts and tables are offsets into it, so that
+ * it can be handed to another program as a file. It is written once by plan_build, and read-only after.
+ */
+#ifndef TARE_PLAN_H
+#define TARE_PLAN_H
+
+#include <tare/base.h>
+
+struct spec;
+struct host;
+
+#define PLAN_MAGIC 0x3130524154455241ull
+#define PLAN_NO_SLOT (-1)
+
+typedef uint32_t plan_text; /* offset of a NUL-terminated string; 0: absent */
+struct plan_texts { /* an argv: offset of count + 1 64-bit cells, each the offset of a string, the last 0 */
+	uint32_t offset, count;
+};
+struct plan_table { /* offset of count structs, the type is told where it is used */
+	uint32_t offset, count;
+};
+
+enum plan_who {
+	PLAN_PARENT, /* the tare process that was called */
+	PLAN_BRIDGE, /* the short-lived process that enters namespaces which only a child can be born into */
+	PLAN_INIT,   /* the process that becomes the container's program */
+};
+
+enum plan_kind {
+	PLAN_CGROUP_CREATE,  /* parent: text = path below the cgroup2 mount, of a new cgroup */
+	PLAN_CGROUP_DEVICES, /* parent: devices */
+	PLAN_OPEN_PROC,      /* parent: a private procfs in slot */
+	PLAN_OPEN_NAMESPACE, /* parent: ns, into slot */
+	PLAN_OPEN_IDMAP,     /* parent: a user namespace with maps, into slot, for idmapped mounts */
+	PLAN_OPEN_SOURCE,    /* parent or init: source, a detached copy of a tree, into slot */
+	PLAN_SPAWN,          /* parent or bridge: spawn, the next process is born */
+	PLAN_ID_MAPS,        /* parent: maps, of the process just born */
+	PLAN_OOM_SCORE,      /* parent: number */
+	PLAN_JOIN,           /* bridge or init: ns, from slot */
+	PLAN_UNSHARE,        /* bridge or init: number = CLONE_NEW* */
+	PLAN_TIME_OFFSETS,   /* bridge: times, into slot (procfs) */
+	PLAN_SEND,           /* any: step, tells the peer that all above is done */
+	PLAN_EXPECT,         /* any: step, waits until the peer has done its part */
+	PLAN_SETUP_IDS,      /* init: ids, become the owner of what is going to be made */
+	PLAN_CGROUP_NS,      /* init: a new cgroup namespace, rooted at the container's own cgroup */
+	PLAN_KEYRING,        /* init: text = name of a new session keyring */
+	PLAN_LOOPBACK,       /* init: set the interface "lo" up */
+	PLAN_ROOT,           /* init: root, attach the root file system */
+	PLAN_MOUNT,          /* init: mount */
+	PLAN_DEVICE,         /* init: device */
+	PLAN_LINK,           /* init: link, a symbolic link */
+	PLAN_HOOKS,          /* parent or init: hooks */
+	PLAN_PIVOT,          /* init: root, make it "/" */
+	PLAN_MAKE_CWD,       /* init: text = directory to create if it is missing */
+	PLAN_CONSOLE,        /* init: console */
+	PLAN_READONLY_MOUNT, /* init: the mount kept in slot becomes read-only */
+	PLAN_HOSTNAME,       /* init: text */
+	PLAN_DOMAINNAME,     /* init: text */
+	PLAN_SYSCTL,         /* init: sysctl */
+	PLAN_READONLY_PATH,  /* init: text = path that becomes read-only with all below it */
+	PLAN_MASK_PATH,      /* init: text = path that is hidden */
+	PLAN_PROPAGATION,    /* init: number = MS_*, bool is_recursive: of the root mount */
+	PLAN_READONLY_ROOT,  /* init: the root mount becomes read-only */
+	PLAN_UMASK,          /* init: number */
+	PLAN_SCHEDULER,      /* parent: scheduler */
+	PLAN_IO_PRIORITY,    /* parent: number = ioprio value */
+	PLAN_RLIMIT,         /* parent: rlimit */
+	PLAN_AFFINITY,       /* init: all cpus */
+	PLAN_MEMORY_POLICY,  /* init: memory_policy */
+	PLAN_PERSONALITY,    /* init: number */
+	PLAN_NO_NEW_PRIVS,   /* init */
+	PLAN_STDIO_OWNER,    /* init: number = uid that gets descriptors 0 to 2 */
+	PLAN_USER,           /* init: user: bounding set, groups, ids, capabilities, working directory */
+	PLAN_LOOKUP,         /* init: program, find the executable */
+	PLAN_GATE,           /* init: wait until somebody says start; in slot a listening socket, or none */
+	PLAN_EXEC,           /* init: program */
+	PLAN_KINDS,
+};
+
+struct plan_id_range { /* element of plan_table */
+	uint32_t container_id, host_id, size;
+};
+struct plan_maps {
+	struct plan_table uid, gid; /* of struct plan_id_range */
+	bool deny_setgroups;        /* the caller may not map groups otherwise */
+};
+struct plan_device_rule { /* element; the type's letter, -1 for any number, access of "rwm" as bits 2, 1(w)...
+			   */
+	int64_t major, minor;
+	char type;      /* 'a', 'b', 'c' */
+	uint8_t access; /* PLAN_ACCESS_* */
+	bool allow;
+};
+#define PLAN_ACCESS_MKNOD 1u
+#define PLAN_ACCESS_READ 2u
+#define PLAN_ACCESS_WRITE 4u
+
+struct plan_source {
+	plan_text path;
+	bool is_recursive;
+	bool is_bind_of_device; /* must be the character device major:minor */
+	uint32_t major, minor;
+	uint64_t propagation; /* MS_SLAVE or MS_PRIVATE of the copy, 0: stay a peer */
+	int32_t idmap_slot;   /* or PLAN_NO_SLOT */
+	bool is_idmap_recursive;
+};
+
+#define PLAN_PROPAGATIONS 4
+struct plan_mount {
+	plan_text target;
+	plan_text type;                /* absent for binds */
+	plan_text source;              /* as the file system's "source", also for messages of binds */
+	struct plan_texts options;     /* of the file system: "key" or "key=value" */
+	int32_t source_slot;           /* binds: the detached tree */
+	int32_t keep_slot;             /* where a copy of the mount's descriptor stays for a later step */
+	int32_t idmap_slot;            /* file systems only */
+	uint64_t attr_set, attr_clear; /* MOUNT_ATTR_* */
+	uint64_t recursive_attr_set, recursive_attr_clear; /* with AT_RECURSIVE */
+	struct {
+		uint64_t type; /* MS_SHARED ... */
+		bool is_recursive;
+	} propagation[PLAN_PROPAGATIONS]; /* applied in order until type is 0 */
+	bool is_bind;
+	bool is_superblock_readonly;
+	bool is_copy_up;        /* tmpfs: copy what the target holds first */
+	bool is_mode_of_target; /* tmpfs: take the mode of the directory that it covers */
+	bool is_real_directory; /* the target must not be reached through a symbolic link */
+	bool is_inside_proc;    /* one of the few files that may be covered below /proc */
+	bool is_cgroup;         /* falls back to a bind of cgroup_path if a new mount is not allowed */
+	bool is_fallback_readonly;
+	plan_text cgroup_path; /* host path for that fallback */
+};
+struct plan_device {
+	plan_text path;
+	char type;       /* 'c', 'b', 'p' */
+	bool is_bound;   /* in a user namespace: from the host's node of the same number, in source_slot */
+	bool is_default; /* keep what is there if it is the same device */
+	uint32_t major, minor;
+	uint32_t mode, uid, gid;
+	int32_t source_slot;
+};
+struct plan_link {
+	plan_text path, target;
+	plan_text needs; /* only if this path of the host exists */
+	bool is_replacing;
+};
+struct plan_hook { /* element */
+	plan_text path;
+	plan_text where;
+	struct plan_texts args;
+	struct plan_texts env;
+	bool is_env_set;  /* else the environment of the process that runs it */
+	uint32_t timeout; /* seconds, 0: none */
+};
+struct plan_hooks {
+	struct plan_table hooks;          /* of struct plan_hook */
+	uint32_t kind;                    /* enum spec_hook_kind */
+	plan_text state_head, state_tail; /* the state JSON before and behind the pid's digits */
+};
+struct plan_root {
+	plan_text path; /* the bundle's root file system on the host, absolute */
+	int32_t slot;   /* of the detached tree */
+	bool is_readonly;
+	bool is_no_pivot;
+	bool has_mount_ns; /* else chroot only */
+};
+struct plan_rlimit {
+	uint32_t resource;
+	uint64_t soft, hard;
+};
+struct plan_user {
+	uint32_t uid, gid;
+	struct plan_table groups; /* of uint32_t */
+	bool keep_groups;         /* setgroups(2) is denied here and none were asked for */
+	uint64_t bounding, effective, inheritable, permitted, ambient;
+	plan_text cwd;
+};
+struct plan_program {
+	struct plan_texts args, env;
+	bool needs_home;        /* HOME is not in env: take it from the container's passwd */
+	uint32_t uid;           /* whose */
+	uint32_t preserved_fds; /* descriptors 3 to 2 + n stay open */
+};
+struct plan_step {
+	uint16_t kind;   /* enum plan_kind */
+	uint8_t who;     /* enum plan_who */
+	plan_text where; /* JSON pointer, for errors */
+	union {
+		plan_text text;
+		int64_t number;
+		int32_t slot;
+		uint32_t step; /* enum protocol_step */
+		struct {
+			uint32_t ns;
+			int32_t slot;
+			plan_text path;
+		} ns; /* enum spec_ns */
+		struct {
+			int32_t slot;
+			struct plan_maps maps;
+		} idmap;
+		struct {
+			int32_t slot;
+			struct plan_source source;
+		} source;
+		struct {
+			uint64_t flags;
+			bool is_bridge;
+			bool into_cgroup;
+		} spawn; /* CLONE_NEW* */
+		struct plan_maps maps;
+		struct plan_table devices; /* of struct plan_device_rule */
+		struct {
+			int32_t slot;
+			bool has_monotonic, has_boottime;
+			int64_t monotonic_secs, boottime_secs;
+			uint32_t monotonic_nanosecs, boottime_nanosecs;
+		} times;
+		struct {
+			uint32_t uid, gid;
+			bool clear_groups;
+		} ids;
+		struct plan_root root;
+		struct plan_mount mount;
+		struct plan_device device;
+		struct plan_link link;
+		struct plan_hooks hooks;
+		struct {
+			uint16_t height, width;
+			bool has_size;
+			uint32_t uid;
+			bool has_console_file;
+		} console;
+		struct {
+			plan_text path, value, key;
+			int32_t slot;
+		} sysctl;
+		struct {
+			uint64_t type;
+			bool is_recursive;
+		} propagation;
+		struct {
+			uint32_t policy, priority;
+			int32_t nice;
+			uint64_t flags, runtime, deadline, period;
+		} scheduler;
+		struct {
+			int32_t mode;
+			uint32_t flags;
+			struct plan_table nodes;
+		} memory_policy; /* of uint64_t mask words */
+		struct plan_rlimit rlimit;
+		struct plan_user user;
+		struct plan_program program;
+	} u;
+};
+
+struct plan {
+	uint64_t magic;
+	uint32_t size; /* of the whole image in bytes */
+	uint32_t slot_count;
+	uint32_t steps; /* offset of step_count struct plan_step */
+	uint32_t step_count;
+	plan_text id;
+	uint32_t has_bridge;
+};
+
+/* What the command line adds to the configuration. */
+struct plan_request {
+	const char *id;
+	const char *bundle; /* absolute, no "." or ".." */
+	bool is_run;        /* no gate: the parent itself says start */
+	bool is_no_pivot;
+	bool is_no_new_keyring;
+	uint32_t preserve_fds; /* of --preserve-fds, behind listen_fds */
+	uint32_t listen_fds;   /* socket activation: LISTEN_FDS */
+	const char *listen_fdnames;
+	const char *notify_dir; /* host directory to show at /run/notify, or NULL */
+	bool is_systemd_cgroup;
+};
+
+/*
+ * Computes the plan. Fails with ERR_CONFIG for what the configuration alone cannot tell (needs host facts),
+ * ERR_UNSUPPORTED for what this host or this version cannot do; never downgrades silently. The caller frees
+ * *ret_plan with free(3) semantics (_cleanup_free_).
+ */
+int plan_build(const struct spec *spec, const struct host *host, const struct plan_request *request,
+	       struct plan **ret_plan, struct err *err) MUST_CHECK;
+
+/* As plan_build, but hands every finding over and goes on, for "check". Returns their number. */
+int plan_check(const struct spec *spec, const struct host *host, const struct plan_request *request,
+	       void (*on_finding)(void *context, const struct err *finding), void *context);
+
+/* The path of the container's cgroup below the cgroup2 mount, "" if it gets none. Valid as long as the plan. */
+const char *plan_cgroup_path(const struct plan *plan);
+
+/* Appends the plan as text, a line a step, or as a JSON array of objects {who, step, where, ...}. */
+void plan_print(const struct plan *plan, struct buf *out);
+void plan_print_json(const struct plan *plan, struct buf *out);
+
+/* --- reading a plan; [free] --- */
+
+static inline const char *plan_get(const struct plan *plan, plan_text text)
+{
+	return text == 0 ? NULL : (const char *)plan + text;
+}
+static inline const struct plan_step *plan_steps(const struct plan *plan)
+{
+	return (const struct plan_step *)((const char *)plan + plan->steps);
+}
+static inline const void *plan_rows(const struct plan *plan, struct plan_table table)
+{
+	return (const char *)plan + table.offset;
+}
+/* Entry i of a list of texts. */
+static inline const char *plan_item(const struct plan *plan, struct plan_texts texts, uint32_t i)
+{
+	const uint64_t *cells = (const uint64_t *)((const char *)plan + texts.offset);
+
+	return i < texts.count ? (const char *)plan + cells[i] : NULL;
+}
+/* The first step of a kind, or NULL. */
+const struct plan_step *plan_find(const struct plan *plan, enum plan_kind kind);
+
+#endif

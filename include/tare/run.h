@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * run: who runs where, and nothing else. The public face is what the commands call; all of it runs in the
+ * parent. What the other processes do stands in src/run/bridge.c and src/run/init.c, the conversation
+ * between them in src/run/protocol.h.
+ */
+#ifndef TARE_RUN_H
+#define TARE_RUN_H
+
+#include <tare/base.h>
+
+struct spec;
+struct state_record;
+
+/* The command line of create and run. Strings are the caller's. */
+struct run_options {
+	const char *id;
+	const char *bundle;         /* as given; NULL: the working directory */
+	const char *config;         /* a config.json that is not in the bundle, or NULL */
+	const char *state_root;     /* --root, or NULL */
+	const char *pid_file;       /* or NULL */
+	const char *console_socket; /* or NULL */
+	const char *pidfd_socket;   /* or NULL */
+	uint32_t preserve_fds;
+	bool is_no_pivot;
+	bool is_no_new_keyring;
+	bool is_no_subreaper;
+	bool is_detached; /* run -d */
+	bool is_keep;     /* run --keep */
+	bool is_systemd_cgroup;
+};
+
+/* Creates a container: returns when init waits at its gate. On failure nothing of it is left. */
+int run_create(const struct run_options *options, struct err *err) MUST_CHECK;
+
+/*
+ * Creates and starts. In the foreground it forwards signals and the terminal, waits for the end, deletes
+ * unless is_keep, and stores the program's status (0-255; 128 + signal) in *ret_status.
+ */
+int run_run(const struct run_options *options, int *ret_status, struct err *err) MUST_CHECK;
+
+/* start ID: only from "created"; returns when execve succeeded or says why it did not. */
+int run_start(const char *state_root, const char *id, struct err *err) MUST_CHECK;
+
+/* kill ID SIGNAL: signal 1-64. is_all: every process of the container's cgroup (and no error if none is left).
+ */
+int run_kill(const char *state_root, const char *id, int signal, bool is_all, struct err *err) MUST_CHECK;
+
+/*
+ * delete ID. Without force only a stopped container ("cannot delete container X that is not stopped:
+ * STATE"). With force a living one is killed first, a half-made one cleaned up, and an unknown id is a
+ * success. Poststop hooks run last; their failures are warnings in the log.
+ */
+int run_delete(const char *state_root, const char *id, bool is_force, struct err *err) MUST_CHECK;
+
+/*
+ * Loads what create would: bundle, config, spec, host, plan, without changing anything. For "plan" and
+ * "check". The caller frees: spec_free, free.
+ */
+struct plan;
+struct host;
+int run_load(const struct run_options *options, struct spec **ret_spec, struct host *ret_host,
+	     struct plan **ret_plan, struct err *err) MUST_CHECK;
+
+/*
+ * "check": reads the bundle's config and hands every finding over, first what is wrong with it, then what
+ * this host cannot honour. Returns the number of findings, or -errno with *err set if there is nothing to
+ * check (no such file).
+ */
+int run_check(const struct run_options *options, void (*on_finding)(void *context, const struct err *finding),
+	      void *context, struct err *err) MUST_CHECK;
+
+#endif

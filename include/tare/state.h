@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state: what is remembered of a container between two commands.
+ *
+ *   <root>/<id>/record   one file: a head of "key value" lines, an empty line, then the container's own copy
+ *                        of its config.json. Replaced atomically (temporary name, rename).
+ *   <root>/<id>/gate     the socket at which init waits for "start"
+ *   <root>/<id>/notify/  NOTIFY_SOCKET's directory, if there is one
+ *
+ * <root> is /run/tare, or $XDG_RUNTIME_DIR/tare for users, mode 0700. The directory <root>/<id> itself is
+ * locked (flock) by whoever changes the container. All of it runs in the parent or a later command; never
+ * opens anything but fixed names below the root, never through a symbolic link.
+ */
+#ifndef TARE_STATE_H
+#define TARE_STATE_H
+
+#include <tare/base.h>
+
+struct state_annotation {
+	char *key, *value;
+};
+
+/* Strings are owned by the record; state_record_done frees them. */
+struct state_record {
+	char *id;
+	char *bundle; /* absolute */
+	char *rootfs; /* absolute */
+	char *oci_version;
+	char *cgroup_mount; /* "" if the container has no cgroup */
+	char *cgroup_path;
+	unsigned int cgroup_created; /* as cgroup_create returned it */
+	pid_t pid;                   /* of init in the host's pid namespace, 0 before it is born */
+	uint64_t pid_start;          /* its start time in clock ticks since boot (/proc/PID/stat field 22) */
+	pid_t creator;               /* the process that creates the container, while it does */
+	uint64_t creator_start;
+	int64_t created_secs; /* CLOCK_REALTIME */
+	uint32_t created_nanosecs;
+	uid_t owner;
+	bool has_gate;                    /* create, not run */
+	bool has_poststop, has_poststart; /* hooks of the config that a later command has to run */
+	struct state_annotation *annotations;
+	size_t annotation_count;
+	char *config; /* config.json's text */
+	size_t config_len;
+};
+void state_record_done(struct state_record *record);
+#define _cleanup_record_ __attribute__((cleanup(state_record_done)))
+
+/*
+ * [A-Za-z0-9_+.-]+, not "." or "..", at most 1024 bytes. ERR_USAGE "invalid container ID format: 'X'" or
+ * "container id cannot be empty".
+ */
+int state_check_id(const char *id, struct err *err) MUST_CHECK;
+
+/*
+ * Opens the root directory. path NULL: the default for this user; created with mode 0700 if is_creating.
+ * ERR_USAGE for "/" ("Option --root argument should not be set to /"). A missing root that is not created
+ * gives -ENOENT without *err being an error to show: callers treat it as "no containers".
+ */
+int state_open_root(const char *path, bool is_creating, struct err *err) MUST_CHECK;
+
+/*
+ * Makes <root>/<id> and locks it. ERR_STATE "container with given ID already exists" (-EEXIST). Returns the
+ * directory's descriptor, whose lock lasts until it and its copies are closed.
+ */
+int state_create_dir(int root_fd, const char *id, struct err *err) MUST_CHECK;
+
+/*
+ * Opens <root>/<id>. ERR_STATE "container does not exist" with the id in the message (-ENOENT).
+ * state_lock then waits for the lock up to timeout_ms: ERR_STATE "another command is working on it"
+ * (-EBUSY). A wait of 0 tries once.
+ */
+int state_open_dir(int root_fd, const char *id, struct err *err) MUST_CHECK;
+int state_lock(int dir_fd, int timeout_ms, struct err *err) MUST_CHECK;
+
+int state_write(int dir_fd, const struct state_record *record, struct err *err) MUST_CHECK;
+/*
+ * Reads and checks the record; a missing or damaged one is ERR_STATE (-ENOENT, -EBADMSG): delete --force
+ * goes on without it. *record need not be initialised and is empty on failure.
+ */
+int state_read(int dir_fd, struct state_record *record, struct err *err) MUST_CHECK;
+
+/* Parses the bytes of a record file; what state_read and the fuzzer call. */
+int state_parse(const char *data, size_t size, struct state_record *record, struct err *err) MUST_CHECK;
+void state_format(const struct state_record *record, struct buf *out);
+
+/*
+ * Removes <root>/<id> and the fixed names in it. The directory is first renamed to a name that no id can
+ * have, so that the id is free at once and a half-done removal is not a container. 0 or -errno with *err.
+ */
+int state_remove(int root_fd, const char *id, struct err *err) MUST_CHECK;
+
+/* Calls on_id for each container, in ascending order of the names. */
+int state_list(int root_fd, void (*on_id)(void *context, const char *id), void *context,
+	       struct err *err) MUST_CHECK;
+
+enum state_status { STATE_CREATING, STATE_CREATED, STATE_RUNNING, STATE_PAUSED, STATE_STOPPED };
+const char *state_status_name(enum state_status status);
+
+/*
+ * What the container is doing now: asks /proc whether init lives (and is the same process), the gate whether
+ * it still waits there, the cgroup whether it is frozen. Changes nothing.
+ */
+enum state_status state_status(int dir_fd, const struct state_record *record);
+
+/* A pidfd of init, checked against the recorded start time; -ESRCH if it is gone. */
+int state_open_pidfd(const struct state_record *record);
+
+/* The start time of a process (field 22 of /proc/PID/stat); -ESRCH, or another -errno. */
+int state_process_start(pid_t pid, uint64_t *ret_start) MUST_CHECK;
+
+/*
+ * The state document of the runtime-spec. is_extended adds rootfs, created and owner. Writes an object into
+ * json; status and pid are the caller's, since hooks need others.
+ */
+void state_write_json(struct json *json, const struct state_record *record, const char *status, pid_t pid,
+		      bool is_extended);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include <tare/base.h>
+
+bool str_equal(const char *a, const char *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return strcmp(a, b) == 0;
+}
+
+bool str_has_prefix(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+bool str_to_u64(const char *s, uint64_t max, uint64_t *ret)
+{
+	uint64_t value = 0;
+
+	if (str_is_empty(s))
+		return false;
+	for (; *s != '\0'; s++) {
+		uint64_t digit = (uint64_t)(*s - '0');
+
+		if (*s < '0' || *s > '9')
+			return false;
+		if (value > (UINT64_MAX - digit) / 10)
+			return false;
+		value = value * 10 + digit;
+	}
+	if (value > max)
+		return false;
+	*ret = value;
+	return true;
+}
+
+struct out {
+	char *buf;
+	size_t size, len;
+};
+
+static void out_add(struct out *out, const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++, out->len++)
+		if (out->len + 1 < out->size)
+			out->buf[out->len] = s[i];
+}
+
+static void out_number(struct out *out, uint64_t value, unsigned int base, bool is_negative)
+{
+	char digits[24];
+	size_t at = sizeof digits;
+
+	do {
+		digits[--at] = "0123456789abcdef"[value % base];
+		value /= base;
+	} while (value != 0);
+	if (is_negative)
+		digits[--at] = '-';
+	out_add(out, digits + at, sizeof digits - at);
+}
+
+/* The length modifiers that matter on LP64: "l", "ll" and "z" are 64 bits wide, nothing is 32. */
+static void out_integer(struct out *out, char conversion, bool is_long, va_list *args)
+{
+	if (conversion == 'd') {
+		int64_t value = is_long ? va_arg(*args, long) : va_arg(*args, int);
+
+		out_number(out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 10, value < 0);
+		return;
+	}
+	out_number(out, is_long ? va_arg(*args, unsigned long) : va_arg(*args, unsigned int),
+		   conversion == 'x'   ? 16
+		   : conversion == 'o' ? 8
+				       : 10,
+		   false);
+}
+
+static void out_string(struct out *out, const char *s, size_t max)
+{
+	if (s == NULL)
+		s = "(null)";
+	out_add(out, s, strnlen(s, max));
+}
+
+/* One conversion; fmt stands behind its "%". Returns where to go on. */
+static const char *out_conversion(struct out *out, const char *fmt, va_list *args)
+{
+	size_t max = SIZE_MAX;
+	bool is_long = false;
+	char c;
+
+	if (fmt[0] == '.' && fmt[1] == '*') {
+		int precision = va_arg(*args, int);
+
+		max = precision < 0 ? SIZE_MAX : (size_t)precision;
+		fmt += 2;
+	}
+	for (; *fmt == 'l' || *fmt == 'z'; fmt++)
+		is_long = true;
+	switch (*fmt) {
+	case 's':
+		out_string(out, va_arg(*args, const char *), max);
+		break;
+	case 'c':
+		c = (char)va_arg(*args, int);
+		out_add(out, &c, 1);
+		break;
+	case 'd':
+	case 'u':
+	case 'x':
+	case 'o':
+		out_integer(out, *fmt, is_long, args);
+		break;
+	case '\0':
+		return fmt;
+	default:
+		out_add(out, fmt, 1);
+	}
+	return fmt + 1;
+}
+
+int str_vformat(char *buf, size_t size, const char *fmt, va_list args)
+{
+	struct out out = {.buf = buf, .size = size};
+	va_list copy;
+
+	va_copy(copy, args);
+	while (*fmt != '\0') {
+		if (*fmt == '%')
+			fmt = out_conversion(&out, fmt + 1, &copy);
+		else
+			out_add(&out, fmt++, 1);
+	}
+	va_end(copy);
+	if (size > 0)
+		buf[out.len < size ? out.len : size - 1] = '\0';
+	return (int)out.len;
+}
+
+int str_format(char *buf, size_t size, const char *fmt, ...)
+{
+	va_list args;
+	int len;
+
+	va_start(args, fmt);
+	len = str_vformat(buf, size, fmt, args);
+	va_end(args);
+	return len;
+}

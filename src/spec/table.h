@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Row tables: which key of a JSON object goes into which member of a struct, and by which parser.
+ *
+ * Nothing here returns an error. A wrong value is refused (reader_refuse), its target stays as it was, and
+ * reading goes on, so that one pass can find everything. Keys without a row are ignored, as the spec
+ * demands; an explicit null is the same as an absent key.
+ */
+#ifndef TARE_SPEC_TABLE_H
+#define TARE_SPEC_TABLE_H
+
+#include <tare/spec.h>
+
+#include "json.h"
+
+struct reader { /* one conversion of a document */
+	struct spec *spec;
+	struct arena *arena;   /* of what goes into the spec */
+	struct arena *scratch; /* of what is gone when the conversion ends */
+	spec_finding on_finding;
+	void *context;
+	int findings, max_findings; /* further ones are dropped */
+	size_t warning_cap;
+};
+
+/* Hands a finding about node to the callback. hint may be NULL. */
+void reader_refuse(struct reader *reader, const struct dom_node *node, const char *fmt, ...) FORMAT(3, 4);
+void reader_refuse_hint(struct reader *reader, const struct dom_node *node, const char *hint, const char *fmt,
+			...) FORMAT(4, 5);
+/* The same about the member key that object has or lacks. */
+void reader_refuse_key(struct reader *reader, const struct dom_node *object, const char *key, const char *fmt,
+		       ...) FORMAT(4, 5);
+/* Adds "POINTER: TEXT" to spec->warnings. */
+void reader_warn(struct reader *reader, const struct dom_node *node, const char *fmt, ...) FORMAT(3, 4);
+
+/* text in quotes, shortened and without control characters, for a message. Lives in reader->scratch. */
+const char *reader_quote(struct reader *reader, const char *text);
+
+/* False, with a finding, unless node is of the type. */
+bool reader_expect(struct reader *reader, const struct dom_node *node, enum dom_type type);
+
+/* False, with a finding, unless node is an integer from min to max. */
+struct range {
+	int64_t min;
+	uint64_t max;
+};
+bool reader_int(struct reader *reader, const struct dom_node *node, struct range range, int64_t *ret);
+bool reader_uint(struct reader *reader, const struct dom_node *node, struct range range, uint64_t *ret);
+
+struct name {
+	const char *name;
+	uint64_t value;
+};
+struct name_table {
+	const char *what; /* "unknown <what> 'x'" */
+	const struct name *v;
+	size_t count;
+};
+bool reader_name(struct reader *reader, const struct dom_node *node, const struct name_table *names,
+		 uint64_t *ret);
+
+/* An array of strings into ret; each is shown to check first, if there is one. False if one was refused. */
+typedef bool (*string_check)(struct reader *reader, const struct dom_node *node, const void *detail);
+bool reader_strings(struct reader *reader, const struct dom_node *node, string_check check, const void *detail,
+		    struct spec_list *ret);
+
+/* For finding what is given twice without comparing all with all: sorted by name, then by index. */
+struct named {
+	const char *name;
+	size_t len, index;
+	const struct dom_node *node;
+};
+void named_sort(struct named *v, size_t count);
+bool named_equal(const struct named *a, const struct named *b);
+/* Refuses each v[i].node whose name stood before; sorts v. what as in "unknown <what>". */
+void reader_refuse_twice(struct reader *reader, struct named *v, size_t count, const char *what);
+
+struct field;
+/* target is the struct that the table describes, not the member. */
+typedef void (*field_parser)(struct reader *reader, const struct dom_node *node, const struct field *field,
+			     void *target);
+struct field {
+	const char *key;
+	field_parser parse;
+	size_t offset;
+	size_t count_offset; /* of the number of elements, where offset is a pointer to the first */
+	size_t set_offset;   /* of a bool that tells that the key was there; 0: none */
+	bool is_required;
+	struct range range;      /* of numbers; both 0: as large as the target's type */
+	const void *detail;      /* struct table or struct name_table, as the parser wants */
+};
+struct table {
+	const struct field *fields;
+	size_t count;
+	size_t size;       /* of an element, where the table describes the elements of an array */
+	size_t key_offset; /* field_keyed: of the const char * for the element's key */
+	/* Rules between members. Called only if no member was refused. */
+	void (*check)(struct reader *reader, const struct dom_node *node, void *target);
+};
+#define TABLE(fields_, ...) {.fields = (fields_), .count = ARRAY_SIZE(fields_), __VA_ARGS__}
+#define FIELD(key_, parser_, type_, member_, ...)                                                              \
+	{                                                                                                      \
+		.key = (key_), .parse = (parser_), .offset = offsetof(type_, member_), __VA_ARGS__             \
+	}
+
+/* Reads an object into target by table; false if something was refused. */
+bool reader_object(struct reader *reader, const struct dom_node *node, const struct table *table, void *target);
+
+/* --- the parsers; the member's type in brackets --- */
+void field_bool(struct reader *, const struct dom_node *, const struct field *, void *);     /* bool */
+void field_opt_bool(struct reader *, const struct dom_node *, const struct field *, void *); /* spec_bool */
+void field_u16(struct reader *, const struct dom_node *, const struct field *, void *);
+void field_u32(struct reader *, const struct dom_node *, const struct field *, void *);
+void field_u64(struct reader *, const struct dom_node *, const struct field *, void *);
+void field_i32(struct reader *, const struct dom_node *, const struct field *, void *);
+void field_i64(struct reader *, const struct dom_node *, const struct field *, void *);
+void field_opt_int(struct reader *, const struct dom_node *, const struct field *, void *);  /* spec_int */
+void field_opt_uint(struct reader *, const struct dom_node *, const struct field *, void *); /* spec_uint */
+void field_u32_array(struct reader *, const struct dom_node *, const struct field *, void *);
+/* [const char *] "" is refused (field_string), or the same as absent (field_text) */
+void field_string(struct reader *, const struct dom_node *, const struct field *, void *);
+void field_text(struct reader *, const struct dom_node *, const struct field *, void *);
+void field_absolute(struct reader *, const struct dom_node *, const struct field *, void *); /* a path */
+void field_cpu_list(struct reader *, const struct dom_node *, const struct field *, void *); /* spec_list_parse */
+void field_list(struct reader *, const struct dom_node *, const struct field *, void *);     /* spec_list */
+void field_absolute_list(struct reader *, const struct dom_node *, const struct field *, void *);
+void field_name_list(struct reader *, const struct dom_node *, const struct field *, void *);
+void field_map(struct reader *, const struct dom_node *, const struct field *, void *); /* spec_map */
+void field_enum(struct reader *, const struct dom_node *, const struct field *, void *); /* any enum, int, u32 */
+void field_flags32(struct reader *, const struct dom_node *, const struct field *, void *);
+void field_flags64(struct reader *, const struct dom_node *, const struct field *, void *);
+void field_object(struct reader *, const struct dom_node *, const struct field *, void *); /* a struct */
+void field_array(struct reader *, const struct dom_node *, const struct field *, void *);  /* T *, count */
+void field_keyed(struct reader *, const struct dom_node *, const struct field *, void *);  /* T *, count */
+
+#endif
