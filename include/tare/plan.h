@@ -92,11 +92,10 @@ struct plan_maps {
 	struct plan_table uid, gid; /* of struct plan_id_range */
 	bool deny_setgroups;        /* the caller may not map groups otherwise */
 };
-struct plan_device_rule { /* element; the type's letter, -1 for any number, access of "rwm" as bits 2, 1(w)...
-			   */
-	int64_t major, minor;
-	char type;      /* 'a', 'b', 'c' */
-	uint8_t access; /* PLAN_ACCESS_* */
+struct plan_device_rule {     /* element */
+	int64_t major, minor; /* -1: any */
+	char type;            /* 'a', 'b', 'c' */
+	uint8_t access;       /* PLAN_ACCESS_* */
 	bool allow;
 };
 #define PLAN_ACCESS_MKNOD 1u
@@ -129,6 +128,7 @@ struct plan_mount {
 		bool is_recursive;
 	} propagation[PLAN_PROPAGATIONS]; /* applied in order until type is 0 */
 	bool is_bind;
+	bool is_remount; /* changes the attributes of what is mounted at the target */
 	bool is_superblock_readonly;
 	bool is_copy_up;        /* tmpfs: copy what the target holds first */
 	bool is_mode_of_target; /* tmpfs: take the mode of the directory that it covers */
@@ -202,7 +202,8 @@ struct plan_step {
 			uint32_t ns;
 			int32_t slot;
 			plan_text path;
-		} ns; /* enum spec_ns */
+			bool is_tentative; /* not allowed (EPERM) is no error: a later step insists */
+		} ns;
 		struct {
 			int32_t slot;
 			struct plan_maps maps;
@@ -298,6 +299,12 @@ int plan_build(const struct spec *spec, const struct host *host, const struct pl
 /* As plan_build, but hands every finding over and goes on, for "check". Returns their number. */
 int plan_check(const struct spec *spec, const struct host *host, const struct plan_request *request,
 	       void (*on_finding)(void *context, const struct err *finding), void *context);
+
+/*
+ * The mount options that have a meaning of their own, for "features": entry index of the table, NULL past its
+ * end. Every other option is data for the file system.
+ */
+const char *plan_mount_option_name(int index);
 
 /* The path of the container's cgroup below the cgroup2 mount, "" if it gets none. Valid as long as the plan. */
 const char *plan_cgroup_path(const struct plan *plan);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sys: one kernel subject a file. Everything here runs in init (or, where it says so, in the parent or the
+ * bridge), needs no memory but its stack, and is [free]: it is linked into the freestanding init.
+ *
+ * Targets inside the root file system are always resolved from a descriptor of it (path_open_in_root), never
+ * by a path that the kernel follows from "/".
+ */
+#ifndef TARE_SYS_H
+#define TARE_SYS_H
+
+#include <tare/base.h>
+#include <tare/plan.h>
+
+/* The root file system that is being put together. Descriptors are owned by whoever holds the struct. */
+struct rootfs {
+	const struct plan *plan;
+	int fd;                /* the root mount's root */
+	int slot_base;         /* slot n of the plan is descriptor slot_base + n */
+	int null_fd;           /* a copy of the host's /dev/null, for masks of files */
+	bool is_null_attached; /* null_fd is part of the container's tree */
+	int empty_fd; /* an attached, empty, read-only directory, for masks of directories; -1 until needed */
+	int old_cgroup_fd; /* the host's cgroup2 mount, for the fallback of cgroup mounts; or -1 */
+};
+
+/* --- mount.c: mounts as descriptors (open_tree(2), fsopen(2), mount_setattr(2), move_mount(2)) --- */
+
+/* A detached copy of a host tree; runs in the parent or, unprivileged, in init. A descriptor or -errno. */
+int mount_open_source(const struct plan *plan, const struct plan_source *source, int slot_base,
+		      struct err *err) MUST_CHECK;
+/* A private, detached procfs of the caller's pid namespace; -EPERM where a masked /proc forbids it. */
+int mount_open_proc(struct err *err) MUST_CHECK;
+/* Makes and attaches one mount of the plan. */
+int mount_attach(struct rootfs *rootfs, const struct plan_mount *mount, struct err *err) MUST_CHECK;
+/* Attributes and propagation of the mount at fd. */
+int mount_set(int fd, uint64_t set, uint64_t clear, uint64_t propagation, bool is_recursive) MUST_CHECK;
+
+/* --- rootfs.c --- */
+
+/*
+ * Makes all mounts of this namespace slaves, attaches the detached root in root->slot over the directory that
+ * it was copied from, and keeps what later steps need of the host. Without a mount namespace: opens the
+ * directory only. root->path is the host's and trusted.
+ */
+int rootfs_attach(struct rootfs *rootfs, const struct plan_root *root, struct err *err) MUST_CHECK;
+/* pivot_root(2), or move and chroot; afterwards nothing of the host's tree is reachable. */
+int rootfs_pivot(struct rootfs *rootfs, const struct plan_root *root, struct err *err) MUST_CHECK;
+int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err) MUST_CHECK;
+int rootfs_readonly_path(struct rootfs *rootfs, const char *path, struct err *err) MUST_CHECK;
+int rootfs_device(struct rootfs *rootfs, const struct plan_device *device, struct err *err) MUST_CHECK;
+int rootfs_link(struct rootfs *rootfs, const struct plan_link *link, struct err *err) MUST_CHECK;
+/* Copies what is below from_fd (files, links, directories, modes, owners) into the empty directory to_fd. */
+int rootfs_copy_up(int from_fd, int to_fd, struct err *err) MUST_CHECK;
+
+/* --- tty.c --- */
+
+/*
+ * Opens a new pseudoterminal of the container's devpts, makes its slave the controlling terminal and
+ * descriptors 0 to 2, and shows it at /dev/console if has_console_file. Returns the master.
+ */
+int tty_open(struct rootfs *rootfs, const struct plan_step *console, struct err *err) MUST_CHECK;
+
+/* --- user.c --- */
+
+/* Bounding set, supplementary groups, ids, the five capability sets, working directory, in that order. */
+int user_become(const struct plan *plan, const struct plan_user *user, struct err *err) MUST_CHECK;
+/* All capabilities stay over an execve(2) as an unmapped user: raises the ambient set. Before that execve. */
+int user_keep_capabilities(void) MUST_CHECK;
+/* Owner of descriptors 0 to 2, other than /dev/null. */
+int user_own_stdio(uint32_t uid, struct err *err) MUST_CHECK;
+
+/* --- exec.c --- */
+
+struct exec_program {
+	char path[4096];    /* what execve(2) gets */
+	char home[256 + 8]; /* "HOME=..." */
+};
+/* execvp(3)'s search with the PATH of the container's environment; fills *ret. */
+int exec_lookup(const struct plan *plan, const struct plan_program *program, struct exec_program *ret,
+		struct err *err) MUST_CHECK;
+/* HOME of uid from /etc/passwd below the current root; "/" if it does not say. Reads at most 1 MiB. */
+void exec_home(uint32_t uid, char *ret, size_t size);
+/* Puts into *err why execve(2) of path failed with errnum: interpreter, architecture, noexec mount ... */
+int exec_explain(const char *name, const char *path, int errnum, struct err *err);
+
+/* --- process.c: single attributes --- */
+
+int process_set_hostname(const char *name, struct err *err) MUST_CHECK;
+int process_set_domainname(const char *name, struct err *err) MUST_CHECK;
+int process_set_loopback(struct err *err) MUST_CHECK;
+int process_join_keyring(const char *name, struct err *err) MUST_CHECK;
+int process_set_affinity(struct err *err) MUST_CHECK;
+int process_set_memory_policy(const struct plan *plan, const struct plan_step *step,
+			      struct err *err) MUST_CHECK;
+int process_set_personality(uint64_t domain, struct err *err) MUST_CHECK;
+int process_write_sysctl(const struct rootfs *rootfs, const struct plan_step *step, struct err *err) MUST_CHECK;
+int process_write_time_offsets(int proc_fd, const struct plan_step *step, struct err *err) MUST_CHECK;
+/* Of another process, from the parent. */
+int process_set_scheduler(pid_t pid, const struct plan_step *step, struct err *err) MUST_CHECK;
+int process_set_io_priority(pid_t group, int64_t value, struct err *err) MUST_CHECK;
+int process_set_rlimit(pid_t pid, const struct plan_rlimit *rlimit, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+
+#include "../run/protocol.h"
+#include "builder.h"
+
+struct node_mask {
+	uint64_t *words;
+	size_t count;
+	bool is_too_large;
+};
+
+static void on_nodes(void *context, uint32_t first, uint32_t last)
+{
+	struct node_mask *mask = context;
+
+	for (uint64_t node = first; node <= last; node++) {
+		if (node / 64 >= mask->count) {
+			mask->is_too_large = true;
+			return;
+		}
+		mask->words[node / 64] |= 1ull << (node % 64);
+	}
+}
+
+int plan_node_mask(const char *list, uint64_t *words, size_t count)
+{
+	struct node_mask mask = {words, count, false};
+	int r = spec_list_parse(list, on_nodes, &mask);
+
+	return r < 0 ? r : mask.is_too_large ? -ERANGE : 0;
+}
+
+/* Known to the specification, and a later version's work: never ignored. */
+static void refuse_later_work(struct builder *b)
+{
+	const struct spec *s = b->spec;
+	const struct {
+		bool is_asked;
+		const char *where, *what;
+	} rows[] = {
+		{s->seccomp.is_set, "/linux/seccomp", "seccomp filters"},
+		{!str_is_empty(s->process.apparmor_profile), "/process/apparmorProfile", "AppArmor profiles"},
+		{!str_is_empty(s->process.selinux_label), "/process/selinuxLabel", "SELinux labels"},
+		{!str_is_empty(s->mount_label), "/linux/mountLabel", "SELinux mount labels"},
+		{s->intel_rdt.is_set, "/linux/intelRdt", "resctrl"},
+		{s->net_device_count > 0, "/linux/netDevices", "moving network devices"},
+		{b->request->is_systemd_cgroup, NULL, "the systemd cgroup driver"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].is_asked)
+			builder_finding(b, ERR_UNSUPPORTED, rows[i].where,
+					"this version of tare does not support %s", rows[i].what);
+}
+
+static bool has_hooks(const struct spec *spec, enum spec_hook_kind kind)
+{
+	return spec->hooks[kind].count > 0;
+}
+
+/* The runtime's hooks see the mounts, and may change them, before the container's own root is entered. */
+static void add_create_hooks(struct builder *b)
+{
+	if (has_hooks(b->spec, SPEC_HOOK_PRESTART) || has_hooks(b->spec, SPEC_HOOK_CREATE_RUNTIME)) {
+		builder_step(b, PLAN_INIT, PLAN_SEND, 0)->u.step = STEP_MOUNTED;
+		builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_MOUNTED;
+		plan_add_hooks(b, PLAN_PARENT, SPEC_HOOK_PRESTART);
+		plan_add_hooks(b, PLAN_PARENT, SPEC_HOOK_CREATE_RUNTIME);
+		builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_HOOKED;
+		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_HOOKED;
+	}
+	plan_add_hooks(b, PLAN_INIT, SPEC_HOOK_CREATE_CONTAINER);
+}
+
+/* Once the ids are mapped, init makes everything as the container's root. */
+static void add_setup(struct builder *b)
+{
+	struct plan_step *step;
+	plan_text name;
+	_cleanup_free_ char *keyring = NULL;
+
+	if (b->has_new_user && !b->is_user_early)
+		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_MAPPED;
+	if (b->has_user) {
+		step = builder_step(b, PLAN_INIT, PLAN_SETUP_IDS, 0);
+		step->u.ids.uid = b->setup_uid;
+		step->u.ids.gid = b->setup_gid;
+	}
+	if (plan_is_new(b->spec, SPEC_NS_CGROUP))
+		builder_step(b, PLAN_INIT, PLAN_CGROUP_NS, 0);
+	if (!b->request->is_no_new_keyring) {
+		keyring = mem_format("_ses.%s", b->request->id);
+		name = builder_text(b, keyring);
+		builder_step(b, PLAN_INIT, PLAN_KEYRING, 0)->u.text = name;
+	}
+	if (plan_is_new(b->spec, SPEC_NS_NETWORK))
+		builder_step(b, PLAN_INIT, PLAN_LOOPBACK, 0);
+}
+
+/* Sources that init itself opens come before it changes its ids: the caller's may be needed to reach them. */
+static void build(struct builder *b)
+{
+	static const struct plan empty;
+	plan_text id;
+
+	buf_add(&b->pool, &empty, sizeof empty);
+	id = builder_text(b, b->request->id);
+	((struct plan *)(void *)b->pool.data)->id = id;
+	b->idmap_slot = b->root_slot = b->gate_slot = PLAN_NO_SLOT;
+	if (!b->request->is_run)
+		b->gate_slot = builder_slot(b);
+	refuse_later_work(b);
+	plan_add_cgroup(b);
+	plan_add_namespaces(b);
+	plan_add_root(b);
+	add_setup(b);
+	plan_add_mounts(b);
+	plan_add_devices(b);
+	add_create_hooks(b);
+	plan_add_late_rootfs(b);
+	plan_add_process(b);
+}
+
+int plan_build(const struct spec *spec, const struct host *host, const struct plan_request *request,
+	       struct plan **ret_plan, struct err *err)
+{
+	struct builder b = {.spec = spec, .host = host, .request = request, .first = err};
+
+	build(&b);
+	if (b.finding_count == 0)
+		*ret_plan = builder_finish(&b);
+	builder_done(&b);
+	return b.finding_count == 0 ? 0 : -EINVAL;
+}
+
+int plan_check(const struct spec *spec, const struct host *host, const struct plan_request *request,
+	       void (*on_finding)(void *context, const struct err *finding), void *context)
+{
+	struct builder b = {
+		.spec = spec, .host = host, .request = request, .on_finding = on_finding, .context = context};
+
+	build(&b);
+	builder_done(&b);
+	return b.finding_count;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "builder.h"
+
+static void builder_align(struct builder *b)
+{
+	static const char zeros[8];
+
+	buf_add(&b->pool, zeros, (8 - b->pool.len % 8) % 8);
+}
+
+void builder_finding(struct builder *b, enum err_kind kind, const char *where, const char *fmt, ...)
+{
+	struct err err;
+	char text[sizeof err.msg];
+	va_list args;
+
+	va_start(args, fmt);
+	str_vformat(text, sizeof text, fmt, args);
+	va_end(args);
+	err_set(&err, kind, 0, where, "%s", text);
+	if (b->finding_count++ == 0 && b->first != NULL)
+		*b->first = err;
+	if (b->on_finding != NULL)
+		b->on_finding(b->context, &err);
+}
+
+plan_text builder_text(struct builder *b, const char *text)
+{
+	plan_text offset = (plan_text)b->pool.len;
+
+	if (text == NULL)
+		return 0;
+	buf_add(&b->pool, text, strlen(text) + 1);
+	return offset;
+}
+
+plan_text builder_where(struct builder *b, const char *fmt, ...)
+{
+	char where[sizeof((struct err *)0)->where];
+	va_list args;
+
+	va_start(args, fmt);
+	str_vformat(where, sizeof where, fmt, args);
+	va_end(args);
+	return builder_text(b, where);
+}
+
+const char *builder_get(const struct builder *b, plan_text text)
+{
+	return text == 0 ? "" : b->pool.data + text;
+}
+
+struct plan_texts builder_texts(struct builder *b, char *const *v, size_t count)
+{
+	_cleanup_free_ uint64_t *cells = mem_alloc((count + 1) * sizeof *cells);
+	struct plan_texts texts = {.count = (uint32_t)count};
+
+	for (size_t i = 0; i < count; i++)
+		cells[i] = builder_text(b, v[i]);
+	builder_align(b);
+	texts.offset = (uint32_t)b->pool.len;
+	buf_add(&b->pool, cells, (count + 1) * sizeof *cells);
+	return texts;
+}
+
+struct plan_table builder_table(struct builder *b, const void *rows, size_t count, size_t row_size)
+{
+	struct plan_table table = {.count = (uint32_t)count};
+
+	builder_align(b);
+	table.offset = (uint32_t)b->pool.len;
+	buf_add(&b->pool, rows, count * row_size);
+	return table;
+}
+
+int32_t builder_slot(struct builder *b)
+{
+	return b->slot_count++;
+}
+
+struct plan_step *builder_step(struct builder *b, enum plan_who who, enum plan_kind kind, plan_text where)
+{
+	struct plan_step *step;
+
+	if (b->step_count == b->step_cap) {
+		b->step_cap = b->step_cap == 0 ? 64 : b->step_cap * 2;
+		b->steps = mem_resize(b->steps, b->step_cap * sizeof *b->steps);
+	}
+	step = &b->steps[b->step_count++];
+	memset(step, 0, sizeof *step);
+	step->kind = (uint16_t)kind;
+	step->who = (uint8_t)who;
+	step->where = where;
+	return step;
+}
+
+struct plan *builder_finish(struct builder *b)
+{
+	struct plan *plan;
+	size_t steps_at;
+
+	builder_align(b);
+	steps_at = b->pool.len;
+	buf_add(&b->pool, b->steps, b->step_count * sizeof *b->steps);
+	plan = (struct plan *)(void *)b->pool.data;
+	plan->magic = PLAN_MAGIC;
+	plan->size = (uint32_t)b->pool.len;
+	plan->slot_count = (uint32_t)b->slot_count;
+	plan->steps = (uint32_t)steps_at;
+	plan->step_count = b->step_count;
+	plan->has_bridge = b->has_bridge;
+	b->pool = (struct buf){0};
+	return plan;
+}
+
+void builder_done(struct builder *b)
+{
+	buf_done(&b->pool);
+	arena_done(&b->arena);
+	mem_free(&b->steps);
+}
+
+bool plan_is_new(const struct spec *spec, enum spec_ns ns)
+{
+	return spec->namespaces[ns].is_set && spec->namespaces[ns].path == NULL;
+}
+
+bool plan_is_joined(const struct spec *spec, enum spec_ns ns)
+{
+	return spec->namespaces[ns].is_set && spec->namespaces[ns].path != NULL;
+}
+
+static struct plan_table builder_ranges(struct builder *b, const struct spec_id_maps *maps)
+{
+	_cleanup_free_ struct plan_id_range *ranges = mem_alloc((maps->count + 1) * sizeof *ranges);
+
+	for (size_t i = 0; i < maps->count; i++)
+		ranges[i] =
+			(struct plan_id_range){maps->v[i].container_id, maps->v[i].host_id, maps->v[i].size};
+	return builder_table(b, ranges, maps->count, sizeof *ranges);
+}
+
+struct plan_maps builder_maps(struct builder *b, const struct spec_id_maps *uid, const struct spec_id_maps *gid)
+{
+	struct plan_maps maps;
+
+	maps.uid = builder_ranges(b, uid);
+	maps.gid = builder_ranges(b, gid);
+	/* user_namespaces(7): without CAP_SETGID over the parent, gid_map needs setgroups denied first. */
+	maps.deny_setgroups = !b->host->is_privileged && gid->count == 1 && gid->v[0].size == 1 &&
+			      gid->v[0].host_id == b->host->egid;
+	return maps;
+}
+
+const char *plan_clean_path(const char *path, char *ret, size_t size)
+{
+	size_t len = 0;
+
+	while (*path != '\0') {
+		size_t part;
+
+		path += strspn(path, "/");
+		part = strcspn(path, "/");
+		if (part == 2 && path[0] == '.' && path[1] == '.') {
+			while (len > 0 && ret[--len] != '/')
+				;
+		} else if (part > 0 && !(part == 1 && path[0] == '.') && len + part + 2 < size) {
+			ret[len++] = '/';
+			memcpy(ret + len, path, part);
+			len += part;
+		}
+		path += part;
+	}
+	if (len == 0)
+		ret[len++] = '/';
+	ret[len] = '\0';
+	return ret;
+}
+
+bool plan_is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+plan_text plan_host_path(struct builder *b, const char *path)
+{
+	_cleanup_free_ char *absolute = NULL;
+
+	if (path[0] == '/')
+		return builder_text(b, path);
+	absolute = mem_format("%s/%s", b->request->bundle, path);
+	return builder_text(b, absolute);
+}

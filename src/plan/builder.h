@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The image while it grows. Private to the room. */
+#ifndef TARE_PLAN_BUILDER_H
+#define TARE_PLAN_BUILDER_H
+
+#include <tare/host.h>
+#include <tare/plan.h>
+#include <tare/spec.h>
+
+typedef void (*plan_finding)(void *context, const struct err *finding);
+
+struct builder {
+	const struct spec *spec;
+	const struct host *host;
+	const struct plan_request *request;
+	struct buf pool; /* begins with room for struct plan, so that an offset in it is one in the image */
+	struct plan_step *steps;
+	uint32_t step_count, step_cap;
+	int32_t slot_count;
+	struct err *first;       /* of build: where the first finding goes */
+	plan_finding on_finding; /* of check: gets them all */
+	void *context;
+	int finding_count;
+
+	/* What several parts need to know. */
+	bool has_new_user, has_user, has_mount_ns, has_bridge;
+	bool is_user_early;              /* the bridge makes the user namespace, before the time namespace */
+	int32_t ns_slots[SPEC_NS_COUNT]; /* of namespaces that are joined */
+	int32_t proc_slot, idmap_slot, root_slot, gate_slot;
+	int32_t *source_slots, *idmap_slots; /* a mount each, PLAN_NO_SLOT: none */
+	struct arena arena;
+	struct plan_device *devices;
+	plan_text *device_wheres;
+	size_t device_count;
+	bool is_dev_bound;             /* /dev comes from the host: nothing is made in it */
+	uint32_t setup_uid, setup_gid; /* who makes directories and devices */
+};
+
+/* A finding: building goes on, so that "check" sees all of them; plan_build fails at its end. */
+void builder_finding(struct builder *b, enum err_kind kind, const char *where, const char *fmt, ...)
+	FORMAT(4, 5);
+/* The same with a JSON pointer made by builder_where. */
+plan_text builder_text(struct builder *b, const char *text); /* NULL gives 0 */
+plan_text builder_where(struct builder *b, const char *fmt, ...) FORMAT(2, 3);
+const char *builder_get(const struct builder *b, plan_text text);
+struct plan_texts builder_texts(struct builder *b, char *const *v, size_t count);
+struct plan_table builder_table(struct builder *b, const void *rows, size_t count, size_t row_size);
+int32_t builder_slot(struct builder *b);
+
+/* A new step at the end, zeroed but for who, kind and where. Valid until the next call. */
+struct plan_step *builder_step(struct builder *b, enum plan_who who, enum plan_kind kind, plan_text where);
+
+/* Puts the image together; the caller frees it. */
+struct plan *builder_finish(struct builder *b);
+void builder_done(struct builder *b);
+
+/* A node list as a mask; -ERANGE for a node that does not fit. */
+int plan_node_mask(const char *list, uint64_t *words, size_t count);
+
+bool plan_is_new(const struct spec *spec, enum spec_ns ns);
+bool plan_is_joined(const struct spec *spec, enum spec_ns ns);
+struct plan_maps builder_maps(struct builder *b, const struct spec_id_maps *uid,
+			      const struct spec_id_maps *gid);
+
+/* The parts, in the order of the plan. */
+void plan_add_cgroup(struct builder *b);         /* cgroup.c */
+void plan_add_namespaces(struct builder *b);     /* namespaces.c: from opening to the birth of init */
+void plan_add_sources(struct builder *b);        /* mounts.c: numbers the slots of bind sources */
+void plan_add_root(struct builder *b);           /* rootfs.c */
+void plan_add_mounts(struct builder *b);         /* mounts.c */
+void plan_add_device_sources(struct builder *b); /* rootfs.c */
+void plan_add_devices(struct builder *b);        /* rootfs.c */
+void plan_add_hooks(struct builder *b, enum plan_who who, enum spec_hook_kind kind); /* process.c */
+void plan_add_late_rootfs(struct builder *b); /* rootfs.c: from pivot to the read-only root */
+void plan_add_process(struct builder *b);     /* process.c */
+
+/* The path without ".", "..", "//" and a trailing "/", always beginning with "/". In ret. */
+const char *plan_clean_path(const char *path, char *ret, size_t size);
+/* Whether path is dir or below it; both clean. */
+bool plan_is_below(const char *path, const char *dir);
+/* An absolute host path of one that is relative to the bundle. */
+plan_text plan_host_path(struct builder *b, const char *path);
+
+#endif

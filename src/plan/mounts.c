@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+
+/* What may be covered below /proc: single files that tell a container of its limits instead of the host's. */
+static bool may_cover_proc(const char *target)
+{
+	static const char *const names[] = {
+		"/proc/cpuinfo",
+		"/proc/diskstats",
+		"/proc/meminfo",
+		"/proc/stat",
+		"/proc/swaps",
+		"/proc/uptime",
+		"/proc/loadavg",
+		"/proc/slabinfo",
+		"/proc/sys/kernel/ns_last_pid",
+		"/proc/sys/crypto/fips_enabled",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (str_equal(names[i], target))
+			return true;
+	return false;
+}
+
+/* File systems whose superblock is the kernel's: "ro" is a property of the mount alone. */
+static bool is_pseudo(const char *type)
+{
+	static const char *const names[] = {"proc",   "sysfs",  "tmpfs",   "devpts",
+					    "mqueue", "cgroup", "cgroup2", "devtmpfs"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (str_equal(names[i], type))
+			return true;
+	return false;
+}
+
+static bool is_mapped(const struct spec_id_maps *maps, uint64_t id)
+{
+	for (size_t i = 0; i < maps->count; i++)
+		if (id >= maps->v[i].container_id && id - maps->v[i].container_id < maps->v[i].size)
+			return true;
+	return false;
+}
+
+/* The kernel says no more than EINVAL about these. */
+static void check_owner_options(struct builder *b, const struct plan_options *o, const char *where)
+{
+	if (!b->has_new_user)
+		return;
+	for (size_t i = 0; i < o->data.count; i++) {
+		const char *text = o->data.v[i];
+		bool is_uid = str_has_prefix(text, "uid="), is_gid = str_has_prefix(text, "gid=");
+		uint64_t id;
+
+		if ((!is_uid && !is_gid) || !str_to_u64(text + 4, UINT32_MAX, &id))
+			continue;
+		if (!is_mapped(is_uid ? &b->spec->uid_mappings : &b->spec->gid_mappings, id))
+			builder_finding(b, ERR_CONFIG, where,
+					"option '%s': the id is not mapped in the container's user namespace",
+					text);
+	}
+}
+
+static void check_mount(struct builder *b, const struct spec_mount *m, const struct plan_options *o,
+			const char *target)
+{
+	char where[64];
+	bool has_maps = m->uid_mappings.count > 0;
+
+	str_format(where, sizeof where, "/mounts/%zu", (size_t)(m - b->spec->mounts));
+	if (o->propagation_count > PLAN_PROPAGATIONS)
+		builder_finding(b, ERR_CONFIG, where, "more than %d propagation options", PLAN_PROPAGATIONS);
+	if (o->is_bind && (o->data.count > 0 || o->has_superblock_flag))
+		builder_finding(b, ERR_CONFIG, where,
+				"bind mounts cannot have any filesystem-specific options applied: '%s'",
+				o->data.v[0]);
+	if (o->is_bind && str_is_empty(m->source))
+		builder_finding(b, ERR_CONFIG, where, "a bind mount needs a source");
+	if (!o->is_bind && !o->is_remount && str_is_empty(m->type))
+		builder_finding(b, ERR_CONFIG, where, "a mount needs a type, or the option 'bind' or 'rbind'");
+	if (str_equal(target, "/") && !o->is_remount)
+		builder_finding(b, ERR_CONFIG, where, "a mount cannot cover the root of the container");
+	if (o->is_copy_up && !str_equal(m->type, "tmpfs"))
+		builder_finding(b, ERR_CONFIG, where, "option 'tmpcopyup' is for mounts of type tmpfs");
+	if (plan_is_below(target, "/proc") && !str_equal(target, "/proc") && !may_cover_proc(target))
+		builder_finding(b, ERR_CONFIG, where, "'%s' cannot be mounted because it is inside /proc",
+				target);
+	if (o->is_idmap && !has_maps && !b->has_new_user)
+		builder_finding(b, ERR_CONFIG, where,
+				"an idmapped mount needs uidMappings and gidMappings, or a new user namespace");
+	if ((o->is_idmap || has_maps) && !b->host->is_privileged)
+		builder_finding(b, ERR_UNSUPPORTED, where,
+				"an unprivileged caller cannot make idmapped mounts");
+	check_owner_options(b, o, where);
+}
+
+/* The user namespace whose maps an idmapped mount takes: its own, or one like the container's. */
+static int32_t add_idmap(struct builder *b, const struct spec_mount *m, const struct plan_options *o)
+{
+	const struct spec_id_maps *uid = &m->uid_mappings, *gid = &m->gid_mappings;
+	struct plan_step *step;
+	struct plan_maps maps;
+	plan_text where;
+
+	if (uid->count == 0 && !o->is_idmap)
+		return PLAN_NO_SLOT;
+	if (uid->count == 0) {
+		if (b->idmap_slot != PLAN_NO_SLOT)
+			return b->idmap_slot;
+		uid = &b->spec->uid_mappings;
+		gid = &b->spec->gid_mappings;
+	}
+	maps = builder_maps(b, uid, gid);
+	where = builder_where(b, "/mounts/%zu/uidMappings", (size_t)(m - b->spec->mounts));
+	step = builder_step(b, PLAN_PARENT, PLAN_OPEN_IDMAP, where);
+	step->u.idmap.slot = builder_slot(b);
+	step->u.idmap.maps = maps;
+	if (uid == &b->spec->uid_mappings)
+		b->idmap_slot = step->u.idmap.slot;
+	return step->u.idmap.slot;
+}
+
+/*
+ * A copy taken in the host's mount namespace is a peer of the original where that is shared: what is mounted
+ * in the container would appear on the host. It becomes a slave first, unless the root's propagation says
+ * that the container's mounts and the host's are to be peers.
+ */
+static uint64_t copy_propagation(const struct builder *b)
+{
+	enum spec_propagation p = b->spec->rootfs_propagation;
+
+	return p == SPEC_PROPAGATION_SHARED || p == SPEC_PROPAGATION_RSHARED ? 0 : MS_SLAVE;
+}
+
+static enum plan_who source_opener(const struct builder *b)
+{
+	return b->host->is_privileged ? PLAN_PARENT : PLAN_INIT;
+}
+
+static void add_bind_source(struct builder *b, const struct spec_mount *m)
+{
+	struct plan_options o;
+	struct plan_step *step;
+	plan_text where, path;
+	int32_t idmap;
+
+	plan_options_parse(&m->options, &o);
+	if ((o.is_bind || str_equal(m->type, "bind")) && !o.is_remount && m->source != NULL) {
+		idmap = add_idmap(b, m, &o);
+		where = builder_where(b, "/mounts/%zu", (size_t)(m - b->spec->mounts));
+		path = plan_host_path(b, m->source);
+		step = builder_step(b, source_opener(b), PLAN_OPEN_SOURCE, where);
+		step->u.source.slot = builder_slot(b);
+		step->u.source.source.path = path;
+		step->u.source.source.is_recursive = o.is_recursive;
+		step->u.source.source.propagation = copy_propagation(b);
+		step->u.source.source.idmap_slot = idmap;
+		step->u.source.source.is_idmap_recursive = o.is_idmap_recursive;
+		b->source_slots[m - b->spec->mounts] = step->u.source.slot;
+	} else if (!o.is_remount) {
+		b->idmap_slots[m - b->spec->mounts] = add_idmap(b, m, &o);
+	}
+	free(o.data.v);
+}
+
+/* Then its nodes are the host's, and nothing is made in it. */
+static bool is_dev_from_host(const struct spec *spec)
+{
+	for (size_t i = 0; i < spec->mount_count; i++) {
+		const struct spec_mount *m = &spec->mounts[i];
+		struct plan_options o;
+		char target[4096];
+		bool is_bind;
+
+		if (!str_equal(plan_clean_path(m->destination, target, sizeof target), "/dev"))
+			continue;
+		plan_options_parse(&m->options, &o);
+		is_bind = o.is_bind || str_equal(m->type, "bind") || str_equal(m->type, "devtmpfs");
+		free(o.data.v);
+		if (is_bind)
+			return true;
+	}
+	return false;
+}
+
+void plan_add_sources(struct builder *b)
+{
+	struct plan_step *step;
+	plan_text where, path;
+
+	b->source_slots = arena_alloc(&b->arena, (b->spec->mount_count + 1) * sizeof *b->source_slots);
+	b->idmap_slots = arena_alloc(&b->arena, (b->spec->mount_count + 1) * sizeof *b->idmap_slots);
+	for (size_t i = 0; i < b->spec->mount_count; i++)
+		b->source_slots[i] = b->idmap_slots[i] = PLAN_NO_SLOT;
+	if (!b->has_mount_ns)
+		return;
+	where = builder_text(b, "/root/path");
+	path = plan_host_path(b, b->spec->root.path == NULL ? "" : b->spec->root.path);
+	step = builder_step(b, source_opener(b), PLAN_OPEN_SOURCE, where);
+	b->root_slot = step->u.source.slot = builder_slot(b);
+	step->u.source.source.path = path;
+	step->u.source.source.is_recursive = true;
+	step->u.source.source.propagation = copy_propagation(b);
+	step->u.source.source.idmap_slot = PLAN_NO_SLOT;
+	for (size_t i = 0; i < b->spec->mount_count; i++)
+		add_bind_source(b, &b->spec->mounts[i]);
+	b->is_dev_bound = is_dev_from_host(b->spec);
+	plan_add_device_sources(b);
+}
+
+static void mount_options(struct plan_mount *mount, const struct plan_options *o)
+{
+	mount->attr_set = o->attr_set;
+	mount->attr_clear = o->attr_clear;
+	mount->recursive_attr_set = o->recursive_attr_set;
+	mount->recursive_attr_clear = o->recursive_attr_clear;
+	for (int i = 0; i < o->propagation_count && i < PLAN_PROPAGATIONS; i++) {
+		mount->propagation[i].type = o->propagation[i].type;
+		mount->propagation[i].is_recursive = o->propagation[i].is_recursive;
+	}
+	mount->is_bind = o->is_bind;
+	mount->is_remount = o->is_remount;
+	mount->is_copy_up = o->is_copy_up;
+}
+
+static bool has_option(const struct plan_options *o, const char *prefix)
+{
+	for (size_t i = 0; i < o->data.count; i++)
+		if (str_has_prefix(o->data.v[i], prefix))
+			return true;
+	return false;
+}
+
+/*
+ * tmpfs that is to be read-only stays writable until devices and the mount points of later mounts are made
+ * in it.
+ */
+static void mount_filesystem(struct builder *b, struct plan_mount *mount, const struct plan_options *o)
+{
+	const char *type = builder_get(b, mount->type);
+	bool is_tmpfs = str_equal(type, "tmpfs");
+
+	mount->is_real_directory = str_equal(type, "proc") || str_equal(type, "sysfs");
+	mount->is_mode_of_target = is_tmpfs && !has_option(o, "mode=");
+	mount->is_superblock_readonly = (o->attr_set & MOUNT_ATTR_RDONLY) != 0 && !is_pseudo(type);
+	mount->is_cgroup = str_equal(type, "cgroup2");
+	mount->is_fallback_readonly = b->has_user && !b->spec->namespaces[SPEC_NS_CGROUP].is_set;
+	if (is_tmpfs && (o->attr_set & MOUNT_ATTR_RDONLY)) {
+		mount->attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+		mount->keep_slot = builder_slot(b);
+	}
+}
+
+static void add_mount(struct builder *b, const struct spec_mount *m)
+{
+	size_t index = (size_t)(m - b->spec->mounts);
+	struct plan_mount mount = {.keep_slot = PLAN_NO_SLOT};
+	const char *type = m->type;
+	struct plan_options o;
+	char target[4096];
+	plan_text where;
+
+	plan_clean_path(m->destination, target, sizeof target);
+	plan_options_parse(&m->options, &o);
+	o.is_bind |= str_equal(type, "bind");
+	check_mount(b, m, &o, target);
+	mount_options(&mount, &o);
+	mount.source_slot = b->source_slots[index];
+	mount.idmap_slot = b->idmap_slots[index];
+	mount.target = builder_text(b, target);
+	mount.is_inside_proc = may_cover_proc(target);
+	if (!o.is_bind && !o.is_remount) {
+		if (str_equal(type, "cgroup"))
+			type = "cgroup2";
+		mount.type = builder_text(b, type == NULL ? "" : type);
+		mount.options = builder_texts(b, o.data.v, o.data.count);
+		mount_filesystem(b, &mount, &o);
+		if (mount.is_cgroup)
+			mount.cgroup_path = builder_text(b, b->host->cgroup_mount);
+	}
+	mount.source = builder_text(b, m->source);
+	where = builder_where(b, "/mounts/%zu", index);
+	builder_step(b, PLAN_INIT, PLAN_MOUNT, where)->u.mount = mount;
+	free(o.data.v);
+}
+
+void plan_add_mounts(struct builder *b)
+{
+	if (!b->has_mount_ns && b->spec->mount_count > 0)
+		builder_finding(b, ERR_UNSUPPORTED, "/mounts",
+				"mounts need a mount namespace of the container's own");
+	for (size_t i = 0; i < b->spec->mount_count; i++)
+		add_mount(b, &b->spec->mounts[i]);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/sched.h>
+#include <string.h>
+
+#include "../run/protocol.h"
+#include "builder.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+static const uint64_t clone_flags[SPEC_NS_COUNT] = {
+	[SPEC_NS_USER] = CLONE_NEWUSER,     [SPEC_NS_MOUNT] = CLONE_NEWNS,  [SPEC_NS_PID] = CLONE_NEWPID,
+	[SPEC_NS_NETWORK] = CLONE_NEWNET,   [SPEC_NS_IPC] = CLONE_NEWIPC,   [SPEC_NS_UTS] = CLONE_NEWUTS,
+	[SPEC_NS_CGROUP] = CLONE_NEWCGROUP, [SPEC_NS_TIME] = CLONE_NEWTIME,
+};
+
+static plan_text ns_where(struct builder *b, enum spec_ns ns)
+{
+	return builder_where(b, "/linux/namespaces/%u/path", b->spec->namespaces[ns].index);
+}
+
+static void check_joined(struct builder *b, enum spec_ns ns)
+{
+	const struct host_namespace *found = &b->host->namespaces[ns];
+	const char *path = b->spec->namespaces[ns].path;
+	char where[64];
+
+	if (!found->is_probed)
+		return;
+	str_format(where, sizeof where, "/linux/namespaces/%u/path", b->spec->namespaces[ns].index);
+	if (found->errnum != 0) {
+		builder_finding(b, ERR_SYSTEM, where, "cannot open namespace '%s': %s", path,
+				strerror(found->errnum));
+		return;
+	}
+	if ((uint64_t)found->actual_type != clone_flags[ns])
+		builder_finding(b, ERR_CONFIG, where, "'%s' is not a %s namespace", path,
+				spec_namespace_name(ns));
+}
+
+static void open_joined(struct builder *b)
+{
+	for (int ns = 0; ns < SPEC_NS_COUNT; ns++) {
+		struct plan_step *step;
+		plan_text where, path;
+
+		b->ns_slots[ns] = PLAN_NO_SLOT;
+		if (!plan_is_joined(b->spec, (enum spec_ns)ns))
+			continue;
+		check_joined(b, (enum spec_ns)ns);
+		where = ns_where(b, (enum spec_ns)ns);
+		path = builder_text(b, b->spec->namespaces[ns].path);
+		b->ns_slots[ns] = builder_slot(b);
+		step = builder_step(b, PLAN_PARENT, PLAN_OPEN_NAMESPACE, where);
+		step->u.ns.ns = (uint32_t)ns;
+		step->u.ns.slot = b->ns_slots[ns];
+		step->u.ns.path = path;
+	}
+}
+
+static void join(struct builder *b, enum plan_who who, enum spec_ns ns, bool is_tentative)
+{
+	struct plan_step *step;
+	plan_text where;
+
+	if (b->ns_slots[ns] == PLAN_NO_SLOT)
+		return;
+	where = ns_where(b, ns);
+	step = builder_step(b, who, PLAN_JOIN, where);
+	step->u.ns.ns = (uint32_t)ns;
+	step->u.ns.slot = b->ns_slots[ns];
+	step->u.ns.is_tentative = is_tentative;
+}
+
+/*
+ * Namespaces that belong to the caller's user namespace can only be entered before the container's own user
+ * namespace is, and those that belong to that one only after. The first pass tries, the second insists.
+ */
+static void join_all(struct builder *b, enum plan_who who)
+{
+	static const enum spec_ns order[] = {SPEC_NS_NETWORK, SPEC_NS_IPC,  SPEC_NS_UTS,  SPEC_NS_CGROUP,
+					     SPEC_NS_PID,     SPEC_NS_TIME, SPEC_NS_MOUNT};
+	bool has_two_passes = b->ns_slots[SPEC_NS_USER] != PLAN_NO_SLOT;
+
+	for (size_t i = 0; has_two_passes && i < ARRAY_SIZE(order); i++)
+		join(b, who, order[i], true);
+	join(b, who, SPEC_NS_USER, false);
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+		join(b, who, order[i], false);
+}
+
+static bool has_joined(const struct builder *b)
+{
+	for (int ns = 0; ns < SPEC_NS_COUNT; ns++)
+		if (b->ns_slots[ns] != PLAN_NO_SLOT)
+			return true;
+	return false;
+}
+
+static void add_sync(struct builder *b, enum plan_who from, enum plan_who to, enum protocol_step what)
+{
+	builder_step(b, from, PLAN_SEND, 0)->u.step = what;
+	builder_step(b, to, PLAN_EXPECT, 0)->u.step = what;
+}
+
+static void add_maps(struct builder *b)
+{
+	struct plan_maps maps = builder_maps(b, &b->spec->uid_mappings, &b->spec->gid_mappings);
+	plan_text where = builder_text(b, "/linux/uidMappings");
+
+	builder_step(b, PLAN_PARENT, PLAN_ID_MAPS, where)->u.maps = maps;
+}
+
+static void add_time(struct builder *b)
+{
+	const struct spec_time_offset *m = &b->spec->monotonic_offset, *t = &b->spec->boottime_offset;
+	struct plan_step *step;
+	plan_text where;
+
+	builder_step(b, PLAN_BRIDGE, PLAN_UNSHARE, 0)->u.number = CLONE_NEWTIME;
+	if (!m->is_set && !t->is_set)
+		return;
+	where = builder_text(b, "/linux/timeOffsets");
+	step = builder_step(b, PLAN_BRIDGE, PLAN_TIME_OFFSETS, where);
+	step->u.times.slot = b->proc_slot;
+	step->u.times.has_monotonic = m->is_set;
+	step->u.times.monotonic_secs = m->secs;
+	step->u.times.monotonic_nanosecs = m->nanosecs;
+	step->u.times.has_boottime = t->is_set;
+	step->u.times.boottime_secs = t->secs;
+	step->u.times.boottime_nanosecs = t->nanosecs;
+}
+
+/*
+ * The cgroup namespace is made by init itself: its root is the cgroup of the process that makes it, and that
+ * is the container's only once init is born into it. The time namespace is the bridge's.
+ */
+static uint64_t born_into(const struct builder *b)
+{
+	uint64_t flags = 0;
+
+	for (int ns = 0; ns < SPEC_NS_COUNT; ns++)
+		if (plan_is_new(b->spec, (enum spec_ns)ns))
+			flags |= clone_flags[ns];
+	flags &= ~(uint64_t)(CLONE_NEWCGROUP | CLONE_NEWTIME);
+	return flags;
+}
+
+static void add_spawn(struct builder *b, enum plan_who who, uint64_t flags, bool is_bridge)
+{
+	struct plan_step *step = builder_step(b, who, PLAN_SPAWN, 0);
+
+	step->u.spawn.flags = flags;
+	step->u.spawn.is_bridge = is_bridge;
+	step->u.spawn.into_cgroup = !is_bridge;
+}
+
+static void add_bridge(struct builder *b)
+{
+	uint64_t flags = born_into(b);
+
+	add_spawn(b, PLAN_PARENT, 0, true);
+	join_all(b, PLAN_BRIDGE);
+	if (b->is_user_early) {
+		/* The clock offsets belong to the new user namespace, so that one comes first. */
+		flags &= ~(uint64_t)CLONE_NEWUSER;
+		builder_step(b, PLAN_BRIDGE, PLAN_UNSHARE, 0)->u.number = CLONE_NEWUSER;
+		add_sync(b, PLAN_BRIDGE, PLAN_PARENT, STEP_UNSHARED);
+		add_maps(b);
+		add_sync(b, PLAN_PARENT, PLAN_BRIDGE, STEP_MAPPED);
+	}
+	if (plan_is_new(b->spec, SPEC_NS_TIME))
+		add_time(b);
+	add_spawn(b, PLAN_BRIDGE, flags, false);
+	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_BORN;
+	if (b->has_new_user && !b->is_user_early) {
+		add_maps(b);
+		builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_MAPPED;
+	}
+}
+
+static void add_birth(struct builder *b)
+{
+	if (b->has_bridge) {
+		add_bridge(b);
+	} else {
+		add_spawn(b, PLAN_PARENT, born_into(b), false);
+		if (b->has_new_user) {
+			add_maps(b);
+			builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_MAPPED;
+		}
+	}
+	if (b->spec->process.oom_score_adj.is_set) {
+		plan_text where = builder_text(b, "/process/oomScoreAdj");
+
+		builder_step(b, PLAN_PARENT, PLAN_OOM_SCORE, where)->u.number =
+			b->spec->process.oom_score_adj.value;
+	}
+	if (!b->has_bridge)
+		join_all(b, PLAN_INIT);
+}
+
+static uint32_t mapped_root(const struct spec_id_maps *maps)
+{
+	for (size_t i = 0; i < maps->count; i++)
+		if (maps->v[i].container_id == 0)
+			return 0;
+	return maps->count > 0 ? maps->v[0].container_id : 0;
+}
+
+static void add_proc(struct builder *b)
+{
+	bool is_needed = b->spec->sysctl.count > 0 || plan_is_new(b->spec, SPEC_NS_TIME) || b->has_new_user ||
+			 b->spec->process.oom_score_adj.is_set;
+
+	b->proc_slot = PLAN_NO_SLOT;
+	if (!is_needed)
+		return;
+	b->proc_slot = builder_slot(b);
+	builder_step(b, PLAN_PARENT, PLAN_OPEN_PROC, 0)->u.slot = b->proc_slot;
+}
+
+void plan_add_namespaces(struct builder *b)
+{
+	const struct spec *spec = b->spec;
+
+	b->has_new_user = plan_is_new(spec, SPEC_NS_USER);
+	b->has_user = spec->namespaces[SPEC_NS_USER].is_set;
+	b->has_mount_ns = spec->namespaces[SPEC_NS_MOUNT].is_set && !b->host->namespaces[SPEC_NS_MOUNT].is_own;
+	b->setup_uid = mapped_root(&spec->uid_mappings);
+	b->setup_gid = mapped_root(&spec->gid_mappings);
+	if (!b->host->is_privileged && !b->has_user)
+		builder_finding(b, ERR_UNSUPPORTED, "/linux/namespaces",
+				"an unprivileged caller needs a user namespace");
+	add_proc(b);
+	open_joined(b);
+	/* setns(2): a process cannot move itself into a pid or time namespace, only its children. */
+	b->has_bridge = b->ns_slots[SPEC_NS_PID] != PLAN_NO_SLOT || spec->namespaces[SPEC_NS_TIME].is_set ||
+			b->ns_slots[SPEC_NS_USER] != PLAN_NO_SLOT || (b->has_new_user && has_joined(b));
+	b->is_user_early = b->has_new_user && plan_is_new(spec, SPEC_NS_TIME);
+	plan_add_sources(b);
+	add_birth(b);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include <linux/capability.h>
+
+#include "../run/protocol.h"
+#include "builder.h"
+
+static struct plan_hook one_hook(struct builder *b, const struct spec_hook *hook, plan_text where)
+{
+	struct plan_hook row = {.timeout = hook->timeout, .is_env_set = hook->env.v != NULL, .where = where};
+	char *path[] = {(char *)(uintptr_t)hook->path};
+
+	row.path = builder_text(b, hook->path);
+	row.args = hook->args.count > 0 ? builder_texts(b, hook->args.v, hook->args.count)
+					: builder_texts(b, path, 1);
+	row.env = builder_texts(b, hook->env.v, hook->env.count);
+	return row;
+}
+
+/*
+ * The state that a hook reads stands in two pieces: only the process that runs it knows the pid that the
+ * hook's own pid namespace has for the container.
+ */
+static void hook_state(struct builder *b, struct plan_hooks *hooks, const char *status)
+{
+	_cleanup_buf_ struct buf text = {0};
+	struct json json;
+	size_t split;
+
+	json_begin(&json, &text, 0);
+	json_object(&json);
+	json_pair(&json, "ociVersion", b->spec->oci_version);
+	json_pair(&json, "id", b->request->id);
+	json_pair(&json, "status", status);
+	json_key(&json, "pid");
+	split = text.len;
+	json.is_after_key = false;
+	json_pair(&json, "bundle", b->request->bundle);
+	if (b->spec->annotations.count > 0) {
+		json_key(&json, "annotations");
+		json_object(&json);
+		for (size_t i = 0; i < b->spec->annotations.count; i++)
+			json_pair(&json, b->spec->annotations.v[i].key, b->spec->annotations.v[i].value);
+		json_object_end(&json);
+	}
+	json_object_end(&json);
+	hooks->state_tail = builder_text(b, text.data + split);
+	text.data[split] = '\0';
+	hooks->state_head = builder_text(b, text.data);
+}
+
+void plan_add_hooks(struct builder *b, enum plan_who who, enum spec_hook_kind kind)
+{
+	const struct spec_hooks *list = &b->spec->hooks[kind];
+	_cleanup_free_ struct plan_hook *rows = NULL;
+	struct plan_hooks hooks = {.kind = kind};
+	plan_text where;
+
+	if (list->count == 0)
+		return;
+	rows = mem_alloc(list->count * sizeof *rows);
+	for (size_t i = 0; i < list->count; i++)
+		rows[i] = one_hook(b, &list->v[i], builder_where(b, "/hooks/%s/%zu", spec_hook_name(kind), i));
+	hooks.hooks = builder_table(b, rows, list->count, sizeof *rows);
+	hook_state(b, &hooks,
+		   kind == SPEC_HOOK_START_CONTAINER ? "created"
+		   : kind == SPEC_HOOK_POSTSTART     ? "running"
+						     : "creating");
+	where = builder_where(b, "/hooks/%s", spec_hook_name(kind));
+	builder_step(b, who, PLAN_HOOKS, where)->u.hooks = hooks;
+}
+
+static const char *env_find(const struct spec_list *env, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < env->count; i++)
+		if (strncmp(env->v[i], name, len) == 0 && env->v[i][len] == '=')
+			return env->v[i] + len + 1;
+	return NULL;
+}
+
+/* The environment of the program: the configuration's, without what the runtime itself says. */
+static struct plan_texts program_env(struct builder *b)
+{
+	const struct spec_list *env = &b->spec->process.env;
+	const struct plan_request *r = b->request;
+	const char *own[] = {r->listen_fds > 0 ? "LISTEN_FDS=" : NULL, r->listen_fds > 0 ? "LISTEN_PID=" : NULL,
+			     r->listen_fdnames != NULL ? "LISTEN_FDNAMES=" : NULL,
+			     r->notify_dir != NULL ? "NOTIFY_SOCKET=" : NULL};
+	char **v = arena_alloc(&b->arena, (env->count + ARRAY_SIZE(own) + 1) * sizeof *v);
+	size_t count = 0;
+
+	for (size_t i = 0; i < env->count; i++) {
+		size_t k = 0;
+
+		while (k < ARRAY_SIZE(own) && (own[k] == NULL || !str_has_prefix(env->v[i], own[k])))
+			k++;
+		if (k == ARRAY_SIZE(own))
+			v[count++] = env->v[i];
+	}
+	if (r->listen_fds > 0) {
+		v[count++] = arena_format(&b->arena, "LISTEN_FDS=%u", r->listen_fds);
+		v[count++] = arena_format(&b->arena, "LISTEN_PID=1");
+	}
+	if (r->listen_fds > 0 && r->listen_fdnames != NULL)
+		v[count++] = arena_format(&b->arena, "LISTEN_FDNAMES=%s", r->listen_fdnames);
+	if (r->notify_dir != NULL)
+		v[count++] = arena_format(&b->arena, "NOTIFY_SOCKET=/run/notify/notify.sock");
+	return builder_texts(b, v, count);
+}
+
+static struct plan_program program_of(struct builder *b)
+{
+	const struct spec_process *p = &b->spec->process;
+	struct plan_program program = {
+		.uid = p->user.uid,
+		.needs_home = str_is_empty(env_find(&p->env, "HOME")) && env_find(&p->env, "HOME") == NULL,
+		.preserved_fds = b->request->listen_fds + b->request->preserve_fds,
+	};
+
+	program.args = builder_texts(b, p->args.v, p->args.count);
+	program.env = program_env(b);
+	return program;
+}
+
+static struct plan_user user_of(struct builder *b)
+{
+	const struct spec_process *p = &b->spec->process;
+	uint64_t known = b->host->last_capability >= 63 ? UINT64_MAX
+							: (1ull << (b->host->last_capability + 1)) - 1;
+	uint64_t grantable = known;
+	struct plan_user user = {
+		.uid = p->user.uid,
+		.gid = p->user.gid,
+		.keep_groups = b->has_new_user && !b->host->is_privileged && b->spec->gid_mappings.count == 1 &&
+			       b->spec->gid_mappings.v[0].size == 1,
+	};
+
+	/* A process that gets a user namespace of its own has every capability in it. */
+	if (!b->has_user)
+		grantable &= b->host->capabilities;
+	user.bounding = p->capabilities[SPEC_CAP_BOUNDING] & grantable;
+	user.effective = p->capabilities[SPEC_CAP_EFFECTIVE] & grantable;
+	user.permitted = p->capabilities[SPEC_CAP_PERMITTED] & grantable;
+	user.inheritable = p->capabilities[SPEC_CAP_INHERITABLE] & grantable;
+	user.ambient = p->capabilities[SPEC_CAP_AMBIENT] & grantable;
+	user.cwd = builder_text(b, p->cwd);
+	user.groups = builder_table(b, p->user.additional_gids, p->user.additional_gid_count, sizeof(uint32_t));
+	if (user.keep_groups && p->user.additional_gid_count > 0)
+		builder_finding(b, ERR_UNSUPPORTED, "/process/user/additionalGids",
+				"cannot set any additional groups in a rootless container");
+	return user;
+}
+
+static void add_memory_policy(struct builder *b)
+{
+	uint64_t words[16] = {0};
+	struct plan_step *step;
+	struct plan_table nodes;
+	plan_text where;
+
+	if (!b->spec->memory_policy.is_set)
+		return;
+	if (b->spec->memory_policy.nodes != NULL &&
+	    plan_node_mask(b->spec->memory_policy.nodes, words, ARRAY_SIZE(words)) < 0)
+		builder_finding(b, ERR_CONFIG, "/linux/memoryPolicy/nodes", "a node number is 1024 or larger");
+	nodes = builder_table(b, words, ARRAY_SIZE(words), sizeof *words);
+	where = builder_text(b, "/linux/memoryPolicy");
+	step = builder_step(b, PLAN_INIT, PLAN_MEMORY_POLICY, where);
+	step->u.memory_policy.mode = b->spec->memory_policy.mode;
+	step->u.memory_policy.flags = b->spec->memory_policy.flags;
+	step->u.memory_policy.nodes = nodes;
+}
+
+/* What the parent sets from outside, where it has the privileges that init may lack in its user namespace. */
+static void add_parent_attributes(struct builder *b)
+{
+	const struct spec_process *p = &b->spec->process;
+	plan_text where;
+
+	if (p->scheduler.is_set) {
+		struct plan_step *step;
+
+		where = builder_text(b, "/process/scheduler");
+		step = builder_step(b, PLAN_PARENT, PLAN_SCHEDULER, where);
+		step->u.scheduler.policy = p->scheduler.policy;
+		step->u.scheduler.priority = p->scheduler.priority;
+		step->u.scheduler.nice = p->scheduler.nice;
+		step->u.scheduler.flags = p->scheduler.flags;
+		step->u.scheduler.runtime = p->scheduler.runtime;
+		step->u.scheduler.deadline = p->scheduler.deadline;
+		step->u.scheduler.period = p->scheduler.period;
+	}
+	if (p->io_priority.is_set) {
+		where = builder_text(b, "/process/ioPriority");
+		builder_step(b, PLAN_PARENT, PLAN_IO_PRIORITY, where)->u.number =
+			(int64_t)p->io_priority.class_ << 13 | p->io_priority.priority;
+	}
+	for (size_t i = 0; i < p->rlimit_count; i++) {
+		struct plan_rlimit rlimit = {(uint32_t)p->rlimits[i].resource, p->rlimits[i].soft,
+					     p->rlimits[i].hard};
+
+		where = builder_where(b, "/process/rlimits/%zu", i);
+		builder_step(b, PLAN_PARENT, PLAN_RLIMIT, where)->u.rlimit = rlimit;
+	}
+}
+
+static void add_init_attributes(struct builder *b)
+{
+	const struct spec_process *p = &b->spec->process;
+	plan_text where;
+
+	builder_step(b, PLAN_INIT, PLAN_UMASK, 0)->u.number =
+		p->user.umask.is_set ? (int64_t)p->user.umask.value : 0022;
+	builder_step(b, PLAN_INIT, PLAN_AFFINITY, 0);
+	add_memory_policy(b);
+	if (b->spec->personality.is_set) {
+		where = builder_text(b, "/linux/personality");
+		builder_step(b, PLAN_INIT, PLAN_PERSONALITY, where)->u.number = b->spec->personality.domain;
+	}
+	if (p->no_new_privileges) {
+		where = builder_text(b, "/process/noNewPrivileges");
+		builder_step(b, PLAN_INIT, PLAN_NO_NEW_PRIVS, where);
+	}
+}
+
+void plan_add_process(struct builder *b)
+{
+	const struct spec_process *p = &b->spec->process;
+	struct plan_program program;
+	struct plan_user user;
+	plan_text where;
+
+	if (b->spec->has_process) {
+		add_init_attributes(b);
+		builder_step(b, PLAN_INIT, PLAN_STDIO_OWNER, 0)->u.number = p->user.uid;
+		where = builder_text(b, "/process/user");
+		user = user_of(b);
+		builder_step(b, PLAN_INIT, PLAN_USER, where)->u.user = user;
+		program = program_of(b);
+		where = builder_text(b, "/process/args");
+		if (p->args.count > 0)
+			builder_step(b, PLAN_INIT, PLAN_LOOKUP, where)->u.program = program;
+	}
+	builder_step(b, PLAN_INIT, PLAN_SEND, 0)->u.step = STEP_READY;
+	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_READY;
+	if (b->spec->has_process)
+		add_parent_attributes(b);
+	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_COMMITTED;
+	builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_COMMITTED;
+	builder_step(b, PLAN_INIT, PLAN_GATE, 0)->u.slot = b->gate_slot;
+	plan_add_hooks(b, PLAN_INIT, SPEC_HOOK_START_CONTAINER);
+	where = builder_text(b, "/process/args");
+	if (b->spec->has_process && p->args.count > 0)
+		builder_step(b, PLAN_INIT, PLAN_EXEC, where)->u.program = program;
+	else if (b->request->is_run)
+		builder_finding(b, ERR_CONFIG, "/process", "is required to start the container");
+	plan_add_hooks(b, PLAN_PARENT, SPEC_HOOK_POSTSTART);
+}

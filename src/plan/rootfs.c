@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "builder.h"
+
+static const struct {
+	const char *path;
+	uint32_t major, minor;
+} default_devices[] = {
+	{"/dev/null", 1, 3},   {"/dev/zero", 1, 5},    {"/dev/full", 1, 7},
+	{"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},
+};
+
+static struct plan_root root_of(struct builder *b)
+{
+	struct plan_root root = {
+		.slot = b->has_mount_ns ? b->root_slot : PLAN_NO_SLOT,
+		.is_readonly = b->spec->root.is_readonly,
+		.is_no_pivot = b->request->is_no_pivot,
+		.has_mount_ns = b->has_mount_ns,
+	};
+
+	root.path = plan_host_path(b, b->spec->root.path == NULL ? "" : b->spec->root.path);
+	return root;
+}
+
+void plan_add_root(struct builder *b)
+{
+	struct plan_root root = root_of(b);
+	plan_text where = builder_text(b, "/root/path");
+
+	if (b->spec->root.path == NULL)
+		builder_finding(b, ERR_CONFIG, "/root", "is required on Linux");
+	if (!b->has_mount_ns && root.is_readonly)
+		builder_finding(b, ERR_UNSUPPORTED, "/root/readonly",
+				"a read-only root needs a mount namespace of the container's own");
+	builder_step(b, PLAN_INIT, PLAN_ROOT, where)->u.root = root;
+}
+
+/* A node that the container's user namespace may not make is shown to it: the host's, bound in its place. */
+static int32_t add_device_source(struct builder *b, const struct plan_device *device, plan_text where)
+{
+	enum plan_who who = b->host->is_privileged ? PLAN_PARENT : PLAN_INIT;
+	struct plan_source source = {
+		.is_bind_of_device = true,
+		.major = device->major,
+		.minor = device->minor,
+		.idmap_slot = PLAN_NO_SLOT,
+		.propagation = MS_PRIVATE,
+	};
+	struct plan_step *step;
+
+	source.path = device->path;
+	step = builder_step(b, who, PLAN_OPEN_SOURCE, where);
+	step->u.source.slot = builder_slot(b);
+	step->u.source.source = source;
+	return step->u.source.slot;
+}
+
+static struct plan_device configured_device(struct builder *b, const struct spec_device *d)
+{
+	struct plan_device device = {
+		.type = d->type,
+		.major = (uint32_t)d->major,
+		.minor = (uint32_t)d->minor,
+		.mode = d->file_mode.is_set ? (uint32_t)d->file_mode.value : 0666,
+		.uid = (uint32_t)d->uid.value,
+		.gid = (uint32_t)d->gid.value,
+		.source_slot = PLAN_NO_SLOT,
+	};
+
+	device.path = builder_text(b, d->path);
+	return device;
+}
+
+static bool is_configured(const struct spec *spec, const char *path)
+{
+	for (size_t i = 0; i < spec->device_count; i++)
+		if (str_equal(spec->devices[i].path, path))
+			return true;
+	return false;
+}
+
+/* Both lists, so that the sources can be opened before init is born and the nodes be made after. */
+static void collect_devices(struct builder *b)
+{
+	size_t max = b->spec->device_count + ARRAY_SIZE(default_devices);
+	bool is_bound = b->has_user || b->host->is_in_user_ns;
+
+	b->devices = arena_alloc(&b->arena, max * sizeof *b->devices);
+	b->device_wheres = arena_alloc(&b->arena, max * sizeof *b->device_wheres);
+	for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++) {
+		struct plan_device *d = &b->devices[b->device_count];
+
+		if (is_configured(b->spec, default_devices[i].path))
+			continue;
+		*d = (struct plan_device){
+			.type = 'c', .mode = 0666, .is_default = true, .source_slot = PLAN_NO_SLOT};
+		d->path = builder_text(b, default_devices[i].path);
+		d->major = default_devices[i].major;
+		d->minor = default_devices[i].minor;
+		b->device_count++;
+	}
+	for (size_t i = 0; i < b->spec->device_count; i++) {
+		b->devices[b->device_count] = configured_device(b, &b->spec->devices[i]);
+		b->device_wheres[b->device_count] = builder_where(b, "/linux/devices/%zu", i);
+		b->device_count++;
+	}
+	for (size_t i = 0; i < b->device_count; i++)
+		b->devices[i].is_bound = is_bound && b->devices[i].type != 'p';
+}
+
+void plan_add_device_sources(struct builder *b)
+{
+	if (b->is_dev_bound || !b->has_mount_ns)
+		return;
+	collect_devices(b);
+	for (size_t i = 0; i < b->device_count; i++)
+		if (b->devices[i].is_bound)
+			b->devices[i].source_slot = add_device_source(b, &b->devices[i], b->device_wheres[i]);
+}
+
+static void add_link(struct builder *b, const char *path, const char *target, const char *needs)
+{
+	struct plan_link link = {.is_replacing = str_equal(path, "/dev/ptmx")};
+
+	link.path = builder_text(b, path);
+	link.target = builder_text(b, target);
+	link.needs = builder_text(b, needs);
+	builder_step(b, PLAN_INIT, PLAN_LINK, 0)->u.link = link;
+}
+
+void plan_add_devices(struct builder *b)
+{
+	if (b->is_dev_bound || !b->has_mount_ns) {
+		if (b->spec->device_count > 0 && !b->has_mount_ns)
+			builder_finding(b, ERR_UNSUPPORTED, "/linux/devices",
+					"devices need a mount namespace of the container's own");
+		return;
+	}
+	for (size_t i = 0; i < b->device_count; i++)
+		builder_step(b, PLAN_INIT, PLAN_DEVICE, b->device_wheres[i])->u.device = b->devices[i];
+	add_link(b, "/dev/fd", "/proc/self/fd", "/proc/self/fd");
+	add_link(b, "/dev/stdin", "/proc/self/fd/0", "/proc/self/fd");
+	add_link(b, "/dev/stdout", "/proc/self/fd/1", "/proc/self/fd");
+	add_link(b, "/dev/stderr", "/proc/self/fd/2", "/proc/self/fd");
+	add_link(b, "/dev/core", "/proc/kcore", "/proc/kcore");
+	add_link(b, "/dev/ptmx", "pts/ptmx", NULL);
+}
+
+static void add_console(struct builder *b)
+{
+	const struct spec_process *p = &b->spec->process;
+	struct plan_step *step;
+	plan_text where;
+
+	if (!b->spec->has_process || !p->terminal)
+		return;
+	where = builder_text(b, "/process/terminal");
+	step = builder_step(b, PLAN_INIT, PLAN_CONSOLE, where);
+	step->u.console.has_size = p->console_size.is_set;
+	step->u.console.height = p->console_size.height;
+	step->u.console.width = p->console_size.width;
+	step->u.console.uid = p->user.uid;
+	step->u.console.has_console_file = b->has_mount_ns && !b->is_dev_bound;
+}
+
+static void add_late_readonly(struct builder *b)
+{
+	for (uint32_t i = 0; i < b->step_count; i++) {
+		plan_text where = b->steps[i].where;
+		int32_t slot = b->steps[i].u.mount.keep_slot;
+
+		if (b->steps[i].kind == PLAN_MOUNT && slot != PLAN_NO_SLOT)
+			builder_step(b, PLAN_INIT, PLAN_READONLY_MOUNT, where)->u.slot = slot;
+	}
+}
+
+static void add_sysctl(struct builder *b, const struct spec_pair *pair)
+{
+	int owner = spec_sysctl_owner(pair->key);
+	char path[512], where[sizeof((struct err *)0)->where];
+	struct plan_step *step;
+	plan_text texts[3], at;
+
+	str_format(where, sizeof where, "/linux/sysctl/%s", pair->key);
+	if (owner >= 0 && b->host->namespaces[owner].is_own)
+		builder_finding(b, ERR_CONFIG, where, "sysctl \"%s\" is not in a separate kernel namespace",
+				pair->key);
+	if (spec_sysctl_path(pair->key, path, sizeof path) < 0) {
+		builder_finding(b, ERR_CONFIG, where, "'%s' is not the name of a sysctl", pair->key);
+		return;
+	}
+	texts[0] = builder_text(b, path);
+	texts[1] = builder_text(b, pair->value);
+	texts[2] = builder_text(b, pair->key);
+	at = builder_text(b, where);
+	step = builder_step(b, PLAN_INIT, PLAN_SYSCTL, at);
+	step->u.sysctl.slot = b->proc_slot;
+	step->u.sysctl.path = texts[0];
+	step->u.sysctl.value = texts[1];
+	step->u.sysctl.key = texts[2];
+}
+
+static void add_paths(struct builder *b, const struct spec_list *paths, enum plan_kind kind, const char *key)
+{
+	for (size_t i = 0; i < paths->count; i++) {
+		char clean[4096];
+		plan_text text, where;
+		size_t earlier = 0;
+
+		while (earlier < i && !str_equal(paths->v[earlier], paths->v[i]))
+			earlier++;
+		if (earlier < i)
+			continue;
+		text = builder_text(b, plan_clean_path(paths->v[i], clean, sizeof clean));
+		where = builder_where(b, "/linux/%s/%zu", key, i);
+		builder_step(b, PLAN_INIT, kind, where)->u.text = text;
+	}
+}
+
+static void add_text(struct builder *b, enum plan_kind kind, const char *value, const char *pointer)
+{
+	plan_text text, where;
+
+	if (value == NULL)
+		return;
+	text = builder_text(b, value);
+	where = builder_text(b, pointer);
+	builder_step(b, PLAN_INIT, kind, where)->u.text = text;
+}
+
+static void add_propagation(struct builder *b)
+{
+	static const struct {
+		uint64_t type;
+		bool is_recursive;
+	} rows[] = {
+		[SPEC_PROPAGATION_UNSET] = {0, false},
+		[SPEC_PROPAGATION_SHARED] = {MS_SHARED, false},
+		[SPEC_PROPAGATION_SLAVE] = {MS_SLAVE, false},
+		[SPEC_PROPAGATION_PRIVATE] = {MS_PRIVATE, false},
+		[SPEC_PROPAGATION_UNBINDABLE] = {MS_UNBINDABLE, false},
+		[SPEC_PROPAGATION_RSHARED] = {MS_SHARED, true},
+		[SPEC_PROPAGATION_RSLAVE] = {MS_SLAVE, true},
+		[SPEC_PROPAGATION_RPRIVATE] = {MS_PRIVATE, true},
+		[SPEC_PROPAGATION_RUNBINDABLE] = {MS_UNBINDABLE, true},
+	};
+	enum spec_propagation p = b->spec->rootfs_propagation;
+	struct plan_step *step;
+	plan_text where;
+
+	if (p == SPEC_PROPAGATION_UNSET)
+		return;
+	if (!b->has_mount_ns) {
+		builder_finding(b, ERR_CONFIG, "/linux/rootfsPropagation", "needs a mount namespace");
+		return;
+	}
+	where = builder_text(b, "/linux/rootfsPropagation");
+	step = builder_step(b, PLAN_INIT, PLAN_PROPAGATION, where);
+	step->u.propagation.type = rows[p].type;
+	step->u.propagation.is_recursive = rows[p].is_recursive;
+}
+
+void plan_add_late_rootfs(struct builder *b)
+{
+	struct plan_root root = root_of(b);
+	plan_text where;
+
+	builder_step(b, PLAN_INIT, PLAN_PIVOT, 0)->u.root = root;
+	if (b->spec->has_process)
+		add_text(b, PLAN_MAKE_CWD, b->spec->process.cwd, "/process/cwd");
+	add_console(b);
+	add_late_readonly(b);
+	add_text(b, PLAN_HOSTNAME, b->spec->hostname, "/hostname");
+	add_text(b, PLAN_DOMAINNAME, b->spec->domainname, "/domainname");
+	for (size_t i = 0; i < b->spec->sysctl.count; i++)
+		add_sysctl(b, &b->spec->sysctl.v[i]);
+	add_paths(b, &b->spec->readonly_paths, PLAN_READONLY_PATH, "readonlyPaths");
+	add_paths(b, &b->spec->masked_paths, PLAN_MASK_PATH, "maskedPaths");
+	add_propagation(b);
+	if (root.is_readonly && b->has_mount_ns) {
+		where = builder_text(b, "/root/readonly");
+		builder_step(b, PLAN_INIT, PLAN_READONLY_ROOT, where);
+	}
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bridge: the short-lived process that exists only when init has to be born into a pid or time namespace,
+ * or into a user namespace together with namespaces that do not belong to it.
+ *
+ * Process: child of the parent, runs from the sealed memfd, in the host's mount namespace and cgroup, as the
+ * caller with all its capabilities. May not: open a path, allocate, word an error for the user.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <linux/prctl.h>
+
+#include "init.h"
+#include "protocol.h"
+#include "walk.h"
+
+int walk_join(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	uint32_t bit = 1u << step->u.ns.ns;
+	int r;
+
+	if (walker->joined & bit)
+		return 0;
+	r = k_setns(walker->rootfs.slot_base + step->u.ns.slot, 0);
+	if (r == -EPERM && step->u.ns.is_tentative)
+		return 0;
+	if (r < 0)
+		return err_system(err, r, "cannot join the namespace");
+	walker->joined |= bit;
+	return 0;
+}
+
+/*
+ * Returns as init (walker->who changes) in the new process. CLONE_PARENT makes it a child of the parent, which
+ * is the one that waits for it; the bridge says its pid and is gone.
+ */
+static int bridge_spawn(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	int cgroup_fd = walker->first_fd + INIT_FD_CGROUP;
+	bool has_cgroup = plan_find(walker->plan, PLAN_CGROUP_CREATE) != NULL;
+	struct clone_args args = {.flags = step->u.spawn.flags | CLONE_PARENT};
+	long pid;
+
+	if (has_cgroup) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)cgroup_fd;
+	}
+	pid = k_clone3(&args);
+	if (pid < 0)
+		return err_system(err, (int)pid, "cannot start init in its namespaces");
+	if (pid == 0) {
+		walker->who = PLAN_INIT;
+		return (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	}
+	k_exit(protocol_send(walker->socket_fd, STEP_BORN, pid, NULL, -1) < 0);
+}
+
+int bridge_step(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	int r;
+
+	switch ((enum plan_kind)step->kind) {
+	case PLAN_JOIN:
+		return walk_join(walker, step, err);
+	case PLAN_UNSHARE:
+		r = k_unshare((int)step->u.number);
+		return r < 0 ? err_system(err, r, "cannot make a namespace") : 0;
+	case PLAN_TIME_OFFSETS:
+		return process_write_time_offsets(walker->rootfs.slot_base + step->u.times.slot, step, err);
+	case PLAN_SEND:
+		return protocol_send(walker->socket_fd, (enum protocol_step)step->u.step, 0, NULL, -1);
+	case PLAN_EXPECT:
+		return protocol_expect(walker->socket_fd, (enum protocol_step)step->u.step, NULL, NULL, err);
+	case PLAN_SPAWN:
+		return bridge_spawn(walker, step, err);
+	default:
+		return err_set(err, ERR_PEER, EPROTO, NULL, "the bridge has no step %u", step->kind);
+	}
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * init: the process that becomes the container's program.
+ *
+ * Process: child of the parent, born into the container's cgroup and its new namespaces, runs from the sealed
+ * memfd. As the caller with all capabilities until PLAN_SETUP_IDS, as the container's root until PLAN_USER, as
+ * the container's user after. May not: allocate, word an error for the user, follow a path of the container
+ * but through a descriptor of its root (before PLAN_PIVOT) or from inside it (after).
+ */
+#include "init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "hooks.h"
+#include "protocol.h"
+#include "walk.h"
+
+/* --- identity and namespaces --- */
+
+/* The container's root makes directories and devices: an unmapped user cannot (EOVERFLOW). */
+static int setup_ids(const struct plan_step *step, struct err *err)
+{
+	int r = k_setresgid(step->u.ids.gid, step->u.ids.gid, step->u.ids.gid);
+
+	if (r >= 0)
+		r = k_setresuid(step->u.ids.uid, step->u.ids.uid, step->u.ids.uid);
+	return r < 0 ? err_system(err, r, "cannot become uid %u, gid %u of the user namespace", step->u.ids.uid,
+				  step->u.ids.gid)
+		     : 0;
+}
+
+static int cgroup_ns(struct err *err)
+{
+	int r = k_unshare(CLONE_NEWCGROUP);
+
+	return r < 0 ? err_system(err, r, "cannot make a cgroup namespace") : 0;
+}
+
+/* --- rootfs --- */
+
+static int open_source(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	_cleanup_fd_ int fd =
+		mount_open_source(walker->plan, &step->u.source.source, walker->rootfs.slot_base, err);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = k_dup3(fd, walker->rootfs.slot_base + step->u.source.slot, O_CLOEXEC);
+	return r < 0 ? err_system(err, r, "cannot keep a mount source open") : 0;
+}
+
+static int attach_root(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	const struct plan_step *steps = plan_steps(walker->plan);
+
+	/* The host's mount, while it can still be reached, for hosts that allow no cgroup2 mount of our own. */
+	for (uint32_t i = 0; i < walker->plan->step_count; i++)
+		if (steps[i].kind == PLAN_MOUNT && steps[i].u.mount.is_cgroup)
+			walker->rootfs.old_cgroup_fd =
+				k_openat(AT_FDCWD, plan_get(walker->plan, steps[i].u.mount.cgroup_path),
+					 O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	return rootfs_attach(&walker->rootfs, &step->u.root, err);
+}
+
+static int pivot(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	int r = rootfs_pivot(&walker->rootfs, &step->u.root, err);
+
+	fd_close(&walker->rootfs.old_cgroup_fd);
+	return r;
+}
+
+static int make_cwd(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	const char *path = plan_get(walker->plan, step->u.text);
+	_cleanup_fd_ int fd = path_mkdir_in_root(walker->rootfs.fd, path, 0755);
+
+	/* Magic links (/proc/self/fd/N) and files are refused here; what cannot be made is told by chdir. */
+	if (fd == -ELOOP || fd == -ENOTDIR)
+		return err_system(err, fd, "cannot use '%s' as the working directory", path);
+	return 0;
+}
+
+static int console(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	walker->console_fd = tty_open(&walker->rootfs, step, err);
+	return walker->console_fd < 0 ? walker->console_fd : 0;
+}
+
+static int set_mount(int fd, uint64_t set, uint64_t propagation, bool is_recursive, struct err *err)
+{
+	int r = mount_set(fd, set, 0, propagation, is_recursive);
+
+	return r < 0 ? err_system(err, r, "cannot change the mount") : 0;
+}
+
+/* --- the last steps --- */
+
+static int run_hooks(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	const struct plan_step *exec = plan_find(walker->plan, PLAN_EXEC);
+	bool is_inside = walker->at >
+			 (uint32_t)(plan_find(walker->plan, PLAN_PIVOT) - plan_steps(walker->plan));
+	struct plan_texts texts = {0};
+
+	if (exec != NULL && is_inside)
+		texts = exec->u.program.env;
+	char *env[texts.count + 1];
+	struct hooks_context context = {
+		.plan = walker->plan, .pid = k_getpid(), .environment = is_inside ? env : walker->env};
+
+	for (uint32_t i = 0; i <= texts.count; i++)
+		env[i] = (char *)(uintptr_t)(texts.count == 0 ? NULL : plan_item(walker->plan, texts, i));
+	return hooks_run(&context, &step->u.hooks, err);
+}
+
+static int send_step(struct walker *walker, const struct plan_step *step)
+{
+	int r = protocol_send(walker->socket_fd, (enum protocol_step)step->u.step, 0, NULL, walker->console_fd);
+
+	fd_close(&walker->console_fd);
+	return r;
+}
+
+static int expect_step(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	int r = protocol_expect(walker->socket_fd, (enum protocol_step)step->u.step, NULL, NULL, err);
+
+	/* From here on the container is there, whatever becomes of the process that made it. */
+	if (r >= 0 && step->u.step == STEP_COMMITTED)
+		r = (int)k_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	return r;
+}
+
+/*
+ * Waits until somebody says start. A connection that is closed without a word only wanted to know whether
+ * somebody waits here. Nothing else stays open meanwhile: not the plan's file, not a descriptor of the host.
+ */
+static int gate(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	int gate_fd = walker->rootfs.slot_base + step->u.slot, r;
+
+	if (step->u.slot == PLAN_NO_SLOT)
+		return protocol_expect(walker->socket_fd, STEP_START, NULL, NULL, err);
+	k_close_range((unsigned int)walker->first_fd, (unsigned int)gate_fd - 1, 0);
+	k_close_range((unsigned int)gate_fd + 1, ~0u, 0);
+	do {
+		walker->socket_fd = k_accept4(gate_fd, SOCK_CLOEXEC);
+		if (walker->socket_fd < 0)
+			return err_system(err, walker->socket_fd, "cannot wait at the start gate");
+		r = protocol_expect(walker->socket_fd, STEP_START, NULL, NULL, err);
+		if (r < 0)
+			fd_close(&walker->socket_fd);
+	} while (r < 0);
+	k_close(gate_fd);
+	return 0;
+}
+
+static int execute(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	const struct plan_program *program = &step->u.program;
+	char *args[program->args.count + 1], *env[program->env.count + 2];
+	uint64_t no_signals = 0;
+	uint32_t count = 0;
+	int r;
+
+	for (uint32_t i = 0; i <= program->args.count; i++)
+		args[i] = (char *)(uintptr_t)plan_item(walker->plan, program->args, i);
+	for (; count < program->env.count; count++)
+		env[count] = (char *)(uintptr_t)plan_item(walker->plan, program->env, count);
+	if (program->needs_home)
+		env[count++] = walker->program.home;
+	env[count] = NULL;
+	r = k_close_range((unsigned int)walker->first_fd, ~0u, CLOSE_RANGE_CLOEXEC);
+	if (r < 0)
+		return err_system(err, r, "cannot mark the descriptors to be closed");
+	for (int fd = 3; fd < walker->first_fd; fd++)
+		k_fcntl(fd, F_SETFD, 0);
+	r = protocol_send(walker->socket_fd, STEP_EXEC, 0, NULL, -1);
+	if (r >= 0)
+		r = k_sigprocmask(SIG_SETMASK, &no_signals, NULL);
+	if (r < 0)
+		return err_system(err, r, "cannot tell that the program starts");
+	r = k_execve(walker->program.path, args, env);
+	return exec_explain(args[0], walker->program.path, r, err);
+}
+
+static int late_step(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	const struct plan *plan = walker->plan;
+	int r;
+
+	switch ((enum plan_kind)step->kind) {
+	case PLAN_UMASK:
+		k_umask((unsigned int)step->u.number);
+		return 0;
+	case PLAN_AFFINITY:
+		return process_set_affinity(err);
+	case PLAN_MEMORY_POLICY:
+		return process_set_memory_policy(plan, step, err);
+	case PLAN_PERSONALITY:
+		return process_set_personality((uint64_t)step->u.number, err);
+	case PLAN_NO_NEW_PRIVS:
+		r = (int)k_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		return r < 0 ? err_system(err, r, "cannot set no_new_privs") : 0;
+	case PLAN_STDIO_OWNER:
+		return user_own_stdio((uint32_t)step->u.number, err);
+	case PLAN_USER:
+		return user_become(plan, &step->u.user, err);
+	case PLAN_LOOKUP:
+		return exec_lookup(plan, &step->u.program, &walker->program, err);
+	case PLAN_SEND:
+		return send_step(walker, step);
+	case PLAN_EXPECT:
+		return expect_step(walker, step, err);
+	case PLAN_HOOKS:
+		return run_hooks(walker, step, err);
+	case PLAN_GATE:
+		return gate(walker, step, err);
+	case PLAN_EXEC:
+		return execute(walker, step, err);
+	default:
+		return err_set(err, ERR_PEER, EPROTO, NULL, "init has no step %u", step->kind);
+	}
+}
+
+static int rootfs_step(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	struct rootfs *rootfs = &walker->rootfs;
+	const struct plan *plan = walker->plan;
+
+	switch ((enum plan_kind)step->kind) {
+	case PLAN_OPEN_SOURCE:
+		return open_source(walker, step, err);
+	case PLAN_ROOT:
+		return attach_root(walker, step, err);
+	case PLAN_MOUNT:
+		return mount_attach(rootfs, &step->u.mount, err);
+	case PLAN_DEVICE:
+		return rootfs_device(rootfs, &step->u.device, err);
+	case PLAN_LINK:
+		return rootfs_link(rootfs, &step->u.link, err);
+	case PLAN_PIVOT:
+		return pivot(walker, step, err);
+	case PLAN_MAKE_CWD:
+		return make_cwd(walker, step, err);
+	case PLAN_CONSOLE:
+		return console(walker, step, err);
+	case PLAN_READONLY_MOUNT:
+		return set_mount(rootfs->slot_base + step->u.slot, MOUNT_ATTR_RDONLY, 0, false, err);
+	case PLAN_READONLY_PATH:
+		return rootfs_readonly_path(rootfs, plan_get(plan, step->u.text), err);
+	case PLAN_MASK_PATH:
+		return rootfs_mask(rootfs, plan_get(plan, step->u.text), err);
+	case PLAN_PROPAGATION:
+		return set_mount(rootfs->fd, 0, step->u.propagation.type, step->u.propagation.is_recursive,
+				 err);
+	case PLAN_READONLY_ROOT:
+		return set_mount(rootfs->fd, MOUNT_ATTR_RDONLY, 0, false, err);
+	default:
+		return late_step(walker, step, err);
+	}
+}
+
+int init_step(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	const struct plan *plan = walker->plan;
+
+	switch ((enum plan_kind)step->kind) {
+	case PLAN_JOIN:
+		return walk_join(walker, step, err);
+	case PLAN_SETUP_IDS:
+		return setup_ids(step, err);
+	case PLAN_CGROUP_NS:
+		return cgroup_ns(err);
+	case PLAN_KEYRING:
+		return process_join_keyring(plan_get(plan, step->u.text), err);
+	case PLAN_LOOPBACK:
+		return process_set_loopback(err);
+	case PLAN_HOSTNAME:
+		return process_set_hostname(plan_get(plan, step->u.text), err);
+	case PLAN_DOMAINNAME:
+		return process_set_domainname(plan_get(plan, step->u.text), err);
+	case PLAN_SYSCTL:
+		return process_write_sysctl(&walker->rootfs, step, err);
+	default:
+		return rootfs_step(walker, step, err);
+	}
+}
+
+/* --- from the first instruction --- */
+
+static const struct plan *map_plan(int fd)
+{
+	struct plan head;
+	long at;
+
+	if (k_pread(fd, &head, sizeof head, 0) != (ssize_t)sizeof head || head.magic != PLAN_MAGIC)
+		return NULL;
+	at = k_call6(__NR_mmap, 0, (long)head.size, PROT_READ, MAP_PRIVATE, fd, 0);
+	return at < 0 && at > -4096 ? NULL : (const struct plan *)at;
+}
+
+static int prepare(struct walker *walker, struct err *err)
+{
+	int r = (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+
+	if (r >= 0)
+		r = k_close_range((unsigned int)walker->first_fd, ~0u, CLOSE_RANGE_CLOEXEC);
+	if (r < 0)
+		return err_system(err, r, "cannot prepare init");
+	walker->plan = map_plan(walker->first_fd + INIT_FD_PLAN);
+	if (walker->plan == NULL)
+		return err_set(err, ERR_PEER, EPROTO, NULL, "cannot map the plan");
+	walker->rootfs.plan = walker->plan;
+	/* Modes of files and directories are given in full; the container's own umask comes late. */
+	k_umask(0);
+	return 0;
+}
+
+static int walk(struct walker *walker, struct err *err)
+{
+	const struct plan_step *steps = plan_steps(walker->plan);
+
+	for (walker->at = 0; walker->at < walker->plan->step_count; walker->at++) {
+		const struct plan_step *step = &steps[walker->at];
+		int r;
+
+		if (step->who != walker->who)
+			continue;
+		r = walker->who == PLAN_BRIDGE ? bridge_step(walker, step, err) : init_step(walker, step, err);
+		if (r < 0) {
+			err_where(err, plan_get(walker->plan, step->where));
+			return r;
+		}
+	}
+	return 0;
+}
+
+void init_main(int argc, char **argv, char **env)
+{
+	struct walker walker = {.console_fd = -1, .env = env};
+	struct err err = {.kind = ERR_NONE};
+	uint64_t first = 0;
+	int r;
+
+	if (argc != 3 || !str_to_u64(argv[1], 1 << 20, &first))
+		k_exit(127);
+	walker.first_fd = (int)first;
+	walker.socket_fd = walker.first_fd + INIT_FD_SOCKET;
+	walker.who = str_equal(argv[2], "bridge") ? PLAN_BRIDGE : PLAN_INIT;
+	walker.rootfs = (struct rootfs){.fd = -1,
+					.slot_base = walker.first_fd + INIT_FD_SLOTS,
+					.null_fd = -1,
+					.empty_fd = -1,
+					.old_cgroup_fd = -1};
+	r = prepare(&walker, &err);
+	/* A session of its own, with a terminal or without (setsid(2) fails only for a group leader). */
+	if (r >= 0 && walker.who == PLAN_INIT)
+		(void)k_setsid();
+	if (r >= 0)
+		r = walk(&walker, &err);
+	if (r < 0 && err.kind == ERR_NONE)
+		err_system(&err, r, "cannot go on");
+	(void)!protocol_send(walker.socket_fd, STEP_FAILED, 0, &err, -1);
+	k_exit(1);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the parent hands over to init and the bridge, one program in two roles. Private to the room. */
+#ifndef TARE_RUN_INIT_H
+#define TARE_RUN_INIT_H
+
+#include <tare/base.h>
+
+/*
+ * Descriptors of the new program, counted from its first argument (decimal), which is the first number behind
+ * those that the container's program is to keep. All are close-on-exec as soon as the program runs.
+ */
+enum init_fd {
+	INIT_FD_SOCKET, /* to the parent; protocol.h */
+	INIT_FD_PLAN,   /* the plan's image, sealed */
+	INIT_FD_CGROUP, /* the container's cgroup, for the bridge's clone */
+	INIT_FD_SLOTS,  /* slot 0 of the plan, the others behind it */
+};
+
+/*
+ * The program: argv[1] is the first descriptor, argv[2] "init" or "bridge". env is only for hooks that ask
+ * for the runtime's environment. Never returns; the exit status means nothing, errors cross the socket.
+ */
+__attribute__((noreturn)) void init_main(int argc, char **argv, char **env);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The whole conversation between the processes that make a container, both directions.
+ *
+ *   parent                    bridge (only if needed)          init
+ *     |--- spawn ----------------->|                             |
+ *     |<-- UNSHARED --------------| (new user and time ns)       |
+ *     |--- MAPPED --------------->|                              |
+ *     |                            |--- spawn ----------------->|
+ *     |<-- BORN (pid) ------------|  and exits                   |
+ *     |--- MAPPED --------------------------------------------->| (new user ns)
+ *     |<-- MOUNTED --------------------------------------------| (if there are hooks)
+ *     |    prestart and createRuntime hooks                      |
+ *     |--- HOOKED --------------------------------------------->|
+ *     |                                  createContainer hooks, pivot, ...
+ *     |<-- READY (console master) ------------------------------| everything but execve is done
+ *     |    rlimits, record, pid file                             |
+ *     |--- COMMITTED ------------------------------------------>| init no longer dies with the parent
+ *     |                                                          | and waits at its gate
+ *   starter (start: at the gate's socket; run: the parent)       |
+ *     |--- START ---------------------------------------------->| startContainer hooks
+ *     |<-- EXEC -----------------------------------------------| execve comes next
+ *     |<-- end of file: execve worked (close-on-exec), or init died: the pidfd tells
+ *
+ * FAILED may come from a child in the place of any message, and ends the conversation. End of file in any
+ * other place means that the peer died. One message is one datagram of a SOCK_SEQPACKET socket.
+ */
+#ifndef TARE_RUN_PROTOCOL_H
+#define TARE_RUN_PROTOCOL_H
+
+#include <tare/base.h>
+
+enum protocol_step {
+	STEP_NONE,
+	STEP_FAILED,    /* child -> parent: err says what */
+	STEP_UNSHARED,  /* bridge -> parent: its user namespace waits for id maps */
+	STEP_BORN,      /* bridge -> parent: value is init's pid in the bridge's pid namespace */
+	STEP_MAPPED,    /* parent -> bridge or init: the id maps are in force */
+	STEP_MOUNTED,   /* init -> parent: the mounts stand, nothing of the host is left writable by accident */
+	STEP_HOOKED,    /* parent -> init: the runtime's hooks have run */
+	STEP_READY,     /* init -> parent: all but execve is done; may carry the console's master */
+	STEP_COMMITTED, /* parent -> init: limits are set, the record is on disk */
+	STEP_START,     /* starter -> init */
+	STEP_EXEC,      /* init -> starter: execve is the next system call */
+	STEP_COUNT,
+};
+
+struct protocol_message {
+	uint32_t magic;
+	uint32_t step;
+	int64_t value;
+	struct err err;
+};
+
+const char *protocol_step_name(enum protocol_step step);
+
+/*
+ * Sends one message; fd_to_pass goes along unless it is negative. A peer that is gone gives -EPIPE, never
+ * a signal. err (may be NULL) is sent as the message's err. [free]
+ */
+int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const struct err *sent,
+		  int fd_to_pass) MUST_CHECK;
+
+/*
+ * Waits for one message and checks that it is `expected`. FAILED gives the peer's own error in *err and its
+ * errno; end of file -EPIPE with kind ERR_PEER; anything else -EPROTO. ret_value and ret_fd may be NULL; a
+ * descriptor nobody asked for is closed. [free]
+ */
+int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_value, int *ret_fd,
+		    struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What init and the bridge share while they walk the plan. Private to the room; [free]. */
+#ifndef TARE_RUN_WALK_H
+#define TARE_RUN_WALK_H
+
+#include <tare/plan.h>
+#include <tare/sys.h>
+
+struct walker {
+	const struct plan *plan;
+	enum plan_who who;
+	uint32_t at;     /* index of the step that is being carried out */
+	int first_fd;    /* as in init.h */
+	int socket_fd;   /* the peer to which an error goes: the parent, later the starter */
+	int console_fd;  /* master of the console until the parent has it; or -1 */
+	uint32_t joined; /* bit n: namespace number n was entered by an earlier, tentative step */
+	struct rootfs rootfs;
+	struct exec_program program;
+	char *const *env; /* the runtime's */
+};
+
+/* Carries out the bridge's step; its spawn returns twice, as init and as bridge. */
+int bridge_step(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK;
+int init_step(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK;
+
+/* Steps that both have. */
+int walk_join(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/mempolicy.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "rows.h"
+
+/* --- namespaces, id maps, time --------------------------------------------------------------------------- */
+
+struct namespace_entry {
+	enum spec_ns type;
+	const char *path;
+};
+
+static const struct field namespace_fields[] = {
+	FIELD("type", field_enum, struct namespace_entry, type, .detail = &spec_names_namespace, REQUIRED),
+	FIELD("path", field_absolute, struct namespace_entry, path),
+};
+static const struct table namespace_table = TABLE(namespace_fields);
+
+static void parse_namespaces(struct reader *reader, const struct dom_node *node, const struct field *field,
+			     void *target)
+{
+	struct spec *spec = target;
+	int findings = reader->findings;
+
+	(void)field;
+	if (reader_expect(reader, node, DOM_ARRAY))
+		node = node->first;
+	else
+		node = NULL;
+	for (; node != NULL; node = node->next) {
+		struct namespace_entry entry = {0};
+
+		if (!reader_object(reader, node, &namespace_table, &entry))
+			continue;
+		if (spec->namespaces[entry.type].is_set)
+			reader_refuse_key(reader, node, "type", "namespace '%s' given twice",
+					  spec_namespace_name(entry.type));
+		spec->namespaces[entry.type] = (struct spec_namespace){true, entry.path, node->index};
+	}
+	if (reader->findings > findings)
+		reader->has_bad_namespaces = true;
+}
+
+static void check_id_map(struct reader *reader, const struct dom_node *node, void *target)
+{
+	const struct spec_id_map *map = target;
+
+	if ((uint64_t)map->container_id + map->size > UINT32_MAX)
+		reader_refuse_key(reader, node, "size", "%u ids from containerID %u pass 4294967294", map->size,
+				  map->container_id);
+	if ((uint64_t)map->host_id + map->size > UINT32_MAX)
+		reader_refuse_key(reader, node, "size", "%u ids from hostID %u pass 4294967294", map->size,
+				  map->host_id);
+}
+
+static const struct field id_map_fields[] = {
+	FIELD("containerID", field_u32, struct spec_id_map, container_id, RANGE(0, ID_MAX), REQUIRED),
+	FIELD("hostID", field_u32, struct spec_id_map, host_id, RANGE(0, ID_MAX), REQUIRED),
+	FIELD("size", field_u32, struct spec_id_map, size, RANGE(1, UINT32_MAX), REQUIRED),
+};
+const struct table spec_table_id_map =
+	TABLE(id_map_fields, .size = sizeof(struct spec_id_map), .check = check_id_map);
+
+static const struct field offset_fields[] = {
+	FIELD("secs", field_i64, struct spec_time_offset, secs),
+	FIELD("nanosecs", field_u32, struct spec_time_offset, nanosecs, RANGE(0, 999999999)),
+};
+static const struct table offset_table = TABLE(offset_fields);
+
+static const struct field time_fields[] = {
+	OBJECT("monotonic", struct spec, monotonic_offset, offset_table,
+	       SET(struct spec, monotonic_offset.is_set)),
+	OBJECT("boottime", struct spec, boottime_offset, offset_table, SET(struct spec, boottime_offset.is_set)),
+};
+static const struct table time_table = TABLE(time_fields);
+
+/* --- devices --------------------------------------------------------------------------------------------- */
+
+static void parse_device_type(struct reader *reader, const struct dom_node *node, const struct field *field,
+			      void *target)
+{
+	struct spec_device *device = target;
+	const char *type = node->text;
+
+	(void)field;
+	if (!reader_expect(reader, node, DOM_STRING))
+		return;
+	if (type[0] == '\0' || type[1] != '\0' || strchr("cbup", type[0]) == NULL)
+		reader_refuse(reader, node, "must be 'c', 'u', 'b' or 'p', not %s", reader_quote(reader, type));
+	else
+		device->type = type[0] == 'u' ? 'c' : type[0];
+}
+
+static void check_device(struct reader *reader, const struct dom_node *node, void *target)
+{
+	struct spec_device *device = target;
+	mode_t format = device->type == 'c' ? S_IFCHR : device->type == 'b' ? S_IFBLK : S_IFIFO;
+
+	if (device->type != 'p' && dom_member(node, "major") == NULL)
+		reader_refuse_key(reader, node, "major", "is required");
+	if (device->type != 'p' && dom_member(node, "minor") == NULL)
+		reader_refuse_key(reader, node, "minor", "is required");
+	/* A zero is what a writer without optional numbers has to put there. */
+	if (device->type == 'p' && device->major != 0)
+		reader_refuse_key(reader, node, "major", "a device of type 'p' has none");
+	if (device->type == 'p' && device->minor != 0)
+		reader_refuse_key(reader, node, "minor", "a device of type 'p' has none");
+	/* Engines pass st_mode as it is. */
+	if ((device->file_mode.value & S_IFMT) == format)
+		device->file_mode.value &= ~(uint64_t)S_IFMT;
+	if (device->file_mode.value > 07777)
+		reader_refuse_key(reader, node, "fileMode", "must be permission bits (0 to 4095), not %llu",
+				  (unsigned long long)device->file_mode.value);
+}
+
+static const struct field device_fields[] = {
+	FIELD("type", parse_device_type, struct spec_device, type, REQUIRED),
+	FIELD("path", field_absolute, struct spec_device, path, REQUIRED),
+	FIELD("major", field_i64, struct spec_device, major, RANGE(0, 0xfff)),
+	FIELD("minor", field_i64, struct spec_device, minor, RANGE(0, 0xfffff)),
+	FIELD("fileMode", field_opt_uint, struct spec_device, file_mode, RANGE(0, UINT32_MAX)),
+	FIELD("uid", field_opt_uint, struct spec_device, uid, RANGE(0, ID_MAX)),
+	FIELD("gid", field_opt_uint, struct spec_device, gid, RANGE(0, ID_MAX)),
+};
+static const struct table device_table =
+	TABLE(device_fields, .size = sizeof(struct spec_device), .check = check_device);
+
+static void parse_devices(struct reader *reader, const struct dom_node *node, const struct field *field,
+			  void *target)
+{
+	struct named *paths;
+	size_t count = 0;
+
+	field_array(reader, node, field, target);
+	if (node->type != DOM_ARRAY)
+		return;
+	paths = arena_alloc(reader->scratch, node->count * sizeof *paths);
+	for (const struct dom_node *item = node->first; item != NULL; item = item->next) {
+		const struct dom_node *path = dom_member(item, "path");
+
+		if (path == NULL || path->type != DOM_STRING)
+			continue;
+		paths[count++] = (struct named){path->text, strlen(path->text), item->index, path};
+	}
+	reader_refuse_twice(reader, paths, count, "device");
+}
+
+/* --- network devices ------------------------------------------------------------------------------------- */
+
+#define IFNAME_MAX 15 /* IFNAMSIZ - 1 */
+
+static bool is_interface_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && len <= IFNAME_MAX && strcspn(name, "/: \t\n\v\f\r") == len &&
+	       !str_equal(name, ".") && !str_equal(name, "..");
+}
+
+/* The kernel numbers interfaces by exactly one "%d". */
+static bool is_template(const char *name)
+{
+	const char *percent = strchr(name, '%');
+
+	return percent[1] == 'd' && strchr(percent + 1, '%') == NULL;
+}
+
+static void check_net_device(struct reader *reader, const struct dom_node *node, void *target)
+{
+	const struct spec_net_device *device = target;
+	const char *name = device->container_name;
+
+	if (!is_interface_name(device->host_name))
+		reader_refuse(reader, node, "%s is no interface name", reader_quote(reader, device->host_name));
+	if (name == NULL)
+		return;
+	if (!is_interface_name(name))
+		reader_refuse_key(reader, node, "name", "%s is no interface name", reader_quote(reader, name));
+	else if (strchr(name, '%') != NULL && !is_template(name))
+		reader_refuse_key(reader, node, "name", "%s may hold a single '%%d' only",
+				  reader_quote(reader, name));
+}
+
+static const struct field net_device_fields[] = {
+	FIELD("name", field_text, struct spec_net_device, container_name),
+};
+static const struct table net_device_table =
+	TABLE(net_device_fields, .size = sizeof(struct spec_net_device),
+	      .key_offset = offsetof(struct spec_net_device, host_name), .check = check_net_device);
+
+static void parse_net_devices(struct reader *reader, const struct dom_node *node, const struct field *field,
+			      void *target)
+{
+	struct named *names;
+	size_t count = 0;
+
+	field_keyed(reader, node, field, target);
+	if (node->type != DOM_OBJECT)
+		return;
+	names = arena_alloc(reader->scratch, node->count * sizeof *names);
+	for (const struct dom_node *item = node->first; item != NULL; item = item->next) {
+		const struct dom_node *name = dom_member(item, "name");
+		const char *text = item->key;
+
+		if (name != NULL && name->type == DOM_STRING && name->text[0] != '\0')
+			text = name->text;
+		if (strchr(text, '%') == NULL)
+			names[count++] = (struct named){text, strlen(text), item->index, item};
+	}
+	reader_refuse_twice(reader, names, count, "interface name");
+}
+
+/* --- cgroup path, sysctls -------------------------------------------------------------------------------- */
+
+/* The spec lets a runtime refuse paths; this one would leave the place that the engine delegated. */
+static void parse_cgroups_path(struct reader *reader, const struct dom_node *node, const struct field *field,
+			       void *target)
+{
+	int findings = reader->findings;
+
+	if (!reader_expect(reader, node, DOM_STRING))
+		return;
+	for (const char *part = node->text; part != NULL; part = strchr(part, '/')) {
+		part += *part == '/';
+		if (strcspn(part, "/") == 2 && str_has_prefix(part, "..")) {
+			reader_refuse(reader, node, "must not contain '..', as %s does",
+				      reader_quote(reader, node->text));
+			break;
+		}
+	}
+	if (reader->findings == findings)
+		field_text(reader, node, field, target);
+}
+
+static const char *sysctl_path(struct reader *reader, const struct dom_node *node)
+{
+	size_t size = strlen(node->key) + 1;
+	char *path = arena_alloc(reader->arena, size);
+
+	if (spec_sysctl_path(node->key, path, size) < 0)
+		reader_refuse(reader, node, "%s is no sysctl", reader_quote(reader, node->key));
+	else if (str_equal(path, "kernel/hostname"))
+		reader_refuse(reader, node, "use the property hostname instead");
+	else if (spec_sysctl_owner(node->key) == SPEC_SYSCTL_FORBIDDEN)
+		reader_refuse(reader, node, "sysctl %s belongs to no namespace: it would change the host",
+			      reader_quote(reader, node->key));
+	return path;
+}
+
+static void parse_sysctl(struct reader *reader, const struct dom_node *node, const struct field *field,
+			 void *target)
+{
+	struct spec *spec = target;
+	struct named *paths;
+	size_t count = 0;
+
+	field_map(reader, node, field, target);
+	if (node->type != DOM_OBJECT || spec->sysctl.count != node->count)
+		return;
+	paths = arena_alloc(reader->scratch, node->count * sizeof *paths);
+	for (const struct dom_node *item = node->first; item != NULL; item = item->next) {
+		const char *path = sysctl_path(reader, item);
+
+		spec->sysctl.v[count].key = path;
+		paths[count++] = (struct named){path, strlen(path), item->index, item};
+	}
+	reader_refuse_twice(reader, paths, count, "sysctl");
+}
+
+/* --- resctrl --------------------------------------------------------------------------------------------- */
+
+static bool check_schema(struct reader *reader, const struct dom_node *node, const void *detail)
+{
+	bool is_good = node->text[0] != '\0' && strchr(node->text, '\n') == NULL;
+
+	(void)detail;
+	if (!is_good)
+		reader_refuse(reader, node, "must be one line, and not empty");
+	return is_good;
+}
+
+static void parse_schema(struct reader *reader, const struct dom_node *node, const struct field *field,
+			 void *target)
+{
+	const char *prefix = field->detail;
+
+	if (!reader_expect(reader, node, DOM_STRING) || node->text[0] == '\0')
+		return;
+	if (prefix != NULL && !str_has_prefix(node->text, prefix))
+		reader_refuse(reader, node, "must begin with '%s', not be %s", prefix,
+			      reader_quote(reader, node->text));
+	else if (check_schema(reader, node, NULL))
+		field_text(reader, node, field, target);
+}
+
+static void parse_schemata(struct reader *reader, const struct dom_node *node, const struct field *field,
+			   void *target)
+{
+	struct spec *spec = target;
+
+	(void)field;
+	reader_strings(reader, node, check_schema, NULL, &spec->intel_rdt.schemata);
+}
+
+static void check_intel_rdt(struct reader *reader, const struct dom_node *node, void *target)
+{
+	const char *id = ((const struct spec *)target)->intel_rdt.clos_id;
+
+	if (id == NULL || str_equal(id, "/"))
+		return;
+	if (strpbrk(id, "/\n") != NULL || str_equal(id, ".") || str_equal(id, ".."))
+		reader_refuse_key(reader, node, "closID", "must be '/' or a directory's name, not %s",
+				  reader_quote(reader, id));
+}
+
+static const struct field intel_rdt_fields[] = {
+	FIELD("closID", field_text, struct spec, intel_rdt.clos_id),
+	FIELD("l3CacheSchema", parse_schema, struct spec, intel_rdt.l3_cache_schema),
+	FIELD("memBwSchema", parse_schema, struct spec, intel_rdt.mem_bw_schema, .detail = "MB:"),
+	FIELD("schemata", parse_schemata, struct spec, intel_rdt.schemata),
+	FIELD("enableMonitoring", field_bool, struct spec, intel_rdt.enable_monitoring),
+};
+static const struct table intel_rdt_table = TABLE(intel_rdt_fields, .check = check_intel_rdt);
+
+/* --- memory policy, personality -------------------------------------------------------------------------- */
+
+static void check_memory_policy(struct reader *reader, const struct dom_node *node, void *target)
+{
+	const struct spec *spec = target;
+	const char *mode = dom_member(node, "mode")->text;
+	int value = spec->memory_policy.mode;
+	uint32_t flags = spec->memory_policy.flags;
+	uint32_t both = MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES;
+	bool has_nodes = spec->memory_policy.nodes != NULL;
+
+	if (value == MPOL_DEFAULT || value == MPOL_LOCAL) {
+		if (has_nodes)
+			reader_refuse_key(reader, node, "nodes", "%s takes no nodes", mode);
+	} else if (value != MPOL_PREFERRED && !has_nodes) {
+		reader_refuse_key(reader, node, "nodes", "%s needs at least one node", mode);
+	}
+	if ((flags & both) == both)
+		reader_refuse_key(reader, node, "flags",
+				  "MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES exclude each other");
+	if ((flags & MPOL_F_NUMA_BALANCING) != 0 && value != MPOL_BIND && value != MPOL_PREFERRED_MANY)
+		reader_refuse_key(reader, node, "flags",
+				  "MPOL_F_NUMA_BALANCING needs MPOL_BIND or MPOL_PREFERRED_MANY, not %s", mode);
+}
+
+static const struct field memory_policy_fields[] = {
+	FIELD("mode", field_enum, struct spec, memory_policy.mode, .detail = &spec_names_memory_mode, REQUIRED),
+	FIELD("nodes", field_cpu_list, struct spec, memory_policy.nodes),
+	FIELD("flags", field_flags32, struct spec, memory_policy.flags, .detail = &spec_names_memory_flag),
+};
+static const struct table memory_policy_table = TABLE(memory_policy_fields, .check = check_memory_policy);
+
+/* The spec defines none so far. */
+static void parse_personality_flags(struct reader *reader, const struct dom_node *node,
+				    const struct field *field, void *target)
+{
+	(void)field;
+	(void)target;
+	if (!reader_expect(reader, node, DOM_ARRAY))
+		return;
+	for (const struct dom_node *item = node->first; item != NULL; item = item->next)
+		if (reader_expect(reader, item, DOM_STRING))
+			reader_refuse(reader, item, "unknown personality flag %s",
+				      reader_quote(reader, item->text));
+}
+
+static const struct field personality_fields[] = {
+	FIELD("domain", field_enum, struct spec, personality.domain, .detail = &spec_names_personality,
+	      REQUIRED),
+	{.key = "flags", .parse = parse_personality_flags},
+};
+static const struct table personality_table = TABLE(personality_fields);
+
+static void parse_propagation(struct reader *reader, const struct dom_node *node, const struct field *field,
+			      void *target)
+{
+	if (node->type != DOM_STRING || node->text[0] != '\0')
+		field_enum(reader, node, field, target);
+}
+
+/* --- linux ----------------------------------------------------------------------------------------------- */
+
+static const struct field linux_fields[] = {
+	FIELD("namespaces", parse_namespaces, struct spec, namespaces),
+	ARRAY("uidMappings", struct spec, uid_mappings.v, uid_mappings.count, spec_table_id_map),
+	ARRAY("gidMappings", struct spec, gid_mappings.v, gid_mappings.count, spec_table_id_map),
+	INLINE_OBJECT("timeOffsets", time_table),
+	FIELD("devices", parse_devices, struct spec, devices,
+	      .count_offset = offsetof(struct spec, device_count), .detail = &device_table),
+	FIELD("netDevices", parse_net_devices, struct spec, net_devices,
+	      .count_offset = offsetof(struct spec, net_device_count), .detail = &net_device_table),
+	FIELD("cgroupsPath", parse_cgroups_path, struct spec, cgroups_path),
+	OBJECT("resources", struct spec, resources, spec_table_resources, SET(struct spec, has_resources)),
+	INLINE_OBJECT("intelRdt", intel_rdt_table, SET(struct spec, intel_rdt.is_set)),
+	INLINE_OBJECT("memoryPolicy", memory_policy_table, SET(struct spec, memory_policy.is_set)),
+	FIELD("sysctl", parse_sysctl, struct spec, sysctl),
+	OBJECT("seccomp", struct spec, seccomp, spec_table_seccomp, SET(struct spec, seccomp.is_set)),
+	FIELD("rootfsPropagation", parse_propagation, struct spec, rootfs_propagation,
+	      .detail = &spec_names_propagation),
+	FIELD("maskedPaths", field_absolute_list, struct spec, masked_paths),
+	FIELD("readonlyPaths", field_absolute_list, struct spec, readonly_paths),
+	FIELD("mountLabel", field_text, struct spec, mount_label),
+	INLINE_OBJECT("personality", personality_table, SET(struct spec, personality.is_set)),
+};
+const struct table spec_table_linux = TABLE(linux_fields);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables that one source file has and another one uses. */
+#ifndef TARE_SPEC_ROWS_H
+#define TARE_SPEC_ROWS_H
+
+#include "names.h"
+
+#define ID_MAX (UINT32_MAX - 1) /* 2^32-1 is "no id" to the kernel */
+
+/* A member of a struct that is part of the target, and read by a table of its own. */
+#define OBJECT(key_, type_, member_, table_, ...)                                                              \
+	FIELD(key_, field_object, type_, member_, .detail = &(table_), __VA_ARGS__)
+/* An object whose members land in the target itself. */
+#define INLINE_OBJECT(key_, table_, ...)                                                                       \
+	{                                                                                                      \
+		.key = (key_), .parse = field_object, .detail = &(table_), __VA_ARGS__                         \
+	}
+/* "v" points to "count" structs. */
+#define ARRAY(key_, type_, v_, count_, table_)                                                                 \
+	FIELD(key_, field_array, type_, v_, .count_offset = offsetof(type_, count_), .detail = &(table_))
+#define KEYED(key_, type_, v_, count_, table_)                                                                 \
+	FIELD(key_, field_keyed, type_, v_, .count_offset = offsetof(type_, count_), .detail = &(table_))
+#define SET(type_, member_) .set_offset = offsetof(type_, member_)
+#define REQUIRED .is_required = true
+#define RANGE(min_, max_) .range = {(min_), (max_)}
+
+/* Target: struct spec_process. */
+extern const struct table spec_table_process;
+/* Target: struct spec. */
+extern const struct table spec_table_linux;
+extern const struct table spec_table_hooks;
+/* Target: struct spec_resources. */
+extern const struct table spec_table_resources;
+/* Target: struct spec_seccomp. */
+extern const struct table spec_table_seccomp;
+/* Target: struct spec_id_map. */
+extern const struct table spec_table_id_map;
+
+/* Rules that span the sections of a configuration (validate.c). root is the whole document. */
+void spec_validate(struct reader *reader, const struct dom_node *root);
+
+#endif

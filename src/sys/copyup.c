@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <tare/sys.h>
+
+#define COPY_DEPTH_MAX 32 /* the recursion below stays within a small stack */
+
+struct entry { /* getdents64(2) */
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
+static int copy_directory(int from_fd, int to_fd, int depth);
+
+static int copy_file(int from_fd, int to_fd, const char *name, const struct stat *st)
+{
+	_cleanup_fd_ int in_fd = k_openat(from_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+	_cleanup_fd_ int out_fd = -1;
+	char block[4096];
+	ssize_t len;
+
+	if (in_fd < 0)
+		return in_fd;
+	out_fd = k_openat(to_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			  st->st_mode & 07777);
+	if (out_fd < 0)
+		return out_fd;
+	while ((len = k_read(in_fd, block, sizeof block)) > 0) {
+		int r = io_write_all(out_fd, block, (size_t)len);
+
+		if (r < 0)
+			return r;
+	}
+	return (int)len;
+}
+
+static int copy_link(int from_fd, int to_fd, const char *name)
+{
+	char target[4096];
+	ssize_t len = k_readlinkat(from_fd, name, target, sizeof target - 1);
+
+	if (len < 0)
+		return (int)len;
+	target[len] = '\0';
+	return k_symlinkat(target, to_fd, name);
+}
+
+static int copy_subdirectory(int from_fd, int to_fd, const char *name, const struct stat *st, int depth)
+{
+	_cleanup_fd_ int in_fd = -1, out_fd = -1;
+	int r = k_mkdirat(to_fd, name, st->st_mode & 07777);
+
+	if (r < 0)
+		return r;
+	in_fd = k_openat(from_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	out_fd = k_openat(to_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (in_fd < 0 || out_fd < 0)
+		return in_fd < 0 ? in_fd : out_fd;
+	return copy_directory(in_fd, out_fd, depth + 1);
+}
+
+static int copy_entry(int from_fd, int to_fd, const char *name, int depth)
+{
+	struct stat st;
+	int r = k_fstatat(from_fd, name, &st, AT_SYMLINK_NOFOLLOW);
+
+	if (r < 0)
+		return r;
+	switch (st.st_mode & S_IFMT) {
+	case S_IFREG:
+		r = copy_file(from_fd, to_fd, name, &st);
+		break;
+	case S_IFLNK:
+		r = copy_link(from_fd, to_fd, name);
+		break;
+	case S_IFDIR:
+		r = copy_subdirectory(from_fd, to_fd, name, &st, depth);
+		break;
+	default:
+		r = k_mknodat(to_fd, name, st.st_mode, st.st_rdev);
+	}
+	if (r >= 0)
+		r = k_fchownat(to_fd, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW);
+	/* The umask took bits from the mode, and chown(2) the set-id bits. */
+	if (r >= 0 && !S_ISLNK(st.st_mode))
+		r = k_fchmodat(to_fd, name, st.st_mode & 07777);
+	return r;
+}
+
+static int copy_directory(int from_fd, int to_fd, int depth)
+{
+	_Alignas(8) char block[2048];
+	int len;
+
+	if (depth > COPY_DEPTH_MAX)
+		return -ELOOP;
+	while ((len = k_getdents64(from_fd, block, sizeof block)) > 0) {
+		for (int at = 0; at < len;) {
+			const struct entry *entry = (const struct entry *)(const void *)(block + at);
+			int r = 0;
+
+			at += entry->length;
+			if (!str_equal(entry->name, ".") && !str_equal(entry->name, ".."))
+				r = copy_entry(from_fd, to_fd, entry->name, depth);
+			if (r < 0)
+				return r;
+		}
+	}
+	return len;
+}
+
+int rootfs_copy_up(int from_fd, int to_fd, struct err *err)
+{
+	_cleanup_fd_ int in_fd = k_openat(from_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	_cleanup_fd_ int out_fd = k_openat(to_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	int r = in_fd < 0 ? in_fd : out_fd < 0 ? out_fd : copy_directory(in_fd, out_fd, 0);
+
+	return r < 0 ? err_system(err, r, "cannot copy the directory below a tmpfs into it (tmpcopyup)") : 0;
+}

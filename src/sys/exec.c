@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <tare/sys.h>
+
+#ifndef AT_EACCESS
+#define AT_EACCESS 0x200
+#endif
+
+#if defined(__x86_64__)
+#define NATIVE_MACHINE EM_X86_64
+#define COMPAT_MACHINE EM_386
+#else
+#define NATIVE_MACHINE EM_AARCH64
+#define COMPAT_MACHINE EM_ARM
+#endif
+
+#define PASSWD_MAX (1 << 20) /* bytes of a container's passwd that are looked at */
+
+/* --- HOME --- */
+
+struct passwd_line {
+	char text[1024];
+	size_t len;
+	bool is_too_long;
+};
+
+/* name:password:uid:gid:gecos:home:shell */
+static bool line_home(struct passwd_line *line, uint32_t uid, char *ret, size_t size)
+{
+	char *field = line->text;
+	uint64_t found;
+
+	line->text[line->len] = '\0';
+	for (int i = 0; i < 5; i++) {
+		char *colon = strchr(field, ':');
+
+		if (colon == NULL)
+			return false;
+		*colon = '\0';
+		if (i == 2 && (!str_to_u64(field, UINT32_MAX, &found) || found != uid))
+			return false;
+		field = colon + 1;
+	}
+	if (strchr(field, ':') != NULL)
+		*strchr(field, ':') = '\0';
+	if (field[0] != '/')
+		return false;
+	str_format(ret, size, "%s", field);
+	return true;
+}
+
+static bool line_add(struct passwd_line *line, char c, uint32_t uid, char *ret, size_t size)
+{
+	bool is_found;
+
+	if (c != '\n') {
+		if (line->len < sizeof line->text - 1)
+			line->text[line->len++] = c;
+		else
+			line->is_too_long = true;
+		return false;
+	}
+	is_found = !line->is_too_long && line_home(line, uid, ret, size);
+	line->len = 0;
+	line->is_too_long = false;
+	return is_found;
+}
+
+void exec_home(uint32_t uid, char *ret, size_t size)
+{
+	_cleanup_fd_ int fd =
+		k_openat(AT_FDCWD, "/etc/passwd", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+	struct passwd_line line = {.len = 0};
+	char block[1024];
+	struct stat st;
+	ssize_t len;
+
+	str_format(ret, size, "/");
+	if (fd < 0 || k_fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	for (int total = 0; total < PASSWD_MAX && (len = k_read(fd, block, sizeof block)) > 0;
+	     total += (int)len)
+		for (ssize_t i = 0; i < len; i++)
+			if (line_add(&line, block[i], uid, ret, size))
+				return;
+	(void)line_add(&line, '\n', uid, ret, size);
+}
+
+/* --- the executable --- */
+
+static const char *env_path(const struct plan *plan, const struct plan_program *program)
+{
+	for (uint32_t i = 0; i < program->env.count; i++)
+		if (str_has_prefix(plan_item(plan, program->env, i), "PATH="))
+			return plan_item(plan, program->env, i) + 5;
+	return NULL;
+}
+
+/* 0 if path is a file that this process may execute; -EACCES if it is there but not that. */
+static int try_path(const char *path)
+{
+	struct stat st;
+	int r = k_fstatat(AT_FDCWD, path, &st, 0);
+
+	if (r < 0)
+		return r;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode))
+		return -EACCES;
+	return k_faccessat2(AT_FDCWD, path, X_OK, AT_EACCESS);
+}
+
+static int lookup_failed(const char *name, int r, struct err *err)
+{
+	if (r == -ENOENT && strchr(name, '/') == NULL)
+		return err_set(err, ERR_SYSTEM, ENOENT, NULL,
+			       "exec: \"%.*s\": executable file not found in $PATH", 200, name);
+	if (r == -EISDIR)
+		return err_set(err, ERR_SYSTEM, EACCES, NULL, "exec: \"%.*s\": is a directory", 200, name);
+	r = err_set(err, ERR_SYSTEM, r, NULL, "exec: \"%.*s\"", 200, name);
+	if (r == -EACCES)
+		err_hint(err,
+			 "the file, or a directory on the way, is not executable for the container's user");
+	return r;
+}
+
+static int search_path(const char *path, const char *name, struct exec_program *ret)
+{
+	int worst = -ENOENT;
+
+	while (true) {
+		size_t len = strcspn(path, ":");
+		int r;
+
+		/* execvp(3): an empty element is the working directory. */
+		if (len + strlen(name) + 2 < sizeof ret->path) {
+			str_format(ret->path, sizeof ret->path, "%.*s%s%s", (int)len, path,
+				   len > 0 ? "/" : "./", name);
+			r = try_path(ret->path);
+			if (r == 0)
+				return 0;
+			if (r != -ENOENT && r != -ENOTDIR && r != -EISDIR)
+				worst = r;
+		}
+		if (path[len] == '\0')
+			return worst;
+		path += len + 1;
+	}
+}
+
+int exec_lookup(const struct plan *plan, const struct plan_program *program, struct exec_program *ret,
+		struct err *err)
+{
+	const char *name = plan_item(plan, program->args, 0);
+	const char *path = env_path(plan, program);
+	int r;
+
+	if (program->needs_home) {
+		memcpy(ret->home, "HOME=", 6);
+		exec_home(program->uid, ret->home + 5, sizeof ret->home - 5);
+	}
+	if (str_is_empty(name))
+		return lookup_failed("", -ENOENT, err);
+	if (strlen(name) >= sizeof ret->path)
+		return lookup_failed(name, -ENAMETOOLONG, err);
+	if (strchr(name, '/') != NULL) {
+		str_format(ret->path, sizeof ret->path, "%s", name);
+		r = try_path(ret->path);
+	} else {
+		r = path == NULL ? -ENOENT : search_path(path, name, ret);
+	}
+	return r < 0 ? lookup_failed(name, r, err) : 0;
+}
+
+/* --- why it failed --- */
+
+static void explain_interpreter(const char *what, const char *interpreter, struct err *err)
+{
+	struct stat st;
+	size_t len = strlen(interpreter);
+
+	if (len > 0 && interpreter[len - 1] == '\r')
+		err_hint(err, "the script's first line ends with a carriage return (DOS line ends)");
+	else if (k_fstatat(AT_FDCWD, interpreter, &st, 0) < 0)
+		err_hint(err, "its %s '%s' does not exist in the container", what, interpreter);
+	else if (k_faccessat2(AT_FDCWD, interpreter, X_OK, AT_EACCESS) < 0)
+		err_hint(err, "its %s '%s' is not executable", what, interpreter);
+}
+
+static void explain_script(char *text, struct err *err)
+{
+	char *at = text + 2;
+
+	at += strspn(at, " \t");
+	at[strcspn(at, " \t\n")] = '\0';
+	explain_interpreter("interpreter", at, err);
+}
+
+static void explain_elf(int fd, const char *head, struct err *err)
+{
+	Elf64_Ehdr elf;
+	Elf64_Phdr segment;
+	char loader[256];
+
+	memcpy(&elf, head, sizeof elf);
+	if (elf.e_machine != NATIVE_MACHINE && elf.e_machine != COMPAT_MACHINE) {
+		err_hint(err, "the file is for another architecture (ELF machine %u)", elf.e_machine);
+		return;
+	}
+	if (elf.e_ident[EI_CLASS] != ELFCLASS64)
+		return;
+	for (int i = 0; i < elf.e_phnum && i < 64; i++) {
+		int64_t at = (int64_t)elf.e_phoff + (int64_t)i * (int64_t)sizeof segment;
+		ssize_t len;
+
+		if (k_pread(fd, &segment, sizeof segment, at) != (ssize_t)sizeof segment)
+			return;
+		if (segment.p_type != PT_INTERP)
+			continue;
+		len = k_pread(fd, loader, sizeof loader - 1, (int64_t)segment.p_offset);
+		if (len <= 0)
+			return;
+		loader[len] = '\0';
+		explain_interpreter("loader", loader, err);
+		return;
+	}
+}
+
+static void explain_permission(int fd, struct err *err)
+{
+	struct statfs fs;
+
+	if (k_fstatfs(fd, &fs) == 0 && (fs.f_flags & ST_NOEXEC) != 0)
+		err_hint(err, "it is on a mount with the option noexec");
+	else
+		err_hint(err,
+			 "the file, or a directory on the way, is not executable for the container's user");
+}
+
+int exec_explain(const char *name, const char *path, int errnum, struct err *err)
+{
+	_cleanup_fd_ int fd = -1;
+	_Alignas(8) char head[256];
+	ssize_t len;
+
+	err_set(err, ERR_SYSTEM, errnum, NULL, "exec: \"%.*s\"", 200, name);
+	fd = k_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+	if (errnum == -EACCES || errnum == -EPERM) {
+		_cleanup_fd_ int path_fd = k_openat(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
+
+		explain_permission(path_fd, err);
+		return errnum;
+	}
+	if (fd < 0)
+		return errnum;
+	memset(head, 0, sizeof head);
+	len = k_pread(fd, head, sizeof head - 1, 0);
+	if (len >= 2 && head[0] == '#' && head[1] == '!')
+		explain_script(head, err);
+	else if (len >= (ssize_t)sizeof(Elf64_Ehdr) && memcmp(head, ELFMAG, SELFMAG) == 0)
+		explain_elf(fd, head, err);
+	else if (errnum == -ENOEXEC)
+		err_hint(err, "the file is neither a program nor a script with '#!'");
+	return errnum;
+}

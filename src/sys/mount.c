@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+
+#include <tare/sys.h>
+
+/* One line of what the file system itself says about a failure, as fsopen(2)'s descriptor keeps it. */
+static void mount_fs_message(int fs_fd, struct err *err)
+{
+	char text[160];
+	ssize_t len = k_read(fs_fd, text, sizeof text - 1);
+
+	if (len <= 2 || text[1] != ' ')
+		return;
+	text[len] = '\0';
+	err_hint(err, "%s", text + 2);
+}
+
+int mount_set(int fd, uint64_t set, uint64_t clear, uint64_t propagation, bool is_recursive)
+{
+	struct mount_attr attr = {.attr_set = set, .attr_clr = clear, .propagation = propagation};
+
+	return k_mount_setattr(fd, "", AT_EMPTY_PATH | (is_recursive ? AT_RECURSIVE : 0), &attr);
+}
+
+static int mount_idmap(int fd, int userns_fd, bool is_recursive)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd};
+
+	return k_mount_setattr(fd, "", AT_EMPTY_PATH | (is_recursive ? AT_RECURSIVE : 0), &attr);
+}
+
+/* A device of the right number, whatever name it was reached by. */
+static int check_device(int fd, const struct plan_source *source, const char *path, struct err *err)
+{
+	struct stat st;
+	int r = k_fstat(fd, &st);
+
+	if (r < 0)
+		return err_system(err, r, "cannot look at device '%s'", path);
+	if ((!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode)) || major(st.st_rdev) != source->major ||
+	    minor(st.st_rdev) != source->minor)
+		return err_system(err, ENODEV, "'%s' is not the device %u:%u on this host", path, source->major,
+				  source->minor);
+	return 0;
+}
+
+int mount_open_source(const struct plan *plan, const struct plan_source *source, int slot_base, struct err *err)
+{
+	const char *path = plan_get(plan, source->path);
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	fd = k_open_tree(AT_FDCWD, path,
+			 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (source->is_recursive ? AT_RECURSIVE : 0));
+	if (fd < 0) {
+		r = err_system(err, fd, "cannot open mount source '%s'", path);
+		if (r == -EINVAL)
+			err_hint(err, "it is unbindable, or mounts inside it may not be left out: try rbind");
+		return r;
+	}
+	if (source->is_bind_of_device) {
+		r = check_device(fd, source, path, err);
+		if (r < 0)
+			return r;
+	}
+	if (source->propagation != 0) {
+		r = mount_set(fd, 0, 0, source->propagation, true);
+		if (r < 0)
+			return err_system(err, r, "cannot set the propagation of '%s'", path);
+	}
+	if (source->idmap_slot != PLAN_NO_SLOT) {
+		r = mount_idmap(fd, slot_base + source->idmap_slot, source->is_idmap_recursive);
+		if (r < 0) {
+			r = err_system(err, r, "cannot map the ids of mount source '%s'", path);
+			err_hint(err, "its file system may not support idmapped mounts");
+			return r;
+		}
+	}
+	return take_fd(&fd);
+}
+
+int mount_open_proc(struct err *err)
+{
+	_cleanup_fd_ int fs_fd = k_fsopen("proc", FSOPEN_CLOEXEC);
+	int r, fd;
+
+	if (fs_fd < 0)
+		return err_system(err, fs_fd, "cannot make a procfs");
+	r = k_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	fd = r < 0 ? r
+		   : k_fsmount(fs_fd, FSMOUNT_CLOEXEC,
+			       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (fd < 0)
+		return err_system(err, fd, "cannot make a procfs");
+	return fd;
+}
+
+/* --- targets --- */
+
+static bool is_procfs(int fd)
+{
+	struct statfs fs;
+
+	return k_fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+/* A missing target is made in the kind of what is going to cover it. */
+static int create_target(const struct rootfs *rootfs, const char *path, bool is_directory)
+{
+	_cleanup_fd_ int parent_fd = -1, fd = -1;
+	const char *name;
+
+	if (is_directory)
+		return path_mkdir_in_root(rootfs->fd, path, 0755);
+	parent_fd = path_open_parent(rootfs->fd, path, &name);
+	if (parent_fd < 0)
+		return parent_fd;
+	fd = k_openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0 && fd != -EEXIST)
+		return fd;
+	return k_openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+}
+
+static int open_real_directory(const struct rootfs *rootfs, const char *path)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
+	};
+
+	return k_openat2(rootfs->fd, path, &how);
+}
+
+static int open_target(const struct rootfs *rootfs, const struct plan_mount *mount, bool is_directory,
+		       struct err *err)
+{
+	const char *path = plan_get(rootfs->plan, mount->target);
+	_cleanup_fd_ int fd = -1;
+
+	fd = mount->is_real_directory ? open_real_directory(rootfs, path)
+				      : path_open_in_root(rootfs->fd, path, O_PATH, 0);
+	if (fd == -ENOENT) {
+		fd_close(&fd);
+		fd = create_target(rootfs, path, is_directory);
+	}
+	if (fd == -ELOOP && mount->is_real_directory)
+		return err_set(err, ERR_SYSTEM, ELOOP, NULL, "cannot mount on '%s': it is not a real directory",
+			       path);
+	if (fd < 0)
+		return err_system(err, fd, "cannot open mount target '%s' in the root file system", path);
+	if (!mount->is_inside_proc && !mount->is_remount && is_procfs(fd) && !str_equal(path, "/proc"))
+		return err_set(err, ERR_CONFIG, EPERM, NULL,
+			       "'%s' cannot be mounted because it is inside /proc", path);
+	return take_fd(&fd);
+}
+
+/* --- new file systems --- */
+
+static int set_option(int fs_fd, const char *option)
+{
+	const char *equals = strchr(option, '=');
+	char key[64];
+	size_t len;
+
+	if (equals == NULL)
+		return k_fsconfig(fs_fd, FSCONFIG_SET_FLAG, option, NULL, 0);
+	len = (size_t)(equals - option);
+	if (len >= sizeof key)
+		return -EINVAL;
+	memcpy(key, option, len);
+	key[len] = '\0';
+	return k_fsconfig(fs_fd, FSCONFIG_SET_STRING, key, equals + 1, 0);
+}
+
+/* Options that mean nothing to any file system but that tools and engines write all the same. */
+static bool is_empty_option(const char *option)
+{
+	return str_equal(option, "async") || str_equal(option, "nolazytime");
+}
+
+static int set_options(const struct plan *plan, const struct plan_mount *mount, int fs_fd, struct err *err)
+{
+	const char *type = plan_get(plan, mount->type);
+	const char *source = plan_get(plan, mount->source);
+	int r;
+
+	/* Not every file system takes a source; the ones that need it say so themselves. */
+	if (source != NULL)
+		(void)k_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source, 0);
+	if (mount->is_superblock_readonly)
+		(void)k_fsconfig(fs_fd, FSCONFIG_SET_FLAG, "ro", NULL, 0);
+	for (uint32_t i = 0; i < mount->options.count; i++) {
+		const char *option = plan_item(plan, mount->options, i);
+
+		r = set_option(fs_fd, option);
+		if (r < 0 && !is_empty_option(option)) {
+			r = err_system(err, r, "cannot set option '%s' of file system '%s'", option, type);
+			mount_fs_message(fs_fd, err);
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* mount(2)'s rule for tmpfs in a container: without mode= it looks like the directory that it covers. */
+static void set_mode_of(int fs_fd, int target_fd)
+{
+	struct stat st;
+	char mode[16];
+
+	if (target_fd < 0 || k_fstat(target_fd, &st) < 0)
+		return;
+	str_format(mode, sizeof mode, "%o", st.st_mode & 07777);
+	(void)k_fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", mode, 0);
+}
+
+static int new_filesystem(const struct rootfs *rootfs, const struct plan_mount *mount, int target_fd,
+			  struct err *err)
+{
+	const char *type = plan_get(rootfs->plan, mount->type);
+	const char *target = plan_get(rootfs->plan, mount->target);
+	_cleanup_fd_ int fs_fd = k_fsopen(type, FSOPEN_CLOEXEC);
+	int r, fd;
+
+	if (fs_fd == -ENODEV)
+		return err_set(err, ERR_UNSUPPORTED, ENODEV, NULL,
+			       "file system '%s' is not known to this kernel", type);
+	if (fs_fd < 0)
+		return err_system(err, fs_fd, "cannot mount '%s' on '%s'", type, target);
+	if (mount->is_mode_of_target)
+		set_mode_of(fs_fd, target_fd);
+	r = set_options(rootfs->plan, mount, fs_fd, err);
+	if (r < 0)
+		return r;
+	r = k_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	fd = r < 0 ? r : k_fsmount(fs_fd, FSMOUNT_CLOEXEC, (unsigned int)mount->attr_set);
+	if (fd >= 0)
+		return fd;
+	r = err_system(err, fd, "cannot mount '%s' on '%s'", type, target);
+	if (fd == -EPERM && str_equal(type, "proc"))
+		err_hint(err, "a masked /proc on this host forbids a fresh one in a user namespace");
+	else if (fd == -EPERM && str_equal(type, "sysfs"))
+		err_hint(err, "needs a network namespace that belongs to the container's user namespace");
+	else
+		mount_fs_message(fs_fd, err);
+	return r;
+}
+
+/* What a cgroup2 mount would show, from the host's mount, where a new one is not allowed. */
+static int cgroup_fallback(const struct rootfs *rootfs, const struct plan_mount *mount, struct err *err)
+{
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	if (rootfs->old_cgroup_fd < 0)
+		return -ENOENT;
+	fd = k_open_tree(rootfs->old_cgroup_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (fd < 0)
+		return err_system(err, fd, "cannot bind the host's cgroup2 mount");
+	r = mount_set(fd, mount->attr_set | (mount->is_fallback_readonly ? MOUNT_ATTR_RDONLY : 0), 0,
+		      MS_PRIVATE, false);
+	if (r < 0)
+		return err_system(err, r, "cannot set the attributes of the host's cgroup2 mount");
+	return take_fd(&fd);
+}
+
+/* --- attach --- */
+
+static int apply_attributes(const struct rootfs *rootfs, const struct plan_mount *mount, int fd,
+			    struct err *err)
+{
+	const char *target = plan_get(rootfs->plan, mount->target);
+	uint64_t set = mount->attr_set, clear = mount->attr_clear;
+	int r = 0;
+
+	/* A new file system got its attributes by fsmount(2) and has none to clear. */
+	if ((mount->is_bind || mount->is_remount) && (set | clear) != 0)
+		r = mount_set(fd, set, clear, 0, false);
+	if (r == 0 && (mount->recursive_attr_set | mount->recursive_attr_clear) != 0)
+		r = mount_set(fd, mount->recursive_attr_set, mount->recursive_attr_clear, 0, true);
+	if (r < 0) {
+		r = err_system(err, r, "cannot set the attributes of the mount on '%s'", target);
+		if (r == -EPERM)
+			err_hint(err, "attributes of the source are locked: do not clear nosuid, nodev, noexec "
+				      "or ro");
+		return r;
+	}
+	for (int i = 0; i < PLAN_PROPAGATIONS && mount->propagation[i].type != 0; i++) {
+		r = mount_set(fd, 0, 0, mount->propagation[i].type, mount->propagation[i].is_recursive);
+		if (r < 0)
+			return err_system(err, r, "cannot set the propagation of the mount on '%s'", target);
+	}
+	return 0;
+}
+
+static bool is_directory_fd(int fd)
+{
+	struct stat st;
+
+	return k_fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int open_mount(struct rootfs *rootfs, const struct plan_mount *mount, int target_fd, struct err *err)
+{
+	int fd = new_filesystem(rootfs, mount, target_fd, err);
+
+	if ((fd == -EPERM || fd == -EBUSY) && mount->is_cgroup) {
+		int bound = cgroup_fallback(rootfs, mount, err);
+
+		fd = bound == -ENOENT ? fd : bound;
+	}
+	return fd;
+}
+
+static int move_onto(const struct rootfs *rootfs, const struct plan_mount *mount, int fd, int target_fd,
+		     struct err *err)
+{
+	const char *target = plan_get(rootfs->plan, mount->target);
+	const char *what = mount->is_bind ? plan_get(rootfs->plan, mount->source)
+					  : plan_get(rootfs->plan, mount->type);
+	int r = k_move_mount(fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+
+	if (r >= 0)
+		return 0;
+	/* move_mount(2) says EINVAL for a directory on a file, and the reverse; engines look for the word. */
+	if (is_directory_fd(fd) != is_directory_fd(target_fd))
+		r = -ENOTDIR;
+	r = err_system(err, r, "cannot mount '%s' on '%s'", what, target);
+	if (r == -ENOTDIR)
+		err_hint(err, "one of them is a directory and the other is not a directory");
+	return r;
+}
+
+static int attach_remount(struct rootfs *rootfs, const struct plan_mount *mount, struct err *err)
+{
+	_cleanup_fd_ int fd = open_target(rootfs, mount, true, err);
+
+	return fd < 0 ? fd : apply_attributes(rootfs, mount, fd, err);
+}
+
+int mount_attach(struct rootfs *rootfs, const struct plan_mount *mount, struct err *err)
+{
+	_cleanup_fd_ int own_fd = -1, target_fd = -1;
+	int fd, r;
+
+	if (mount->is_remount)
+		return attach_remount(rootfs, mount, err);
+	fd = mount->is_bind ? rootfs->slot_base + mount->source_slot : -1;
+	target_fd = open_target(rootfs, mount, fd < 0 || is_directory_fd(fd), err);
+	if (target_fd < 0)
+		return target_fd;
+	if (fd < 0) {
+		fd = own_fd = open_mount(rootfs, mount, target_fd, err);
+		if (fd < 0)
+			return fd;
+	}
+	if (!mount->is_bind && mount->idmap_slot != PLAN_NO_SLOT) {
+		r = mount_idmap(fd, rootfs->slot_base + mount->idmap_slot, false);
+		if (r < 0)
+			return err_system(err, r, "cannot map the ids of the mount on '%s'",
+					  plan_get(rootfs->plan, mount->target));
+	}
+	r = apply_attributes(rootfs, mount, fd, err);
+	if (r == 0 && mount->is_copy_up)
+		r = rootfs_copy_up(target_fd, fd, err);
+	if (r == 0)
+		r = move_onto(rootfs, mount, fd, target_fd, err);
+	if (r == 0 && mount->keep_slot != PLAN_NO_SLOT)
+		r = k_dup3(fd, rootfs->slot_base + mount->keep_slot, O_CLOEXEC);
+	return r < 0 ? r : 0;
+}

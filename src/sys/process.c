@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/keyctl.h>
+#include <linux/sched/types.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <asm/ioctls.h>
+#include <linux/sockios.h>
+
+#include <tare/sys.h>
+
+#define IOPRIO_WHO_PGRP 2
+
+int process_set_hostname(const char *name, struct err *err)
+{
+	int r = k_sethostname(name, strlen(name));
+
+	return r < 0 ? err_system(err, r, "cannot set hostname '%s'", name) : 0;
+}
+
+int process_set_domainname(const char *name, struct err *err)
+{
+	int r = k_setdomainname(name, strlen(name));
+
+	return r < 0 ? err_system(err, r, "cannot set domainname '%s'", name) : 0;
+}
+
+int process_set_loopback(struct err *err)
+{
+	_cleanup_fd_ int fd = k_socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {.ifr_name = "lo"};
+	int r = fd < 0 ? fd : k_ioctl(fd, SIOCGIFFLAGS, &request);
+
+	if (r >= 0) {
+		request.ifr_flags |= IFF_UP;
+		r = k_ioctl(fd, SIOCSIFFLAGS, &request);
+	}
+	return r < 0 ? err_system(err, r, "cannot set the loopback interface up") : 0;
+}
+
+int process_join_keyring(const char *name, struct err *err)
+{
+	/* keyctl(2), keyrings(7): possessor everything, and the user may look, read and search. */
+	const unsigned int permissions = 0x3f000000 | 0x000b0000;
+	long key = k_call2(__NR_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name);
+
+	if (key == -ENOSYS) /* a kernel without keys has none to keep apart */
+		return 0;
+	if (key < 0) {
+		int r = err_system(err, (int)key, "cannot join session keyring '%s'", name);
+
+		err_hint(err, "--no-new-keyring leaves the caller's; kernel.keys.maxkeys limits their number");
+		return r;
+	}
+	(void)k_call3(__NR_keyctl, KEYCTL_SETPERM, key, permissions);
+	return 0;
+}
+
+int process_set_affinity(struct err *err)
+{
+	unsigned char all[1024]; /* 8192 cpus, the most that any configuration of the kernel has */
+	int r;
+
+	memset(all, 0xff, sizeof all);
+	r = (int)k_call3(__NR_sched_setaffinity, 0, sizeof all, all);
+	return r < 0 ? err_system(err, r, "cannot reset the cpu affinity") : 0;
+}
+
+int process_set_memory_policy(const struct plan *plan, const struct plan_step *step, struct err *err)
+{
+	const uint64_t *nodes = plan_rows(plan, step->u.memory_policy.nodes);
+	uint32_t words = step->u.memory_policy.nodes.count;
+	bool is_empty = true;
+	int r;
+
+	for (uint32_t i = 0; i < words; i++)
+		is_empty = is_empty && nodes[i] == 0;
+	/* set_mempolicy(2): the kernel takes one bit less than maxnode says. */
+	r = (int)k_call3(__NR_set_mempolicy, step->u.memory_policy.mode | (int)step->u.memory_policy.flags,
+			 is_empty ? NULL : nodes, is_empty ? 0 : words * 64 + 1);
+	return r < 0 ? err_system(err, r, "cannot set the memory policy") : 0;
+}
+
+int process_set_personality(uint64_t domain, struct err *err)
+{
+	int r = (int)k_call1(__NR_personality, domain);
+
+	return r < 0 ? err_system(err, r, "cannot set the personality") : 0;
+}
+
+int process_write_sysctl(const struct rootfs *rootfs, const struct plan_step *step, struct err *err)
+{
+	const char *key = plan_get(rootfs->plan, step->u.sysctl.key);
+	const char *value = plan_get(rootfs->plan, step->u.sysctl.value);
+	_cleanup_fd_ int sys_fd = -1, fd = -1;
+	ssize_t r;
+
+	sys_fd = path_open_beneath(rootfs->slot_base + step->u.sysctl.slot, "sys", O_PATH | O_DIRECTORY, 0);
+	fd = sys_fd < 0 ? sys_fd
+			: path_open_beneath(sys_fd, plan_get(rootfs->plan, step->u.sysctl.path), O_WRONLY, 0);
+	r = fd < 0 ? fd : k_write(fd, value, strlen(value));
+	if (r == -ENOENT)
+		return err_set(err, ERR_UNSUPPORTED, ENOENT, NULL, "cannot set sysctl '%s'", key);
+	return r < 0 ? err_system(err, (int)r, "cannot set sysctl '%s' to '%s'", key, value) : 0;
+}
+
+int process_write_time_offsets(int proc_fd, const struct plan_step *step, struct err *err)
+{
+	char text[160];
+	int len = 0, r;
+
+	if (step->u.times.has_monotonic)
+		len += str_format(text + len, sizeof text - (size_t)len, "monotonic %lld %u\n",
+				  (long long)step->u.times.monotonic_secs, step->u.times.monotonic_nanosecs);
+	if (step->u.times.has_boottime)
+		len += str_format(text + len, sizeof text - (size_t)len, "boottime %lld %u\n",
+				  (long long)step->u.times.boottime_secs, step->u.times.boottime_nanosecs);
+	r = io_write_file(proc_fd, "self/timens_offsets", text, (size_t)len);
+	if (r < 0) {
+		r = err_system(err, r, "cannot set the offsets of the time namespace");
+		if (r == -ERANGE)
+			err_hint(err, "an offset makes the clock negative, or too large");
+	}
+	return r;
+}
+
+int process_set_scheduler(pid_t pid, const struct plan_step *step, struct err *err)
+{
+	struct sched_attr attr = {
+		.size = sizeof attr,
+		.sched_policy = step->u.scheduler.policy,
+		.sched_flags = step->u.scheduler.flags,
+		.sched_nice = step->u.scheduler.nice,
+		.sched_priority = step->u.scheduler.priority,
+		.sched_runtime = step->u.scheduler.runtime,
+		.sched_deadline = step->u.scheduler.deadline,
+		.sched_period = step->u.scheduler.period,
+	};
+	int r = (int)k_call3(__NR_sched_setattr, pid, &attr, 0);
+
+	return r < 0 ? err_system(err, r, "cannot set the scheduler") : 0;
+}
+
+int process_set_io_priority(pid_t group, int64_t value, struct err *err)
+{
+	int r = (int)k_call3(__NR_ioprio_set, IOPRIO_WHO_PGRP, group, value);
+
+	return r < 0 ? err_system(err, r, "cannot set the io priority") : 0;
+}
+
+int process_set_rlimit(pid_t pid, const struct plan_rlimit *rlimit, struct err *err)
+{
+	struct rlimit64 limits = {.rlim_cur = rlimit->soft, .rlim_max = rlimit->hard};
+	int r = k_prlimit(pid, (int)rlimit->resource, &limits, NULL);
+
+	if (r >= 0)
+		return 0;
+	r = err_system(err, r, "cannot set resource limit %u to %llu (soft), %llu (hard)", rlimit->resource,
+		       (unsigned long long)rlimit->soft, (unsigned long long)rlimit->hard);
+	if (r == -EPERM)
+		err_hint(err, "raising a hard limit needs CAP_SYS_RESOURCE");
+	return r;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+
+#include <tare/sys.h>
+
+#ifndef MNT_DETACH
+#define MNT_DETACH 2
+#endif
+
+/* --- root --- */
+
+/* The directory over which the root is attached: hooks find the container's mounts at its path. */
+static int open_mount_point(const char *path)
+{
+	int fd = k_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+
+	/* An unmapped owner may not be allowed to walk there; "/" is as good for everything but hooks. */
+	return fd == -EACCES ? k_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0) : fd;
+}
+
+static int open_host_null(struct err *err)
+{
+	_cleanup_fd_ int fd =
+		k_open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+	struct stat st;
+	int r = fd < 0 ? fd : k_fstat(fd, &st);
+
+	if (r < 0)
+		return err_system(err, r, "cannot open the host's /dev/null");
+	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+		return err_system(err, ENODEV, "the host's /dev/null is not the null device");
+	return take_fd(&fd);
+}
+
+int rootfs_attach(struct rootfs *rootfs, const struct plan_root *root, struct err *err)
+{
+	const char *path = plan_get(rootfs->plan, root->path);
+	struct mount_attr slave = {.propagation = MS_SLAVE};
+	_cleanup_fd_ int point_fd = -1;
+	int r;
+
+	if (!root->has_mount_ns) {
+		rootfs->fd = k_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+		return rootfs->fd < 0 ? err_system(err, rootfs->fd, "cannot open root file system '%s'", path)
+				      : 0;
+	}
+	r = k_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &slave);
+	if (r < 0)
+		return err_system(err, r, "cannot make the mounts of the new namespace slaves");
+	rootfs->null_fd = open_host_null(err);
+	if (rootfs->null_fd < 0)
+		return rootfs->null_fd;
+	point_fd = open_mount_point(path);
+	if (point_fd < 0)
+		return err_system(err, point_fd, "cannot open root file system '%s'", path);
+	r = mount_set(rootfs->slot_base + root->slot, 0, 0, MS_PRIVATE, false);
+	if (r >= 0)
+		r = k_move_mount(rootfs->slot_base + root->slot, "", point_fd, "",
+				 MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	if (r < 0)
+		return err_system(err, r, "cannot attach root file system '%s'", path);
+	rootfs->fd = k_fcntl(rootfs->slot_base + root->slot, F_DUPFD_CLOEXEC, 0);
+	return rootfs->fd < 0 ? err_system(err, rootfs->fd, "cannot keep the root file system open") : 0;
+}
+
+static int pivot(struct err *err)
+{
+	int r;
+
+	/* pivot_root(2): with both "." the old root ends up on top of the new one, and is taken off again. */
+	r = k_pivot_root(".", ".");
+	if (r < 0) {
+		r = err_system(err, r, "cannot pivot to the root file system");
+		if (r == -EINVAL)
+			err_hint(err, "a host that runs from its initial ramdisk needs --no-pivot");
+		return r;
+	}
+	r = k_umount2(".", MNT_DETACH);
+	if (r < 0)
+		return err_system(err, r, "cannot detach the host's root");
+	return 0;
+}
+
+static int move_to_root(const struct rootfs *rootfs, struct err *err)
+{
+	int r = k_move_mount(rootfs->fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+
+	if (r >= 0)
+		r = k_chroot(".");
+	return r < 0 ? err_system(err, r, "cannot move the root file system to '/'") : 0;
+}
+
+int rootfs_pivot(struct rootfs *rootfs, const struct plan_root *root, struct err *err)
+{
+	int r = k_fchdir(rootfs->fd);
+
+	if (r < 0)
+		return err_system(err, r, "cannot change to the root file system");
+	if (!root->has_mount_ns)
+		r = k_chroot(".") < 0 ? err_system(err, EPERM, "cannot change the root directory") : 0;
+	else if (root->is_no_pivot)
+		r = move_to_root(rootfs, err);
+	else
+		r = pivot(err);
+	if (r < 0)
+		return r;
+	r = k_chdir("/");
+	return r < 0 ? err_system(err, r, "cannot change to the container's '/'") : 0;
+}
+
+/* --- masks and read-only paths --- */
+
+static int attach_copy(int from_fd, int target_fd, bool is_recursive)
+{
+	_cleanup_fd_ int fd = k_open_tree(from_fd, "",
+					  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
+						  (is_recursive ? AT_RECURSIVE : 0));
+
+	if (fd < 0)
+		return fd;
+	return k_move_mount(fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+/* One superblock for all masked directories: the first one gets it, the others copies of that mount. */
+static int attach_empty(struct rootfs *rootfs, int target_fd)
+{
+	_cleanup_fd_ int fs_fd = -1, fd = -1;
+	int r;
+
+	if (rootfs->empty_fd >= 0)
+		return attach_copy(rootfs->empty_fd, target_fd, false);
+	fs_fd = k_fsopen("tmpfs", FSOPEN_CLOEXEC);
+	if (fs_fd < 0)
+		return fs_fd;
+	r = k_fsconfig(fs_fd, FSCONFIG_SET_STRING, "nr_inodes", "2", 0);
+	if (r >= 0)
+		r = k_fsconfig(fs_fd, FSCONFIG_SET_STRING, "nr_blocks", "1", 0);
+	if (r >= 0)
+		r = k_fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", "0755", 0);
+	if (r >= 0)
+		r = k_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	fd = r < 0 ? r
+		   : k_fsmount(fs_fd, FSMOUNT_CLOEXEC,
+			       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (fd < 0)
+		return fd;
+	r = k_move_mount(fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	if (r < 0)
+		return r;
+	rootfs->empty_fd = take_fd(&fd);
+	return 0;
+}
+
+/*
+ * The host's node was copied before the pivot; that copy can be attached once, and is then the one that the
+ * other masks are copied from.
+ */
+static int attach_null(struct rootfs *rootfs, int target_fd)
+{
+	int r;
+
+	if (rootfs->is_null_attached)
+		return attach_copy(rootfs->null_fd, target_fd, false);
+	r = k_move_mount(rootfs->null_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	rootfs->is_null_attached = r >= 0;
+	return r;
+}
+
+/* What does not exist needs no protection; a component that is no directory is the same. */
+static bool is_missing(int fd)
+{
+	return fd == -ENOENT || fd == -ENOTDIR;
+}
+
+int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err)
+{
+	_cleanup_fd_ int fd = path_open_in_root(rootfs->fd, path, O_PATH, 0);
+	struct stat st;
+	int r;
+
+	if (is_missing(fd))
+		return 0;
+	r = fd < 0 ? fd : k_fstat(fd, &st);
+	if (r >= 0)
+		r = S_ISDIR(st.st_mode) ? attach_empty(rootfs, fd) : attach_null(rootfs, fd);
+	return r < 0 ? err_system(err, r, "cannot mask '%s'", path) : 0;
+}
+
+int rootfs_readonly_path(struct rootfs *rootfs, const char *path, struct err *err)
+{
+	_cleanup_fd_ int fd = path_open_in_root(rootfs->fd, path, O_PATH, 0);
+	_cleanup_fd_ int tree_fd = -1;
+	int r;
+
+	if (is_missing(fd))
+		return 0;
+	if (fd < 0)
+		return err_system(err, fd, "cannot open '%s' to make it read-only", path);
+	tree_fd = k_open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+	r = tree_fd < 0 ? tree_fd : mount_set(tree_fd, MOUNT_ATTR_RDONLY, 0, 0, true);
+	if (r >= 0)
+		r = k_move_mount(tree_fd, "", fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	return r < 0 ? err_system(err, r, "cannot make '%s' read-only", path) : 0;
+}
+
+/* --- devices and links --- */
+
+static uint32_t device_file_type(const struct plan_device *device)
+{
+	return device->type == 'c' ? S_IFCHR : device->type == 'b' ? S_IFBLK : S_IFIFO;
+}
+
+static bool is_same_device(int dir_fd, const char *name, const struct plan_device *device)
+{
+	struct stat st;
+
+	if (k_fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	if ((st.st_mode & S_IFMT) != device_file_type(device))
+		return false;
+	return device->type == 'p' || st.st_rdev == makedev(device->major, device->minor);
+}
+
+static int bind_device(struct rootfs *rootfs, const struct plan_device *device, int dir_fd, const char *name)
+{
+	_cleanup_fd_ int fd =
+		k_openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	_cleanup_fd_ int target_fd = -1;
+
+	if (fd < 0 && fd != -EEXIST)
+		return fd;
+	target_fd = k_openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (target_fd < 0)
+		return target_fd;
+	return k_move_mount(rootfs->slot_base + device->source_slot, "", target_fd, "",
+			    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+static int make_device(const struct plan_device *device, int dir_fd, const char *name)
+{
+	int r = k_mknodat(dir_fd, name, device_file_type(device) | device->mode,
+			  makedev(device->major, device->minor));
+
+	if (r < 0)
+		return r;
+	if (device->uid != 0 || device->gid != 0)
+		r = k_fchownat(dir_fd, name, device->uid, device->gid, AT_SYMLINK_NOFOLLOW);
+	/* chown(2) takes the set-id bits away. */
+	if (r >= 0 && (device->mode & 07000) != 0)
+		r = k_fchmodat(dir_fd, name, device->mode);
+	return r;
+}
+
+int rootfs_device(struct rootfs *rootfs, const struct plan_device *device, struct err *err)
+{
+	const char *path = plan_get(rootfs->plan, device->path), *name;
+	_cleanup_fd_ int dir_fd = path_open_parent(rootfs->fd, path, &name);
+	int r;
+
+	if (dir_fd < 0)
+		return err_system(err, dir_fd, "cannot open the directory of device '%s'", path);
+	r = device->is_bound ? bind_device(rootfs, device, dir_fd, name) : make_device(device, dir_fd, name);
+	if (r == -EEXIST) {
+		if (is_same_device(dir_fd, name, device))
+			return 0;
+		return err_set(err, ERR_SYSTEM, EEXIST, NULL,
+			       "cannot make device '%s': a different file is there already", path);
+	}
+	return r < 0 ? err_system(err, r, "cannot make device '%s'", path) : 0;
+}
+
+int rootfs_link(struct rootfs *rootfs, const struct plan_link *link, struct err *err)
+{
+	const char *path = plan_get(rootfs->plan, link->path), *target = plan_get(rootfs->plan, link->target);
+	const char *needs = plan_get(rootfs->plan, link->needs), *name;
+	_cleanup_fd_ int dir_fd = -1;
+	int r;
+
+	if (needs != NULL) {
+		_cleanup_fd_ int fd = path_open_in_root(rootfs->fd, needs, O_PATH, 0);
+
+		if (fd < 0)
+			return 0;
+	}
+	dir_fd = path_open_parent(rootfs->fd, path, &name);
+	if (dir_fd < 0)
+		return err_system(err, dir_fd, "cannot open the directory of '%s'", path);
+	r = k_symlinkat(target, dir_fd, name);
+	if (r == -EEXIST && link->is_replacing) {
+		r = k_unlinkat(dir_fd, name, 0);
+		if (r >= 0)
+			r = k_symlinkat(target, dir_fd, name);
+	}
+	return r < 0 && r != -EEXIST ? err_system(err, r, "cannot make the link '%s'", path) : 0;
+}

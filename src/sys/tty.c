@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <asm/ioctls.h>
+#include <asm/termbits.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+
+#include <tare/sys.h>
+
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER _IO('T', 0x41)
+#endif
+
+struct window { /* struct winsize of ioctl_tty(2) */
+	uint16_t rows, columns, x, y;
+};
+
+/* An image can put anything at /dev/pts or /dev/ptmx: what was opened has to be the multiplexer itself. */
+static int open_master(struct rootfs *rootfs, struct err *err)
+{
+	static const char *const paths[] = {"dev/pts/ptmx", "dev/ptmx"};
+	int fd = -ENOENT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		_cleanup_fd_ int try_fd = -1;
+		struct stat st;
+
+		try_fd = path_open_in_root(rootfs->fd, paths[i], O_RDWR | O_NOCTTY | O_NOFOLLOW * (i == 0), 0);
+		if (try_fd < 0) {
+			fd = try_fd;
+			continue;
+		}
+		if (k_fstat(try_fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2)) {
+			fd = -ENODEV;
+			continue;
+		}
+		return take_fd(&try_fd);
+	}
+	err_system(err, fd, "cannot open a terminal in the container");
+	err_hint(err, "process.terminal needs a mount of type devpts on /dev/pts");
+	return fd;
+}
+
+static int open_slave(int master_fd, struct err *err)
+{
+	_cleanup_fd_ int fd = -1;
+	struct statfs fs;
+	int unlock = 0, r;
+
+	r = k_ioctl(master_fd, TIOCSPTLCK, &unlock);
+	if (r < 0)
+		return err_system(err, r, "cannot unlock the terminal");
+	/* ioctl_tty(2): the peer by its master, not by a name that could have been exchanged. */
+	fd = (int)k_call3(__NR_ioctl, master_fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return err_system(err, fd, "cannot open the terminal");
+	r = k_fstatfs(fd, &fs);
+	if (r < 0 || fs.f_type != DEVPTS_SUPER_MAGIC)
+		return err_system(err, r < 0 ? r : ENODEV, "cannot use the terminal: it is not in a devpts");
+	return take_fd(&fd);
+}
+
+static int show_console(struct rootfs *rootfs, int slave_fd, struct err *err)
+{
+	_cleanup_fd_ int dir_fd = -1, target_fd = -1, tree_fd = -1;
+	int r;
+
+	dir_fd = path_mkdir_in_root(rootfs->fd, "/dev", 0755);
+	if (dir_fd < 0)
+		return err_system(err, dir_fd, "cannot open /dev in the container");
+	target_fd = k_openat(dir_fd, "console", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0620);
+	if (target_fd < 0 && target_fd != -EEXIST)
+		return err_system(err, target_fd, "cannot make /dev/console");
+	fd_close(&target_fd);
+	target_fd = k_openat(dir_fd, "console", O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+	tree_fd = k_open_tree(slave_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	r = target_fd < 0 ? target_fd : tree_fd;
+	if (r >= 0)
+		r = k_move_mount(tree_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	return r < 0 ? err_system(err, r, "cannot bind the terminal on /dev/console") : 0;
+}
+
+int tty_open(struct rootfs *rootfs, const struct plan_step *console, struct err *err)
+{
+	struct window window = {.rows = console->u.console.height, .columns = console->u.console.width};
+	_cleanup_fd_ int master_fd = open_master(rootfs, err);
+	_cleanup_fd_ int slave_fd = -1;
+	int r;
+
+	if (master_fd < 0)
+		return master_fd;
+	slave_fd = open_slave(master_fd, err);
+	if (slave_fd < 0)
+		return slave_fd;
+	if (console->u.console.has_size) {
+		r = k_ioctl(master_fd, TIOCSWINSZ, &window);
+		if (r < 0)
+			return err_system(err, r, "cannot set the size of the terminal");
+	}
+	r = k_fchownat(slave_fd, "", console->u.console.uid, (gid_t)-1, AT_EMPTY_PATH);
+	if (r < 0 && r != -EPERM)
+		return err_system(err, r, "cannot give the terminal to the container's user");
+	if (console->u.console.has_console_file) {
+		r = show_console(rootfs, slave_fd, err);
+		if (r < 0)
+			return r;
+	}
+	r = k_ioctl(slave_fd, TIOCSCTTY, NULL);
+	for (int fd = 0; r >= 0 && fd < 3; fd++)
+		r = k_dup3(slave_fd, fd, 0);
+	if (r < 0)
+		return err_system(err, r, "cannot make the terminal the controlling one");
+	return take_fd(&master_fd);
+}
