@@ -309,6 +309,13 @@ const char *plan_mount_option_name(int index);
 /* The path of the container's cgroup below the cgroup2 mount, "" if it gets none. Valid as long as the plan. */
 const char *plan_cgroup_path(const struct plan *plan);
 
+/*
+ * A plan of nothing but the hooks of one kind, for commands that come after the creation. status is the state
+ * that they are told. The step is plan_find(plan, PLAN_HOOKS), NULL if there are none. The caller frees.
+ */
+struct plan *plan_build_hooks(const struct spec *spec, const struct plan_request *request, uint32_t kind,
+			      const char *status);
+
 /* Appends the plan as text, a line a step, or as a JSON array of objects {who, step, where, ...}. */
 void plan_print(const struct plan *plan, struct buf *out);
 void plan_print_json(const struct plan *plan, struct buf *out);

@@ -5,6 +5,7 @@
  * Pure: reads no file, asks the kernel nothing. Everything that spec_parse returns lives in the spec's own
  * arena until spec_free. Strings are NUL-terminated and never contain NUL. What is absent in the
  * configuration is NULL, has is_set false, or count 0; the parser fills in no defaults but those named here.
+ * Absent is also what is null, and what is "" where an empty string could mean nothing else.
  */
 #ifndef TARE_SPEC_H
 #define TARE_SPEC_H
@@ -104,14 +105,14 @@ struct spec_process {
 	struct {
 		bool is_set;
 		uint16_t height, width;
-	} console_size;        /* ignored by users if !terminal */
+	} console_size;        /* never set if !terminal */
 	const char *cwd;       /* absolute, required */
 	struct spec_list env;  /* every entry has "=" after a non-empty name; last duplicate wins, done here */
 	struct spec_list args; /* count may be 0: then start must refuse */
 	struct spec_rlimit *rlimits;
 	size_t rlimit_count;
 	bool has_capabilities;
-	uint64_t capabilities[SPEC_CAP_SETS]; /* bit n: capability number n, known to libcap */
+	uint64_t capabilities[SPEC_CAP_SETS]; /* bit n: capability number n */
 	bool no_new_privileges;
 	struct spec_int oom_score_adj; /* -1000..1000 */
 	const char *apparmor_profile, *selinux_label;
@@ -145,7 +146,7 @@ enum spec_hook_kind {
 };
 struct spec_hook {
 	const char *path;      /* absolute */
-	struct spec_list args; /* absent: v NULL */
+	struct spec_list args; /* absent or empty: v NULL */
 	struct spec_list env;  /* absent (v NULL) differs from empty */
 	uint32_t timeout;      /* seconds, 0: none was given */
 };
@@ -286,7 +287,7 @@ enum spec_propagation {
 
 struct spec {
 	struct arena arena;
-	const char *oci_version; /* SemVer with major 1 */
+	const char *oci_version; /* SemVer with major 1; or major 0 (drafts), with an entry in warnings */
 	struct {
 		const char *path;
 		bool is_readonly;
@@ -370,13 +371,19 @@ static inline void spec_freep(struct spec **spec)
 int spec_parse_process(const char *json, size_t len, struct spec **ret_spec, struct err *err) MUST_CHECK;
 
 /*
+ * The document of "update --resources": the same rules as /linux/resources in a configuration. JSON pointers
+ * start at the document's own root. The result is a spec in which only resources is set.
+ */
+int spec_parse_resources(const char *json, size_t len, struct spec **ret_spec, struct err *err) MUST_CHECK;
+
+/*
  * Names: each table is used in both directions, for parsing and for "features". spec_*_name return NULL
  * past the end of the table, so that they can be enumerated from 0.
  */
 const char *spec_namespace_name(enum spec_ns ns);     /* "user", "mount", ... */
 const char *spec_hook_name(enum spec_hook_kind kind); /* "prestart", "createRuntime", ... */
 const char *spec_rlimit_name(int resource);           /* "RLIMIT_CPU", ... */
-const char *spec_capability_name(int capability);     /* "CAP_CHOWN", ...; from libcap */
+const char *spec_capability_name(int capability);     /* "CAP_CHOWN", ...; as <linux/capability.h> */
 const char *spec_memory_policy_mode_name(int index);  /* "MPOL_DEFAULT", ... */
 const char *spec_memory_policy_flag_name(int index);
 const char *spec_seccomp_action_name(int index); /* every name of the spec */
@@ -399,7 +406,10 @@ int spec_sysctl_owner(const char *key);
 /* key as a path below /proc/sys ("net/ipv4/ip_forward"). -EINVAL if it has "..", "." or empty components. */
 int spec_sysctl_path(const char *key, char *ret, size_t size) MUST_CHECK;
 
-/* A cpu or node list ("0-3,7") as used by cgroups and affinity: calls on_range for each; -EINVAL if malformed.
+/*
+ * A cpu or node list ("0-3,7") as used by cgroups and affinity: calls on_range for each range, in the text's
+ * order; numbers are at most 65535. Blanks may stand around ranges; an empty list is fine. -EINVAL if it is
+ * malformed (strides are not understood); on_range may have been called by then.
  */
 int spec_list_parse(const char *text, void (*on_range)(void *context, uint32_t first, uint32_t last),
 		    void *context) MUST_CHECK;

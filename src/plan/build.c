@@ -145,3 +145,17 @@ int plan_check(const struct spec *spec, const struct host *host, const struct pl
 	builder_done(&b);
 	return b.finding_count;
 }
+
+struct plan *plan_build_hooks(const struct spec *spec, const struct plan_request *request, uint32_t kind,
+			      const char *status)
+{
+	struct builder b = {.spec = spec, .request = request};
+	static const struct plan empty;
+	struct plan *plan;
+
+	buf_add(&b.pool, &empty, sizeof empty);
+	plan_add_hooks_status(&b, PLAN_PARENT, (enum spec_hook_kind)kind, status);
+	plan = builder_finish(&b);
+	builder_done(&b);
+	return plan;
+}

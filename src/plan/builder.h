@@ -71,6 +71,7 @@ void plan_add_mounts(struct builder *b);         /* mounts.c */
 void plan_add_device_sources(struct builder *b); /* rootfs.c */
 void plan_add_devices(struct builder *b);        /* rootfs.c */
 void plan_add_hooks(struct builder *b, enum plan_who who, enum spec_hook_kind kind); /* process.c */
+void plan_add_hooks_status(struct builder *b, enum plan_who who, enum spec_hook_kind kind, const char *status);
 void plan_add_late_rootfs(struct builder *b); /* rootfs.c: from pivot to the read-only root */
 void plan_add_process(struct builder *b);     /* process.c */
 

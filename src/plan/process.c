@@ -50,7 +50,7 @@ static void hook_state(struct builder *b, struct plan_hooks *hooks, const char *
 	hooks->state_head = builder_text(b, text.data);
 }
 
-void plan_add_hooks(struct builder *b, enum plan_who who, enum spec_hook_kind kind)
+void plan_add_hooks_status(struct builder *b, enum plan_who who, enum spec_hook_kind kind, const char *status)
 {
 	const struct spec_hooks *list = &b->spec->hooks[kind];
 	_cleanup_free_ struct plan_hook *rows = NULL;
@@ -63,12 +63,20 @@ void plan_add_hooks(struct builder *b, enum plan_who who, enum spec_hook_kind ki
 	for (size_t i = 0; i < list->count; i++)
 		rows[i] = one_hook(b, &list->v[i], builder_where(b, "/hooks/%s/%zu", spec_hook_name(kind), i));
 	hooks.hooks = builder_table(b, rows, list->count, sizeof *rows);
-	hook_state(b, &hooks,
-		   kind == SPEC_HOOK_START_CONTAINER ? "created"
-		   : kind == SPEC_HOOK_POSTSTART     ? "running"
-						     : "creating");
+	hook_state(b, &hooks, status);
 	where = builder_where(b, "/hooks/%s", spec_hook_name(kind));
 	builder_step(b, who, PLAN_HOOKS, where)->u.hooks = hooks;
+}
+
+void plan_add_hooks(struct builder *b, enum plan_who who, enum spec_hook_kind kind)
+{
+	const char *status = "creating";
+
+	if (kind == SPEC_HOOK_START_CONTAINER)
+		status = "created";
+	else if (kind == SPEC_HOOK_POSTSTART)
+		status = "running";
+	plan_add_hooks_status(b, who, kind, status);
 }
 
 static const char *env_find(const struct spec_list *env, const char *name)

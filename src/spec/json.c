@@ -12,6 +12,7 @@ struct builder {
 	struct dom_node *open[SPEC_DEPTH_MAX];
 	struct dom_node *last[SPEC_DEPTH_MAX]; /* the newest child of each open node */
 	int depth;
+	struct dom_duplicate **duplicates_end;
 	const char *key;
 	uint32_t value_count;
 	const char *problem;
@@ -69,8 +70,8 @@ static size_t escape_length(const unsigned char *text, size_t left, const char *
 	if (left < 2 || text[1] != 'u')
 		return left < 2 ? 1 : 2;
 	value = escape_value(text, left);
-	*problem = value < 0                           ? "malformed \\u escape"
-		   : value == 0                        ? "a string must not contain NUL"
+	*problem = value < 0                            ? "malformed \\u escape"
+		   : value == 0                         ? "a string must not contain NUL"
 		   : value >= 0xdc00 && value <= 0xdfff ? "lone surrogate in a \\u escape"
 							: NULL;
 	if (*problem != NULL)
@@ -221,7 +222,7 @@ static int compare_keys(const void *a, const void *b)
 	return order != 0 ? order : left->index < right->index ? -1 : 1;
 }
 
-static void find_duplicates(struct dom *dom, const struct dom_node *object)
+static void find_duplicates(struct builder *builder, const struct dom_node *object)
 {
 	_cleanup_free_ const struct dom_node **sorted = mem_alloc(object->count * sizeof *sorted);
 	size_t count = 0;
@@ -234,10 +235,10 @@ static void find_duplicates(struct dom *dom, const struct dom_node *object)
 
 		if (strcmp(sorted[i - 1]->key, sorted[i]->key) != 0)
 			continue;
-		duplicate = arena_alloc(&dom->nodes, sizeof *duplicate);
+		duplicate = arena_alloc(&builder->dom->nodes, sizeof *duplicate);
 		duplicate->node = sorted[i];
-		duplicate->next = dom->duplicates;
-		dom->duplicates = duplicate;
+		*builder->duplicates_end = duplicate;
+		builder->duplicates_end = &duplicate->next;
 	}
 }
 
@@ -247,7 +248,7 @@ static int on_object_end(void *context)
 	const struct dom_node *object = builder->open[--builder->depth];
 
 	if (object->count > 1)
-		find_duplicates(builder->dom, object);
+		find_duplicates(builder, object);
 	return 1;
 }
 
@@ -303,22 +304,38 @@ static int refuse_at(const char *json, size_t offset, const char *problem, struc
 	return err_set(err, ERR_CONFIG, 0, NULL, "line %zu, column %zu: %s", line, column, problem);
 }
 
+/*
+ * yajl stands behind a token that it dislikes, but on a character that it dislikes within one; and before the
+ * token where it expected a comma in an object.
+ */
+static size_t yajl_offset(const char *problem, size_t consumed)
+{
+	bool is_behind = str_has_prefix(problem, "parse error") ||
+			 strstr(problem, "invalid char in json") != NULL;
+
+	if (strstr(problem, "after key and value") != NULL)
+		is_behind = false;
+	return consumed - (is_behind && consumed > 0);
+}
+
 /* yajl's own words without its "parse error: " and its full stop. */
-static int refuse_yajl(yajl_handle handle, const char *json, size_t offset, struct err *err)
+static int refuse_yajl(yajl_handle handle, const char *json, size_t len, struct err *err)
 {
 	unsigned char *text = yajl_get_error(handle, 0, NULL, 0);
 	const char *problem = (const char *)text;
+	size_t offset = yajl_offset(problem, yajl_get_bytes_consumed(handle)), words_len;
 	char words[128];
-	size_t len;
 
 	if (strstr(problem, "error: ") != NULL)
 		problem = strstr(problem, "error: ") + strlen("error: ");
-	if (strstr(problem, "premature EOF") != NULL)
+	if (strstr(problem, "premature EOF") != NULL) {
 		problem = "the text ends too early";
+		offset = len;
+	}
 	str_format(words, sizeof words, "%s", problem);
-	len = strlen(words);
-	while (len > 0 && (words[len - 1] == '\n' || words[len - 1] == '.'))
-		words[--len] = '\0';
+	words_len = strlen(words);
+	while (words_len > 0 && (words[words_len - 1] == '\n' || words[words_len - 1] == '.'))
+		words[--words_len] = '\0';
 	yajl_free_error(handle, text);
 	return refuse_at(json, offset, words, err);
 }
@@ -326,7 +343,7 @@ static int refuse_yajl(yajl_handle handle, const char *json, size_t offset, stru
 int dom_parse(struct dom *dom, struct arena *texts, const char *json, size_t len, struct err *err)
 {
 	yajl_alloc_funcs functions = {yajl_mem_alloc, yajl_mem_resize, yajl_mem_free, NULL};
-	struct builder builder = {.dom = dom};
+	struct builder builder = {.dom = dom, .duplicates_end = &dom->duplicates};
 	__attribute__((cleanup(yajl_freep))) yajl_handle handle = yajl_alloc(&callbacks, &functions, &builder);
 	const char *problem = NULL;
 	yajl_status status;
@@ -340,17 +357,12 @@ int dom_parse(struct dom *dom, struct arena *texts, const char *json, size_t len
 	if (problem != NULL)
 		return refuse_at(json, offset, problem, err);
 	status = yajl_parse(handle, (const unsigned char *)json, len);
-	offset = yajl_get_bytes_consumed(handle);
-	if (offset > 0)
-		offset--; /* yajl stands behind the token that it dislikes */
-	if (status == yajl_status_ok) {
+	if (status == yajl_status_ok)
 		status = yajl_complete_parse(handle);
-		offset = len;
-	}
 	if (builder.problem != NULL)
-		return refuse_at(json, offset, builder.problem, err);
+		return refuse_at(json, yajl_get_bytes_consumed(handle) - 1, builder.problem, err);
 	if (status != yajl_status_ok)
-		return refuse_yajl(handle, json, offset, err);
+		return refuse_yajl(handle, json, len, err);
 	return 0;
 }
 
@@ -415,7 +427,7 @@ void dom_pointer(const struct dom_node *node, const char *key, char *ret, size_t
 const char *dom_type_name(enum dom_type type)
 {
 	static const char *const names[] = {
-		[DOM_NULL] = "null",       [DOM_BOOL] = "a boolean",   [DOM_NUMBER] = "a number",
+		[DOM_NULL] = "null",       [DOM_BOOL] = "a boolean", [DOM_NUMBER] = "a number",
 		[DOM_STRING] = "a string", [DOM_ARRAY] = "an array", [DOM_OBJECT] = "an object",
 	};
 

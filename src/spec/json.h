@@ -37,7 +37,7 @@ struct dom_node {
 };
 
 struct dom_duplicate { /* a key that its object had before */
-	const struct dom_duplicate *next;
+	struct dom_duplicate *next;
 	const struct dom_node *node;
 };
 
@@ -45,7 +45,7 @@ struct dom {
 	struct arena nodes;  /* the tree; also free for what lives as long as the tree */
 	struct arena *texts; /* keys and strings, which outlive the tree */
 	const struct dom_node *root;
-	const struct dom_duplicate *duplicates;
+	struct dom_duplicate *duplicates;
 };
 
 /*

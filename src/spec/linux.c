@@ -72,7 +72,8 @@ static const struct table offset_table = TABLE(offset_fields);
 static const struct field time_fields[] = {
 	OBJECT("monotonic", struct spec, monotonic_offset, offset_table,
 	       SET(struct spec, monotonic_offset.is_set)),
-	OBJECT("boottime", struct spec, boottime_offset, offset_table, SET(struct spec, boottime_offset.is_set)),
+	OBJECT("boottime", struct spec, boottime_offset, offset_table,
+	       SET(struct spec, boottime_offset.is_set)),
 };
 static const struct table time_table = TABLE(time_fields);
 
@@ -155,8 +156,8 @@ static bool is_interface_name(const char *name)
 {
 	size_t len = strlen(name);
 
-	return len > 0 && len <= IFNAME_MAX && strcspn(name, "/: \t\n\v\f\r") == len &&
-	       !str_equal(name, ".") && !str_equal(name, "..");
+	return len > 0 && len <= IFNAME_MAX && strcspn(name, "/: \t\n\v\f\r") == len && !str_equal(name, ".") &&
+	       !str_equal(name, "..");
 }
 
 /* The kernel numbers interfaces by exactly one "%d". */
@@ -186,9 +187,9 @@ static void check_net_device(struct reader *reader, const struct dom_node *node,
 static const struct field net_device_fields[] = {
 	FIELD("name", field_text, struct spec_net_device, container_name),
 };
-static const struct table net_device_table =
-	TABLE(net_device_fields, .size = sizeof(struct spec_net_device),
-	      .key_offset = offsetof(struct spec_net_device, host_name), .check = check_net_device);
+static const struct table net_device_table = TABLE(net_device_fields, .size = sizeof(struct spec_net_device),
+						   .key_offset = offsetof(struct spec_net_device, host_name),
+						   .check = check_net_device);
 
 static void parse_net_devices(struct reader *reader, const struct dom_node *node, const struct field *field,
 			      void *target)

@@ -13,13 +13,16 @@
 /* Reserved in <linux/sched.h>, but without a macro. */
 #define SCHED_ISO 4
 
-#define NAMES(what_, v_) {.what = (what_), .v = (v_), .count = ARRAY_SIZE(v_)}
+#define NAMES(what_, v_)                                                                                       \
+	{                                                                                                      \
+		.what = (what_), .v = (v_), .count = ARRAY_SIZE(v_)                                            \
+	}
 
 /* --- namespaces, hooks ----------------------------------------------------------------------------------- */
 
 static const struct name namespaces[] = {
-	{"cgroup", SPEC_NS_CGROUP},   {"ipc", SPEC_NS_IPC},   {"mount", SPEC_NS_MOUNT},
-	{"network", SPEC_NS_NETWORK}, {"pid", SPEC_NS_PID},   {"time", SPEC_NS_TIME},
+	{"cgroup", SPEC_NS_CGROUP},   {"ipc", SPEC_NS_IPC}, {"mount", SPEC_NS_MOUNT},
+	{"network", SPEC_NS_NETWORK}, {"pid", SPEC_NS_PID}, {"time", SPEC_NS_TIME},
 	{"user", SPEC_NS_USER},       {"uts", SPEC_NS_UTS},
 };
 const struct name_table spec_names_namespace = NAMES("namespace type", namespaces);
@@ -63,12 +66,14 @@ const char *spec_hook_name(enum spec_hook_kind kind)
 
 /* --- process --------------------------------------------------------------------------------------------- */
 
-#define RLIMIT(name) {"RLIMIT_" #name, RLIMIT_##name}
+#define RLIMIT(name)                                                                                           \
+	{                                                                                                      \
+		"RLIMIT_" #name, RLIMIT_##name                                                                 \
+	}
 static const struct name rlimits[] = {
-	RLIMIT(AS),	RLIMIT(CORE),	RLIMIT(CPU),  RLIMIT(DATA),   RLIMIT(FSIZE),
-	RLIMIT(LOCKS),	RLIMIT(MEMLOCK), RLIMIT(MSGQUEUE), RLIMIT(NICE), RLIMIT(NOFILE),
-	RLIMIT(NPROC),	RLIMIT(RSS),	RLIMIT(RTPRIO), RLIMIT(RTTIME), RLIMIT(SIGPENDING),
-	RLIMIT(STACK),
+	RLIMIT(AS),      RLIMIT(CORE),     RLIMIT(CPU),        RLIMIT(DATA),   RLIMIT(FSIZE), RLIMIT(LOCKS),
+	RLIMIT(MEMLOCK), RLIMIT(MSGQUEUE), RLIMIT(NICE),       RLIMIT(NOFILE), RLIMIT(NPROC), RLIMIT(RSS),
+	RLIMIT(RTPRIO),  RLIMIT(RTTIME),   RLIMIT(SIGPENDING), RLIMIT(STACK),
 };
 const struct name_table spec_names_rlimit = NAMES("rlimit", rlimits);
 
@@ -125,7 +130,7 @@ static const char *const capabilities[] = {
 const char *spec_capability_name(int capability)
 {
 	return capability >= 0 && (size_t)capability < ARRAY_SIZE(capabilities) ? capabilities[capability]
-										 : NULL;
+										: NULL;
 }
 
 int spec_capability_number(const char *name)
@@ -137,16 +142,19 @@ int spec_capability_number(const char *name)
 }
 
 static const struct name sched_policies[] = {
-	{"SCHED_OTHER", SCHED_NORMAL}, {"SCHED_FIFO", SCHED_FIFO},   {"SCHED_RR", SCHED_RR},
-	{"SCHED_BATCH", SCHED_BATCH},  {"SCHED_ISO", SCHED_ISO},     {"SCHED_IDLE", SCHED_IDLE},
+	{"SCHED_OTHER", SCHED_NORMAL},      {"SCHED_FIFO", SCHED_FIFO}, {"SCHED_RR", SCHED_RR},
+	{"SCHED_BATCH", SCHED_BATCH},       {"SCHED_ISO", SCHED_ISO},   {"SCHED_IDLE", SCHED_IDLE},
 	{"SCHED_DEADLINE", SCHED_DEADLINE},
 };
 const struct name_table spec_names_sched_policy = NAMES("scheduler policy", sched_policies);
 
-#define SCHED_FLAG(name) {"SCHED_FLAG_" #name, SCHED_FLAG_##name}
+#define SCHED_FLAG(name)                                                                                       \
+	{                                                                                                      \
+		"SCHED_FLAG_" #name, SCHED_FLAG_##name                                                         \
+	}
 static const struct name sched_flags[] = {
-	SCHED_FLAG(RESET_ON_FORK), SCHED_FLAG(RECLAIM),	       SCHED_FLAG(DL_OVERRUN),
-	SCHED_FLAG(KEEP_POLICY),   SCHED_FLAG(KEEP_PARAMS),    SCHED_FLAG(UTIL_CLAMP_MIN),
+	SCHED_FLAG(RESET_ON_FORK),  SCHED_FLAG(RECLAIM),     SCHED_FLAG(DL_OVERRUN),
+	SCHED_FLAG(KEEP_POLICY),    SCHED_FLAG(KEEP_PARAMS), SCHED_FLAG(UTIL_CLAMP_MIN),
 	SCHED_FLAG(UTIL_CLAMP_MAX),
 };
 const struct name_table spec_names_sched_flag = NAMES("scheduler flag", sched_flags);
@@ -161,12 +169,9 @@ const struct name_table spec_names_io_class = NAMES("I/O priority class", io_cla
 /* --- linux ----------------------------------------------------------------------------------------------- */
 
 static const struct name memory_modes[] = {
-	{"MPOL_DEFAULT", MPOL_DEFAULT},
-	{"MPOL_BIND", MPOL_BIND},
-	{"MPOL_INTERLEAVE", MPOL_INTERLEAVE},
-	{"MPOL_WEIGHTED_INTERLEAVE", WEIGHTED_INTERLEAVE},
-	{"MPOL_PREFERRED", MPOL_PREFERRED},
-	{"MPOL_PREFERRED_MANY", MPOL_PREFERRED_MANY},
+	{"MPOL_DEFAULT", MPOL_DEFAULT},       {"MPOL_BIND", MPOL_BIND},
+	{"MPOL_INTERLEAVE", MPOL_INTERLEAVE}, {"MPOL_WEIGHTED_INTERLEAVE", WEIGHTED_INTERLEAVE},
+	{"MPOL_PREFERRED", MPOL_PREFERRED},   {"MPOL_PREFERRED_MANY", MPOL_PREFERRED_MANY},
 	{"MPOL_LOCAL", MPOL_LOCAL},
 };
 const struct name_table spec_names_memory_mode = NAMES("memory policy", memory_modes);
@@ -189,10 +194,10 @@ const char *spec_memory_policy_flag_name(int index)
 }
 
 static const struct name propagations[] = {
-	{"shared", SPEC_PROPAGATION_SHARED},	     {"slave", SPEC_PROPAGATION_SLAVE},
-	{"private", SPEC_PROPAGATION_PRIVATE},	     {"unbindable", SPEC_PROPAGATION_UNBINDABLE},
-	{"rshared", SPEC_PROPAGATION_RSHARED},	     {"rslave", SPEC_PROPAGATION_RSLAVE},
-	{"rprivate", SPEC_PROPAGATION_RPRIVATE},     {"runbindable", SPEC_PROPAGATION_RUNBINDABLE},
+	{"shared", SPEC_PROPAGATION_SHARED},     {"slave", SPEC_PROPAGATION_SLAVE},
+	{"private", SPEC_PROPAGATION_PRIVATE},   {"unbindable", SPEC_PROPAGATION_UNBINDABLE},
+	{"rshared", SPEC_PROPAGATION_RSHARED},   {"rslave", SPEC_PROPAGATION_RSLAVE},
+	{"rprivate", SPEC_PROPAGATION_RPRIVATE}, {"runbindable", SPEC_PROPAGATION_RUNBINDABLE},
 };
 const struct name_table spec_names_propagation = NAMES("propagation", propagations);
 
@@ -223,9 +228,12 @@ const char *spec_seccomp_action_name(int index)
 }
 
 static const struct name seccomp_ops[] = {
-	{"SCMP_CMP_NE", SPEC_SECCOMP_NE}, {"SCMP_CMP_LT", SPEC_SECCOMP_LT},
-	{"SCMP_CMP_LE", SPEC_SECCOMP_LE}, {"SCMP_CMP_EQ", SPEC_SECCOMP_EQ},
-	{"SCMP_CMP_GE", SPEC_SECCOMP_GE}, {"SCMP_CMP_GT", SPEC_SECCOMP_GT},
+	{"SCMP_CMP_NE", SPEC_SECCOMP_NE},
+	{"SCMP_CMP_LT", SPEC_SECCOMP_LT},
+	{"SCMP_CMP_LE", SPEC_SECCOMP_LE},
+	{"SCMP_CMP_EQ", SPEC_SECCOMP_EQ},
+	{"SCMP_CMP_GE", SPEC_SECCOMP_GE},
+	{"SCMP_CMP_GT", SPEC_SECCOMP_GT},
 	{"SCMP_CMP_MASKED_EQ", SPEC_SECCOMP_MASKED_EQ},
 };
 const struct name_table spec_names_seccomp_op = NAMES("seccomp operator", seccomp_ops);
@@ -235,12 +243,15 @@ const char *spec_seccomp_operator_name(int index)
 	return name_at(&spec_names_seccomp_op, index);
 }
 
-#define ARCH(name) {"SCMP_ARCH_" #name, 0}
+#define ARCH(name)                                                                                             \
+	{                                                                                                      \
+		"SCMP_ARCH_" #name, 0                                                                          \
+	}
 static const struct name seccomp_archs[] = {
-	ARCH(X86),	  ARCH(X86_64),	 ARCH(X32),	ARCH(ARM),	ARCH(AARCH64),	   ARCH(LOONGARCH64),
-	ARCH(M68K),	  ARCH(MIPS),	 ARCH(MIPS64),	ARCH(MIPS64N32), ARCH(MIPSEL),	   ARCH(MIPSEL64),
-	ARCH(MIPSEL64N32), ARCH(PPC),	 ARCH(PPC64),	ARCH(PPC64LE),	ARCH(S390),	   ARCH(S390X),
-	ARCH(SH),	  ARCH(SHEB),	 ARCH(PARISC),	ARCH(PARISC64), ARCH(RISCV64),
+	ARCH(X86),         ARCH(X86_64), ARCH(X32),    ARCH(ARM),       ARCH(AARCH64), ARCH(LOONGARCH64),
+	ARCH(M68K),        ARCH(MIPS),   ARCH(MIPS64), ARCH(MIPS64N32), ARCH(MIPSEL),  ARCH(MIPSEL64),
+	ARCH(MIPSEL64N32), ARCH(PPC),    ARCH(PPC64),  ARCH(PPC64LE),   ARCH(S390),    ARCH(S390X),
+	ARCH(SH),          ARCH(SHEB),   ARCH(PARISC), ARCH(PARISC64),  ARCH(RISCV64),
 };
 const struct name_table spec_names_seccomp_arch = NAMES("seccomp architecture", seccomp_archs);
 
@@ -249,7 +260,10 @@ const char *spec_seccomp_architecture_name(int index)
 	return name_at(&spec_names_seccomp_arch, index);
 }
 
-#define SECCOMP_FLAG(name) {"SECCOMP_FILTER_FLAG_" #name, 0}
+#define SECCOMP_FLAG(name)                                                                                     \
+	{                                                                                                      \
+		"SECCOMP_FILTER_FLAG_" #name, 0                                                                \
+	}
 static const struct name seccomp_flags[] = {
 	SECCOMP_FLAG(TSYNC),
 	SECCOMP_FLAG(LOG),

@@ -15,7 +15,7 @@ static bool check_env(struct reader *reader, const struct dom_node *node, const 
 		reader_refuse(reader, node, "must be NAME=VALUE, not %s", reader_quote(reader, node->text));
 	else if (equals == node->text)
 		reader_refuse(reader, node, "%s has no name before the '='", reader_quote(reader, node->text));
-	return equals > node->text;
+	return equals != NULL && equals != node->text;
 }
 
 static void keep_last(struct reader *reader, struct spec_list *env)
@@ -82,7 +82,7 @@ static void parse_capability_set(struct reader *reader, const struct dom_node *n
 
 #define CAPABILITY_SET(key, set) FIELD(key, parse_capability_set, struct spec_process, capabilities[set])
 static const struct field capability_fields[] = {
-	CAPABILITY_SET("bounding", SPEC_CAP_BOUNDING),	     CAPABILITY_SET("effective", SPEC_CAP_EFFECTIVE),
+	CAPABILITY_SET("bounding", SPEC_CAP_BOUNDING),       CAPABILITY_SET("effective", SPEC_CAP_EFFECTIVE),
 	CAPABILITY_SET("inheritable", SPEC_CAP_INHERITABLE), CAPABILITY_SET("permitted", SPEC_CAP_PERMITTED),
 	CAPABILITY_SET("ambient", SPEC_CAP_AMBIENT),
 };
@@ -144,9 +144,9 @@ static void check_deadline(struct reader *reader, const struct dom_node *node,
 				  (unsigned long long)scheduler->runtime,
 				  (unsigned long long)scheduler->deadline);
 	else if (scheduler->period != 0 && scheduler->period < scheduler->deadline)
-		reader_refuse_key(reader, node, "period", "must be 0 or at least the deadline of %llu, not %llu",
-				  (unsigned long long)scheduler->deadline,
-				  (unsigned long long)scheduler->period);
+		reader_refuse_key(
+			reader, node, "period", "must be 0 or at least the deadline of %llu, not %llu",
+			(unsigned long long)scheduler->deadline, (unsigned long long)scheduler->period);
 }
 
 static void check_scheduler(struct reader *reader, const struct dom_node *node, void *target)
@@ -158,8 +158,8 @@ static void check_scheduler(struct reader *reader, const struct dom_node *node, 
 	if (is_realtime && scheduler->priority == 0)
 		reader_refuse_key(reader, node, "priority", "%s needs a priority from 1 to 99", policy);
 	if (!is_realtime && scheduler->priority != 0)
-		reader_refuse_key(reader, node, "priority", "only SCHED_FIFO and SCHED_RR have a priority, not %s",
-				  policy);
+		reader_refuse_key(reader, node, "priority",
+				  "only SCHED_FIFO and SCHED_RR have a priority, not %s", policy);
 	if (scheduler->policy == SCHED_DEADLINE) {
 		check_deadline(reader, node, scheduler);
 		return;
@@ -167,13 +167,15 @@ static void check_scheduler(struct reader *reader, const struct dom_node *node, 
 	if (scheduler->runtime != 0)
 		reader_refuse_key(reader, node, "runtime", "only SCHED_DEADLINE has a runtime, not %s", policy);
 	if (scheduler->deadline != 0)
-		reader_refuse_key(reader, node, "deadline", "only SCHED_DEADLINE has a deadline, not %s", policy);
+		reader_refuse_key(reader, node, "deadline", "only SCHED_DEADLINE has a deadline, not %s",
+				  policy);
 	if (scheduler->period != 0)
 		reader_refuse_key(reader, node, "period", "only SCHED_DEADLINE has a period, not %s", policy);
 }
 
 static const struct field scheduler_fields[] = {
-	FIELD("policy", field_enum, struct spec_scheduler, policy, .detail = &spec_names_sched_policy, REQUIRED),
+	FIELD("policy", field_enum, struct spec_scheduler, policy, .detail = &spec_names_sched_policy,
+	      REQUIRED),
 	FIELD("nice", field_i32, struct spec_scheduler, nice, RANGE(-20, 19)),
 	FIELD("priority", field_u32, struct spec_scheduler, priority, RANGE(0, 99)),
 	FIELD("flags", field_flags64, struct spec_scheduler, flags, .detail = &spec_names_sched_flag),

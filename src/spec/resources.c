@@ -153,8 +153,7 @@ static const struct field throttle_fields[] = {
 	FIELD("minor", field_i64, struct spec_throttle_device, minor, RANGE(0, MINOR_MAX), REQUIRED),
 	FIELD("rate", field_u64, struct spec_throttle_device, rate, REQUIRED),
 };
-static const struct table throttle_table =
-	TABLE(throttle_fields, .size = sizeof(struct spec_throttle_device));
+static const struct table throttle_table = TABLE(throttle_fields, .size = sizeof(struct spec_throttle_device));
 
 #define THROTTLE(key, kind)                                                                                    \
 	ARRAY(key, struct spec_resources, block_io.throttle[kind].v, block_io.throttle[kind].count,            \
@@ -220,8 +219,8 @@ static const struct field rdma_fields[] = {
 	FIELD("hcaHandles", field_opt_uint, RDMA, hca_handles, RANGE(0, UINT32_MAX)),
 	FIELD("hcaObjects", field_opt_uint, RDMA, hca_objects, RANGE(0, UINT32_MAX)),
 };
-static const struct table rdma_table = TABLE(rdma_fields, .size = sizeof(RDMA),
-					      .key_offset = offsetof(RDMA, device), .check = check_rdma);
+static const struct table rdma_table =
+	TABLE(rdma_fields, .size = sizeof(RDMA), .key_offset = offsetof(RDMA, device), .check = check_rdma);
 
 static void parse_unified(struct reader *reader, const struct dom_node *node, const struct field *field,
 			  void *target)

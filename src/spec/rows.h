@@ -36,7 +36,10 @@ extern const struct table spec_table_seccomp;
 /* Target: struct spec_id_map. */
 extern const struct table spec_table_id_map;
 
-/* Rules that span the sections of a configuration (validate.c). root is the whole document. */
+/* Rules that span the sections of a configuration. root is the whole document. */
 void spec_validate(struct reader *reader, const struct dom_node *root);
+
+/* True if text is a version as semver.org (2.0.0) defines it; its major number is put into *ret_major. */
+bool spec_is_semver(const char *text, uint64_t *ret_major);
 
 #endif

@@ -28,8 +28,8 @@ static void check_errno(struct reader *reader, const struct dom_node *node, cons
 	else
 		max = ERRNO_MAX;
 	if (max > 0 && value->value > max)
-		reader_refuse_key(reader, node, key, "must be from 0 to %llu, not %llu", (unsigned long long)max,
-				  (unsigned long long)value->value);
+		reader_refuse_key(reader, node, key, "must be from 0 to %llu, not %llu",
+				  (unsigned long long)max, (unsigned long long)value->value);
 }
 
 static void parse_names(struct reader *reader, const struct dom_node *node, const struct field *field,

@@ -88,7 +88,8 @@ void field_opt_uint(struct reader *reader, const struct dom_node *node, const st
 	value->is_set = reader_uint(reader, node, range_or(field, 0, UINT64_MAX), &value->value);
 }
 
-void field_u32_array(struct reader *reader, const struct dom_node *node, const struct field *field, void *target)
+void field_u32_array(struct reader *reader, const struct dom_node *node, const struct field *field,
+		     void *target)
 {
 	size_t *count = (size_t *)((char *)target + field->count_offset);
 	uint32_t *v;
@@ -178,7 +179,8 @@ void field_absolute_list(struct reader *reader, const struct dom_node *node, con
 	reader_strings(reader, node, check_absolute, NULL, member(field, target));
 }
 
-void field_name_list(struct reader *reader, const struct dom_node *node, const struct field *field, void *target)
+void field_name_list(struct reader *reader, const struct dom_node *node, const struct field *field,
+		     void *target)
 {
 	reader_strings(reader, node, check_name, field->detail, member(field, target));
 }

@@ -21,6 +21,7 @@ struct reader { /* one conversion of a document */
 	void *context;
 	int findings, max_findings; /* further ones are dropped */
 	size_t warning_cap;
+	bool has_bad_namespaces; /* rules about them would only repeat what was found already */
 };
 
 /* Hands a finding about node to the callback. hint may be NULL. */
@@ -86,8 +87,8 @@ struct field {
 	size_t count_offset; /* of the number of elements, where offset is a pointer to the first */
 	size_t set_offset;   /* of a bool that tells that the key was there; 0: none */
 	bool is_required;
-	struct range range;      /* of numbers; both 0: as large as the target's type */
-	const void *detail;      /* struct table or struct name_table, as the parser wants */
+	struct range range; /* of numbers; both 0: as large as the target's type */
+	const void *detail; /* struct table or struct name_table, as the parser wants */
 };
 struct table {
 	const struct field *fields;
@@ -97,7 +98,10 @@ struct table {
 	/* Rules between members. Called only if no member was refused. */
 	void (*check)(struct reader *reader, const struct dom_node *node, void *target);
 };
-#define TABLE(fields_, ...) {.fields = (fields_), .count = ARRAY_SIZE(fields_), __VA_ARGS__}
+#define TABLE(fields_, ...)                                                                                    \
+	{                                                                                                      \
+		.fields = (fields_), .count = ARRAY_SIZE(fields_), __VA_ARGS__                                 \
+	}
 #define FIELD(key_, parser_, type_, member_, ...)                                                              \
 	{                                                                                                      \
 		.key = (key_), .parse = (parser_), .offset = offsetof(type_, member_), __VA_ARGS__             \
@@ -121,12 +125,14 @@ void field_u32_array(struct reader *, const struct dom_node *, const struct fiel
 void field_string(struct reader *, const struct dom_node *, const struct field *, void *);
 void field_text(struct reader *, const struct dom_node *, const struct field *, void *);
 void field_absolute(struct reader *, const struct dom_node *, const struct field *, void *); /* a path */
-void field_cpu_list(struct reader *, const struct dom_node *, const struct field *, void *); /* spec_list_parse */
-void field_list(struct reader *, const struct dom_node *, const struct field *, void *);     /* spec_list */
+void field_cpu_list(struct reader *, const struct dom_node *, const struct field *,
+		    void *);                                                             /* spec_list_parse */
+void field_list(struct reader *, const struct dom_node *, const struct field *, void *); /* spec_list */
 void field_absolute_list(struct reader *, const struct dom_node *, const struct field *, void *);
 void field_name_list(struct reader *, const struct dom_node *, const struct field *, void *);
 void field_map(struct reader *, const struct dom_node *, const struct field *, void *); /* spec_map */
-void field_enum(struct reader *, const struct dom_node *, const struct field *, void *); /* any enum, int, u32 */
+void field_enum(struct reader *, const struct dom_node *, const struct field *,
+		void *); /* any enum, int, u32 */
 void field_flags32(struct reader *, const struct dom_node *, const struct field *, void *);
 void field_flags64(struct reader *, const struct dom_node *, const struct field *, void *);
 void field_object(struct reader *, const struct dom_node *, const struct field *, void *); /* a struct */

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* start, kill and delete: commands on a container that another process made. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "container.h"
+#include "parent.h"
+
+#define LOCK_TIMEOUT_MS 10000
+
+/* --- start --- */
+
+static int connect_gate(const struct container *container, struct err *err)
+{
+	_cleanup_fd_ int fd = k_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int r;
+
+	str_format(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/gate", container->dir_fd);
+	r = fd < 0 ? fd : k_connect(fd, &address, sizeof address);
+	return r < 0 ? err_system(err, r, "cannot reach the container's init") : take_fd(&fd);
+}
+
+static int check_startable(const struct container *container, struct err *err)
+{
+	switch (state_status(container->dir_fd, &container->record)) {
+	case STATE_CREATED:
+		return 0;
+	case STATE_STOPPED:
+		return err_set(err, ERR_STATE, 0, NULL, "cannot start a container that has stopped");
+	case STATE_CREATING:
+		return err_set(err, ERR_STATE, 0, NULL, "cannot start a container that is not created yet");
+	case STATE_RUNNING:
+	case STATE_PAUSED:
+		break;
+	}
+	return err_set(err, ERR_STATE, 0, NULL, "cannot start an already running container");
+}
+
+/* The specification's word on poststart hooks: their failure stops and destroys the container. */
+static int run_poststart(struct container *container, const struct spec *spec, struct err *err)
+{
+	struct err later;
+	int r = starter_run_hooks(&container->record, spec, SPEC_HOOK_POSTSTART, err);
+
+	if (r < 0)
+		(void)!container_destroy(container, &later);
+	return r;
+}
+
+int run_start(const char *state_root, const char *id, struct err *err)
+{
+	_cleanup_container_ struct container container;
+	_cleanup_spec_ struct spec *spec = NULL;
+	_cleanup_fd_ int gate_fd = -1, pidfd = -1;
+	int r = container_open(state_root, id, LOCK_TIMEOUT_MS, &container, err);
+
+	if (r >= 0)
+		r = check_startable(&container, err);
+	if (r < 0)
+		return r;
+	pidfd = state_open_pidfd(&container.record);
+	if (pidfd < 0)
+		return err_set(err, ERR_STATE, 0, NULL, "cannot start a container that has stopped");
+	r = spec_parse(container.record.config, container.record.config_len, &spec, err);
+	if (r < 0)
+		return r;
+	if (spec->process.args.count == 0)
+		return err_set(err, ERR_CONFIG, 0, "/process/args", "is required to start the container");
+	gate_fd = connect_gate(&container, err);
+	if (gate_fd < 0)
+		return gate_fd;
+	r = starter_start(gate_fd, pidfd, err);
+	k_unlinkat(container.dir_fd, "gate", 0);
+	return r < 0 ? r : run_poststart(&container, spec, err);
+}
+
+/* --- kill --- */
+
+static int kill_cgroup(const struct state_record *record, int signal, struct err *err)
+{
+	_cleanup_fd_ int mount_fd = cgroup_open_mount(record->cgroup_mount, err);
+	_cleanup_fd_ int cgroup_fd = mount_fd < 0 ? mount_fd : cgroup_open(mount_fd, record->cgroup_path, err);
+	_cleanup_free_ pid_t *pids = NULL;
+	int count;
+
+	if (cgroup_fd == -ENOENT)
+		return 0;
+	if (cgroup_fd < 0)
+		return cgroup_fd;
+	if (signal == SIGKILL)
+		return cgroup_kill(cgroup_fd, LOCK_TIMEOUT_MS, err);
+	count = cgroup_pids(cgroup_fd, &pids, err);
+	for (int i = 0; i < count; i++)
+		k_kill(pids[i], signal);
+	return count < 0 ? count : 0;
+}
+
+int run_kill(const char *state_root, const char *id, int signal, bool is_all, struct err *err)
+{
+	_cleanup_container_ struct container container;
+	_cleanup_fd_ int pidfd = -1;
+	int r = container_open(state_root, id, -1, &container, err);
+
+	if (r < 0)
+		return r;
+	if (is_all && !str_is_empty(container.record.cgroup_path))
+		return kill_cgroup(&container.record, signal, err);
+	pidfd = container.record.pid > 0 ? state_open_pidfd(&container.record) : -ESRCH;
+	r = pidfd < 0 ? pidfd : k_pidfd_send_signal(pidfd, signal);
+	if (r == -ESRCH)
+		return is_all ? 0 : err_set(err, ERR_STATE, 0, NULL, "container not running");
+	return r < 0 ? err_system(err, r, "cannot send signal %d", signal) : 0;
+}
+
+/* --- delete --- */
+
+/* A record that cannot be read names no cgroup; its directory goes all the same. */
+static int delete_damaged(struct container *container, const char *id, struct err *err)
+{
+	return state_remove(container->root_fd, id, err);
+}
+
+int run_delete(const char *state_root, const char *id, bool is_force, struct err *err)
+{
+	_cleanup_container_ struct container container;
+	enum state_status status;
+	int r = container_open(state_root, id, LOCK_TIMEOUT_MS, &container, err);
+
+	if (r == -ENOENT && is_force && container.dir_fd < 0)
+		return 0;
+	if (r < 0 && is_force && container.dir_fd >= 0 && err->kind == ERR_STATE && r != -EBUSY)
+		return delete_damaged(&container, id, err);
+	if (r < 0)
+		return r;
+	status = state_status(container.dir_fd, &container.record);
+	if (!is_force && status != STATE_STOPPED)
+		return err_set(err, ERR_STATE, 0, NULL, "cannot delete container %s that is not stopped: %s",
+			       id, state_status_name(status));
+	return container_destroy(&container, err);
+}

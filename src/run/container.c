@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "container.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "parent.h"
+
+#define KILL_TIMEOUT_MS 10000
+
+int container_open(const char *state_root, const char *id, int lock_ms, struct container *ret, struct err *err)
+{
+	int r = state_check_id(id, err);
+
+	*ret = (struct container){.root_fd = -1, .dir_fd = -1};
+	if (r < 0)
+		return r;
+	ret->root_fd = state_open_root(state_root, false, err);
+	if (ret->root_fd == -ENOENT)
+		return err_set(err, ERR_STATE, 0, NULL, "container does not exist"), -ENOENT;
+	if (ret->root_fd < 0)
+		return ret->root_fd;
+	ret->dir_fd = state_open_dir(ret->root_fd, id, err);
+	if (ret->dir_fd < 0)
+		return ret->dir_fd;
+	r = lock_ms >= 0 ? state_lock(ret->dir_fd, lock_ms, err) : 0;
+	return r < 0 ? r : state_read(ret->dir_fd, &ret->record, err);
+}
+
+void container_done(struct container *container)
+{
+	fd_close(&container->dir_fd);
+	fd_close(&container->root_fd);
+	state_record_done(&container->record);
+}
+
+static int kill_init(const struct state_record *record, struct err *err)
+{
+	struct pollfd poll_fd = {.events = POLLIN};
+	struct timespec timeout = {.tv_sec = KILL_TIMEOUT_MS / 1000};
+	_cleanup_fd_ int pidfd = record->pid > 0 ? state_open_pidfd(record) : -ESRCH;
+
+	if (pidfd < 0)
+		return 0;
+	k_pidfd_send_signal(pidfd, SIGKILL);
+	poll_fd.fd = pidfd;
+	if (k_ppoll(&poll_fd, 1, &timeout, NULL) <= 0)
+		return err_set(err, ERR_STATE, 0, NULL, "container init still running");
+	return 0;
+}
+
+static int remove_cgroup(const struct state_record *record, struct err *err)
+{
+	_cleanup_fd_ int mount_fd = -1, cgroup_fd = -1;
+	int r;
+
+	if (str_is_empty(record->cgroup_path))
+		return 0;
+	mount_fd = cgroup_open_mount(record->cgroup_mount, err);
+	if (mount_fd < 0)
+		return mount_fd;
+	cgroup_fd = cgroup_open(mount_fd, record->cgroup_path, err);
+	if (cgroup_fd == -ENOENT)
+		return 0;
+	r = cgroup_fd < 0 ? cgroup_fd : cgroup_kill(cgroup_fd, KILL_TIMEOUT_MS, err);
+	if (r < 0)
+		return r;
+	/* A record of a half-made container does not know yet which levels are its own: at least the last is.
+	 */
+	return cgroup_remove(mount_fd, record->cgroup_path,
+			     record->cgroup_created > 0 ? record->cgroup_created : 1, err);
+}
+
+int container_destroy(struct container *container, struct err *err)
+{
+	const struct state_record *record = &container->record;
+	struct spec *spec = NULL;
+	struct err later;
+	int r;
+
+	r = kill_init(record, err);
+	if (r >= 0)
+		r = remove_cgroup(record, err);
+	if (r >= 0)
+		r = state_remove(container->root_fd, record->id, err);
+	if (r < 0)
+		return r;
+	if (record->has_poststop && spec_parse(record->config, record->config_len, &spec, &later) >= 0)
+		(void)!starter_run_hooks(record, spec, SPEC_HOOK_POSTSTOP, &later);
+	spec_free(spec);
+	return 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A container that is there already, as a later command opens it. Private to the room. */
+#ifndef TARE_RUN_CONTAINER_H
+#define TARE_RUN_CONTAINER_H
+
+#include <tare/state.h>
+
+struct container {
+	int root_fd, dir_fd;
+	struct state_record record;
+};
+
+/*
+ * Opens and, if lock_ms is not negative, locks it, waiting that long. -ENOENT: no such container; a damaged
+ * record gives its own error with dir_fd open.
+ */
+int container_open(const char *state_root, const char *id, int lock_ms, struct container *ret,
+		   struct err *err) MUST_CHECK;
+void container_done(struct container *container);
+#define _cleanup_container_ __attribute__((cleanup(container_done)))
+
+/*
+ * Kills what lives, waits for its end, removes cgroup and state, runs poststop hooks. Goes on after a failure
+ * and returns the first one.
+ */
+int container_destroy(struct container *container, struct err *err) MUST_CHECK;
+
+#endif

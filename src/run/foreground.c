@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * run in the foreground, after the start.
+ *
+ * Process: the parent; the container's init is its child. It forwards what signals it gets, copies between its
+ * own terminal and the container's, and ends with the status of the container's program.
+ */
+#include <sys/ioctl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <linux/prctl.h>
+
+#include "parent.h"
+#include "protocol.h"
+
+/* One direction of the copy. Bytes that could not be written yet stay here, and nothing more is read then. */
+struct stream {
+	int from, to;
+	char bytes[4096];
+	size_t start, end;
+	bool is_ended;
+};
+
+struct foreground {
+	struct parent *parent;
+	struct stream in, out;
+	struct termios saved;
+	bool is_raw;
+	bool is_ended;
+};
+
+static void copy_size(const struct foreground *f)
+{
+	struct winsize size;
+
+	if (f->parent->console_fd >= 0 && k_ioctl(0, TIOCGWINSZ, &size) >= 0)
+		k_ioctl(f->parent->console_fd, TIOCSWINSZ, &size);
+}
+
+static void terminal_begin(struct foreground *f)
+{
+	struct termios raw;
+
+	if (f->parent->console_fd < 0)
+		return;
+	f->in = (struct stream){.from = 0, .to = f->parent->console_fd};
+	f->out = (struct stream){.from = f->parent->console_fd, .to = 1};
+	(void)!k_fcntl(f->parent->console_fd, F_SETFL, O_NONBLOCK);
+	if (tcgetattr(0, &f->saved) < 0)
+		return;
+	copy_size(f);
+	raw = f->saved;
+	cfmakeraw(&raw);
+	f->is_raw = tcsetattr(0, TCSANOW, &raw) == 0;
+}
+
+static void terminal_end(struct foreground *f)
+{
+	if (f->is_raw)
+		tcsetattr(0, TCSANOW, &f->saved);
+}
+
+static void stream_write(struct stream *s)
+{
+	ssize_t len = k_write(s->to, s->bytes + s->start, s->end - s->start);
+
+	if (len > 0)
+		s->start += (size_t)len;
+	else if (len != -EAGAIN && len != -EINTR)
+		s->is_ended = true;
+	if (s->start == s->end)
+		s->start = s->end = 0;
+}
+
+static void stream_read(struct stream *s)
+{
+	ssize_t len = k_read(s->from, s->bytes, sizeof s->bytes);
+
+	if (len > 0)
+		s->end = (size_t)len;
+	else if (len != -EAGAIN && len != -EINTR)
+		s->is_ended = true; /* a terminal whose other side is closed gives EIO */
+}
+
+/* A descriptor that cannot be waited for now is left out of poll(2), which ignores negative ones. */
+static void stream_watch(const struct stream *s, bool has_terminal, struct pollfd *from, struct pollfd *to)
+{
+	bool is_on = has_terminal && !s->is_ended;
+
+	*from = (struct pollfd){.fd = is_on && s->end == 0 ? s->from : -1, .events = POLLIN};
+	*to = (struct pollfd){.fd = is_on && s->end > 0 ? s->to : -1, .events = POLLOUT};
+}
+
+static void stream_serve(struct stream *s, const struct pollfd *from, const struct pollfd *to)
+{
+	if (from->fd >= 0 && from->revents != 0)
+		stream_read(s);
+	if ((to->fd >= 0 && to->revents != 0) || (from->fd >= 0 && s->end > 0))
+		stream_write(s);
+}
+
+/* Signals that mean this process alone: job control of the caller's terminal, its own children, faults. */
+static bool is_forwarded(uint32_t signal)
+{
+	return signal != SIGCHLD && signal != SIGPIPE && signal != SIGURG && signal != SIGTTIN &&
+	       signal != SIGTTOU && signal != SIGTSTP && signal != SIGWINCH;
+}
+
+/* Orphans of the container are this process's children as a subreaper; init itself is waited for at the end. */
+static void reap_orphans(const struct foreground *f)
+{
+	siginfo_t info;
+
+	while (true) {
+		info.si_pid = 0;
+		if (k_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0 ||
+		    info.si_pid == f->parent->pid)
+			return;
+		k_waitid(P_PID, info.si_pid, NULL, WEXITED);
+	}
+}
+
+static void serve_signal(struct foreground *f, int signal_fd)
+{
+	struct signalfd_siginfo info;
+
+	if (k_read(signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
+		return;
+	if (info.ssi_signo == SIGWINCH)
+		copy_size(f);
+	else if (info.ssi_signo == SIGCHLD)
+		reap_orphans(f);
+	else if (is_forwarded(info.ssi_signo))
+		k_pidfd_send_signal(f->parent->pidfd, (int)info.ssi_signo);
+}
+
+static void wait_end(struct foreground *f, int signal_fd)
+{
+	bool has_terminal = f->parent->console_fd >= 0;
+
+	while (!f->is_ended) {
+		struct pollfd fds[6] = {{.fd = f->parent->pidfd, .events = POLLIN},
+					{.fd = signal_fd, .events = POLLIN}};
+
+		stream_watch(&f->in, has_terminal, &fds[2], &fds[3]);
+		stream_watch(&f->out, has_terminal, &fds[4], &fds[5]);
+		if (k_ppoll(fds, ARRAY_SIZE(fds), NULL, NULL) < 0)
+			continue;
+		if (fds[1].revents != 0)
+			serve_signal(f, signal_fd);
+		stream_serve(&f->in, &fds[2], &fds[3]);
+		stream_serve(&f->out, &fds[4], &fds[5]);
+		f->is_ended = fds[0].revents != 0;
+	}
+	/* What the program wrote last is still in the terminal. */
+	while (has_terminal && !f->out.is_ended) {
+		struct pollfd to = {.fd = f->out.to, .events = POLLOUT};
+		struct timespec patience = {.tv_sec = 1};
+
+		if (f->out.end == 0)
+			stream_read(&f->out);
+		if (f->out.end == 0)
+			break;
+		if (k_ppoll(&to, 1, &patience, NULL) <= 0)
+			break;
+		stream_write(&f->out);
+	}
+}
+
+int foreground_wait(struct parent *parent, int *ret_status, struct err *err)
+{
+	struct foreground f = {.parent = parent};
+	sigset_t all;
+	_cleanup_fd_ int signal_fd = -1;
+	siginfo_t info = {0};
+
+	sigfillset(&all);
+	signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signal_fd < 0)
+		return err_system(err, errno, "cannot wait for signals");
+	terminal_begin(&f);
+	wait_end(&f, signal_fd);
+	terminal_end(&f);
+	if (k_waitid(P_PIDFD, parent->pidfd, &info, WEXITED) < 0)
+		return err_system(err, ECHILD, "cannot wait for the container");
+	*ret_status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+	return 0;
+}
+
+static int run_poststart(struct parent *parent, struct err *err)
+{
+	return parent->record.has_poststart
+		       ? starter_run_hooks(&parent->record, parent->spec, SPEC_HOOK_POSTSTART, err)
+		       : 0;
+}
+
+int run_run(const struct run_options *options, int *ret_status, struct err *err)
+{
+	_cleanup_parent_ struct parent parent;
+	int r;
+
+	parent_init(&parent, options);
+	parent.request.is_run = true;
+	r = state_check_id(options->id, err);
+	if (r >= 0 && !options->is_detached && !options->is_no_subreaper)
+		(void)k_prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	if (r >= 0)
+		r = parent_create(&parent, err);
+	if (r < 0)
+		return r;
+	parent.has_hooked = parent.record.has_poststop;
+	r = starter_start(parent.socket_fd, parent.pidfd, err);
+	if (r >= 0)
+		r = run_poststart(&parent, err);
+	*ret_status = 0;
+	if (r >= 0 && !options->is_detached)
+		r = foreground_wait(&parent, ret_status, err);
+	if (r < 0 || (!options->is_detached && !options->is_keep)) {
+		parent.has_pid_file = r < 0 && parent.has_pid_file;
+		parent_undo(&parent);
+	}
+	return r;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "parent.h"
+
+static int load_bundle(struct parent *parent, struct err *err)
+{
+	const char *asked = parent->options->bundle == NULL ? "." : parent->options->bundle;
+	_cleanup_free_ char *bundle = realpath(asked, NULL);
+
+	if (bundle == NULL)
+		return err_system(err, errno, "cannot open bundle '%s'", asked);
+	parent->bundle = take_ptr(bundle);
+	return 0;
+}
+
+static int load_text(struct parent *parent, struct buf *text, struct err *err)
+{
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	path = parent->options->config != NULL ? mem_dup(parent->options->config)
+					       : mem_format("%s/config.json", parent->bundle);
+	r = io_read_file(AT_FDCWD, path, SPEC_SIZE_MAX, text);
+	if (r == -ENOENT)
+		return err_set(err, ERR_USAGE, 0, NULL, "JSON specification file %s not found", path);
+	if (r < 0)
+		return err_system(err, r, "cannot read '%s'", path);
+	return 0;
+}
+
+/* sd_listen_fds(3): meant for this process only if LISTEN_PID says so. */
+static int load_listen_fds(struct parent *parent, struct err *err)
+{
+	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+	uint64_t count, for_pid;
+
+	if (fds == NULL || !str_to_u64(fds, 4096, &count) || count == 0)
+		return 0;
+	if (pid != NULL && (!str_to_u64(pid, INT32_MAX, &for_pid) || (int)for_pid != k_getpid()))
+		return 0;
+	parent->request.listen_fds = (uint32_t)count;
+	parent->request.listen_fdnames = getenv("LISTEN_FDNAMES");
+	(void)err;
+	return 0;
+}
+
+/* Descriptors that the program is to get have to be there, and nothing else may be handed on by accident. */
+static int load_descriptors(struct parent *parent, struct err *err)
+{
+	uint32_t count = parent->options->preserve_fds + parent->request.listen_fds;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (k_fcntl((int)(3 + i), F_GETFD, 0) < 0)
+			return err_set(err, ERR_USAGE, EBADF, NULL, "cannot preserve descriptor %u", 3 + i);
+	parent->first_fd = (int)(3 + count);
+	return 0;
+}
+
+static void load_namespaces(struct parent *parent)
+{
+	for (int ns = 0; ns < SPEC_NS_COUNT; ns++)
+		if (parent->spec->namespaces[ns].path != NULL)
+			host_probe_namespace(&parent->host, ns, parent->spec->namespaces[ns].path);
+}
+
+static int load_spec(struct parent *parent, struct err *err)
+{
+	_cleanup_buf_ struct buf text = {0};
+	int r = load_text(parent, &text, err);
+
+	if (r >= 0)
+		r = spec_parse(text.data == NULL ? "" : text.data, text.len, &parent->spec, err);
+	if (r < 0)
+		return r;
+	parent->record.config_len = text.len;
+	parent->record.config = take_ptr(text.data);
+	text = (struct buf){0};
+	return 0;
+}
+
+static int load_request(struct parent *parent, struct err *err)
+{
+	const struct run_options *o = parent->options;
+	int r = load_bundle(parent, err);
+
+	if (r >= 0)
+		r = load_listen_fds(parent, err);
+	if (r >= 0)
+		r = load_descriptors(parent, err);
+	if (r < 0)
+		return r;
+	parent->request.id = o->id == NULL ? "container" : o->id;
+	parent->request.bundle = parent->bundle;
+	parent->request.is_no_pivot = o->is_no_pivot;
+	parent->request.is_no_new_keyring = o->is_no_new_keyring;
+	parent->request.preserve_fds = o->preserve_fds;
+	parent->request.is_systemd_cgroup = o->is_systemd_cgroup;
+	return 0;
+}
+
+/* What the plan leaves out of the configuration's wishes without failing (contract: "SHOULD NOT fail"). */
+static void load_warnings(const struct parent *parent)
+{
+	const struct plan_step *user = plan_find(parent->plan, PLAN_USER);
+
+	for (size_t i = 0; i < parent->spec->warnings.count; i++)
+		log_line(LOG_WARNING, "%s", parent->spec->warnings.v[i]);
+	for (int cap = 0; user != NULL && cap < 64; cap++)
+		if ((parent->spec->process.capabilities[SPEC_CAP_BOUNDING] & ~user->u.user.bounding) >> cap & 1)
+			log_line(LOG_WARNING, "capability %s cannot be granted here",
+				 spec_capability_name(cap));
+}
+
+int parent_load(struct parent *parent, struct err *err)
+{
+	int r = load_request(parent, err);
+
+	if (r >= 0)
+		r = load_spec(parent, err);
+	if (r >= 0)
+		r = host_probe(&parent->host, err);
+	if (r < 0)
+		return r;
+	load_namespaces(parent);
+	r = plan_build(parent->spec, &parent->host, &parent->request, &parent->plan, err);
+	if (r >= 0)
+		load_warnings(parent);
+	return r;
+}
+
+int run_load(const struct run_options *options, struct spec **ret_spec, struct host *ret_host,
+	     struct plan **ret_plan, struct err *err)
+{
+	_cleanup_parent_ struct parent parent;
+	int r;
+
+	parent_init(&parent, options);
+	r = parent_load(&parent, err);
+	if (r < 0)
+		return r;
+	*ret_spec = take_ptr(parent.spec);
+	*ret_host = parent.host;
+	*ret_plan = take_ptr(parent.plan);
+	return 0;
+}
+
+int run_check(const struct run_options *options, void (*on_finding)(void *context, const struct err *finding),
+	      void *context, struct err *err)
+{
+	_cleanup_parent_ struct parent parent;
+	_cleanup_buf_ struct buf text = {0};
+	int r, findings;
+
+	parent_init(&parent, options);
+	r = load_request(&parent, err);
+	if (r >= 0)
+		r = load_text(&parent, &text, err);
+	if (r < 0)
+		return r;
+	findings =
+		spec_parse_all(text.data == NULL ? "" : text.data, text.len, on_finding, context, &parent.spec);
+	if (findings > 0)
+		return findings;
+	r = host_probe(&parent.host, err);
+	if (r < 0)
+		return r;
+	load_namespaces(&parent);
+	return plan_check(parent.spec, &parent.host, &parent.request, on_finding, context);
+}

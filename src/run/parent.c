@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parent: the tare process that was called to create or run a container.
+ *
+ * Process: the caller's own namespaces, ids, cgroup and working directory, all signals blocked. It prepares
+ * everything that can be prepared, lets init be born, and carries out the plan's steps that need the host. It
+ * may be killed at any moment: init then dies with it (until it has said COMMITTED), and what is left on the
+ * host is named in the record, which is written before anything else is made.
+ */
+#include "parent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <tare/sys.h>
+
+#include "hooks.h"
+#include "protocol.h"
+#include "spawn.h"
+
+#define KILL_TIMEOUT_MS 10000
+
+void parent_init(struct parent *parent, const struct run_options *options)
+{
+	*parent = (struct parent){
+		.options = options,
+		.root_fd = -1,
+		.dir_fd = -1,
+		.mount_fd = -1,
+		.cgroup_fd = -1,
+		.socket_fd = -1,
+		.child_socket_fd = -1,
+		.pidfd = -1,
+		.bridge_pidfd = -1,
+		.console_fd = -1,
+		.first_fd = 3,
+	};
+}
+
+void parent_done(struct parent *parent)
+{
+	int *const fds[] = {&parent->root_fd,   &parent->dir_fd,       &parent->mount_fd,
+			    &parent->cgroup_fd, &parent->socket_fd,    &parent->child_socket_fd,
+			    &parent->pidfd,     &parent->bridge_pidfd, &parent->console_fd};
+
+	for (size_t i = 0; parent->slots != NULL && i < parent->plan->slot_count; i++)
+		fd_close(&parent->slots[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		fd_close(fds[i]);
+	mem_free(&parent->slots);
+	state_record_done(&parent->record);
+	spec_free(parent->spec);
+	mem_free(&parent->plan);
+	mem_free(&parent->bundle);
+}
+
+/* --- undo --- */
+
+static void undo_processes(struct parent *parent)
+{
+	int *const pidfds[] = {&parent->bridge_pidfd, &parent->pidfd};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pidfds); i++) {
+		if (*pidfds[i] < 0)
+			continue;
+		k_pidfd_send_signal(*pidfds[i], SIGKILL);
+		k_waitid(P_PIDFD, *pidfds[i], NULL, WEXITED);
+		fd_close(pidfds[i]);
+	}
+}
+
+static void undo_cgroup(struct parent *parent)
+{
+	struct err ignored;
+
+	if (parent->cgroup_fd < 0)
+		return;
+	(void)!cgroup_kill(parent->cgroup_fd, KILL_TIMEOUT_MS, &ignored);
+	fd_close(&parent->cgroup_fd);
+	(void)!cgroup_remove(parent->mount_fd, parent->record.cgroup_path, parent->record.cgroup_created,
+			     &ignored);
+}
+
+/* Errors here are not shown: the one that led to it is what the user has to know. */
+void parent_undo(struct parent *parent)
+{
+	struct err ignored;
+
+	undo_processes(parent);
+	undo_cgroup(parent);
+	if (parent->dir_fd >= 0)
+		(void)!state_remove(parent->root_fd, parent->options->id, &ignored);
+	if (parent->has_pid_file)
+		k_unlinkat(AT_FDCWD, parent->options->pid_file, 0);
+	if (parent->has_hooked)
+		(void)!starter_run_hooks(&parent->record, parent->spec, SPEC_HOOK_POSTSTOP, &ignored);
+}
+
+/* --- the record --- */
+
+static void fill_annotations(struct state_record *record, const struct spec *spec)
+{
+	record->annotations = mem_alloc((spec->annotations.count + 1) * sizeof *record->annotations);
+	for (size_t i = 0; i < spec->annotations.count; i++) {
+		record->annotations[i].key = mem_dup(spec->annotations.v[i].key);
+		record->annotations[i].value = mem_dup(spec->annotations.v[i].value);
+	}
+	record->annotation_count = spec->annotations.count;
+}
+
+static void fill_record(struct parent *parent)
+{
+	struct state_record *record = &parent->record;
+	const struct plan_step *root = plan_find(parent->plan, PLAN_ROOT);
+	const char *cgroup = plan_cgroup_path(parent->plan);
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	record->id = mem_dup(parent->options->id);
+	record->bundle = mem_dup(parent->bundle);
+	record->rootfs = mem_dup(plan_get(parent->plan, root->u.root.path));
+	record->oci_version = mem_dup(parent->spec->oci_version);
+	record->cgroup_mount = mem_dup(cgroup[0] == '\0' ? "" : parent->host.cgroup_mount);
+	record->cgroup_path = mem_dup(cgroup);
+	record->creator = k_getpid();
+	if (state_process_start(record->creator, &record->creator_start) < 0)
+		record->creator_start = 0;
+	record->created_secs = now.tv_sec;
+	record->created_nanosecs = (uint32_t)now.tv_nsec;
+	record->owner = parent->host.euid;
+	record->has_gate = !parent->request.is_run;
+	record->has_poststart = parent->spec->hooks[SPEC_HOOK_POSTSTART].count > 0;
+	record->has_poststop = parent->spec->hooks[SPEC_HOOK_POSTSTOP].count > 0;
+	fill_annotations(record, parent->spec);
+}
+
+/* The gate is bound by its directory's descriptor: sun_path is too short for most paths. */
+static int open_gate(struct parent *parent, struct err *err)
+{
+	const struct plan_step *step = plan_find(parent->plan, PLAN_GATE);
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	if (step->u.slot == PLAN_NO_SLOT)
+		return 0;
+	fd = k_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	str_format(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/gate", parent->dir_fd);
+	r = fd < 0 ? fd : k_bind(fd, &address, sizeof address);
+	if (r >= 0)
+		r = k_listen(fd, 16);
+	if (r < 0)
+		return err_system(err, r, "cannot make the start gate");
+	parent->slots[step->u.slot] = take_fd(&fd);
+	return 0;
+}
+
+static int open_state(struct parent *parent, struct err *err)
+{
+	int r;
+
+	parent->root_fd = state_open_root(parent->options->state_root, true, err);
+	if (parent->root_fd < 0)
+		return parent->root_fd;
+	parent->dir_fd = state_create_dir(parent->root_fd, parent->options->id, err);
+	if (parent->dir_fd < 0)
+		return parent->dir_fd;
+	fill_record(parent);
+	r = state_write(parent->dir_fd, &parent->record, err);
+	return r < 0 ? r : open_gate(parent, err);
+}
+
+/* --- steps --- */
+
+static int step_cgroup(struct parent *parent, const struct plan_step *step, struct err *err)
+{
+	const char *path = plan_get(parent->plan, step->u.text);
+
+	parent->mount_fd = cgroup_open_mount(parent->host.cgroup_mount, err);
+	if (parent->mount_fd < 0)
+		return parent->mount_fd;
+	parent->cgroup_fd = cgroup_create(parent->mount_fd, path, &parent->record.cgroup_created, err);
+	return parent->cgroup_fd < 0 ? parent->cgroup_fd : 0;
+}
+
+static int keep(struct parent *parent, int32_t slot, int fd)
+{
+	if (fd < 0)
+		return fd;
+	parent->slots[slot] = fd;
+	return 0;
+}
+
+static int step_open_namespace(struct parent *parent, const struct plan_step *step, struct err *err)
+{
+	const char *path = plan_get(parent->plan, step->u.ns.path);
+	int fd = k_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+
+	if (fd < 0)
+		return err_system(err, fd, "cannot open namespace '%s'", path);
+	return keep(parent, step->u.ns.slot, fd);
+}
+
+/* Idmapped sources name their user namespace by its slot, which here is an array index and not a number. */
+static int step_open_source(struct parent *parent, const struct plan_step *step, struct err *err)
+{
+	struct plan_source source = step->u.source.source;
+	int base = 0;
+
+	if (source.idmap_slot != PLAN_NO_SLOT) {
+		base = parent->slots[source.idmap_slot];
+		source.idmap_slot = 0;
+	}
+	return keep(parent, step->u.source.slot, mount_open_source(parent->plan, &source, base, err));
+}
+
+static int step_spawn(struct parent *parent, const struct plan_step *step, struct err *err)
+{
+	int fds[2], r;
+	struct spawn spawn = {
+		.plan = parent->plan,
+		.first_fd = parent->first_fd,
+		.cgroup_fd = parent->cgroup_fd,
+		.slots = parent->slots,
+		.flags = step->u.spawn.flags,
+		.is_bridge = step->u.spawn.is_bridge,
+	};
+
+	r = k_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds);
+	if (r < 0)
+		return err_system(err, r, "cannot make a socket for init");
+	parent->socket_fd = fds[0];
+	parent->child_socket_fd = fds[1];
+	spawn.socket_fd = parent->child_socket_fd;
+	r = spawn_child(&spawn, spawn.is_bridge ? &parent->bridge_pidfd : &parent->pidfd, err);
+	fd_close(&parent->child_socket_fd);
+	if (r < 0)
+		return r;
+	parent->pid = r;
+	return 0;
+}
+
+/* CLONE_PARENT made init a child of this process, so its pid cannot be another's before it is waited for. */
+static int step_born(struct parent *parent, int64_t pid, struct err *err)
+{
+	parent->pid = (pid_t)pid;
+	parent->pidfd = k_pidfd_open(parent->pid, 0);
+	k_waitid(P_PIDFD, parent->bridge_pidfd, NULL, WEXITED);
+	fd_close(&parent->bridge_pidfd);
+	return parent->pidfd < 0 ? err_system(err, parent->pidfd, "cannot open init's pidfd") : 0;
+}
+
+static int step_expect(struct parent *parent, const struct plan_step *step, struct err *err)
+{
+	int64_t value = 0;
+	int r = protocol_expect(parent->socket_fd, (enum protocol_step)step->u.step, &value,
+				step->u.step == STEP_READY ? &parent->console_fd : NULL, err);
+
+	if (r == -EPIPE && err->kind == ERR_PEER)
+		parent_explain_end(parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd, err);
+	if (r >= 0 && step->u.step == STEP_BORN)
+		return step_born(parent, value, err);
+	return r;
+}
+
+static int step_oom_score(struct parent *parent, const struct plan_step *step, struct err *err)
+{
+	const struct plan_step *proc = plan_find(parent->plan, PLAN_OPEN_PROC);
+	char path[48], text[16];
+	int len, r;
+
+	str_format(path, sizeof path, "%d/oom_score_adj", parent->pid);
+	len = str_format(text, sizeof text, "%lld", (long long)step->u.number);
+	r = io_write_file(parent->slots[proc->u.slot], path, text, (size_t)len);
+	if (r < 0) {
+		r = err_system(err, r, "cannot set oom_score_adj to %s", text);
+		if (r == -EACCES || r == -EPERM)
+			err_hint(err, "lowering it needs CAP_SYS_RESOURCE");
+	}
+	return r;
+}
+
+static int step_maps(struct parent *parent, const struct plan_step *step, struct err *err)
+{
+	const struct plan_step *proc = plan_find(parent->plan, PLAN_OPEN_PROC);
+
+	return idmap_write(parent->slots[proc->u.slot], parent->pid, parent->plan, &step->u.maps, err);
+}
+
+static int step_hooks(struct parent *parent, const struct plan_step *step, struct err *err)
+{
+	struct hooks_context context = {.plan = parent->plan, .pid = parent->pid, .environment = environ};
+
+	parent->has_hooked = true;
+	return hooks_run(&context, &step->u.hooks, err);
+}
+
+/* --- everything that the caller was promised before init is let go --- */
+
+static int write_pid_file(struct parent *parent, struct err *err)
+{
+	const char *path = parent->options->pid_file;
+	char text[16];
+	int len = str_format(text, sizeof text, "%d", parent->pid), r;
+
+	if (path == NULL)
+		return 0;
+	r = io_replace_file(AT_FDCWD, path, text, (size_t)len, 0644);
+	if (r < 0)
+		return err_system(err, r, "cannot write pid file '%s'", path);
+	parent->has_pid_file = true;
+	return 0;
+}
+
+static int commit(struct parent *parent, struct err *err)
+{
+	const struct run_options *o = parent->options;
+	int r;
+
+	parent->record.pid = parent->pid;
+	r = state_process_start(parent->pid, &parent->record.pid_start);
+	if (r < 0)
+		return err_system(err, r, "cannot read the start time of init");
+	if (o->console_socket != NULL && parent->console_fd >= 0) {
+		r = socket_send_fd(o->console_socket, "/dev/ptmx", parent->console_fd, err);
+		if (r < 0)
+			return r;
+		fd_close(&parent->console_fd);
+	}
+	if (o->pidfd_socket != NULL) {
+		r = socket_send_fd(o->pidfd_socket, "standard", parent->pidfd, err);
+		if (r < 0)
+			return r;
+	}
+	r = write_pid_file(parent, err);
+	return r < 0 ? r : state_write(parent->dir_fd, &parent->record, err);
+}
+
+static int step_send(struct parent *parent, const struct plan_step *step, struct err *err)
+{
+	int r = 0;
+
+	if (step->u.step == STEP_COMMITTED)
+		r = commit(parent, err);
+	if (r < 0)
+		return r;
+	r = protocol_send(parent->socket_fd, (enum protocol_step)step->u.step, 0, NULL, -1);
+	return r < 0 ? err_system(err, r, "cannot tell init to go on") : 0;
+}
+
+static int parent_step(struct parent *parent, const struct plan_step *step, struct err *err)
+{
+	const struct plan *plan = parent->plan;
+
+	switch ((enum plan_kind)step->kind) {
+	case PLAN_CGROUP_CREATE:
+		return step_cgroup(parent, step, err);
+	case PLAN_CGROUP_DEVICES:
+		return cgroup_devices_set(parent->cgroup_fd, plan_rows(plan, step->u.devices),
+					  step->u.devices.count, err);
+	case PLAN_OPEN_PROC:
+		return keep(parent, step->u.slot, mount_open_proc(err));
+	case PLAN_OPEN_NAMESPACE:
+		return step_open_namespace(parent, step, err);
+	case PLAN_OPEN_IDMAP:
+		return keep(parent, step->u.idmap.slot, idmap_open(plan, &step->u.idmap.maps, err));
+	case PLAN_OPEN_SOURCE:
+		return step_open_source(parent, step, err);
+	case PLAN_SPAWN:
+		return step_spawn(parent, step, err);
+	case PLAN_ID_MAPS:
+		return step_maps(parent, step, err);
+	case PLAN_OOM_SCORE:
+		return step_oom_score(parent, step, err);
+	case PLAN_HOOKS:
+		return step_hooks(parent, step, err);
+	case PLAN_SCHEDULER:
+		return process_set_scheduler(parent->pid, step, err);
+	case PLAN_IO_PRIORITY:
+		return process_set_io_priority(parent->pid, step->u.number, err);
+	case PLAN_RLIMIT:
+		return process_set_rlimit(parent->pid, &step->u.rlimit, err);
+	case PLAN_SEND:
+		return step_send(parent, step, err);
+	case PLAN_EXPECT:
+		return step_expect(parent, step, err);
+	default:
+		return err_set(err, ERR_PEER, EPROTO, NULL, "the parent has no step %u", step->kind);
+	}
+}
+
+/* Up to COMMITTED; what stands behind that in the plan belongs to the start. */
+static int parent_walk(struct parent *parent, struct err *err)
+{
+	const struct plan_step *steps = plan_steps(parent->plan);
+
+	for (uint32_t i = 0; i < parent->plan->step_count; i++) {
+		int r;
+
+		if (steps[i].who != PLAN_PARENT)
+			continue;
+		r = parent_step(parent, &steps[i], err);
+		if (r < 0) {
+			err_where(err, plan_get(parent->plan, steps[i].where));
+			return r;
+		}
+		if (steps[i].kind == PLAN_SEND && steps[i].u.step == STEP_COMMITTED)
+			break;
+	}
+	return 0;
+}
+
+static int check_console(const struct parent *parent, struct err *err)
+{
+	const struct run_options *o = parent->options;
+	bool is_detached = o->is_detached || !parent->request.is_run;
+	bool has_terminal = parent->spec->has_process && parent->spec->process.terminal;
+
+	if (is_detached && has_terminal && o->console_socket == NULL)
+		return err_set(err, ERR_USAGE, 0, NULL,
+			       "cannot allocate tty if tare will detach without setting console socket");
+	if (o->console_socket != NULL && (!is_detached || !has_terminal))
+		return err_set(err, ERR_USAGE, 0, NULL,
+			       "cannot use console socket if tare will not detach or allocate tty");
+	return 0;
+}
+
+int parent_create(struct parent *parent, struct err *err)
+{
+	uint64_t all = ~0ull;
+	int r;
+
+	k_sigprocmask(SIG_SETMASK, &all, &parent->old_signals);
+	r = parent_load(parent, err);
+	if (r >= 0)
+		r = check_console(parent, err);
+	if (r < 0)
+		return r;
+	r = k_close_range((unsigned int)parent->first_fd, ~0u, CLOSE_RANGE_CLOEXEC);
+	if (r < 0)
+		return err_system(err, r, "cannot mark the caller's descriptors");
+	parent->slots = mem_alloc((parent->plan->slot_count + 1) * sizeof *parent->slots);
+	for (uint32_t i = 0; i < parent->plan->slot_count; i++)
+		parent->slots[i] = -1;
+	r = open_state(parent, err);
+	if (r >= 0)
+		r = parent_walk(parent, err);
+	if (r < 0)
+		parent_undo(parent);
+	return r;
+}
+
+void parent_explain_end(int pidfd, struct err *err)
+{
+	siginfo_t info = {0};
+
+	if (pidfd < 0 || k_waitid(P_PIDFD, pidfd, &info, WEXITED | WNOWAIT) < 0)
+		return;
+	if (info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED) {
+		err_set(err, ERR_PEER, 0, NULL, "init was killed by signal %d before the container was ready",
+			info.si_status);
+		if (info.si_status == SIGKILL)
+			err_hint(err, "out of memory, or somebody killed it");
+	}
+}
+
+int run_create(const struct run_options *options, struct err *err)
+{
+	_cleanup_parent_ struct parent parent;
+	int r;
+
+	parent_init(&parent, options);
+	r = state_check_id(options->id, err);
+	return r < 0 ? r : parent_create(&parent, err);
+}

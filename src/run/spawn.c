@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <tare/sys.h>
+
+#include "init.h"
+
+/* The program of init, linked into this one; see embed.S. */
+
+extern const char tare_init_start[], tare_init_end[];
+
+#define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+/*
+ * A copy that nobody can change, not even through /proc/PID/exe or by a kernel bug in the page cache of the
+ * host's file.
+ */
+static int sealed_copy(const char *name, const void *data, size_t size, unsigned int flags, struct err *err)
+{
+	_cleanup_fd_ int fd = k_memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
+	int r;
+
+	/* memfd_create(2): MFD_EXEC is known since Linux 6.3, and what everything is before. */
+	if (fd == -EINVAL)
+		fd = k_memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0) {
+		r = err_system(err, fd, "cannot make a memfd for '%s'", name);
+		if (r == -EACCES)
+			err_hint(err, "vm.memfd_noexec must not be 2");
+		return r;
+	}
+	r = io_write_all(fd, data, size);
+	if (r == 0)
+		r = k_fcntl(fd, F_ADD_SEALS, ALL_SEALS);
+	if (r < 0)
+		return err_system(err, r, "cannot fill and seal the memfd for '%s'", name);
+	return take_fd(&fd);
+}
+
+/* What the child needs between its birth and execve. It shares the parent's memory, and writes only result. */
+struct newborn {
+	const struct spawn *spawn;
+	int program_fd, plan_fd;
+	char *const *argv, *const *env;
+	int result;
+};
+
+/* Slots that are still empty are occupied: a descriptor that init opens must not land on their numbers. */
+static int place_descriptors(const struct newborn *n)
+{
+	const struct spawn *s = n->spawn;
+	int r = k_dup3(s->socket_fd, s->first_fd + INIT_FD_SOCKET, 0);
+
+	if (r >= 0)
+		r = k_dup3(n->plan_fd, s->first_fd + INIT_FD_PLAN, 0);
+	if (r >= 0)
+		r = k_dup3(s->cgroup_fd >= 0 ? s->cgroup_fd : n->plan_fd, s->first_fd + INIT_FD_CGROUP, 0);
+	for (uint32_t i = 0; r >= 0 && i < s->plan->slot_count; i++)
+		r = k_dup3(s->slots[i] >= 0 ? s->slots[i] : n->plan_fd, s->first_fd + INIT_FD_SLOTS + (int)i,
+			   0);
+	return r;
+}
+
+/*
+ * Runs in the child: in its new namespaces, as the caller, in the parent's memory while the parent waits.
+ * Nothing but system calls.
+ */
+__attribute__((noinline)) static int be_born(void *arg)
+{
+	struct newborn *n = arg;
+	int r = place_descriptors(n);
+
+	/* An id that is not mapped yet would lose all capabilities at execve. */
+	if (r >= 0 && (n->spawn->flags & CLONE_NEWUSER) != 0)
+		r = user_keep_capabilities();
+	if (r >= 0)
+		r = k_execveat(n->program_fd, "", n->argv, n->env, AT_EMPTY_PATH);
+	n->result = r;
+	return 127;
+}
+
+/*
+ * clone3(2) onto a stack of the child's own: with CLONE_VM both would otherwise return on the same one. Calls
+ * function(arg) in the child, whose result is its exit status.
+ */
+static long clone_onto_stack(struct clone_args *args, int (*function)(void *), void *arg)
+{
+#if defined(__x86_64__)
+	long ret;
+	register int (*r8)(void *) __asm__("r8") = function;
+	register void *r9 __asm__("r9") = arg;
+
+	__asm__ volatile("syscall\n"
+			 "test %%rax, %%rax\n"
+			 "jnz 1f\n"
+			 "xor %%ebp, %%ebp\n"
+			 "mov %%r9, %%rdi\n"
+			 "call *%%r8\n"
+			 "mov %%eax, %%edi\n"
+			 "mov %[exit], %%eax\n"
+			 "syscall\n"
+			 "1:\n"
+			 : "=a"(ret)
+			 : "a"(__NR_clone3), "D"(args), "S"(sizeof *args), "r"(r8),
+			   "r"(r9), [exit] "i"(__NR_exit)
+			 : "rcx", "r11", "memory");
+	return ret;
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = __NR_clone3;
+	register long x0 __asm__("x0") = (long)args;
+	register long x1 __asm__("x1") = sizeof *args;
+	register int (*x10)(void *) __asm__("x10") = function;
+	register void *x11 __asm__("x11") = arg;
+
+	__asm__ volatile("svc 0\n"
+			 "cbnz x0, 1f\n"
+			 "mov x29, #0\n"
+			 "mov x0, x11\n"
+			 "blr x10\n"
+			 "mov x8, %[exit]\n"
+			 "svc 0\n"
+			 "1:\n"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x10), "r"(x11), [exit] "i"(__NR_exit)
+			 : "memory", "x30");
+	return x0;
+#endif
+}
+
+static int explain_clone(long r, const struct spawn *spawn, struct err *err)
+{
+	err_system(err, (int)r, "cannot start init in its namespaces");
+	if (r == -ENOSPC)
+		err_hint(err, "a limit in /proc/sys/user/max_*_namespaces is reached");
+	else if (r == -EPERM && (spawn->flags & CLONE_NEWUSER) != 0)
+		err_hint(err, "this host does not let unprivileged users make user namespaces");
+	else if (r == -EBUSY || r == -EOPNOTSUPP)
+		err_hint(err, "the cgroup cannot hold processes: it has controllers enabled for its children");
+	return (int)r;
+}
+
+static int start_child(struct newborn *n, int *ret_pidfd, struct err *err)
+{
+	static _Alignas(16) char stack[16 << 10]; /* used by one child at a time, until its execve */
+	const struct spawn *spawn = n->spawn;
+	struct clone_args args = {
+		.flags = spawn->flags | CLONE_PIDFD | CLONE_VM | CLONE_VFORK,
+		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+		.exit_signal = SIGCHLD,
+		.stack = (uint64_t)(uintptr_t)stack,
+		.stack_size = sizeof stack,
+	};
+	long pid;
+
+	if (spawn->cgroup_fd >= 0 && !spawn->is_bridge) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)spawn->cgroup_fd;
+	}
+	pid = clone_onto_stack(&args, be_born, n);
+	if (pid < 0) {
+		*ret_pidfd = -1;
+		return explain_clone(pid, spawn, err);
+	}
+	if (n->result < 0) {
+		k_waitid(P_PIDFD, *ret_pidfd, NULL, WEXITED);
+		fd_close(ret_pidfd);
+		return err_system(err, n->result, "cannot execute init");
+	}
+	return (int)pid;
+}
+
+/*
+ * Numbers first_fd and up are about to be given out anew in the child: everything that is still to be copied
+ * there has to come from above them.
+ */
+static int lift(int *fd, int floor)
+{
+	int lifted;
+
+	if (*fd < 0 || *fd >= floor)
+		return 0;
+	lifted = k_fcntl(*fd, F_DUPFD_CLOEXEC, floor);
+	if (lifted < 0)
+		return lifted;
+	*fd = lifted;
+	return 0;
+}
+
+/*
+ * The caller's environment may hold what the container must not read in /proc/1/environ; only hooks that run
+ * in init and say none of their own get it.
+ */
+static char *const *init_environment(const struct plan *plan)
+{
+	static char *const nothing[] = {NULL};
+	const struct plan_step *steps = plan_steps(plan);
+
+	for (uint32_t i = 0; i < plan->step_count; i++)
+		if (steps[i].kind == PLAN_HOOKS && steps[i].who == PLAN_INIT)
+			return environ;
+	return nothing;
+}
+
+int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err)
+{
+	char first[16], *argv[] = {(char[]){"tare"}, first,
+				   spawn->is_bridge ? (char[]){"bridge"} : (char[]){"init"}, NULL};
+	_cleanup_fd_ int program_fd = -1, plan_fd = -1;
+	_cleanup_free_ int *slots = mem_alloc((spawn->plan->slot_count + 1) * sizeof *slots);
+	int floor = spawn->first_fd + INIT_FD_SLOTS + (int)spawn->plan->slot_count, r = 0;
+	struct spawn lifted = *spawn;
+	struct newborn n = {.spawn = &lifted, .argv = argv, .env = init_environment(spawn->plan)};
+
+	str_format(first, sizeof first, "%d", spawn->first_fd);
+	program_fd =
+		sealed_copy("tare", tare_init_start, (size_t)(tare_init_end - tare_init_start), MFD_EXEC, err);
+	if (program_fd < 0)
+		return program_fd;
+	plan_fd = sealed_copy("plan", spawn->plan, spawn->plan->size, 0, err);
+	if (plan_fd < 0)
+		return plan_fd;
+	lifted.slots = slots;
+	n.program_fd = program_fd;
+	n.plan_fd = plan_fd;
+	for (uint32_t i = 0; r == 0 && i < spawn->plan->slot_count; i++) {
+		slots[i] = spawn->slots[i];
+		r = lift(&slots[i], floor);
+	}
+	if (r == 0)
+		r = lift(&lifted.socket_fd, floor);
+	if (r == 0)
+		r = lift(&lifted.cgroup_fd, floor);
+	if (r == 0)
+		r = lift(&n.program_fd, floor);
+	if (r == 0)
+		r = lift(&n.plan_fd, floor);
+	if (r < 0)
+		err_system(err, r, "cannot place %u descriptors for init", spawn->plan->slot_count);
+	else
+		r = start_child(&n, ret_pidfd, err);
+	/* Copies above the floor are this function's own. */
+	for (uint32_t i = 0; i < spawn->plan->slot_count; i++)
+		if (slots[i] > 0 && slots[i] != spawn->slots[i])
+			k_close(slots[i]);
+	if (lifted.socket_fd != spawn->socket_fd)
+		k_close(lifted.socket_fd);
+	if (lifted.cgroup_fd != spawn->cgroup_fd)
+		k_close(lifted.cgroup_fd);
+	if (n.program_fd != program_fd)
+		k_close(n.program_fd);
+	if (n.plan_fd != plan_fd)
+		k_close(n.plan_fd);
+	return r;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The birth of init or the bridge. Private to the room; runs in the parent. */
+#ifndef TARE_RUN_SPAWN_H
+#define TARE_RUN_SPAWN_H
+
+#include <tare/plan.h>
+
+struct spawn {
+	const struct plan *plan;
+	int first_fd;     /* as in init.h: 3 + preserved descriptors */
+	int socket_fd;    /* init's end of the conversation */
+	int cgroup_fd;    /* or -1 */
+	const int *slots; /* plan->slot_count descriptors, -1 where the child itself fills the slot */
+	uint64_t flags;   /* CLONE_NEW* */
+	bool is_bridge;
+};
+
+/*
+ * Starts the program of src/run/init.c from a sealed memfd, in new namespaces and, if cgroup_fd is given and
+ * it is not a bridge, inside that cgroup. Returns when it was executed: the pid, and a pidfd in *ret_pidfd,
+ * or -errno with *err set and no process left. All signals must be blocked.
+ */
+int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The starter: who says START. The parent itself for run, a later command at the gate for start.
+ *
+ * Process: the caller's own; the container is somebody else's child.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hooks.h"
+#include "parent.h"
+#include "protocol.h"
+
+/* End of file behind EXEC: the program runs, or init was killed in between. The pidfd knows. */
+static void judge_end(int pidfd)
+{
+	struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
+	struct timespec none = {0};
+	siginfo_t info = {0};
+
+	if (k_ppoll(&poll_fd, 1, &none, NULL) <= 0)
+		return;
+	/* Only a parent can ask how; a short program that has ended by now ran all the same. */
+	if (k_waitid(P_PIDFD, pidfd, &info, WEXITED | WNOWAIT | WNOHANG) < 0 || info.si_code == CLD_EXITED)
+		return;
+	if (info.si_code == CLD_KILLED && info.si_status == SIGKILL)
+		log_line(LOG_WARNING, "the container was killed while its program started");
+}
+
+int starter_start(int socket_fd, int pidfd, struct err *err)
+{
+	int r = protocol_send(socket_fd, STEP_START, 0, NULL, -1);
+
+	if (r < 0)
+		return err_system(err, r, "cannot tell init to start");
+	r = protocol_expect(socket_fd, STEP_EXEC, NULL, NULL, err);
+	if (r < 0)
+		return r;
+	r = protocol_expect(socket_fd, STEP_NONE, NULL, NULL, err);
+	if (r == -EPIPE && err->kind == ERR_PEER) {
+		err->kind = ERR_NONE;
+		judge_end(pidfd);
+		return 0;
+	}
+	return r < 0 ? r : -EPROTO;
+}
+
+int starter_run_hooks(const struct state_record *record, const struct spec *spec, uint32_t kind,
+		      struct err *err)
+{
+	bool is_poststop = kind == SPEC_HOOK_POSTSTOP;
+	struct plan_request request = {.id = record->id, .bundle = record->bundle};
+	_cleanup_free_ struct plan *plan = NULL;
+	const struct plan_step *step;
+	const struct plan_hook *rows;
+	struct hooks_context context = {.pid = is_poststop ? 0 : record->pid, .environment = environ};
+	_cleanup_buf_ struct buf state = {0};
+	int result = 0;
+
+	plan = plan_build_hooks(spec, &request, kind, is_poststop ? "stopped" : "running");
+	step = plan_find(plan, PLAN_HOOKS);
+	if (step == NULL)
+		return 0;
+	context.plan = plan;
+	if (!is_poststop)
+		return hooks_run(&context, &step->u.hooks, err);
+	/* All of them run, whatever becomes of the ones before. */
+	buf_format(&state, "%s0%s", plan_get(plan, step->u.hooks.state_head),
+		   plan_get(plan, step->u.hooks.state_tail));
+	rows = plan_rows(plan, step->u.hooks.hooks);
+	for (uint32_t i = 0; i < step->u.hooks.hooks.count; i++) {
+		int r = hooks_run_one(&context, &rows[i], state.data, err);
+
+		if (r < 0) {
+			log_line(LOG_WARNING, "%s: %s", err->where, err->msg);
+			result = r;
+		}
+	}
+	return result;
+}

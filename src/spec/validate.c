@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rows.h"
+
+static bool has_namespace(const struct reader *reader, enum spec_ns ns)
+{
+	return reader->spec->namespaces[ns].is_set;
+}
+
+/* "a uts", "an ipc"; only these begin with a vowel that is spoken as one. */
+static const char *article(enum spec_ns ns)
+{
+	return ns == SPEC_NS_IPC ? "an" : "a";
+}
+
+static void need_namespace(struct reader *reader, const struct dom_node *node, enum spec_ns ns)
+{
+	if (node != NULL && !has_namespace(reader, ns))
+		reader_refuse(reader, node, "needs %s %s namespace in /linux/namespaces", article(ns),
+			      spec_namespace_name(ns));
+}
+
+static void check_names(struct reader *reader, const struct dom_node *root)
+{
+	if (reader->spec->hostname != NULL)
+		need_namespace(reader, dom_member(root, "hostname"), SPEC_NS_UTS);
+	if (reader->spec->domainname != NULL)
+		need_namespace(reader, dom_member(root, "domainname"), SPEC_NS_UTS);
+}
+
+static void check_paths(struct reader *reader, const struct dom_node *linux_node)
+{
+	if (reader->spec->masked_paths.count > 0)
+		need_namespace(reader, dom_member(linux_node, "maskedPaths"), SPEC_NS_MOUNT);
+	if (reader->spec->readonly_paths.count > 0)
+		need_namespace(reader, dom_member(linux_node, "readonlyPaths"), SPEC_NS_MOUNT);
+}
+
+static void check_mappings(struct reader *reader, const struct dom_node *linux_node, const char *key,
+			   size_t count)
+{
+	const struct spec_namespace *user = &reader->spec->namespaces[SPEC_NS_USER];
+	const struct dom_node *node = dom_member(linux_node, key);
+
+	if (count > 0)
+		need_namespace(reader, node, SPEC_NS_USER);
+	/* One that was refused already has a count of 0 as well. */
+	else if (user->is_set && user->path == NULL && (node == NULL || node->count == 0))
+		reader_refuse_key(reader, linux_node, key, "a new user namespace needs mappings");
+}
+
+static void check_time(struct reader *reader, const struct dom_node *linux_node)
+{
+	const struct spec *spec = reader->spec;
+	const struct spec_namespace *time = &spec->namespaces[SPEC_NS_TIME];
+	const struct dom_node *node = dom_member(linux_node, "timeOffsets");
+
+	if (!spec->monotonic_offset.is_set && !spec->boottime_offset.is_set)
+		return;
+	if (!time->is_set)
+		need_namespace(reader, node, SPEC_NS_TIME);
+	else if (time->path != NULL)
+		reader_refuse(reader, node, "only a new time namespace can be given offsets, not %s",
+			      reader_quote(reader, time->path));
+}
+
+static void check_sysctl(struct reader *reader, const struct dom_node *linux_node)
+{
+	const struct dom_node *node = dom_member(linux_node, "sysctl");
+
+	if (node == NULL || node->type != DOM_OBJECT)
+		return;
+	for (node = node->first; node != NULL; node = node->next) {
+		int owner = spec_sysctl_owner(node->key);
+
+		if (owner != SPEC_SYSCTL_FORBIDDEN && !has_namespace(reader, (enum spec_ns)owner))
+			reader_refuse(reader, node, "sysctl %s needs %s %s namespace in /linux/namespaces",
+				      reader_quote(reader, node->key), article((enum spec_ns)owner),
+				      spec_namespace_name((enum spec_ns)owner));
+	}
+}
+
+/* Without mappings of its own an idmapped mount takes the container's, which then must exist. */
+static void check_idmapped_mounts(struct reader *reader, const struct dom_node *root)
+{
+	const struct dom_node *mount = dom_member(root, "mounts");
+
+	if (mount == NULL || mount->type != DOM_ARRAY || has_namespace(reader, SPEC_NS_USER))
+		return;
+	for (mount = mount->first; mount != NULL; mount = mount->next) {
+		const struct dom_node *option = dom_member(mount, "options");
+		const struct dom_node *mappings = dom_member(mount, "uidMappings");
+
+		if (option == NULL || option->type != DOM_ARRAY || (mappings != NULL && mappings->count > 0))
+			continue;
+		for (option = option->first; option != NULL; option = option->next)
+			if (option->type == DOM_STRING &&
+			    (str_equal(option->text, "idmap") || str_equal(option->text, "ridmap")))
+				reader_refuse(reader, option,
+					      "'%s' needs uidMappings and gidMappings, or a user namespace",
+					      option->text);
+	}
+}
+
+void spec_validate(struct reader *reader, const struct dom_node *root)
+{
+	const struct dom_node *linux_node = dom_member(root, "linux");
+
+	if (reader->has_bad_namespaces)
+		return;
+	check_names(reader, root);
+	check_idmapped_mounts(reader, root);
+	if (linux_node == NULL || linux_node->type != DOM_OBJECT)
+		return;
+	check_paths(reader, linux_node);
+	check_mappings(reader, linux_node, "uidMappings", reader->spec->uid_mappings.count);
+	check_mappings(reader, linux_node, "gidMappings", reader->spec->gid_mappings.count);
+	check_time(reader, linux_node);
+	check_sysctl(reader, linux_node);
+}
