@@ -109,11 +109,14 @@ int state_open_pidfd(const struct state_record *record);
 /* The start time of a process (field 22 of /proc/PID/stat); -ESRCH, or another -errno. */
 int state_process_start(pid_t pid, uint64_t *ret_start) MUST_CHECK;
 
+/* When the container was created, as RFC 3339 with nanoseconds, UTC. The caller frees. */
+char *state_created(const struct state_record *record);
+
 /*
- * The state document of the runtime-spec. is_extended adds rootfs, created and owner. Writes an object into
- * json; status and pid are the caller's, since hooks need others.
+ * The state document of the runtime-spec, with rootfs, created and owner added, as an object into json. Status
+ * and pid (0 when stopped) are the caller's to find out.
  */
 void state_write_json(struct json *json, const struct state_record *record, const char *status, pid_t pid,
-		      bool is_extended);
+		      const char *owner);
 
 #endif

@@ -1,196 +1,306 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The device rules of a cgroup as an eBPF program. Runs in the parent, needs CAP_BPF and CAP_NET_ADMIN (or
+ * CAP_SYS_ADMIN) in the initial user namespace.
+ *
+ * What the rules mean. A request names a device and a set of accesses: any of mknod, read, write. For each
+ * requested bit the last rule that names both the device and this bit decides, a bit that no rule names is
+ * denied, and the request is allowed if all its bits are. Deciding per bit is the only reading under which
+ * partial rules say what they seem to say:
+ *  - "deny c 1:3 w" denies an open for reading and writing, since its write bit is denied; a rule that had
+ *    to cover the whole request (as an allow rule must) would let O_RDWR through where O_WRONLY is refused;
+ *  - "allow c 1:3 r", "allow c 1:3 w" allow an open for reading and writing, as they do in the lists of the
+ *    v1 controller, although no single rule covers it.
+ *
+ * So the program keeps the set of undecided bits and walks the rules from the last to the first. A deny rule
+ * that names an undecided bit ends it with "denied"; an allow rule takes its bits out of the set, and when
+ * nothing is left all of them are allowed.
+ *
+ * A request with no bits at all (access(2) with F_OK asks for that) has nothing to be denied: it is allowed
+ * if any allow rule names the device, since only such a rule finds the set empty.
+ */
 #include <errno.h>
-#include <linux/bpf.h>
 #include <string.h>
 
 #include "devices.h"
 
-#define LOAD_RETRIES 30
 #define ACCESS_ALL (PLAN_ACCESS_MKNOD | PLAN_ACCESS_READ | PLAN_ACCESS_WRITE)
 
 _Static_assert(PLAN_ACCESS_MKNOD == BPF_DEVCG_ACC_MKNOD && PLAN_ACCESS_READ == BPF_DEVCG_ACC_READ &&
 		       PLAN_ACCESS_WRITE == BPF_DEVCG_ACC_WRITE,
 	       "the plan's access bits are the kernel's");
 
-static struct bpf_insn insn(uint8_t code, unsigned int dst, unsigned int src, int16_t offset, int32_t imm)
-{
-	struct bpf_insn i = {.code = code, .off = offset, .imm = imm};
+/* Which of the programs at a cgroup are ours. At most 15 characters of [A-Za-z0-9_.] (bpf(2)). */
+static const char program_name[BPF_OBJ_NAME_LEN] = "tare_devices";
 
-	i.dst_reg = dst & 15;
-	i.src_reg = src & 15;
-	return i;
-}
+/* --- the program --- */
+
+enum { /* registers: R1 is the context, as the kernel hands it over */
+       REG_RESULT = BPF_REG_0,
+       REG_CONTEXT = BPF_REG_1,
+       REG_FIELD = BPF_REG_2,     /* the field of the request that is compared */
+       REG_UNDECIDED = BPF_REG_3, /* requested bits that no rule has decided yet */
+};
+
+#define RULE_INSNS 10 /* no rule takes more */
+#define FRAME_INSNS 4 /* what stands before the rules, and the end */
 
 struct program {
-	struct bpf_insn *v;
-	size_t count;
+	struct bpf_insn *insns;
+	size_t len;
 };
 
-static void add(struct program *p, struct bpf_insn i)
+static void emit(struct program *program, unsigned int code, unsigned int dst, int16_t offset, int32_t value)
 {
-	p->v[p->count++] = i;
+	program->insns[program->len++] = (struct bpf_insn){
+		.code = (uint8_t)code,
+		.dst_reg = (uint8_t)(dst & 0xf),
+		.off = offset,
+		.imm = value,
+	};
 }
 
-/* Registers: what is asked for; and what of it no rule has decided yet. */
-enum {
-	R_RESULT = BPF_REG_0,
-	R_CONTEXT = BPF_REG_1,
-	R_TYPE = BPF_REG_2,
-	R_UNDECIDED = BPF_REG_3,
-	R_MAJOR = BPF_REG_4,
-	R_MINOR = BPF_REG_5,
-	R_SCRATCH = BPF_REG_6
-};
-
-#define RULE_INSNS_MAX 12
-#define FRAME_INSNS 16
-
-static void add_head(struct program *p)
+/* Both architectures are little endian: the low half of access_type, the device's type, comes first. */
+static void emit_load(struct program *program, unsigned int dst, unsigned int size, size_t offset)
 {
-	/* struct bpf_cgroup_dev_ctx: access << 16 | type, major, minor */
-	add(p, insn(BPF_LDX | BPF_MEM | BPF_W, R_TYPE, R_CONTEXT, 0, 0));
-	add(p, insn(BPF_ALU | BPF_MOV | BPF_X, R_UNDECIDED, R_TYPE, 0, 0));
-	add(p, insn(BPF_ALU | BPF_RSH | BPF_K, R_UNDECIDED, 0, 0, 16));
-	add(p, insn(BPF_ALU | BPF_AND | BPF_K, R_TYPE, 0, 0, 0xffff));
-	add(p, insn(BPF_LDX | BPF_MEM | BPF_W, R_MAJOR, R_CONTEXT, 4, 0));
-	add(p, insn(BPF_LDX | BPF_MEM | BPF_W, R_MINOR, R_CONTEXT, 8, 0));
-}
-
-static void add_exit(struct program *p, int32_t result)
-{
-	add(p, insn(BPF_ALU64 | BPF_MOV | BPF_K, R_RESULT, 0, 0, result));
-	add(p, insn(BPF_JMP | BPF_EXIT, 0, 0, 0, 0));
+	emit(program, BPF_LDX | BPF_MEM | size, dst, (int16_t)offset, 0);
+	program->insns[program->len - 1].src_reg = REG_CONTEXT;
 }
 
 /*
- * For every bit of the access (read, write, mknod) the last rule that matches the device and names the bit
- * decides. Rules are walked from the last to the first: a bit that an allowing rule names is decided and done
- * with, a bit that a denying one names ends the matter. So a device that may be read by one rule and written by
- * another can be opened for both, and a denial of writing alone stops an opening for both.
+ * Leaves the rule unless a field of the request has this value; where to is filled in by emit_rule. The field
+ * is loaded anew for each test: a register that lived on, known to be 1 on one path and known not to be 1 on
+ * the other, would make the verifier follow both paths through all the rules that come behind.
  */
-static void add_rule(struct program *p, const struct plan_device_rule *rule)
+static void emit_test(struct program *program, unsigned int size, size_t offset, uint32_t value)
 {
-	size_t skips[3], skip_count = 0;
-	int32_t type = rule->type == 'c' ? BPF_DEVCG_DEV_CHAR : BPF_DEVCG_DEV_BLOCK;
+	emit_load(program, REG_FIELD, size, offset);
+	emit(program, BPF_JMP32 | BPF_JNE | BPF_K, REG_FIELD, 0, (int32_t)value);
+}
 
-	if (rule->type != 'a') {
-		skips[skip_count++] = p->count;
-		add(p, insn(BPF_JMP | BPF_JNE | BPF_K, R_TYPE, 0, 0, type));
-	}
-	if (rule->type != 'a' && rule->major >= 0) {
-		skips[skip_count++] = p->count;
-		add(p, insn(BPF_JMP | BPF_JNE | BPF_K, R_MAJOR, 0, 0, (int32_t)rule->major));
-	}
-	if (rule->type != 'a' && rule->minor >= 0) {
-		skips[skip_count++] = p->count;
-		add(p, insn(BPF_JMP | BPF_JNE | BPF_K, R_MINOR, 0, 0, (int32_t)rule->minor));
-	}
+static void emit_decision(struct program *program, const struct plan_device_rule *rule)
+{
 	if (rule->allow) {
-		add(p,
-		    insn(BPF_ALU | BPF_AND | BPF_K, R_UNDECIDED, 0, 0, (int32_t)(ACCESS_ALL & ~rule->access)));
-		add(p, insn(BPF_JMP | BPF_JNE | BPF_K, R_UNDECIDED, 0, 2, 0));
-		add_exit(p, 1);
-	} else {
-		add(p, insn(BPF_ALU | BPF_MOV | BPF_X, R_SCRATCH, R_UNDECIDED, 0, 0));
-		add(p, insn(BPF_ALU | BPF_AND | BPF_K, R_SCRATCH, 0, 0, rule->access));
-		add(p, insn(BPF_JMP | BPF_JEQ | BPF_K, R_SCRATCH, 0, 2, 0));
-		add_exit(p, 0);
+		emit(program, BPF_ALU64 | BPF_AND | BPF_K, REG_UNDECIDED, 0,
+		     (int32_t)(~rule->access & ACCESS_ALL));
+		emit(program, BPF_JMP | BPF_JNE | BPF_K, REG_UNDECIDED, 2, 0);
+		emit(program, BPF_ALU64 | BPF_MOV | BPF_K, REG_RESULT, 0, 1);
+		emit(program, BPF_JMP | BPF_EXIT, 0, 0, 0);
+		return;
 	}
-	for (size_t i = 0; i < skip_count; i++)
-		p->v[skips[i]].off = (int16_t)(p->count - skips[i] - 1);
+	emit(program, BPF_JMP | BPF_JSET | BPF_K, REG_UNDECIDED, 1, rule->access);
+	emit(program, BPF_JMP | BPF_JA, 0, 1, 0);
+	emit(program, BPF_JMP | BPF_EXIT, 0, 0, 0); /* the result is 0 from the start */
 }
 
-size_t cgroup_devices_compile(const struct plan_device_rule *rules, size_t count, struct bpf_insn **ret)
+static void emit_rule(struct program *program, const struct plan_device_rule *rule)
 {
-	struct program p = {.v = mem_alloc((count * RULE_INSNS_MAX + FRAME_INSNS) * sizeof *p.v)};
+	size_t start = program->len;
 
-	add_head(&p);
-	for (size_t i = count; i > 0; i--)
-		add_rule(&p, &rules[i - 1]);
-	add_exit(&p, 0);
-	*ret = p.v;
-	return p.count;
+	if (rule->type != 'a')
+		emit_test(program, BPF_H, offsetof(struct bpf_cgroup_dev_ctx, access_type),
+			  rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+	if (rule->major >= 0)
+		emit_test(program, BPF_W, offsetof(struct bpf_cgroup_dev_ctx, major), (uint32_t)rule->major);
+	if (rule->minor >= 0)
+		emit_test(program, BPF_W, offsetof(struct bpf_cgroup_dev_ctx, minor), (uint32_t)rule->minor);
+	emit_decision(program, rule);
+	for (size_t i = start; i < program->len; i++)
+		if (program->insns[i].code == (BPF_JMP32 | BPF_JNE | BPF_K))
+			program->insns[i].off = (int16_t)(program->len - i - 1);
 }
 
-static int bpf(int command, union bpf_attr *attr)
+/* A device number has 32 bits, and a rule without access says nothing. */
+static bool is_effective(const struct plan_device_rule *rule)
+{
+	return rule->access != 0 && rule->major <= UINT32_MAX && rule->minor <= UINT32_MAX;
+}
+
+/* Decides every bit of every request: whatever stands before it does not matter. */
+static bool is_total(const struct plan_device_rule *rule)
+{
+	return rule->type == 'a' && rule->major < 0 && rule->minor < 0 && rule->access == ACCESS_ALL;
+}
+
+static bool is_known(const struct plan_device_rule *rule)
+{
+	return (rule->type == 'a' || rule->type == 'b' || rule->type == 'c') &&
+	       (rule->access & ~ACCESS_ALL) == 0;
+}
+
+int cgroup_devices_compile(const struct plan_device_rule *rules, size_t count, struct bpf_insn **ret_program)
+{
+	_cleanup_free_ struct bpf_insn *insns = NULL;
+	struct program program = {0};
+
+	if (count > (BPF_MAXINSNS * 256 - FRAME_INSNS) / RULE_INSNS) /* a million: the verifier's own limit */
+		return -E2BIG;
+	for (size_t i = 0; i < count; i++)
+		if (!is_known(&rules[i]))
+			return -EINVAL;
+	program.insns = insns = mem_alloc((count * RULE_INSNS + FRAME_INSNS) * sizeof *insns);
+
+	emit(&program, BPF_ALU64 | BPF_MOV | BPF_K, REG_RESULT, 0, 0);
+	emit_load(&program, REG_UNDECIDED, BPF_W, offsetof(struct bpf_cgroup_dev_ctx, access_type));
+	emit(&program, BPF_ALU64 | BPF_RSH | BPF_K, REG_UNDECIDED, 0, 16);
+	for (size_t i = count; i-- > 0;) {
+		if (!is_effective(&rules[i]))
+			continue;
+		if (is_total(&rules[i]) && rules[i].allow && program.len == FRAME_INSNS - 1)
+			return 0;
+		emit_rule(&program, &rules[i]);
+		if (is_total(&rules[i]))
+			break;
+	}
+	emit(&program, BPF_JMP | BPF_EXIT, 0, 0, 0);
+	*ret_program = take_ptr(insns);
+	return (int)program.len;
+}
+
+/* --- its way into the kernel --- */
+
+static int bpf_call(unsigned int command, union bpf_attr *attr)
 {
 	return (int)k_call3(__NR_bpf, command, attr, sizeof *attr);
 }
 
-static int load(const struct bpf_insn *insns, size_t count)
+/* BPF_PROG_LOAD gives EAGAIN when a signal interrupts the verifier. */
+#define LOAD_TRIES 30
+
+static int program_load(const struct bpf_insn *insns, int count)
 {
-	union bpf_attr attr;
+	union bpf_attr attr = {0};
 	int fd = -EAGAIN;
 
-	memset(&attr, 0, sizeof attr);
 	attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
-	attr.insns = (uint64_t)(uintptr_t)insns;
+	attr.insns = (uintptr_t)insns;
 	attr.insn_cnt = (uint32_t)count;
-	attr.license = (uint64_t)(uintptr_t) "Apache-2.0";
-	/* bpf(2): the verifier gives up with EAGAIN when a signal is pending. */
-	for (int i = 0; fd == -EAGAIN && i < LOAD_RETRIES; i++)
-		fd = bpf(BPF_PROG_LOAD, &attr);
+	attr.license = (uintptr_t) "Apache-2.0";
+	memcpy(attr.prog_name, program_name, sizeof program_name);
+	for (int i = 0; fd == -EAGAIN && i < LOAD_TRIES; i++)
+		fd = bpf_call(BPF_PROG_LOAD, &attr);
 	return fd;
 }
 
-/* The one program that is attached to this cgroup itself, or -ENOENT. */
-static int attached_program(int cgroup_fd)
+/* Opens program id if it is one that cgroup_devices_set attached; -ENOENT otherwise. */
+static int program_open_own(uint32_t id)
 {
-	uint32_t ids[8] = {0};
-	union bpf_attr attr;
+	_cleanup_fd_ int fd = -1;
+	struct bpf_prog_info info = {0};
+	union bpf_attr attr = {0};
 	int r;
 
-	memset(&attr, 0, sizeof attr);
-	attr.query.target_fd = (uint32_t)cgroup_fd;
-	attr.query.attach_type = BPF_CGROUP_DEVICE;
-	attr.query.prog_ids = (uint64_t)(uintptr_t)ids;
-	attr.query.prog_cnt = ARRAY_SIZE(ids);
-	r = bpf(BPF_PROG_QUERY, &attr);
+	attr.prog_id = id;
+	fd = bpf_call(BPF_PROG_GET_FD_BY_ID, &attr);
+	if (fd < 0)
+		return fd;
+	attr = (union bpf_attr){0};
+	attr.info.bpf_fd = (uint32_t)fd;
+	attr.info.info_len = sizeof info;
+	attr.info.info = (uintptr_t)&info;
+	r = bpf_call(BPF_OBJ_GET_INFO_BY_FD, &attr);
 	if (r < 0)
 		return r;
-	if (attr.query.prog_cnt != 1)
-		return -ENOENT;
-	memset(&attr, 0, sizeof attr);
-	attr.prog_id = ids[0];
-	return bpf(BPF_PROG_GET_FD_BY_ID, &attr);
+	return memcmp(info.name, program_name, sizeof program_name) == 0 ? take_fd(&fd) : -ENOENT;
 }
 
-static int attach(int cgroup_fd, int program_fd)
-{
-	_cleanup_fd_ int old_fd = attached_program(cgroup_fd);
-	union bpf_attr attr;
+#define PROGRAMS_MAX 64 /* BPF_CGROUP_MAX_PROGS of the kernel */
 
-	memset(&attr, 0, sizeof attr);
+/*
+ * Opens our program at the cgroup itself (not at its parents); -ENOENT if there is none. Programs of others
+ * stay: with BPF_F_ALLOW_MULTI every one of them must allow an access, so none can widen another.
+ */
+static int attached_open(int cgroup_fd)
+{
+	uint32_t ids[PROGRAMS_MAX] = {0};
+	union bpf_attr attr = {0};
+	int r;
+
+	attr.query.target_fd = (uint32_t)cgroup_fd;
+	attr.query.attach_type = BPF_CGROUP_DEVICE;
+	attr.query.prog_ids = (uintptr_t)ids;
+	attr.query.prog_cnt = PROGRAMS_MAX;
+	r = bpf_call(BPF_PROG_QUERY, &attr);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < attr.query.prog_cnt && i < PROGRAMS_MAX; i++) {
+		r = program_open_own(ids[i]);
+		if (r != -ENOENT)
+			return r;
+	}
+	return -ENOENT;
+}
+
+static int program_attach(int cgroup_fd, int program_fd, int replaced_fd)
+{
+	union bpf_attr attr = {0};
+
 	attr.target_fd = (uint32_t)cgroup_fd;
 	attr.attach_bpf_fd = (uint32_t)program_fd;
 	attr.attach_type = BPF_CGROUP_DEVICE;
 	attr.attach_flags = BPF_F_ALLOW_MULTI;
-	if (old_fd >= 0) {
+	if (replaced_fd >= 0) {
 		attr.attach_flags |= BPF_F_REPLACE;
-		attr.replace_bpf_fd = (uint32_t)old_fd;
+		attr.replace_bpf_fd = (uint32_t)replaced_fd;
 	}
-	return bpf(BPF_PROG_ATTACH, &attr);
+	return bpf_call(BPF_PROG_ATTACH, &attr);
 }
 
-static bool is_allow_all(const struct plan_device_rule *rule)
+static int program_detach(int cgroup_fd, int program_fd)
 {
-	return rule->allow && rule->type == 'a' && rule->access == ACCESS_ALL;
+	union bpf_attr attr = {0};
+
+	attr.target_fd = (uint32_t)cgroup_fd;
+	attr.attach_bpf_fd = (uint32_t)program_fd;
+	attr.attach_type = BPF_CGROUP_DEVICE;
+	return bpf_call(BPF_PROG_DETACH, &attr);
+}
+
+static int devices_fail(struct err *err, int r, const char *verb)
+{
+	r = err_system(err, r, "cannot %s the device rules of the cgroup", verb);
+	if (r == -EPERM)
+		err_hint(err, "device rules need CAP_BPF and CAP_NET_ADMIN outside of any user namespace");
+	else if (r == -ENOSYS || r == -EINVAL)
+		err_hint(err, "the kernel needs CONFIG_BPF_SYSCALL and CONFIG_CGROUP_BPF");
+	return r;
+}
+
+/*
+ * Rules that allow everything get no program: one that always says yes would cost a call at every open of a
+ * device. One that is there is taken off. Whoever may not ask cannot have attached one either.
+ */
+static int devices_clear(int cgroup_fd, struct err *err)
+{
+	_cleanup_fd_ int attached_fd = attached_open(cgroup_fd);
+	int r;
+
+	if (attached_fd == -ENOENT || attached_fd == -EPERM || attached_fd == -ENOSYS || attached_fd == -EINVAL)
+		return 0;
+	if (attached_fd < 0)
+		return devices_fail(err, attached_fd, "query");
+	r = program_detach(cgroup_fd, attached_fd);
+	return r < 0 ? devices_fail(err, r, "lift") : 0;
 }
 
 int cgroup_devices_set(int cgroup_fd, const struct plan_device_rule *rules, size_t count, struct err *err)
 {
+	_cleanup_fd_ int program_fd = -1, attached_fd = -1;
 	_cleanup_free_ struct bpf_insn *insns = NULL;
-	_cleanup_fd_ int program_fd = -1;
-	size_t insn_count, last = count;
 	int r;
 
-	/* If nothing behind a rule that allows everything denies anything, there is nothing to enforce. */
-	while (last > 0 && rules[last - 1].allow && !is_allow_all(&rules[last - 1]))
-		last--;
-	if (last > 0 && is_allow_all(&rules[last - 1]) && attached_program(cgroup_fd) == -ENOENT)
-		return 0;
-	insn_count = cgroup_devices_compile(rules, count, &insns);
-	program_fd = load(insns, insn_count);
-	r = program_fd < 0 ? program_fd : attach(cgroup_fd, program_fd);
-	return r < 0 ? err_system(err, r, "cannot put the device rules in force") : 0;
+	r = cgroup_devices_compile(rules, count, &insns);
+	if (r < 0)
+		return err_set(err, ERR_CONFIG, r, NULL, "cannot translate the device rules of the cgroup");
+	if (r == 0)
+		return devices_clear(cgroup_fd, err);
+
+	program_fd = program_load(insns, r);
+	if (program_fd < 0)
+		return devices_fail(err, program_fd, "load");
+	attached_fd = attached_open(cgroup_fd);
+	if (attached_fd < 0 && attached_fd != -ENOENT)
+		return devices_fail(err, attached_fd, "query");
+	r = program_attach(cgroup_fd, program_fd, attached_fd);
+	return r < 0 ? devices_fail(err, r, "attach") : 0;
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The device program, apart from the kernel so that it can be tested. Private to the room. */
 #ifndef TARE_CGROUP_DEVICES_H
 #define TARE_CGROUP_DEVICES_H
 
@@ -7,7 +6,13 @@
 
 #include <tare/cgroup.h>
 
-/* Returns the number of instructions in *ret, which the caller frees. */
-size_t cgroup_devices_compile(const struct plan_device_rule *rules, size_t count, struct bpf_insn **ret);
+/*
+ * Writes the rules as a program of type BPF_PROG_TYPE_CGROUP_DEVICE that returns 1 for allowed and 0 for
+ * denied. Needs no privilege and makes no system call. The caller frees *ret_program. Returns the number of
+ * instructions, 0 (and no program) if the rules allow everything, or -EINVAL for a rule of an unknown type
+ * or with unknown access bits.
+ */
+int cgroup_devices_compile(const struct plan_device_rule *rules, size_t count,
+			   struct bpf_insn **ret_program) MUST_CHECK;
 
 #endif

@@ -1,236 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
+/* Cgroups as directories and files (cgroup-v2.rst of the kernel's documentation). */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
+#include <sys/statfs.h>
 #include <time.h>
-#include <unistd.h>
 
-#include <tare/cgroup.h>
+#include "file.h"
 
-#define REMOVE_TIMEOUT_MS 10000
-#define DEPTH_MAX 64 /* of cgroups below the container's that are looked at */
+/* --- paths --- */
 
-static const char *relative(const char *path)
+int cgroup_path_init(struct cgroup_path *ret_path, const char *path)
 {
-	while (*path == '/')
-		path++;
-	return *path == '\0' ? "." : path;
-}
+	struct cgroup_path copy = {.len = 0};
 
-int cgroup_open_mount(const char *mount_point, struct err *err)
-{
-	_cleanup_fd_ int fd = k_openat(AT_FDCWD, mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	struct statfs fs;
-	int r = fd < 0 ? fd : k_fstatfs(fd, &fs);
+	if (path[0] != '/')
+		return -EINVAL;
+	while (*path != '\0') {
+		size_t len = strcspn(path, "/");
 
-	if (r < 0)
-		return err_system(err, r, "cannot open the cgroup2 mount '%s'", mount_point);
-	if (fs.f_type != CGROUP2_SUPER_MAGIC)
-		return err_set(err, ERR_UNSUPPORTED, 0, NULL, "'%s' is not a cgroup2 mount", mount_point);
-	return take_fd(&fd);
-}
-
-int cgroup_open(int mount_fd, const char *path, struct err *err)
-{
-	int fd = path_open_beneath(mount_fd, relative(path), O_RDONLY | O_DIRECTORY, 0);
-
-	return fd < 0 ? err_system(err, fd, "cannot open cgroup '%s'", path) : fd;
-}
-
-/* One "key value" line of a flat-keyed file (cgroup-v2.rst). */
-static int read_key(int cgroup_fd, const char *file, const char *key)
-{
-	char text[512], *line, *rest = NULL;
-	int r = io_read_small(cgroup_fd, file, O_NOFOLLOW, text, sizeof text);
-
-	if (r < 0)
-		return r;
-	for (line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-		size_t len = strlen(key);
-
-		if (strncmp(line, key, len) == 0 && line[len] == ' ')
-			return atoi(line + len + 1);
+		if ((len == 1 && path[0] == '.') || (len == 2 && path[0] == '.' && path[1] == '.'))
+			return -EINVAL;
+		if (copy.len + len + 2 > sizeof copy.text)
+			return -ENAMETOOLONG;
+		if (len > 0 && copy.len > 0)
+			copy.text[copy.len++] = '/';
+		memcpy(copy.text + copy.len, path, len);
+		copy.len += len;
+		path += len + (path[len] == '/' ? 1 : 0);
 	}
-	return -ENOENT;
-}
-
-int cgroup_is_populated(int cgroup_fd)
-{
-	return read_key(cgroup_fd, "cgroup.events", "populated");
-}
-
-/* --- create --- */
-
-static int check_fit(int cgroup_fd, const char *path, struct err *err)
-{
-	_cleanup_free_ pid_t *pids = NULL;
-	int count;
-
-	if (read_key(cgroup_fd, "cgroup.events", "frozen") == 1)
-		return err_set(err, ERR_STATE, 0, NULL, "container's cgroup unexpectedly frozen: '%s'", path);
-	if (cgroup_is_populated(cgroup_fd) != 1)
-		return 0;
-	count = cgroup_pids(cgroup_fd, &pids, err);
-	return err_set(err, ERR_STATE, 0, NULL, "container's cgroup is not empty: %d process(es) found",
-		       count < 0 ? 0 : count);
-}
-
-static void remove_empty(int mount_fd, const char *path, unsigned int created)
-{
-	_cleanup_free_ char *copy = mem_dup(relative(path));
-
-	for (; created > 0 && copy[0] != '\0'; created--) {
-		char *slash = strrchr(copy, '/');
-
-		if (k_unlinkat(mount_fd, copy, AT_REMOVEDIR) < 0)
-			return;
-		if (slash == NULL)
-			return;
-		*slash = '\0';
-	}
-}
-
-int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, struct err *err)
-{
-	_cleanup_fd_ int fd = path_open_beneath(mount_fd, ".", O_RDONLY | O_DIRECTORY, 0);
-	const char *at = relative(path);
-	unsigned int created = 0;
-	int r = fd < 0 ? fd : 0;
-
-	*ret_created = 0;
-	while (r >= 0 && *at != '\0') {
-		char name[256];
-		size_t len = strcspn(at, "/");
-
-		r = len >= sizeof name ? -ENAMETOOLONG : 0;
-		if (r < 0)
-			break;
-		memcpy(name, at, len);
-		name[len] = '\0';
-		r = k_mkdirat(fd, name, 0755);
-		created += r >= 0;
-		if (r >= 0 || r == -EEXIST) {
-			int next = path_open_beneath(fd, name, O_RDONLY | O_DIRECTORY, 0);
-
-			fd_close(&fd);
-			fd = next;
-			r = next < 0 ? next : 0;
-		}
-		at += len;
-		at += strspn(at, "/");
-	}
-	if (r < 0) {
-		r = err_system(err, r, "cannot make cgroup '%s'", path);
-		if (r == -EACCES || r == -EPERM || r == -EROFS)
-			err_hint(err, "the cgroup2 mount has to be writable for the caller");
-	} else if (created == 0) {
-		r = check_fit(fd, path, err);
-	}
-	if (r < 0) {
-		remove_empty(mount_fd, path, created);
-		return r;
-	}
-	*ret_created = created;
-	return take_fd(&fd);
-}
-
-/* --- the tree below --- */
-
-/* Calls visit for each cgroup below, children before their parents, then for the one itself. */
-struct visit {
-	int (*on_cgroup)(void *context, int parent_fd, const char *name, int fd);
-	void *context;
-};
-
-static int visit_tree(const struct visit *visit, int parent_fd, const char *name, int depth)
-{
-	int fd = path_open_beneath(parent_fd, name, O_RDONLY | O_DIRECTORY, 0), r = 0;
-	struct dirent *entry;
-	DIR *dir;
-
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
-	dir = fdopendir(fd);
-	if (dir == NULL || depth > DEPTH_MAX) {
-		if (dir != NULL)
-			closedir(dir);
-		else
-			k_close(fd);
-		return -ELOOP;
-	}
-	while (r >= 0 && (entry = readdir(dir)) != NULL)
-		if (entry->d_type == DT_DIR && !str_equal(entry->d_name, ".") &&
-		    !str_equal(entry->d_name, ".."))
-			r = visit_tree(visit, dirfd(dir), entry->d_name, depth + 1);
-	if (r >= 0)
-		r = visit->on_cgroup(visit->context, parent_fd, name, dirfd(dir));
-	closedir(dir);
-	return r;
-}
-
-/* --- pids --- */
-
-struct pid_list {
-	pid_t *v;
-	size_t count, cap;
-};
-
-static int on_pids(void *context, int parent_fd, const char *name, int fd)
-{
-	_cleanup_fd_ int procs_fd = path_open_beneath(fd, "cgroup.procs", O_RDONLY, 0);
-	struct pid_list *list = context;
-	_cleanup_buf_ struct buf text = {0};
-	char *line, *rest = NULL;
-	int r = procs_fd < 0 ? procs_fd : io_read_fd(procs_fd, 16 << 20, &text);
-
-	(void)parent_fd;
-	(void)name;
-	if (r == -ENOENT || r == -ENODEV || r == -EOPNOTSUPP)
-		return 0;
-	if (r < 0)
-		return r;
-	for (line = strtok_r(text.data, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-		if (list->count == list->cap) {
-			list->cap = list->cap * 2 + 16;
-			list->v = mem_resize(list->v, list->cap * sizeof *list->v);
-		}
-		list->v[list->count++] = atoi(line);
-	}
+	copy.text[copy.len] = '\0';
+	*ret_path = copy;
 	return 0;
 }
 
-static int compare_pids(const void *a, const void *b)
+const char *cgroup_path_pop(struct cgroup_path *path)
 {
-	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+	size_t at = path->len;
 
-	return (x > y) - (x < y);
+	if (at == 0)
+		return NULL;
+	while (at > 0 && path->text[at - 1] != '/')
+		at--;
+	path->len = at > 0 ? at - 1 : 0;
+	path->text[path->len] = at > 0 ? '\0' : path->text[0];
+	return path->text + at;
 }
 
-int cgroup_pids(int cgroup_fd, pid_t **ret_pids, struct err *err)
+int cgroup_path_open(int mount_fd, const struct cgroup_path *path, int flags)
 {
-	struct pid_list list = {0};
-	struct visit visit = {on_pids, &list};
-	int r = visit_tree(&visit, cgroup_fd, ".", 0);
+	char text[sizeof path->text];
 
-	if (r < 0) {
-		mem_free(&list.v);
-		return err_system(err, r, "cannot list the processes of the cgroup");
-	}
-	if (list.count > 0)
-		qsort(list.v, list.count, sizeof *list.v, compare_pids);
-	*ret_pids = list.v;
-	return (int)list.count;
+	if (path->len == 0)
+		return path_open_beneath(mount_fd, ".", (uint64_t)(O_DIRECTORY | flags), 0);
+	memcpy(text, path->text, path->len);
+	text[path->len] = '\0';
+	return path_open_beneath(mount_fd, text, (uint64_t)(O_DIRECTORY | flags), 0);
 }
 
-/* --- kill --- */
+/* --- time --- */
 
-static int64_t now_ms(void)
+int64_t cgroup_now(void)
 {
 	struct timespec now;
 
@@ -238,68 +70,245 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-int cgroup_kill(int cgroup_fd, int timeout_ms, struct err *err)
+void cgroup_sleep(struct cgroup_pause *pause)
 {
-	_cleanup_fd_ int events_fd = path_open_beneath(cgroup_fd, "cgroup.events", O_RDONLY, 0);
-	int64_t deadline = now_ms() + timeout_ms;
+	struct timespec time = {0};
+
+	pause->microseconds = pause->microseconds == 0 ? 100 : pause->microseconds * 2;
+	if (pause->microseconds > 50000)
+		pause->microseconds = 50000;
+	time.tv_nsec = (long)pause->microseconds * 1000;
+	k_ppoll(NULL, 0, &time, NULL);
+}
+
+/* --- cgroup.events --- */
+
+/* The value of a line "key 0" or "key 1"; -EBADMSG if there is no such line. */
+static int events_value(const char *events, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const char *line = events; line != NULL && *line != '\0'; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, key, len) == 0 && line[len] == ' ')
+			return line[len + 1] == '1';
+	}
+	return -EBADMSG;
+}
+
+static int events_read(int cgroup_fd, const char *key)
+{
+	char events[256];
+	int r = io_read_small(cgroup_fd, "cgroup.events", O_NOFOLLOW, events, sizeof events);
+
+	return r < 0 ? r : events_value(events, key);
+}
+
+/* The root of the hierarchy has no cgroup.events, and always has processes. A cgroup that is gone has none. */
+static int populated_without_events(int cgroup_fd)
+{
+	return k_faccessat2(cgroup_fd, "cgroup.procs", 0 /* F_OK */, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int cgroup_is_populated(int cgroup_fd)
+{
+	int r = events_read(cgroup_fd, "populated");
+
+	return is_gone(r) ? populated_without_events(cgroup_fd) : r;
+}
+
+/* --- opening and creating --- */
+
+int cgroup_open_mount(const char *mount_point, struct err *err)
+{
+	_cleanup_fd_ int fd = k_openat(AT_FDCWD, mount_point, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	struct statfs statfs;
 	int r;
+
+	if (fd < 0)
+		return err_system(err, fd, "cannot open cgroup mount '%s'", mount_point);
+	r = k_fstatfs(fd, &statfs);
+	if (r < 0)
+		return err_system(err, r, "cannot inspect cgroup mount '%s'", mount_point);
+	if (statfs.f_type != CGROUP2_SUPER_MAGIC)
+		return err_set(err, ERR_UNSUPPORTED, ENODEV, NULL,
+			       "cannot use '%s' as cgroup mount: not cgroup2", mount_point);
+	return take_fd(&fd);
+}
+
+int cgroup_open(int mount_fd, const char *path, struct err *err)
+{
+	struct cgroup_path at;
+	int r = cgroup_path_init(&at, path);
+
+	if (r == 0)
+		r = cgroup_path_open(mount_fd, &at, O_RDONLY);
+	return r < 0 ? err_system(err, r, "cannot open cgroup '%s'", path) : r;
+}
+
+/* Opens the longest part of the path that exists, and cuts *at to it. */
+static int open_existing(int mount_fd, struct cgroup_path *at)
+{
+	for (;;) {
+		int fd = cgroup_path_open(mount_fd, at, O_PATH);
+
+		if (fd != -ENOENT || at->len == 0)
+			return fd;
+		cgroup_path_pop(at);
+	}
+}
+
+/*
+ * Makes the components of whole that stand behind the first existing_len bytes. Whoever races with us and
+ * makes one first owns it, and with it what is above: it counts as having existed.
+ */
+static int make_missing(int parent_fd, const struct cgroup_path *whole, size_t existing_len,
+			unsigned int *ret_created)
+{
+	_cleanup_fd_ int fd = parent_fd;
+	size_t at = existing_len;
+
+	while (at < whole->len) {
+		char name[256];
+		size_t len;
+		int child_fd, r;
+
+		at += whole->text[at] == '/';
+		len = strcspn(whole->text + at, "/");
+		if (len >= sizeof name)
+			return -ENAMETOOLONG;
+		memcpy(name, whole->text + at, len);
+		name[len] = '\0';
+		at += len;
+
+		r = k_mkdirat(fd, name, 0755);
+		if (r < 0 && r != -EEXIST)
+			return r;
+		*ret_created = r == 0 ? *ret_created + 1 : 0;
+		child_fd = path_open_beneath(fd, name, O_RDONLY | O_DIRECTORY, 0);
+		if (child_fd < 0)
+			return child_fd;
+		fd_close(&fd);
+		fd = child_fd;
+	}
+	return take_fd(&fd);
+}
+
+/* Whether a container may be put there: nobody else's processes, and nothing that would stop its first one. */
+static int check_fit(int cgroup_fd, const char *path, bool is_new, struct err *err)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t count = 0;
+	int r;
+
+	if (!is_new && cgroup_is_populated(cgroup_fd) != 0) {
+		r = cgroup_pids_collect(cgroup_fd, &pids, &count);
+		if (r < 0)
+			return err_system(err, r, "cannot list the processes of cgroup '%s'", path);
+		if (count > 0)
+			return err_set(err, ERR_STATE, EBUSY, NULL,
+				       "container's cgroup is not empty: %zu process(es) found", count);
+	}
+	/* A new one counts too: it is born frozen below a frozen parent, and a process in it would not run. */
+	r = events_read(cgroup_fd, "frozen");
+	if (r > 0)
+		return err_set(err, ERR_STATE, EBUSY, NULL, "container's cgroup unexpectedly frozen");
+	return r < 0 ? err_system(err, r, "cannot read the events of cgroup '%s'", path) : 0;
+}
+
+static void undo_create(int mount_fd, struct cgroup_path *path, unsigned int created)
+{
+	for (; created > 0; created--) {
+		const char *name = cgroup_path_pop(path);
+		_cleanup_fd_ int parent_fd = cgroup_path_open(mount_fd, path, O_PATH);
+
+		if (name == NULL || parent_fd < 0 || k_unlinkat(parent_fd, name, AT_REMOVEDIR) < 0)
+			return;
+	}
+}
+
+int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, struct err *err)
+{
+	struct cgroup_path whole, existing;
+	_cleanup_fd_ int fd = -1;
+	unsigned int created = 0;
+	int r = cgroup_path_init(&whole, path);
+
+	if (r < 0)
+		return err_system(err, r, "cannot create cgroup '%s'", path);
+	/* The usual case: the parent is there and the cgroup is not. */
+	existing = whole;
+	cgroup_path_pop(&existing);
+	fd = open_existing(mount_fd, &existing);
+	if (fd >= 0)
+		fd = whole.len == 0 ? cgroup_path_open(mount_fd, &whole, O_RDONLY)
+				    : make_missing(take_fd(&fd), &whole, existing.len, &created);
+	if (fd < 0)
+		r = err_system(err, fd, "cannot create cgroup '%s'", path);
+	else
+		r = check_fit(fd, path, created > 0, err);
+	if (r < 0) {
+		undo_create(mount_fd, &whole, created);
+		return r;
+	}
+	*ret_created = created;
+	return take_fd(&fd);
+}
+
+/* --- killing --- */
+
+#define KILL_REPEAT 100 /* ms; a process that was moved in behind the kill gets the next one */
+
+/* Sleeps until cgroup.events changes (POLLPRI, since the events were read last) or ms have passed. */
+static void events_wait(int events_fd, int64_t ms)
+{
+	struct pollfd poll = {.fd = events_fd, .events = POLLPRI};
+	struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+	k_ppoll(&poll, 1, &time, NULL);
+}
+
+/* As cgroup_is_populated, through a descriptor of cgroup.events. */
+static int events_populated(int events_fd)
+{
+	char events[256];
+	ssize_t len = k_pread(events_fd, events, sizeof events - 1, 0);
+
+	if (len < 0)
+		return is_gone((int)len) ? 0 : (int)len;
+	events[len] = '\0';
+	return events_value(events, "populated");
+}
+
+/* Kills until nobody is left. 0, -ETIMEDOUT, or another errno. */
+static int kill_and_wait(int cgroup_fd, int timeout_ms)
+{
+	_cleanup_fd_ int events_fd = k_openat(cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+	int64_t deadline = cgroup_now() + timeout_ms;
 
 	if (events_fd < 0)
-		return events_fd == -ENOENT ? 0 : err_system(err, events_fd, "cannot watch the cgroup");
-	if (cgroup_is_populated(cgroup_fd) == 0)
-		return 0;
-	r = io_write_file(cgroup_fd, "cgroup.kill", "1", 1);
-	if (r < 0 && r != -ENODEV && r != -ENOENT)
-		return err_system(err, r, "cannot kill the processes of the cgroup");
-	while (cgroup_is_populated(cgroup_fd) == 1) {
-		struct pollfd poll_fd = {.fd = events_fd, .events = POLLPRI};
-		int64_t left = deadline - now_ms();
-		/* The file's change is the signal; the bound is for one that came between the two looks. */
-		struct timespec pause = {.tv_nsec = 20000000};
+		return is_gone(events_fd) && !populated_without_events(cgroup_fd) ? 0 : events_fd;
+	for (;;) {
+		int64_t left;
+		int r = events_populated(events_fd);
 
+		if (r <= 0)
+			return r;
+		r = io_write_file(cgroup_fd, "cgroup.kill", "1", 1);
+		if (r < 0)
+			return is_gone(r) && cgroup_is_populated(cgroup_fd) == 0 ? 0 : r;
+		left = deadline - cgroup_now();
 		if (left <= 0)
-			return err_system(err, ETIMEDOUT, "cannot end the processes of the cgroup");
-		k_ppoll(&poll_fd, 1, &pause, NULL);
+			return -ETIMEDOUT;
+		events_wait(events_fd, left < KILL_REPEAT ? left : KILL_REPEAT);
 	}
-	return 0;
 }
 
-/* --- remove --- */
-
-static int on_remove(void *context, int parent_fd, const char *name, int fd)
+int cgroup_kill(int cgroup_fd, int timeout_ms, struct err *err)
 {
-	int64_t deadline = *(const int64_t *)context;
-	int64_t pause_ms = 1;
-	int r;
+	int r = kill_and_wait(cgroup_fd, timeout_ms);
 
-	(void)fd;
-	while ((r = k_unlinkat(parent_fd, name, AT_REMOVEDIR)) == -EBUSY && now_ms() < deadline) {
-		struct timespec pause = {.tv_sec = pause_ms / 1000, .tv_nsec = pause_ms % 1000 * 1000000};
-
-		nanosleep(&pause, NULL);
-		pause_ms = pause_ms < 200 ? pause_ms * 2 : pause_ms;
-	}
-	return r == -ENOENT || r == -ENODEV ? 0 : r;
-}
-
-int cgroup_remove(int mount_fd, const char *path, unsigned int created, struct err *err)
-{
-	int64_t deadline = now_ms() + REMOVE_TIMEOUT_MS;
-	struct visit visit = {on_remove, &deadline};
-	_cleanup_free_ char *parent = mem_dup(relative(path));
-	char *slash = strrchr(parent, '/');
-	_cleanup_fd_ int parent_fd = -1;
-	int r;
-
-	if (slash != NULL)
-		*slash = '\0';
-	parent_fd = path_open_beneath(mount_fd, slash == NULL ? "." : parent, O_RDONLY | O_DIRECTORY, 0);
-	if (parent_fd == -ENOENT)
-		return 0;
-	r = parent_fd < 0 ? parent_fd : visit_tree(&visit, parent_fd, slash == NULL ? parent : slash + 1, 0);
-	if (r < 0)
-		return err_system(err, r, "cannot remove cgroup '%s'", path);
-	if (slash != NULL && created > 1)
-		remove_empty(mount_fd, parent, created - 1);
-	return 0;
+	if (r == -ETIMEDOUT)
+		return err_system(err, r, "cannot wait for the processes of the cgroup to die");
+	return r < 0 ? err_system(err, r, "cannot kill the processes of the cgroup") : 0;
 }

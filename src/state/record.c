@@ -1,86 +1,172 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The record file.
+ *
+ *   tare 1
+ *   id web1
+ *   ...                         one line for each row of the table below
+ *   annotation KEY VALUE        any number of them
+ *   config 1234
+ *
+ *   {"ociVersion": ...          1234 bytes, the end of the file
+ *
+ * '%' and control bytes of a value are written as %XX, in annotations blanks too. The order of the lines is
+ * free but for the first and the last one. Every line of the table is there exactly once, and there are no
+ * others: a record is written and read by the same version of tare, or by one that knows its number.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#include <tare/state.h>
+#include "private.h"
 
-#define RECORD_MAX (20u << 20) /* bytes: a config of the largest size, and the head */
-#define CONFIG_MAX (16u << 20)
 #define FIRST_LINE "tare 1"
+#define CONFIG_MAX ((size_t)16 << 20)
+#define RECORD_MAX ((size_t)72 << 20) /* annotations are part of the config, each byte at most three here */
+#define PID_MAX 4194304               /* PID_MAX_LIMIT of the kernel */
+#define SECS_MAX 253402300799         /* the end of the year 9999 */
+
+enum kind {
+	KIND_STRING,
+	KIND_ID,
+	KIND_PATH,          /* absolute */
+	KIND_OPTIONAL_PATH, /* absolute or empty */
+	KIND_BOOL,
+	KIND_U32,
+	KIND_PID,
+	KIND_U64,
+	KIND_SECS,
+};
+
+static const struct row {
+	const char *key;
+	enum kind kind;
+	size_t offset;
+	uint64_t max;
+} rows[] = {
+	{"id", KIND_ID, offsetof(struct state_record, id), 0},
+	{"bundle", KIND_PATH, offsetof(struct state_record, bundle), 0},
+	{"rootfs", KIND_OPTIONAL_PATH, offsetof(struct state_record, rootfs), 0},
+	{"oci-version", KIND_STRING, offsetof(struct state_record, oci_version), 0},
+	{"cgroup-mount", KIND_OPTIONAL_PATH, offsetof(struct state_record, cgroup_mount), 0},
+	{"cgroup-path", KIND_OPTIONAL_PATH, offsetof(struct state_record, cgroup_path), 0},
+	{"cgroup-created", KIND_U32, offsetof(struct state_record, cgroup_created), 4096},
+	{"pid", KIND_PID, offsetof(struct state_record, pid), PID_MAX},
+	{"pid-start", KIND_U64, offsetof(struct state_record, pid_start), UINT64_MAX},
+	{"creator", KIND_PID, offsetof(struct state_record, creator), PID_MAX},
+	{"creator-start", KIND_U64, offsetof(struct state_record, creator_start), UINT64_MAX},
+	{"created-secs", KIND_SECS, offsetof(struct state_record, created_secs), SECS_MAX},
+	{"created-nanosecs", KIND_U32, offsetof(struct state_record, created_nanosecs), 999999999},
+	{"owner", KIND_U32, offsetof(struct state_record, owner), UINT32_MAX},
+	{"has-gate", KIND_BOOL, offsetof(struct state_record, has_gate), 1},
+	{"has-poststop", KIND_BOOL, offsetof(struct state_record, has_poststop), 1},
+	{"has-poststart", KIND_BOOL, offsetof(struct state_record, has_poststart), 1},
+};
+
+_Static_assert(sizeof(pid_t) == 4 && sizeof(uid_t) == 4 && sizeof(unsigned int) == 4, "KIND_PID, KIND_U32");
 
 void state_record_done(struct state_record *record)
 {
-	char **const strings[] = {&record->id,          &record->bundle,       &record->rootfs,
-				  &record->oci_version, &record->cgroup_mount, &record->cgroup_path,
-				  &record->config};
-
-	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
-		mem_free(strings[i]);
+	free(record->id);
+	free(record->bundle);
+	free(record->rootfs);
+	free(record->oci_version);
+	free(record->cgroup_mount);
+	free(record->cgroup_path);
 	for (size_t i = 0; i < record->annotation_count; i++) {
-		mem_free(&record->annotations[i].key);
-		mem_free(&record->annotations[i].value);
+		free(record->annotations[i].key);
+		free(record->annotations[i].value);
 	}
-	mem_free(&record->annotations);
-	memset(record, 0, sizeof *record);
+	free(record->annotations);
+	free(record->config);
+	*record = (struct state_record){0};
+}
+
+int state_fail(struct err *err, int errnum, const char *fmt, ...)
+{
+	char text[sizeof err->msg];
+	va_list args;
+	int r;
+
+	va_start(args, fmt);
+	str_vformat(text, sizeof text, fmt, args);
+	va_end(args);
+	r = err_set(err, ERR_STATE, errnum, NULL, "%s", text);
+	err->errnum = 0;
+	return r;
 }
 
 /* --- writing --- */
 
-/* A line holds a value whole: what could end it, or a key, is written as %XX. */
-static void add_escaped(struct buf *out, const char *value)
+static bool is_escaped(unsigned char c, bool is_word)
 {
-	for (const unsigned char *c = (const unsigned char *)value; *c != '\0'; c++) {
-		if (*c <= ' ' || *c == '%' || *c == 0x7f)
-			buf_format(out, "%%%c%c", "0123456789abcdef"[*c >> 4], "0123456789abcdef"[*c & 15]);
-		else
-			buf_add(out, c, 1);
+	return c < ' ' || c == 0x7f || c == '%' || (is_word && c == ' ');
+}
+
+static void add_escaped(struct buf *out, const char *value, bool is_word)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (size_t plain; value != NULL && *value != '\0'; value += plain) {
+		unsigned char c = (unsigned char)*value;
+
+		plain = 0;
+		while (value[plain] != '\0' && !is_escaped((unsigned char)value[plain], is_word))
+			plain++;
+		if (plain > 0) {
+			buf_add(out, value, plain);
+		} else {
+			buf_add(out, (char[]){'%', digits[c >> 4], digits[c & 15]}, 3);
+			plain = 1;
+		}
 	}
 }
 
-static void add_text(struct buf *out, const char *key, const char *value)
+static void add_row(struct buf *out, const struct row *row, const struct state_record *record)
 {
-	buf_format(out, "%s ", key);
-	add_escaped(out, value == NULL ? "" : value);
-	buf_add(out, "\n", 1);
-}
+	const void *at = (const char *)record + row->offset;
 
-static void add_number(struct buf *out, const char *key, uint64_t value)
-{
-	buf_format(out, "%s %llu\n", key, (unsigned long long)value);
+	buf_format(out, "%s ", row->key);
+	switch (row->kind) {
+	case KIND_STRING:
+	case KIND_ID:
+	case KIND_PATH:
+	case KIND_OPTIONAL_PATH:
+		add_escaped(out, *(char *const *)at, false);
+		break;
+	case KIND_BOOL:
+		buf_add_str(out, *(const bool *)at ? "1" : "0");
+		break;
+	case KIND_U32:
+		buf_format(out, "%u", *(const uint32_t *)at);
+		break;
+	case KIND_PID:
+		buf_format(out, "%d", *(const pid_t *)at);
+		break;
+	case KIND_U64:
+	case KIND_SECS:
+		buf_format(out, "%llu", (unsigned long long)*(const uint64_t *)at);
+		break;
+	}
+	buf_add(out, "\n", 1);
 }
 
 void state_format(const struct state_record *record, struct buf *out)
 {
 	buf_add_str(out, FIRST_LINE "\n");
-	add_text(out, "id", record->id);
-	add_text(out, "bundle", record->bundle);
-	add_text(out, "rootfs", record->rootfs);
-	add_text(out, "oci-version", record->oci_version);
-	add_text(out, "cgroup-mount", record->cgroup_mount);
-	add_text(out, "cgroup-path", record->cgroup_path);
-	add_number(out, "cgroup-created", record->cgroup_created);
-	add_number(out, "pid", (uint64_t)record->pid);
-	add_number(out, "pid-start", record->pid_start);
-	add_number(out, "creator", (uint64_t)record->creator);
-	add_number(out, "creator-start", record->creator_start);
-	add_number(out, "created-secs", (uint64_t)record->created_secs);
-	add_number(out, "created-nanosecs", record->created_nanosecs);
-	add_number(out, "owner", record->owner);
-	add_number(out, "has-gate", record->has_gate);
-	add_number(out, "has-poststart", record->has_poststart);
-	add_number(out, "has-poststop", record->has_poststop);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		add_row(out, &rows[i], record);
 	for (size_t i = 0; i < record->annotation_count; i++) {
 		buf_add_str(out, "annotation ");
-		add_escaped(out, record->annotations[i].key);
+		add_escaped(out, record->annotations[i].key, true);
 		buf_add(out, " ", 1);
-		add_escaped(out, record->annotations[i].value);
+		add_escaped(out, record->annotations[i].value, true);
 		buf_add(out, "\n", 1);
 	}
-	add_number(out, "config", record->config_len);
-	buf_add(out, "\n", 1);
-	buf_add(out, record->config == NULL ? "" : record->config, record->config_len);
+	buf_format(out, "config %zu\n\n", record->config_len);
+	buf_add(out, record->config, record->config_len);
 }
 
 int state_write(int dir_fd, const struct state_record *record, struct err *err)
@@ -88,210 +174,291 @@ int state_write(int dir_fd, const struct state_record *record, struct err *err)
 	_cleanup_buf_ struct buf text = {0};
 	int r;
 
+	if (record->config_len > CONFIG_MAX)
+		return err_system(err, EFBIG, "cannot write the record of the container");
 	state_format(record, &text);
-	r = io_replace_file(dir_fd, "record", text.data, text.len, 0600);
-	return r < 0 ? err_system(err, r, "cannot write the container's record") : 0;
+	r = io_replace_file(dir_fd, STATE_RECORD_NAME, text.data, text.len, 0600);
+	return r < 0 ? err_system(err, r, "cannot write the record of the container") : 0;
 }
 
-/* --- reading --- */
+/* --- parsing --- */
 
-struct reader {
+struct parser {
+	const char *at, *end;
+	unsigned int line; /* of the line that was taken last */
+	uint32_t seen;     /* a bit for each row */
 	struct state_record *record;
-	uint32_t seen; /* bit n: row n was there */
-	bool is_damaged;
+	size_t annotation_cap;
 };
 
-struct row {
-	const char *key;
-	char *(*text)(struct state_record *record, char *value); /* stores, returns the old one */
-	bool (*number)(struct state_record *record, uint64_t value);
+_Static_assert(ARRAY_SIZE(rows) < 32, "parser.seen");
+
+struct span {
+	const char *data;
+	size_t len;
 };
 
-#define TEXT_ROW(name, field)                                                                                  \
-	static char *text_##name(struct state_record *record, char *value)                                     \
-	{                                                                                                      \
-		char *old = record->field;                                                                     \
-		record->field = value;                                                                         \
-		return old;                                                                                    \
-	}
-#define NUMBER_ROW(name, field, max)                                                                           \
-	static bool number_##name(struct state_record *record, uint64_t value)                                 \
-	{                                                                                                      \
-		if (value > (uint64_t)(max))                                                                   \
-			return false;                                                                          \
-		record->field = (__typeof__(record->field))value;                                              \
-		return true;                                                                                   \
-	}
+/* Takes the bytes up to the next stop, and the stop. False if there is none. */
+static bool take_until(struct span *from, char stop, struct span *ret)
+{
+	const char *found = from->len == 0 ? NULL : memchr(from->data, stop, from->len);
 
-TEXT_ROW(id, id)
-TEXT_ROW(bundle, bundle)
-TEXT_ROW(rootfs, rootfs)
-TEXT_ROW(oci_version, oci_version)
-TEXT_ROW(cgroup_mount, cgroup_mount)
-TEXT_ROW(cgroup_path, cgroup_path)
-NUMBER_ROW(cgroup_created, cgroup_created, 4096)
-NUMBER_ROW(pid, pid, INT32_MAX)
-NUMBER_ROW(pid_start, pid_start, UINT64_MAX)
-NUMBER_ROW(creator, creator, INT32_MAX)
-NUMBER_ROW(creator_start, creator_start, UINT64_MAX)
-NUMBER_ROW(created_secs, created_secs, INT64_MAX / 2)
-NUMBER_ROW(created_nanosecs, created_nanosecs, 999999999)
-NUMBER_ROW(owner, owner, UINT32_MAX)
-NUMBER_ROW(has_gate, has_gate, 1)
-NUMBER_ROW(has_poststart, has_poststart, 1)
-NUMBER_ROW(has_poststop, has_poststop, 1)
-NUMBER_ROW(config, config_len, CONFIG_MAX)
+	if (found == NULL)
+		return false;
+	ret->data = from->data;
+	ret->len = (size_t)(found - from->data);
+	from->data = found + 1;
+	from->len -= ret->len + 1;
+	return true;
+}
 
-static const struct row rows[] = {
-	{"id", text_id, NULL},
-	{"bundle", text_bundle, NULL},
-	{"rootfs", text_rootfs, NULL},
-	{"oci-version", text_oci_version, NULL},
-	{"cgroup-mount", text_cgroup_mount, NULL},
-	{"cgroup-path", text_cgroup_path, NULL},
-	{"cgroup-created", NULL, number_cgroup_created},
-	{"pid", NULL, number_pid},
-	{"pid-start", NULL, number_pid_start},
-	{"creator", NULL, number_creator},
-	{"creator-start", NULL, number_creator_start},
-	{"created-secs", NULL, number_created_secs},
-	{"created-nanosecs", NULL, number_created_nanosecs},
-	{"owner", NULL, number_owner},
-	{"has-gate", NULL, number_has_gate},
-	{"has-poststart", NULL, number_has_poststart},
-	{"has-poststop", NULL, number_has_poststop},
-	{"config", NULL, number_config},
-};
+static bool take_line(struct parser *parser, struct span *ret)
+{
+	struct span rest = {parser->at, (size_t)(parser->end - parser->at)};
+
+	if (!take_until(&rest, '\n', ret))
+		return false;
+	parser->at = rest.data;
+	parser->line++;
+	return true;
+}
+
+static bool span_equal(struct span span, const char *s)
+{
+	return span.len == strlen(s) && memcmp(span.data, s, span.len) == 0;
+}
 
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* NULL if the escapes are not those that add_escaped writes. The caller frees. */
-static char *unescape(const char *value, size_t len)
+/* The text with its escapes undone, to be freed; NULL if it is not what add_escaped writes. */
+static char *unescape(struct span span, bool is_word)
 {
-	_cleanup_free_ char *text = mem_alloc(len + 1);
-	size_t out = 0;
+	_cleanup_free_ char *text = mem_alloc(span.len + 1);
+	size_t len = 0;
 
-	for (size_t i = 0; i < len; i++) {
-		int high, low;
+	for (size_t i = 0; i < span.len; i++) {
+		char c = span.data[i];
 
-		if (value[i] != '%') {
-			text[out++] = value[i];
-			continue;
+		if (c == '%') {
+			int high = i + 2 < span.len ? hex_digit(span.data[i + 1]) : -1;
+			int low = i + 2 < span.len ? hex_digit(span.data[i + 2]) : -1;
+
+			if (high < 0 || low < 0 || (high | low) == 0)
+				return NULL;
+			c = (char)(high << 4 | low);
+			if (!is_escaped((unsigned char)c, is_word))
+				return NULL;
+			i += 2;
+		} else if (is_escaped((unsigned char)c, is_word)) {
+			return NULL;
 		}
-		if (i + 2 >= len)
-			return NULL;
-		high = hex_digit(value[i + 1]);
-		low = hex_digit(value[i + 2]);
-		if (high < 0 || low < 0 || high * 16 + low == 0)
-			return NULL;
-		text[out++] = (char)(high * 16 + low);
-		i += 2;
+		text[len++] = c;
 	}
-	text[out] = '\0';
+	text[len] = '\0';
 	return take_ptr(text);
 }
 
-static bool read_annotation(struct state_record *record, const char *value)
+static bool parse_number(struct span span, uint64_t max, uint64_t *ret)
 {
-	size_t key_len = strcspn(value, " ");
-	_cleanup_free_ char *key = NULL, *text = NULL;
+	char digits[24];
 
-	if (value[key_len] != ' ')
+	if (span.len >= sizeof digits)
 		return false;
-	key = unescape(value, key_len);
-	text = unescape(value + key_len + 1, strlen(value + key_len + 1));
-	if (key == NULL || text == NULL)
+	memcpy(digits, span.data, span.len);
+	digits[span.len] = '\0';
+	if (memchr(digits, '\0', span.len) != NULL)
 		return false;
-	if ((record->annotation_count & (record->annotation_count - 1)) == 0)
-		record->annotations = mem_resize(record->annotations, (record->annotation_count * 2 + 1) *
-									      sizeof *record->annotations);
-	record->annotations[record->annotation_count].key = take_ptr(key);
-	record->annotations[record->annotation_count++].value = take_ptr(text);
+	return str_to_u64(digits, max, ret);
+}
+
+static bool is_valid_string(enum kind kind, const char *text)
+{
+	switch (kind) {
+	case KIND_ID:
+		return state_is_id(text);
+	case KIND_PATH:
+		return text[0] == '/';
+	case KIND_OPTIONAL_PATH:
+		return text[0] == '/' || text[0] == '\0';
+	default:
+		return true;
+	}
+}
+
+static bool parse_string(const struct row *row, struct span value, char **ret)
+{
+	_cleanup_free_ char *text = unescape(value, false);
+
+	if (text == NULL || !is_valid_string(row->kind, text))
+		return false;
+	*ret = take_ptr(text);
 	return true;
 }
 
-static bool read_row(struct reader *reader, size_t index, const char *value)
+static bool parse_value(const struct row *row, struct span value, struct state_record *record)
 {
+	void *at = (char *)record + row->offset;
 	uint64_t number;
-	char *text;
 
-	if (reader->seen >> index & 1)
+	if (row->kind <= KIND_OPTIONAL_PATH)
+		return parse_string(row, value, at);
+	if (!parse_number(value, row->max, &number))
 		return false;
-	reader->seen |= 1u << index;
-	if (rows[index].number != NULL)
-		return str_to_u64(value, UINT64_MAX, &number) && rows[index].number(reader->record, number);
-	text = unescape(value, strlen(value));
-	if (text == NULL)
-		return false;
-	free(rows[index].text(reader->record, text));
+	if (row->kind == KIND_BOOL)
+		*(bool *)at = number != 0;
+	else if (row->kind == KIND_U64 || row->kind == KIND_SECS)
+		*(uint64_t *)at = number;
+	else
+		*(uint32_t *)at = (uint32_t)number;
 	return true;
 }
 
-static bool read_line(struct reader *reader, const char *line)
+static bool parse_annotation(struct parser *parser, struct span rest)
 {
-	size_t len = strcspn(line, " ");
+	struct state_record *record = parser->record;
+	_cleanup_free_ char *key = NULL, *value = NULL;
+	struct span word;
 
-	if (line[len] != ' ')
+	if (!take_until(&rest, ' ', &word))
 		return false;
-	if (len == strlen("annotation") && strncmp(line, "annotation", len) == 0)
-		return read_annotation(reader->record, line + len + 1);
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (strlen(rows[i].key) == len && strncmp(rows[i].key, line, len) == 0)
-			return read_row(reader, i, line + len + 1);
+	key = unescape(word, true);
+	value = unescape(rest, true);
+	if (key == NULL || value == NULL)
+		return false;
+	if (record->annotation_count == parser->annotation_cap) {
+		parser->annotation_cap = parser->annotation_cap == 0 ? 16 : parser->annotation_cap * 2;
+		record->annotations =
+			mem_resize(record->annotations, parser->annotation_cap * sizeof *record->annotations);
+	}
+	record->annotations[record->annotation_count++] =
+		(struct state_annotation){.key = take_ptr(key), .value = take_ptr(value)};
+	return true;
+}
+
+static bool parse_row(struct parser *parser, struct span key, struct span value)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!span_equal(key, rows[i].key))
+			continue;
+		if ((parser->seen & 1u << i) != 0)
+			return false;
+		parser->seen |= 1u << i;
+		return parse_value(&rows[i], value, parser->record);
+	}
 	return false;
 }
 
-/* Returns where the config begins, or NULL. */
-static const char *read_head(struct reader *reader, const char *data, size_t size)
+/* The last line of the head has been taken: all the rest is an empty line and the config. */
+static bool parse_config(struct parser *parser, struct span value)
 {
-	const char *at = data, *end = data + size;
+	struct span line;
+	uint64_t len;
 
-	for (bool is_first = true;; is_first = false) {
-		const char *newline = memchr(at, '\n', (size_t)(end - at));
-		_cleanup_free_ char *line = NULL;
+	if (!parse_number(value, CONFIG_MAX, &len) || !take_line(parser, &line) || line.len != 0)
+		return false;
+	if (len != (size_t)(parser->end - parser->at))
+		return false;
+	parser->record->config = mem_alloc(len + 1);
+	memcpy(parser->record->config, parser->at, len);
+	parser->record->config_len = len;
+	return true;
+}
 
-		if (newline == NULL || memchr(at, '\0', (size_t)(newline - at)) != NULL)
-			return NULL;
-		line = mem_format("%.*s", (int)(newline - at), at);
-		at = newline + 1;
-		if (line[0] == '\0')
-			return is_first ? NULL : at;
-		if (is_first ? !str_equal(line, FIRST_LINE) : !read_line(reader, line))
-			return NULL;
+static int compare_keys(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorted apart, so that a hostile record with many of them takes no quadratic time. */
+static bool has_duplicate_annotation(const struct state_record *record)
+{
+	_cleanup_free_ const char **keys = mem_alloc(record->annotation_count * sizeof *keys);
+
+	for (size_t i = 0; i < record->annotation_count; i++)
+		keys[i] = record->annotations[i].key;
+	qsort(keys, record->annotation_count, sizeof *keys, compare_keys);
+	for (size_t i = 1; i < record->annotation_count; i++)
+		if (str_equal(keys[i - 1], keys[i]))
+			return true;
+	return false;
+}
+
+static bool parse_all(struct parser *parser)
+{
+	struct span line, key;
+
+	if (!take_line(parser, &line) || !span_equal(line, FIRST_LINE))
+		return false;
+	for (;;) {
+		if (!take_line(parser, &line) || !take_until(&line, ' ', &key))
+			return false;
+		if (span_equal(key, "config"))
+			break;
+		if (!(span_equal(key, "annotation") ? parse_annotation(parser, line)
+						    : parse_row(parser, key, line)))
+			return false;
 	}
+	return parse_config(parser, line) && parser->seen == (1u << ARRAY_SIZE(rows)) - 1 &&
+	       !has_duplicate_annotation(parser->record);
 }
 
 int state_parse(const char *data, size_t size, struct state_record *record, struct err *err)
 {
-	struct reader reader = {.record = record};
-	const char *config;
+	_cleanup_record_ struct state_record parsed = {0};
+	struct parser parser = {.at = data, .end = data + size, .record = &parsed};
 
-	memset(record, 0, sizeof *record);
-	config = size > RECORD_MAX || size == 0 ? NULL : read_head(&reader, data, size);
-	if (config == NULL || reader.seen != (1u << ARRAY_SIZE(rows)) - 1 ||
-	    (size_t)(data + size - config) != record->config_len) {
-		record->config_len = 0;
-		state_record_done(record);
-		return err_set(err, ERR_STATE, EBADMSG, NULL, "the container's record is damaged");
-	}
-	record->config = mem_alloc(record->config_len + 1);
-	memcpy(record->config, config, record->config_len);
+	*record = (struct state_record){0};
+	if (!parse_all(&parser))
+		return state_fail(err, EBADMSG, "the record of the container is damaged at line %u",
+				  parser.line);
+	*record = parsed;
+	parsed = (struct state_record){0};
 	return 0;
+}
+
+static int record_read(int dir_fd, struct buf *buf)
+{
+	_cleanup_fd_ int fd = path_open_beneath(dir_fd, STATE_RECORD_NAME, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	struct stat stat;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = k_fstat(fd, &stat);
+	if (r < 0)
+		return r;
+	return S_ISREG(stat.st_mode) ? io_read_fd(fd, RECORD_MAX, buf) : -EBADMSG;
 }
 
 int state_read(int dir_fd, struct state_record *record, struct err *err)
 {
 	_cleanup_buf_ struct buf text = {0};
+	char name[NAME_MAX + 1];
 	int r;
 
-	memset(record, 0, sizeof *record);
-	r = io_read_file(dir_fd, "record", RECORD_MAX, &text);
+	*record = (struct state_record){0};
+	r = state_dir_name(dir_fd, name, sizeof name);
+	if (r == -ENOENT)
+		return state_fail(err, ENOENT, "container does not exist");
+	if (r == 0)
+		r = record_read(dir_fd, &text);
+	if (r == -ENOENT)
+		return state_fail(err, ENOENT, "the record of the container does not exist");
+	if (r == -EFBIG || r == -ELOOP || r == -EBADMSG || r == -EXDEV)
+		return state_fail(err, EBADMSG, "the record of the container is damaged");
 	if (r < 0)
-		return err_set(err, ERR_STATE, r, NULL, "cannot read the container's record");
-	return state_parse(text.data, text.len, record, err);
+		return err_system(err, r, "cannot read the record of the container");
+	r = state_parse(text.data == NULL ? "" : text.data, text.len, record, err);
+	if (r < 0)
+		return r;
+	if (!str_equal(record->id, name)) {
+		state_record_done(record);
+		return state_fail(err, EBADMSG, "the record of the container is damaged: it is of another one");
+	}
+	return 0;
 }

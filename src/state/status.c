@@ -99,41 +99,44 @@ enum state_status state_status(int dir_fd, const struct state_record *record)
 	return record->has_gate && waits_at_gate(dir_fd) ? STATE_CREATED : STATE_RUNNING;
 }
 
-static void write_created(struct json *json, const struct state_record *record)
+char *state_created(const struct state_record *record)
 {
 	time_t secs = record->created_secs;
-	char stamp[40], text[64];
+	char stamp[40], nanosecs[16];
 	struct tm tm;
 
 	gmtime_r(&secs, &tm);
 	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
-	str_format(text, sizeof text, "%u", 1000000000u + record->created_nanosecs);
-	str_format(stamp + strlen(stamp), sizeof stamp - strlen(stamp), ".%sZ", text + 1);
-	json_pair(json, "created", stamp);
+	/* Nine digits: the one in front is only there for its leading zeros. */
+	str_format(nanosecs, sizeof nanosecs, "%u", 1000000000u + record->created_nanosecs);
+	return mem_format("%s.%sZ", stamp, nanosecs + 1);
+}
+
+static void write_annotations(struct json *json, const struct state_record *record)
+{
+	if (record->annotation_count == 0)
+		return;
+	json_key(json, "annotations");
+	json_object(json);
+	for (size_t i = 0; i < record->annotation_count; i++)
+		json_pair(json, record->annotations[i].key, record->annotations[i].value);
+	json_object_end(json);
 }
 
 void state_write_json(struct json *json, const struct state_record *record, const char *status, pid_t pid,
-		      bool is_extended)
+		      const char *owner)
 {
+	_cleanup_free_ char *created = state_created(record);
+
 	json_object(json);
 	json_pair(json, "ociVersion", record->oci_version);
 	json_pair(json, "id", record->id);
-	if (pid > 0 || is_extended)
-		json_pair_int(json, "pid", pid);
+	json_pair_int(json, "pid", pid);
 	json_pair(json, "status", status);
 	json_pair(json, "bundle", record->bundle);
-	if (is_extended) {
-		json_pair(json, "rootfs", record->rootfs);
-		write_created(json, record);
-	}
-	if (record->annotation_count > 0) {
-		json_key(json, "annotations");
-		json_object(json);
-		for (size_t i = 0; i < record->annotation_count; i++)
-			json_pair(json, record->annotations[i].key, record->annotations[i].value);
-		json_object_end(json);
-	}
-	if (is_extended)
-		json_pair(json, "owner", "");
+	json_pair(json, "rootfs", record->rootfs);
+	json_pair(json, "created", created);
+	write_annotations(json, record);
+	json_pair(json, "owner", owner);
 	json_object_end(json);
 }

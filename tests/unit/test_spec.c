@@ -9,13 +9,13 @@
 
 enum level { TOP, PROCESS, LINUX, RESOURCES, SECCOMP, WHOLE };
 
+#define HEAD "'ociVersion':'1.2.0','root':{'path':'r'},"
 static const char *const frames[] = {
-	[TOP] = "{'ociVersion':'1.2.0','root':{'path':'r'},%s}",
-	[PROCESS] = "{'ociVersion':'1.2.0','root':{'path':'r'},'process':{'cwd':'/',%s}}",
-	[LINUX] = "{'ociVersion':'1.2.0','root':{'path':'r'},'linux':{%s}}",
-	[RESOURCES] = "{'ociVersion':'1.2.0','root':{'path':'r'},'linux':{'resources':{%s}}}",
-	[SECCOMP] = "{'ociVersion':'1.2.0','root':{'path':'r'},'linux':{'seccomp':{'defaultAction':'SCMP_ACT_"
-		    "ALLOW',%s}}}",
+	[TOP] = "{" HEAD "%s}",
+	[PROCESS] = "{" HEAD "'process':{'cwd':'/',%s}}",
+	[LINUX] = "{" HEAD "'linux':{%s}}",
+	[RESOURCES] = "{" HEAD "'linux':{'resources':{%s}}}",
+	[SECCOMP] = "{" HEAD "'linux':{'seccomp':{'defaultAction':'SCMP_ACT_ALLOW',%s}}}",
 	[WHOLE] = "%s",
 };
 

@@ -7,18 +7,25 @@
 #include "spec_text.h"
 #include "unit.h"
 
-/* A configuration in which name stands at the "%s" of text; NULL if it is refused. */
+/* A configuration with text, in which name stands at the "%s". */
 static struct spec *parse_with(const char *text, const char *name)
 {
-	_cleanup_free_ char *filled = mem_format(text, name);
-	_cleanup_free_ char *whole =
-		mem_format("{'ociVersion':'1.3.0','root':{'path':'r'},'process':{'cwd':'/'},%s}", filled);
-	_cleanup_free_ char *json = json_text(whole);
+	_cleanup_buf_ struct buf buf = {0};
+	_cleanup_free_ char *json = NULL;
 	struct spec *spec = NULL;
-	struct err err;
+	struct err err = {0};
 
-	if (spec_parse(json, strlen(json), &spec, &err) < 0)
-		fprintf(stderr, "%s\n\t%s: %s\n", whole, err.where, err.msg);
+	buf_add_str(&buf, "{'ociVersion':'1.3.0','root':{'path':'r'},");
+	for (const char *c = text; *c != '\0'; c++) {
+		if (c[0] == '%' && c[1] == 's')
+			buf_add_str(&buf, name), c++;
+		else
+			buf_add(&buf, c, 1);
+	}
+	buf_add_str(&buf, "}");
+	json = json_text(buf.data);
+	if (!CHECK_INT(spec_parse(json, strlen(json), &spec, &err), 0))
+		fprintf(stderr, "\t%s: %s\n\tfor %s\n", err.where, err.msg, json);
 	return spec;
 }
 
@@ -63,20 +70,215 @@ static void test_rlimits(void)
 	int count = 0;
 
 	for (; spec_rlimit_name(count) != NULL; count++) {
-		_cleanup_spec_ struct spec *spec = parse_with(
-			"'process':null,'x':1}", ""); /* the key "process" twice is refused: only a stand-in */
-		_cleanup_free_ char *text = mem_format(
-			"{\"cwd\":\"/\",\"args\":[\"a\"],\"rlimits\":[{\"type\":\"%s\",\"soft\":1,\"hard\":2}]}",
-			spec_rlimit_name(count));
-		_cleanup_spec_ struct spec *process = NULL;
-		struct err err;
+		_cleanup_spec_ struct spec *spec =
+			parse_with("'process':{'cwd':'/','rlimits':[{'type':'%s','soft':1,'hard':1}]}",
+				   spec_rlimit_name(count));
 
-		(void)spec;
-		if (CHECK_INT(spec_parse_process(text, strlen(text), &process, &err), 0))
-			CHECK_INT(process->process.rlimits[0].resource, count);
+		CHECK(spec != NULL && spec->process.rlimits[0].resource == count);
 	}
 	CHECK_INT(count, RLIM_NLIMITS);
 	CHECK_STR(spec_rlimit_name(RLIMIT_NOFILE), "RLIMIT_NOFILE");
 	CHECK_STR(spec_rlimit_name(RLIMIT_RTTIME), "RLIMIT_RTTIME");
 	CHECK_STR(spec_rlimit_name(-1), NULL);
+}
+
+static void test_capabilities(void)
+{
+	int count = 0;
+
+	for (; spec_capability_name(count) != NULL; count++) {
+		_cleanup_spec_ struct spec *spec =
+			parse_with("'process':{'cwd':'/','capabilities':{'bounding':['%s']}}",
+				   spec_capability_name(count));
+
+		CHECK(spec != NULL && spec->warnings.count == 0 &&
+		      spec->process.capabilities[SPEC_CAP_BOUNDING] == UINT64_C(1) << count);
+	}
+	CHECK_INT(count, CAP_LAST_CAP + 1);
+	CHECK_STR(spec_capability_name(CAP_CHOWN), "CAP_CHOWN");
+	CHECK_STR(spec_capability_name(CAP_SYS_ADMIN), "CAP_SYS_ADMIN");
+	CHECK_STR(spec_capability_name(CAP_CHECKPOINT_RESTORE), "CAP_CHECKPOINT_RESTORE");
+	CHECK_STR(spec_capability_name(-1), NULL);
+}
+
+/* Each name of the table is accepted in text; expected is what the spec lists. */
+static void check_names(const char *(*name)(int), const char *expected, const char *text)
+{
+	_cleanup_buf_ struct buf got = {0};
+
+	for (int i = 0; name(i) != NULL; i++) {
+		_cleanup_spec_ struct spec *spec = parse_with(text, name(i));
+
+		CHECK(spec != NULL);
+		buf_format(&got, "%s ", name(i));
+	}
+	CHECK_STR(got.data, expected);
+	CHECK_STR(name(-1), NULL);
+}
+
+static void test_lists(void)
+{
+	check_names(spec_memory_policy_flag_name,
+		    "MPOL_F_NUMA_BALANCING MPOL_F_RELATIVE_NODES MPOL_F_STATIC_NODES ",
+		    "'linux':{'memoryPolicy':{'mode':'MPOL_BIND','nodes':'0','flags':['%s']}}");
+	check_names(spec_seccomp_action_name,
+		    "SCMP_ACT_KILL SCMP_ACT_KILL_PROCESS SCMP_ACT_KILL_THREAD SCMP_ACT_TRAP SCMP_ACT_ERRNO "
+		    "SCMP_ACT_TRACE SCMP_ACT_ALLOW SCMP_ACT_LOG SCMP_ACT_NOTIFY ",
+		    "'linux':{'seccomp':{'defaultAction':'%s'}}");
+	check_names(
+		spec_seccomp_operator_name,
+		"SCMP_CMP_NE SCMP_CMP_LT SCMP_CMP_LE SCMP_CMP_EQ SCMP_CMP_GE SCMP_CMP_GT SCMP_CMP_MASKED_EQ ",
+		"'linux':{'seccomp':{'defaultAction':'SCMP_ACT_LOG','syscalls':[{'names':['read'],"
+		"'action':'SCMP_ACT_LOG','args':[{'index':0,'value':0,'op':'%s'}]}]}}");
+	check_names(spec_seccomp_flag_name,
+		    "SECCOMP_FILTER_FLAG_TSYNC SECCOMP_FILTER_FLAG_LOG SECCOMP_FILTER_FLAG_SPEC_ALLOW "
+		    "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV ",
+		    "'linux':{'seccomp':{'defaultAction':'SCMP_ACT_LOG','flags':['%s']}}");
+	check_names(spec_seccomp_architecture_name,
+		    "SCMP_ARCH_X86 SCMP_ARCH_X86_64 SCMP_ARCH_X32 SCMP_ARCH_ARM SCMP_ARCH_AARCH64 "
+		    "SCMP_ARCH_LOONGARCH64 SCMP_ARCH_M68K SCMP_ARCH_MIPS SCMP_ARCH_MIPS64 SCMP_ARCH_MIPS64N32 "
+		    "SCMP_ARCH_MIPSEL SCMP_ARCH_MIPSEL64 SCMP_ARCH_MIPSEL64N32 SCMP_ARCH_PPC SCMP_ARCH_PPC64 "
+		    "SCMP_ARCH_PPC64LE SCMP_ARCH_S390 SCMP_ARCH_S390X SCMP_ARCH_SH SCMP_ARCH_SHEB "
+		    "SCMP_ARCH_PARISC SCMP_ARCH_PARISC64 SCMP_ARCH_RISCV64 ",
+		    "'linux':{'seccomp':{'defaultAction':'SCMP_ACT_LOG','architectures':['%s']}}");
+}
+
+/* Names whose numbers the kernel defines; there is no table of them to ask. */
+static void test_numbers(void)
+{
+	static const struct {
+		const char *name;
+		uint32_t number;
+	} policies[] = {{"SCHED_OTHER", 0}, {"SCHED_BATCH", 3}, {"SCHED_ISO", 4}, {"SCHED_IDLE", 5}},
+	  modes[] = {{"MPOL_DEFAULT", 0},    {"MPOL_BIND", 2},
+		     {"MPOL_INTERLEAVE", 3}, {"MPOL_WEIGHTED_INTERLEAVE", 6},
+		     {"MPOL_PREFERRED", 1},  {"MPOL_PREFERRED_MANY", 5},
+		     {"MPOL_LOCAL", 4}},
+	  propagations[] = {{"shared", 1},  {"slave", 2},  {"private", 3},  {"unbindable", 4},
+			    {"rshared", 5}, {"rslave", 6}, {"rprivate", 7}, {"runbindable", 8}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(policies); i++) {
+		_cleanup_spec_ struct spec *spec =
+			parse_with("'process':{'cwd':'/','scheduler':{'policy':'%s'}}", policies[i].name);
+
+		CHECK(spec != NULL && spec->process.scheduler.policy == policies[i].number);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		bool has_nodes = modes[i].number != 0 && modes[i].number != 4;
+		_cleanup_spec_ struct spec *spec =
+			parse_with(has_nodes ? "'linux':{'memoryPolicy':{'mode':'%s','nodes':'1'}}"
+					     : "'linux':{'memoryPolicy':{'mode':'%s'}}",
+				   modes[i].name);
+
+		CHECK(spec != NULL && spec->memory_policy.mode == (int)modes[i].number);
+		CHECK_STR(spec_memory_policy_mode_name((int)i), modes[i].name);
+	}
+	CHECK_STR(spec_memory_policy_mode_name(ARRAY_SIZE(modes)), NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(propagations); i++) {
+		_cleanup_spec_ struct spec *spec =
+			parse_with("'linux':{'rootfsPropagation':'%s'}", propagations[i].name);
+
+		CHECK(spec != NULL && (uint32_t)spec->rootfs_propagation == propagations[i].number);
+	}
+}
+
+static void test_sysctl(void)
+{
+	static const struct {
+		const char *key, *path;
+		int owner;
+	} keys[] = {
+		{"net.ipv4.ip_forward", "net/ipv4/ip_forward", SPEC_NS_NETWORK},
+		{"net/ipv4/ip_forward", "net/ipv4/ip_forward", SPEC_NS_NETWORK},
+		{"net.ipv4.conf.eth0/1.mtu", "net/ipv4/conf/eth0.1/mtu", SPEC_NS_NETWORK},
+		{"net/ipv4/conf/eth0.1/mtu", "net/ipv4/conf/eth0.1/mtu", SPEC_NS_NETWORK},
+		{"kernel.msgmax", "kernel/msgmax", SPEC_NS_IPC},
+		{"kernel.shm_rmid_forced", "kernel/shm_rmid_forced", SPEC_NS_IPC},
+		{"kernel.sem", "kernel/sem", SPEC_NS_IPC},
+		{"kernel.sem2", "kernel/sem2", SPEC_SYSCTL_FORBIDDEN},
+		{"fs.mqueue.msg_max", "fs/mqueue/msg_max", SPEC_NS_IPC},
+		{"fs.file-max", "fs/file-max", SPEC_SYSCTL_FORBIDDEN},
+		{"kernel.domainname", "kernel/domainname", SPEC_NS_UTS},
+		{"kernel.hostname", "kernel/hostname", SPEC_SYSCTL_FORBIDDEN},
+		{"user.max_net_namespaces", "user/max_net_namespaces", SPEC_NS_USER},
+		{"network.x", "network/x", SPEC_SYSCTL_FORBIDDEN},
+		{"net", "net", SPEC_SYSCTL_FORBIDDEN},
+		{"a...b", NULL, SPEC_SYSCTL_FORBIDDEN},
+		{"", NULL, SPEC_SYSCTL_FORBIDDEN},
+		{".net.a", NULL, SPEC_SYSCTL_FORBIDDEN},
+		{"net.", NULL, SPEC_SYSCTL_FORBIDDEN},
+		{"/net/a", NULL, SPEC_SYSCTL_FORBIDDEN},
+		{"net/a/", NULL, SPEC_SYSCTL_FORBIDDEN},
+		{"net//a", NULL, SPEC_SYSCTL_FORBIDDEN},
+		{"net/./a", NULL, SPEC_SYSCTL_FORBIDDEN},
+		{"net/../vm/x", NULL, SPEC_SYSCTL_FORBIDDEN},
+		{"net.//.vm", NULL, SPEC_SYSCTL_FORBIDDEN},
+		{"net/..", NULL, SPEC_SYSCTL_FORBIDDEN},
+		{"net/...", "net/...", SPEC_NS_NETWORK},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		char path[64] = "";
+
+		CHECK_INT(spec_sysctl_path(keys[i].key, path, sizeof path), keys[i].path == NULL ? -EINVAL : 0);
+		if (keys[i].path != NULL)
+			CHECK_STR(path, keys[i].path);
+		if (!CHECK_INT(spec_sysctl_owner(keys[i].key), keys[i].owner))
+			fprintf(stderr, "\tfor %s\n", keys[i].key);
+	}
+	CHECK_INT(spec_sysctl_path("net.abc", (char[7]){0}, 7), -EINVAL);
+	CHECK_INT(spec_sysctl_path("net.abc", (char[8]){0}, 8), 0);
+}
+
+static void add_range(void *context, uint32_t first, uint32_t last)
+{
+	buf_format(context, "%u-%u ", first, last);
+}
+
+static void test_number_lists(void)
+{
+	static const struct {
+		const char *text, *ranges;
+	} lists[] = {
+		{"", ""},
+		{"0", "0-0 "},
+		{"0-3,7", "0-3 7-7 "},
+		{" 1 , 2-2\n", "1-1 2-2 "},
+		{"65535", "65535-65535 "},
+		{"65536", NULL},
+		{"99999999999999999999", NULL},
+		{"3-2", NULL},
+		{"1-", NULL},
+		{"-1", NULL},
+		{"1,", NULL},
+		{",1", NULL},
+		{"1,,2", NULL},
+		{"1 2", NULL},
+		{"1 - 2", NULL},
+		{"0-7:1/2", NULL},
+		{"a", NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		_cleanup_buf_ struct buf got = {0};
+
+		buf_add(&got, "", 0);
+		CHECK_INT(spec_list_parse(lists[i].text, add_range, &got),
+			  lists[i].ranges == NULL ? -EINVAL : 0);
+		if (lists[i].ranges != NULL)
+			CHECK_STR(got.data, lists[i].ranges);
+	}
+}
+
+int main(void)
+{
+	test_namespaces();
+	test_hooks();
+	test_rlimits();
+	test_capabilities();
+	test_lists();
+	test_numbers();
+	test_sysctl();
+	test_number_lists();
+	UNIT_MAIN_END;
 }

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the sources of the room share. */
+#ifndef TARE_CGROUP_FILE_H
+#define TARE_CGROUP_FILE_H
+
+#include <tare/cgroup.h>
+
+/* Whether the errno says that the cgroup is gone: its name (ENOENT), or what a descriptor led to (ENODEV). */
+static inline bool is_gone(int r)
+{
+	return r == -ENOENT || r == -ENODEV;
+}
+
+/* A path of a cgroup cut at a component: its first len bytes, relative to the mount ("." for the mount). */
+struct cgroup_path {
+	char text[4096];
+	size_t len;
+};
+
+/* Checks an absolute path and copies it without doubled slashes. -EINVAL for "." and "..", -ENAMETOOLONG. */
+int cgroup_path_init(struct cgroup_path *ret_path, const char *path) MUST_CHECK;
+/* Cuts the last component off, and returns it as a string inside path; NULL if there is none. */
+const char *cgroup_path_pop(struct cgroup_path *path);
+/* Opens the directory of a path; flags are added to O_DIRECTORY. */
+int cgroup_path_open(int mount_fd, const struct cgroup_path *path, int flags) MUST_CHECK;
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+int64_t cgroup_now(void);
+
+/* A pause that doubles with each call, from 100 us to 50 ms. */
+struct cgroup_pause {
+	unsigned int microseconds;
+};
+void cgroup_sleep(struct cgroup_pause *pause);
+
+/* Pids in the cgroup and below, unsorted, with those that this pid namespace cannot see as 0. */
+int cgroup_pids_collect(int cgroup_fd, pid_t **ret_pids, size_t *ret_count) MUST_CHECK;
+
+#endif

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Walks through a cgroup and all that is below it. A container may have made thousands of cgroups, wide or
+ * deep: both walks are iterative, hold a fixed number of descriptors and go up again through "..". That is
+ * the way back, since a directory of cgroup2 cannot be renamed or be moved (cgroup-v2.rst), and no path
+ * grows too long for the kernel.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "file.h"
+
+struct entry { /* struct linux_dirent64 of getdents64(2) */
+	uint64_t ino;
+	int64_t next;
+	uint16_t size;
+	uint8_t type;
+	char name[];
+};
+
+struct listing {
+	_Alignas(struct entry) char data[4096];
+	int len, at;
+};
+
+/* The next sub-cgroup of the directory: 1 with *ret_entry inside listing, 0 at the end, or -errno. */
+static int next_child(int fd, struct listing *listing, const struct entry **ret_entry)
+{
+	for (;;) {
+		const struct entry *entry;
+
+		if (listing->at >= listing->len) {
+			listing->at = 0;
+			listing->len = k_getdents64(fd, listing->data, sizeof listing->data);
+			if (listing->len <= 0)
+				return listing->len;
+		}
+		entry = (const struct entry *)(const void *)(listing->data + listing->at);
+		listing->at += entry->size;
+		if (entry->type != DT_DIR || str_equal(entry->name, ".") || str_equal(entry->name, ".."))
+			continue;
+		*ret_entry = entry;
+		return 1;
+	}
+}
+
+static int move_to(int *fd, int new_fd)
+{
+	if (new_fd < 0)
+		return new_fd;
+	fd_close(fd);
+	*fd = new_fd;
+	return 0;
+}
+
+static int move_down(int *fd, const char *name)
+{
+	return move_to(fd, path_open_beneath(*fd, name, O_RDONLY | O_DIRECTORY, 0));
+}
+
+static int move_up(int *fd)
+{
+	return move_to(fd, k_openat(*fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
+}
+
+/* --- processes --- */
+
+struct pid_list {
+	pid_t *pids;
+	size_t count, cap;
+};
+
+static void pid_list_add(struct pid_list *list, pid_t pid)
+{
+	if (list->count == list->cap) {
+		list->cap = list->cap == 0 ? 64 : list->cap * 2;
+		list->pids = mem_resize(list->pids, list->cap * sizeof *list->pids);
+	}
+	list->pids[list->count++] = pid;
+}
+
+static void pid_list_done(struct pid_list *list)
+{
+	free(list->pids);
+}
+
+#define PROCS_MAX ((size_t)64 << 20) /* bytes: more than PID_MAX_LIMIT lines */
+
+/* A threaded cgroup has no list of its own (EOPNOTSUPP): its domain, further up, lists its processes. */
+static int add_processes(int fd, struct pid_list *list)
+{
+	_cleanup_buf_ struct buf text = {0};
+	int r = io_read_file(fd, "cgroup.procs", PROCS_MAX, &text);
+
+	if (is_gone(r) || r == -EOPNOTSUPP)
+		return 0;
+	if (r < 0)
+		return r;
+	for (char *line = text.data, *end; line != NULL && *line != '\0'; line = end + 1) {
+		uint64_t pid;
+
+		end = strchr(line, '\n');
+		if (end == NULL)
+			break;
+		*end = '\0';
+		if (!str_to_u64(line, INT32_MAX, &pid))
+			return -EBADMSG;
+		pid_list_add(list, (pid_t)pid);
+	}
+	return 0;
+}
+
+struct walk {
+	int fd;
+	int64_t *resume; /* for each level above, where its listing goes on */
+	size_t depth, cap;
+};
+
+static void walk_done(struct walk *walk)
+{
+	fd_close(&walk->fd);
+	free(walk->resume);
+}
+
+/* Goes to the first child behind the position of the current directory, or back up: 0 at the very end. */
+static int walk_step(struct walk *walk, bool *ret_is_new)
+{
+	struct listing listing = {.len = 0};
+	const struct entry *entry;
+	int r = next_child(walk->fd, &listing, &entry);
+
+	if (r < 0 && !is_gone(r))
+		return r;
+	if (r <= 0) {
+		if (walk->depth == 0)
+			return 0;
+		r = move_up(&walk->fd);
+		if (r == 0)
+			r = (int)(k_lseek(walk->fd, walk->resume[--walk->depth], SEEK_SET) < 0 ? -EIO : 0);
+		*ret_is_new = false;
+		return r < 0 ? r : 1;
+	}
+	r = move_down(&walk->fd, entry->name);
+	*ret_is_new = r == 0;
+	if (r < 0) /* gone meanwhile: go on behind it */
+		return is_gone(r) ? (k_lseek(walk->fd, entry->next, SEEK_SET) < 0 ? -EIO : 1) : r;
+	if (walk->depth == walk->cap) {
+		walk->cap = walk->cap == 0 ? 16 : walk->cap * 2;
+		walk->resume = mem_resize(walk->resume, walk->cap * sizeof *walk->resume);
+	}
+	walk->resume[walk->depth++] = entry->next;
+	return 1;
+}
+
+int cgroup_pids_collect(int cgroup_fd, pid_t **ret_pids, size_t *ret_count)
+{
+	__attribute__((cleanup(pid_list_done))) struct pid_list list = {0};
+	__attribute__((cleanup(walk_done))) struct walk walk = {.fd = -1};
+	bool is_new = true;
+	int r = 1;
+
+	walk.fd = k_openat(cgroup_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	if (walk.fd < 0 && !is_gone(walk.fd))
+		return walk.fd;
+	while (walk.fd >= 0 && r > 0) {
+		r = is_new ? add_processes(walk.fd, &list) : 0;
+		if (r == 0)
+			r = walk_step(&walk, &is_new);
+	}
+	if (r < 0 && !is_gone(r))
+		return r;
+	*ret_count = list.count;
+	*ret_pids = take_ptr(list.pids);
+	return 0;
+}
+
+static int compare_pids(const void *a, const void *b)
+{
+	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int cgroup_pids(int cgroup_fd, pid_t **ret_pids, struct err *err)
+{
+	size_t count = 0, unique = 0;
+	pid_t *pids = NULL;
+	int r = cgroup_pids_collect(cgroup_fd, &pids, &count);
+
+	if (r < 0)
+		return err_system(err, r, "cannot list the processes of the cgroup");
+	if (pids == NULL)
+		pids = mem_alloc(sizeof *pids);
+	qsort(pids, count, sizeof *pids, compare_pids);
+	/* 0 is a process that this pid namespace cannot see; one that moved during the walk comes twice. */
+	for (size_t i = 0; i < count; i++)
+		if (pids[i] > 0 && (unique == 0 || pids[i] != pids[unique - 1]))
+			pids[unique++] = pids[i];
+	*ret_pids = pids;
+	return (int)unique;
+}
+
+/* --- removal --- */
+
+#define REMOVE_MS 10000
+
+struct removal {
+	int64_t deadline;
+	struct cgroup_pause pause;
+};
+
+/* Waits a little for processes that are dying; -EBUSY when it has been long enough. */
+static int removal_wait(struct removal *removal)
+{
+	if (cgroup_now() >= removal->deadline)
+		return -EBUSY;
+	cgroup_sleep(&removal->pause);
+	return 0;
+}
+
+/*
+ * Removes the children of the directory up to the first one that is busy and goes down into that: 1. 0 if
+ * there is none left. *ret_removed counts.
+ */
+static int remove_level(int *fd, unsigned int *ret_removed)
+{
+	struct listing listing = {.len = 0};
+	const struct entry *entry;
+	int r;
+
+	*ret_removed = 0;
+	if (k_lseek(*fd, 0, SEEK_SET) < 0)
+		return -EIO;
+	for (;;) {
+		r = next_child(*fd, &listing, &entry);
+		if (r <= 0)
+			return is_gone(r) ? 0 : r;
+		r = k_unlinkat(*fd, entry->name, AT_REMOVEDIR);
+		*ret_removed += r == 0;
+		if (r == -EBUSY) {
+			r = move_down(fd, entry->name);
+			if (r == 0)
+				return 1;
+		}
+		if (r < 0 && !is_gone(r))
+			return r;
+	}
+}
+
+/* Removes all cgroups below the one that top_fd leads to. 1 if there were any, 0 if not, or -errno. */
+static int remove_below(int top_fd, struct removal *removal)
+{
+	_cleanup_fd_ int fd = k_openat(top_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	bool is_arrival = false, had_any = false;
+	size_t depth = 0;
+
+	if (fd < 0)
+		return fd;
+	for (;;) {
+		unsigned int removed;
+		int r = remove_level(&fd, &removed);
+
+		had_any |= removed > 0;
+		if (r == 1) {
+			depth++;
+			is_arrival = true;
+			continue;
+		}
+		if (r < 0 || depth == 0)
+			return r < 0 ? r : had_any;
+		if (removed > 0 || !is_arrival)
+			removal->pause = (struct cgroup_pause){0};
+		else /* busy, and not because of children: it has processes */
+			r = removal_wait(removal);
+		if (r == 0)
+			r = move_up(&fd);
+		if (r < 0)
+			return r;
+		depth--;
+		is_arrival = false;
+	}
+}
+
+/* Removes parent/name with all that is below it. */
+static int remove_tree(int parent_fd, const char *name, struct removal *removal)
+{
+	for (;;) {
+		_cleanup_fd_ int fd = -1;
+		int r = k_unlinkat(parent_fd, name, AT_REMOVEDIR);
+
+		if (r != -EBUSY)
+			return r;
+		fd = path_open_beneath(parent_fd, name, O_RDONLY | O_DIRECTORY, 0);
+		if (fd < 0)
+			return fd;
+		r = remove_below(fd, removal);
+		/* Nothing there but processes, or somebody else removes the same: look again in a while. */
+		if (r == 0 || is_gone(r))
+			r = removal_wait(removal);
+		if (r < 0)
+			return r;
+	}
+}
+
+/* Removes the next created - 1 parents, as long as they are empty. */
+static void remove_parents(int mount_fd, struct cgroup_path *at, unsigned int created)
+{
+	for (; created > 1; created--) {
+		const char *name = cgroup_path_pop(at);
+		_cleanup_fd_ int parent_fd = cgroup_path_open(mount_fd, at, O_PATH);
+
+		if (name == NULL || parent_fd < 0)
+			return;
+		if (k_unlinkat(parent_fd, name, AT_REMOVEDIR) == -EBUSY)
+			return;
+	}
+}
+
+int cgroup_remove(int mount_fd, const char *path, unsigned int created, struct err *err)
+{
+	struct removal removal = {.deadline = cgroup_now() + REMOVE_MS};
+	_cleanup_fd_ int parent_fd = -1;
+	struct cgroup_path at;
+	const char *name;
+	int r = cgroup_path_init(&at, path);
+
+	name = r < 0 ? NULL : cgroup_path_pop(&at);
+	if (name == NULL)
+		return err_system(err, EINVAL, "cannot remove cgroup '%s'", path);
+	parent_fd = cgroup_path_open(mount_fd, &at, O_PATH);
+	r = parent_fd < 0 ? parent_fd : remove_tree(parent_fd, name, &removal);
+	if (r < 0 && !is_gone(r))
+		return err_system(err, r, "cannot remove cgroup '%s'", path);
+	remove_parents(mount_fd, &at, created);
+	return 0;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* create, run, plan and check: the commands that read a bundle. */
+#include <errno.h>
+#include <unistd.h>
+
+#include <tare/host.h>
+#include <tare/plan.h>
+#include <tare/spec.h>
+
+#include "cli.h"
+
+#define OPTION(field) offsetof(struct cli_create_options, field)
+#define BUNDLE_OPTIONS                                                                                         \
+	{"bundle", 'b', OPTION_TEXT, OPTION(bundle), "DIR", "the bundle (default: the working directory)"},    \
+		{"config", 'f', OPTION_TEXT, OPTION(config), "FILE", "a config.json outside of the bundle"},   \
+		{"no-pivot", 0, OPTION_FLAG, OPTION(is_no_pivot), NULL, "move the root instead of pivoting"},  \
+		{"no-new-keyring",          0,    OPTION_FLAG,                                                 \
+		 OPTION(is_no_new_keyring), NULL, "keep the caller's session keyring"},                        \
+	{                                                                                                      \
+		"preserve-fds", 0, OPTION_NUMBER, OPTION(preserve_fds), "N",                                   \
+			"hand descriptors 3 to 2+N to the program"                                             \
+	}
+#define CREATE_OPTIONS                                                                                         \
+	BUNDLE_OPTIONS, {"console-socket",       0,        OPTION_TEXT,                                        \
+			 OPTION(console_socket), "SOCKET", "send the terminal's master there"},                \
+		{"pidfd-socket", 0, OPTION_TEXT, OPTION(pidfd_socket), "SOCKET", "send a pidfd there"},        \
+		{"pid-file", 0, OPTION_TEXT, OPTION(pid_file), "FILE", "write the pid there"},                 \
+	{                                                                                                      \
+		"no-subreaper", 0, OPTION_FLAG, OPTION(is_no_subreaper), NULL,                                 \
+			"do not adopt the container's orphans"                                                 \
+	}
+
+static const struct option_row create_options[] = {CREATE_OPTIONS, {NULL, 0, OPTION_FLAG, 0, NULL, NULL}};
+static const struct option_row run_option_rows[] = {
+	CREATE_OPTIONS,
+	{"detach", 'd', OPTION_FLAG, OPTION(is_detached), NULL, "return once the program runs"},
+	{"keep", 0, OPTION_FLAG, OPTION(is_keep), NULL, "do not delete the container at its end"},
+	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
+};
+static const struct option_row look_options[] = {
+	BUNDLE_OPTIONS,
+	{"format", 0, OPTION_TEXT, OPTION(format), "FORMAT", "text (default) or json"},
+	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
+};
+
+int cli_run_options(const struct cli_call *call, const struct cli_create_options *o, struct run_options *ret,
+		    struct err *err)
+{
+	if (str_equal(call->globals.cgroup_manager, "disabled"))
+		return err_set(err, ERR_UNSUPPORTED, 0, NULL,
+			       "this version of tare does not support containers without a cgroup");
+	*ret = (struct run_options){
+		.id = call->id,
+		.bundle = o->bundle,
+		.config = o->config,
+		.state_root = call->globals.root,
+		.pid_file = o->pid_file,
+		.console_socket = o->console_socket,
+		.pidfd_socket = o->pidfd_socket,
+		.preserve_fds = o->preserve_fds,
+		.is_no_pivot = o->is_no_pivot,
+		.is_no_new_keyring = o->is_no_new_keyring,
+		.is_no_subreaper = o->is_no_subreaper,
+		.is_detached = o->is_detached,
+		.is_keep = o->is_keep,
+		.is_systemd_cgroup = call->globals.is_systemd_cgroup ||
+				     str_equal(call->globals.cgroup_manager, "systemd"),
+	};
+	return 0;
+}
+
+int cli_is_json(const char *text, bool *ret_is_json, struct err *err)
+{
+	*ret_is_json = str_equal(text, "json");
+	if (text == NULL || *ret_is_json || str_equal(text, "text") || str_equal(text, "table"))
+		return 0;
+	return err_set(err, ERR_USAGE, 0, NULL, "invalid format '%s'", text);
+}
+
+static int create(struct cli_call *call, const void *options, struct err *err)
+{
+	struct run_options o;
+	int r = cli_run_options(call, options, &o, err);
+
+	return r < 0 ? r : run_create(&o, err);
+}
+
+static int run(struct cli_call *call, const void *options, struct err *err)
+{
+	struct run_options o;
+	int r = cli_run_options(call, options, &o, err);
+
+	return r < 0 ? r : run_run(&o, &call->status, err);
+}
+
+static int plan(struct cli_call *call, const void *options, struct err *err)
+{
+	const struct cli_create_options *o = options;
+	_cleanup_free_ struct plan *built = NULL;
+	_cleanup_spec_ struct spec *spec = NULL;
+	struct run_options run_options;
+	struct host host;
+	bool is_json;
+	int r = cli_is_json(o->format, &is_json, err);
+
+	if (r >= 0)
+		r = cli_run_options(call, o, &run_options, err);
+	if (r >= 0)
+		r = run_load(&run_options, &spec, &host, &built, err);
+	if (r < 0)
+		return r;
+	if (is_json)
+		plan_print_json(built, &call->out);
+	else
+		plan_print(built, &call->out);
+	return 0;
+}
+
+/* --- check --- */
+
+struct findings {
+	struct buf *out;
+	struct json json;
+	bool is_json, is_coloured;
+	int count;
+};
+
+static const char *kind_name(int32_t kind)
+{
+	static const char *const names[] = {"none",        "usage",  "config", "state",
+					    "unsupported", "system", "peer"};
+
+	return kind >= 0 && (size_t)kind < ARRAY_SIZE(names) ? names[kind] : "unknown";
+}
+
+static void on_finding(void *context, const struct err *finding)
+{
+	struct findings *f = context;
+
+	f->count++;
+	if (f->is_json) {
+		json_object(&f->json);
+		json_pair(&f->json, "kind", kind_name(finding->kind));
+		json_pair(&f->json, "where", finding->where);
+		json_pair(&f->json, "message", finding->msg);
+		json_pair(&f->json, "hint", finding->hint);
+		json_pair_int(&f->json, "errno", finding->errnum);
+		json_object_end(&f->json);
+		return;
+	}
+	buf_format(f->out, "%s%s%s: %s%s%s%s%s%s\n", f->is_coloured ? "\033[31m" : "", kind_name(finding->kind),
+		   f->is_coloured ? "\033[0m" : "", finding->where, finding->where[0] == '\0' ? "" : ": ",
+		   finding->msg, finding->hint[0] == '\0' ? "" : " (", finding->hint,
+		   finding->hint[0] == '\0' ? "" : ")");
+}
+
+static int check(struct cli_call *call, const void *options, struct err *err)
+{
+	const struct cli_create_options *o = options;
+	struct findings f = {.out = &call->out, .is_coloured = isatty(1)};
+	struct run_options run_options;
+	int r = cli_is_json(o->format, &f.is_json, err);
+
+	if (r >= 0)
+		r = cli_run_options(call, o, &run_options, err);
+	if (r < 0)
+		return r;
+	json_begin(&f.json, &call->out, 2);
+	if (f.is_json) {
+		json_object(&f.json);
+		json_key(&f.json, "findings");
+		json_array(&f.json);
+	}
+	r = run_check(&run_options, on_finding, &f, err);
+	if (r < 0)
+		return r;
+	if (f.is_json) {
+		json_array_end(&f.json);
+		json_pair_bool(&f.json, "valid", f.count == 0);
+		json_object_end(&f.json);
+		buf_add(&call->out, "\n", 1);
+	} else if (f.count == 0) {
+		buf_add_str(&call->out, "valid, and this host can honour all of it\n");
+	} else {
+		buf_format(&call->out, "%d finding%s\n", f.count, f.count == 1 ? "" : "s");
+	}
+	call->status = f.count > 0;
+	return 0;
+}
+
+const struct cli_command cli_create = {"create",
+				       "ID",
+				       "Make a container that waits for start",
+				       create_options,
+				       sizeof(struct cli_create_options),
+				       1,
+				       1,
+				       false,
+				       true,
+				       create};
+const struct cli_command cli_run = {"run",
+				    "ID",
+				    "Make a container, start it and wait for its end",
+				    run_option_rows,
+				    sizeof(struct cli_create_options),
+				    1,
+				    1,
+				    false,
+				    true,
+				    run};
+const struct cli_command cli_plan = {"plan",
+				     "",
+				     "Print what create would do, step by step",
+				     look_options,
+				     sizeof(struct cli_create_options),
+				     0,
+				     0,
+				     false,
+				     false,
+				     plan};
+const struct cli_command cli_check = {"check",
+				      "",
+				      "Say whether a bundle is valid and this host can honour it",
+				      look_options,
+				      sizeof(struct cli_create_options),
+				      0,
+				      0,
+				      false,
+				      false,
+				      check};

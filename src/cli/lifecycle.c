@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* start, kill, delete, state: commands on one container that is there. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include <tare/state.h>
+
+#include "cli.h"
+
+struct force_options {
+	bool is_force, is_all;
+};
+
+static const struct option_row delete_options[] = {
+	{"force", 'f', OPTION_FLAG, offsetof(struct force_options, is_force), NULL,
+	 "kill it first; no error if there is none"},
+	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
+};
+static const struct option_row kill_options[] = {
+	{"all", 'a', OPTION_FLAG, offsetof(struct force_options, is_all), NULL, "signal all of its processes"},
+	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
+};
+
+static int start(struct cli_call *call, const void *options, struct err *err)
+{
+	(void)options;
+	return run_start(call->globals.root, call->id, err);
+}
+
+static int delete_container(struct cli_call *call, const void *options, struct err *err)
+{
+	const struct force_options *o = options;
+
+	return run_delete(call->globals.root, call->id, o->is_force, err);
+}
+
+/* --- signals by name --- */
+
+static const struct {
+	const char *name;
+	int number;
+} signals[] = {
+	{"HUP", SIGHUP},   {"INT", SIGINT},       {"QUIT", SIGQUIT}, {"ILL", SIGILL},       {"TRAP", SIGTRAP},
+	{"ABRT", SIGABRT}, {"IOT", SIGIOT},       {"BUS", SIGBUS},   {"FPE", SIGFPE},       {"KILL", SIGKILL},
+	{"USR1", SIGUSR1}, {"SEGV", SIGSEGV},     {"USR2", SIGUSR2}, {"PIPE", SIGPIPE},     {"ALRM", SIGALRM},
+	{"TERM", SIGTERM}, {"STKFLT", SIGSTKFLT}, {"CHLD", SIGCHLD}, {"CLD", SIGCHLD},      {"CONT", SIGCONT},
+	{"STOP", SIGSTOP}, {"TSTP", SIGTSTP},     {"TTIN", SIGTTIN}, {"TTOU", SIGTTOU},     {"URG", SIGURG},
+	{"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ},     {"PROF", SIGPROF}, {"WINCH", SIGWINCH},   {"IO", SIGIO},
+	{"POLL", SIGPOLL}, {"PWR", SIGPWR},       {"SYS", SIGSYS},   {"VTALRM", SIGVTALRM},
+};
+
+/* signal(7): the kernel's real-time range begins at 32; the C library keeps the first two for itself. */
+static int signal_realtime(const char *name)
+{
+	uint64_t offset;
+
+	if (strcmp(name, "RTMIN") == 0)
+		return SIGRTMIN;
+	if (strcmp(name, "RTMAX") == 0)
+		return SIGRTMAX;
+	if (str_has_prefix(name, "RTMIN+") && str_to_u64(name + 6, (uint64_t)(SIGRTMAX - SIGRTMIN), &offset))
+		return SIGRTMIN + (int)offset;
+	if (str_has_prefix(name, "RTMAX-") && str_to_u64(name + 6, (uint64_t)(SIGRTMAX - SIGRTMIN), &offset))
+		return SIGRTMAX - (int)offset;
+	return 0;
+}
+
+/* 0 if it is none. */
+static int signal_number(const char *text)
+{
+	char name[16];
+	uint64_t number;
+	size_t len = strlen(text);
+
+	if (str_to_u64(text, 64, &number))
+		return (int)number;
+	if (len >= sizeof name)
+		return 0;
+	for (size_t i = 0; i <= len; i++)
+		name[i] = (char)(text[i] >= 'a' && text[i] <= 'z' ? text[i] - 'a' + 'A' : text[i]);
+	text = str_has_prefix(name, "SIG") ? name + 3 : name;
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		if (str_equal(signals[i].name, text))
+			return signals[i].number;
+	return signal_realtime(text);
+}
+
+/* The image's own word on how it wants to be stopped (runtime-spec config.md, annotations). */
+static int stop_signal(const struct cli_call *call)
+{
+	_cleanup_fd_ int root_fd = -1, dir_fd = -1;
+	_cleanup_record_ struct state_record record = {0};
+	struct err ignored;
+
+	root_fd = state_open_root(call->globals.root, false, &ignored);
+	if (root_fd < 0 || state_check_id(call->id, &ignored) < 0)
+		return SIGTERM;
+	dir_fd = state_open_dir(root_fd, call->id, &ignored);
+	if (dir_fd < 0 || state_read(dir_fd, &record, &ignored) < 0)
+		return SIGTERM;
+	for (size_t i = 0; i < record.annotation_count; i++)
+		if (str_equal(record.annotations[i].key, "org.opencontainers.image.stopSignal") &&
+		    signal_number(record.annotations[i].value) > 0)
+			return signal_number(record.annotations[i].value);
+	return SIGTERM;
+}
+
+static int kill_container(struct cli_call *call, const void *options, struct err *err)
+{
+	const struct force_options *o = options;
+	bool is_all = o->is_all;
+	const char *text = NULL;
+	int number;
+
+	/* Options end at the id, but engines write this one on either side of it. */
+	for (size_t i = 1; i < call->operand_count; i++) {
+		if (str_equal(call->operands[i], "-a") || str_equal(call->operands[i], "--all"))
+			is_all = true;
+		else if (text == NULL)
+			text = call->operands[i];
+		else
+			return err_set(err, ERR_USAGE, 0, NULL, "too many arguments: '%s'", call->operands[i]);
+	}
+	number = text == NULL ? stop_signal(call) : signal_number(text);
+	if (number <= 0)
+		return err_set(err, ERR_USAGE, 0, NULL, "unknown signal \"%.*s\"", 100, text);
+	return run_kill(call->globals.root, call->id, number, is_all, err);
+}
+
+/* --- state --- */
+
+static int state(struct cli_call *call, const void *options, struct err *err)
+{
+	_cleanup_fd_ int root_fd = -1, dir_fd = -1;
+	_cleanup_record_ struct state_record record = {0};
+	enum state_status status;
+	struct json json;
+	int r = state_check_id(call->id, err);
+
+	(void)options;
+	if (r < 0)
+		return r;
+	root_fd = state_open_root(call->globals.root, false, err);
+	if (root_fd == -ENOENT)
+		return err_set(err, ERR_STATE, 0, NULL, "container does not exist: '%s'", call->id);
+	if (root_fd < 0)
+		return root_fd;
+	dir_fd = state_open_dir(root_fd, call->id, err);
+	r = dir_fd < 0 ? dir_fd : state_read(dir_fd, &record, err);
+	if (r < 0)
+		return r;
+	status = state_status(dir_fd, &record);
+	json_begin(&json, &call->out, 2);
+	state_write_json(&json, &record, state_status_name(status), status == STATE_STOPPED ? 0 : record.pid,
+			 "");
+	buf_add(&call->out, "\n", 1);
+	return 0;
+}
+
+const struct cli_command cli_start = {
+	"start", "ID", "Execute the program of a created container", NULL, 0, 1, 1, false, true, start};
+const struct cli_command cli_state = {"state", "ID", "Print a container's state as JSON", NULL, 0, 1, 1, false,
+				      true,    state};
+const struct cli_command cli_kill = {"kill",
+				     "ID [SIGNAL]",
+				     "Send a signal (default: the image's stop signal, or TERM) to a container",
+				     kill_options,
+				     sizeof(struct force_options),
+				     1,
+				     3,
+				     true,
+				     true,
+				     kill_container};
+const struct cli_command cli_delete = {"delete",
+				       "ID",
+				       "Remove what is left of a stopped container",
+				       delete_options,
+				       sizeof(struct force_options),
+				       1,
+				       1,
+				       false,
+				       true,
+				       delete_container};

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <tare/state.h>
+
+#include "cli.h"
+
+struct list_options {
+	const char *format;
+	bool is_quiet;
+};
+
+static const struct option_row list_options[] = {
+	{"format", 'f', OPTION_TEXT, offsetof(struct list_options, format), "FORMAT",
+	 "table (default) or json"},
+	{"quiet", 'q', OPTION_FLAG, offsetof(struct list_options, is_quiet), NULL, "ids alone"},
+	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
+};
+
+#define COLUMNS 6
+struct row {
+	char *cells[COLUMNS];
+	enum state_status status;
+};
+
+struct list {
+	int root_fd;
+	bool is_json, is_quiet;
+	struct buf *out;
+	struct json json;
+	struct buf passwd;
+	struct row *rows;
+	size_t count;
+};
+
+/* passwd(5), read here because the C library's way loads code at run time, which a static program cannot. */
+static char *owner_name(const struct list *list, uid_t uid)
+{
+	const char *line = list->passwd.data;
+
+	while (line != NULL && *line != '\0') {
+		const char *name_end = line + strcspn(line, ":\n"), *end = strchr(line, '\n');
+		const char *id = *name_end == ':' ? strchr(name_end + 1, ':') : NULL;
+
+		if (id != NULL && (end == NULL || id < end) && strtoul(id + 1, NULL, 10) == uid && id[1] != ':')
+			return mem_format("%.*s", (int)(name_end - line), line);
+		line = end == NULL ? NULL : end + 1;
+	}
+	return mem_format("#%u", uid);
+}
+
+static void add_json(struct list *list, const struct state_record *record, enum state_status status)
+{
+	_cleanup_free_ char *owner = owner_name(list, record->owner);
+	pid_t pid = status == STATE_STOPPED ? 0 : record->pid;
+
+	state_write_json(&list->json, record, state_status_name(status), pid, owner);
+}
+
+static void add_row(struct list *list, const struct state_record *record, enum state_status status)
+{
+	struct row row = {.status = status};
+
+	row.cells[0] = mem_dup(record->id);
+	row.cells[1] = mem_format("%d", status == STATE_STOPPED ? 0 : record->pid);
+	row.cells[2] = mem_dup(state_status_name(status));
+	row.cells[3] = mem_dup(record->bundle);
+	row.cells[4] = state_created(record);
+	row.cells[5] = owner_name(list, record->owner);
+	list->rows = mem_resize(list->rows, (list->count + 1) * sizeof *list->rows);
+	list->rows[list->count] = row;
+}
+
+/* A container that goes away meanwhile was not there; one whose record is damaged is told in the log. */
+static void on_id(void *context, const char *id)
+{
+	_cleanup_record_ struct state_record record = {0};
+	struct list *list = context;
+	struct err err;
+	_cleanup_fd_ int dir_fd = state_open_dir(list->root_fd, id, &err);
+	enum state_status status;
+	int r = dir_fd < 0 ? dir_fd : state_read(dir_fd, &record, &err);
+
+	if (r < 0) {
+		if (r != -ENOENT)
+			log_line(LOG_WARNING, "container %s: %s", id, err.msg);
+		return;
+	}
+	status = state_status(dir_fd, &record);
+	if (list->is_quiet)
+		buf_format(list->out, "%s\n", id);
+	else if (list->is_json)
+		add_json(list, &record, status);
+	else
+		add_row(list, &record, status);
+	list->count++;
+}
+
+static void print_cell(struct list *list, const char *text, size_t width, const char *colour)
+{
+	size_t len = strlen(text);
+
+	buf_format(list->out, "%s%s%s", colour, text, colour[0] == '\0' ? "" : "\033[0m");
+	for (; len < width; len++)
+		buf_add(list->out, " ", 1);
+}
+
+static const char *status_colour(enum state_status status)
+{
+	return status == STATE_RUNNING ? "\033[32m" : status == STATE_STOPPED ? "\033[90m" : "\033[33m";
+}
+
+static void print_table(struct list *list)
+{
+	static const char *const heads[COLUMNS] = {"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"};
+	bool is_coloured = isatty(1) && getenv("NO_COLOR") == NULL;
+	size_t widths[COLUMNS];
+
+	for (int c = 0; c < COLUMNS; c++) {
+		widths[c] = strlen(heads[c]);
+		for (size_t i = 0; i < list->count; i++)
+			if (strlen(list->rows[i].cells[c]) > widths[c])
+				widths[c] = strlen(list->rows[i].cells[c]);
+	}
+	for (int c = 0; c < COLUMNS; c++)
+		print_cell(list, heads[c], c == COLUMNS - 1 ? 0 : widths[c] + 3, "");
+	buf_add(list->out, "\n", 1);
+	for (size_t i = 0; i < list->count; i++) {
+		for (int c = 0; c < COLUMNS; c++) {
+			const char *colour = is_coloured && c == 2 ? status_colour(list->rows[i].status) : "";
+
+			print_cell(list, list->rows[i].cells[c], c == COLUMNS - 1 ? 0 : widths[c] + 3, colour);
+			mem_free(&list->rows[i].cells[c]);
+		}
+		buf_add(list->out, "\n", 1);
+	}
+	mem_free(&list->rows);
+}
+
+static int list_containers(struct cli_call *call, const void *options, struct err *err)
+{
+	const struct list_options *o = options;
+	struct list list = {.out = &call->out, .is_quiet = o->is_quiet};
+	int r = cli_is_json(o->format, &list.is_json, err);
+
+	if (r < 0)
+		return r;
+	list.root_fd = state_open_root(call->globals.root, false, err);
+	if (list.root_fd < 0 && list.root_fd != -ENOENT)
+		return list.root_fd;
+	(void)!io_read_file(AT_FDCWD, "/etc/passwd", 16 << 20, &list.passwd);
+	json_begin(&list.json, &call->out, 0);
+	if (list.is_json && !list.is_quiet)
+		json_array(&list.json);
+	r = list.root_fd < 0 ? 0 : state_list(list.root_fd, on_id, &list, err);
+	if (r >= 0 && !list.is_quiet && !list.is_json)
+		print_table(&list);
+	if (r >= 0 && !list.is_quiet && list.is_json) {
+		json_array_end(&list.json);
+		if (list.count == 0) {
+			/* What engines' parsers have always been given for an empty list. */
+			call->out.len = 0;
+			buf_add_str(&call->out, "null");
+		}
+		buf_add(&call->out, "\n", 1);
+	}
+	buf_done(&list.passwd);
+	fd_close(&list.root_fd);
+	return r;
+}
+
+const struct cli_command cli_list = {
+	"list", "",    "List the containers", list_options, sizeof(struct list_options), 0, 0,
+	false,  false, list_containers};

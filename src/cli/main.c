@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line: finds the command, words its error for the user, ends the process. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <tare/spec.h>
+
+#include "cli.h"
+#include "version.h"
+
+static const struct cli_command *const commands[] = {
+	&cli_create, &cli_start, &cli_run,      &cli_state, &cli_kill,  &cli_delete,
+	&cli_list,   &cli_spec,  &cli_features, &cli_plan,  &cli_check,
+};
+
+#define GLOBAL(field) offsetof(struct cli_globals, field)
+static const struct option_row global_options[] = {
+	{"root", 0, OPTION_TEXT, GLOBAL(root), "DIR", "where state is kept (default: /run/tare)"},
+	{"log", 0, OPTION_TEXT, GLOBAL(log), "FILE", "append errors and warnings to FILE"},
+	{"log-format", 0, OPTION_TEXT, GLOBAL(log_format), "FORMAT", "of the log: text (default) or json"},
+	{"log-level", 0, OPTION_TEXT, GLOBAL(log_level), "LEVEL", "error, warning or debug"},
+	{"debug", 0, OPTION_FLAG, GLOBAL(is_debug), NULL, "log what is done, too"},
+	{"systemd-cgroup", 0, OPTION_FLAG, GLOBAL(is_systemd_cgroup), NULL, "let systemd manage cgroups"},
+	{"cgroup-manager", 0, OPTION_TEXT, GLOBAL(cgroup_manager), "NAME", "cgroupfs, systemd or disabled"},
+	{"rootless", 0, OPTION_TEXT, GLOBAL(rootless), "BOOL", "true, false or auto; found out without it"},
+	{"version", 'v', OPTION_FLAG, GLOBAL(is_version), NULL, "print the version"},
+	{"V", 'V', OPTION_FLAG, GLOBAL(is_version), NULL, "the same"},
+	{"help", 'h', OPTION_FLAG, GLOBAL(is_help), NULL, "print this"},
+	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
+};
+
+static void help_all(struct buf *out)
+{
+	buf_add_str(out, "Usage: tare [GLOBAL FLAGS] COMMAND [FLAGS] [ARGUMENTS]\n\nRuns OCI "
+			 "containers.\n\nCommands:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		size_t len = strlen(commands[i]->name);
+
+		buf_format(out, "  %s%.*s%s\n", commands[i]->name, (int)(len < 12 ? 12 - len : 1),
+			   "            ", commands[i]->help);
+	}
+	buf_add_str(out, "\nGlobal flags:\n");
+	options_help(global_options, out);
+}
+
+static void help_command(const struct cli_command *command, struct buf *out)
+{
+	buf_format(out, "Usage: tare %s [FLAGS] %s\n\n%s.\n", command->name, command->operands, command->help);
+	if (command->options != NULL)
+		buf_add_str(out, "\nFlags:\n");
+	options_help(command->options, out);
+}
+
+/* --- errors --- */
+
+/* One line, whatever file names and hooks put into it. */
+static void add_line(struct buf *out, const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+		if (*c < ' ' || *c == 0x7f)
+			buf_format(out, "\\x%c%c", "0123456789abcdef"[*c >> 4], "0123456789abcdef"[*c & 15]);
+		else
+			buf_add(out, c, 1);
+	}
+}
+
+static void word_error(const char *command, const char *id, const struct err *err, struct buf *out)
+{
+	struct buf text = {0};
+
+	if (command != NULL)
+		buf_format(&text, "%s%s%s: ", command, id == NULL ? "" : " ", id == NULL ? "" : id);
+	if (err->where[0] != '\0')
+		buf_format(&text, "%s: ", err->where);
+	buf_add_str(&text, err->msg);
+	/* Engines look for this text of a process that is gone, in small letters. */
+	if (err->errnum == ESRCH)
+		buf_add_str(&text, ": no such process");
+	else if (err->errnum != 0)
+		buf_format(&text, ": %s", strerror(err->errnum));
+	if (err->hint[0] != '\0')
+		buf_format(&text, " (%s)", err->hint);
+	add_line(out, text.data);
+	buf_done(&text);
+}
+
+static int fail(const char *command, const char *id, const struct err *err)
+{
+	bool is_coloured = isatty(2) && getenv("NO_COLOR") == NULL;
+	_cleanup_buf_ struct buf text = {0}, line = {0};
+
+	word_error(command, id, err, &text);
+	log_line(LOG_ERROR, "%s", text.data);
+	log_close(false);
+	buf_format(&line, "%s%s%s: %s\n", is_coloured ? "\033[31m" : "", "tare", is_coloured ? "\033[0m" : "",
+		   text.data);
+	(void)!io_write_all(2, line.data, line.len);
+	return 1;
+}
+
+/* --- calls --- */
+
+static int check_globals(const struct cli_globals *g, struct err *err)
+{
+	bool is_json = str_equal(g->log_format, "json");
+	bool is_debug = g->is_debug || str_equal(g->log_level, "debug");
+	const char *path = g->log;
+
+	if (g->log_format != NULL && !is_json && !str_equal(g->log_format, "text"))
+		return err_set(err, ERR_USAGE, 0, NULL, "invalid log-format: %s", g->log_format);
+	if (g->log_level != NULL && !is_debug && !str_equal(g->log_level, "error") &&
+	    !str_equal(g->log_level, "warning"))
+		return err_set(err, ERR_USAGE, 0, NULL, "invalid log-level: %s", g->log_level);
+	if (g->rootless != NULL && !str_equal(g->rootless, "true") && !str_equal(g->rootless, "false") &&
+	    !str_equal(g->rootless, "auto"))
+		return err_set(err, ERR_USAGE, 0, NULL,
+			       "invalid value '%s' for --rootless: true, false or auto", g->rootless);
+	if (g->cgroup_manager != NULL && !str_equal(g->cgroup_manager, "cgroupfs") &&
+	    !str_equal(g->cgroup_manager, "systemd") && !str_equal(g->cgroup_manager, "disabled"))
+		return err_set(err, ERR_USAGE, 0, NULL,
+			       "invalid value '%s' for --cgroup-manager: cgroupfs, systemd or disabled",
+			       g->cgroup_manager);
+	if (path != NULL && str_has_prefix(path, "file:"))
+		path += strlen("file:");
+	return log_open(path, is_json, is_debug, err);
+}
+
+static const struct cli_command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (str_equal(commands[i]->name, name))
+			return commands[i];
+	return NULL;
+}
+
+static int check_operands(const struct cli_command *command, struct cli_call *call, struct err *err)
+{
+	if (call->operand_count < command->min)
+		return err_set(err, ERR_USAGE, 0, NULL, "%s: usage: tare %s [FLAGS] %s",
+			       command->has_id ? "container id is missing" : "an argument is missing",
+			       command->name, command->operands);
+	if (command->has_id)
+		call->id = call->operands[0];
+	return 0;
+}
+
+static int call_command(const struct cli_command *command, char **argv, struct cli_call *call, struct err *err)
+{
+	_cleanup_free_ void *options = mem_alloc(command->options_size + 1);
+	struct option_tables tables = {command->options, options, global_options, &call->globals,
+				       command->is_stopping};
+	int r = options_parse(&tables, argv, call->operands, command->max, &call->operand_count, err);
+
+	if (r >= 0 && call->globals.is_help) {
+		help_command(command, &call->out);
+		return 0;
+	}
+	if (r >= 0)
+		r = check_globals(&call->globals, err);
+	if (r >= 0)
+		r = check_operands(command, call, err);
+	return r < 0 ? r : command->run(call, options, err);
+}
+
+static int finish(struct cli_call *call, const char *name, int r, struct err *err)
+{
+	if (r >= 0 && call->out.len > 0) {
+		r = io_write_all(1, call->out.data, call->out.len);
+		if (r < 0)
+			err_system(err, r, "cannot write to standard output");
+	}
+	buf_done(&call->out);
+	if (r < 0)
+		return fail(name, call->id, err);
+	log_close(true);
+	return call->status;
+}
+
+/* Global options stand before the command; what is behind it is the command's. */
+static int split(char **argv, struct cli_call *call, char ***ret_rest, struct err *err)
+{
+	struct option_tables tables = {.global = global_options, .global_values = &call->globals};
+	char **at = argv + 1;
+	size_t none;
+	int r = 0;
+
+	while (*at != NULL && (*at)[0] == '-' && r >= 0) {
+		char *pair[3] = {at[0], NULL, NULL};
+
+		r = options_parse(&tables, pair, NULL, 0, &none, err);
+		if (r < 0 && at[1] != NULL && str_has_prefix(err->msg, "flag needs an argument")) {
+			pair[1] = at[1];
+			r = options_parse(&tables, pair, NULL, 0, &none, err);
+			at++;
+		}
+		at++;
+	}
+	*ret_rest = at;
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct cli_call call = {.status = 0};
+	const struct cli_command *command;
+	struct err err = {.kind = ERR_NONE};
+	char **rest = argv;
+	int r = argc > 0 ? split(argv, &call, &rest, &err) : -EINVAL;
+
+	if (r < 0)
+		return finish(&call, NULL, r, &err);
+	if (call.globals.is_version) {
+		buf_add_str(&call.out, "tare version " TARE_VERSION "\ncommit: " TARE_COMMIT
+				       "\nspec: " SPEC_VERSION_MAX "\n");
+		return finish(&call, NULL, 0, &err);
+	}
+	if (*rest == NULL || str_equal(*rest, "help") || call.globals.is_help) {
+		bool is_asked = *rest != NULL || call.globals.is_help;
+
+		command = *rest != NULL && rest[1] != NULL ? find_command(rest[1]) : NULL;
+		if (command != NULL)
+			help_command(command, &call.out);
+		else
+			help_all(&call.out);
+		call.status = is_asked ? 0 : 1;
+		return finish(&call, NULL, 0, &err);
+	}
+	command = find_command(*rest);
+	if (command == NULL)
+		return finish(&call, NULL,
+			      err_set(&err, ERR_USAGE, 0, NULL, "unknown command '%s' (see tare help)", *rest),
+			      &err);
+	r = call_command(command, rest + 1, &call, &err);
+	return finish(&call, command->name, r, &err);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "options.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct match {
+	const struct option_row *row;
+	void *values;
+	const char *value; /* behind "=", or NULL */
+};
+
+static bool is_name(const struct option_row *row, const char *text, size_t len)
+{
+	return (strlen(row->name) == len && strncmp(row->name, text, len) == 0) ||
+	       (len == 1 && row->letter == text[0]);
+}
+
+static bool find_in(const struct option_row *rows, void *values, const char *text, struct match *ret)
+{
+	size_t len = strcspn(text, "=");
+
+	for (; rows != NULL && rows->name != NULL; rows++) {
+		if (!is_name(rows, text, len))
+			continue;
+		*ret = (struct match){rows, values, text[len] == '=' ? text + len + 1 : NULL};
+		return true;
+	}
+	return false;
+}
+
+static int store_flag(const struct match *match, struct err *err)
+{
+	bool *flag = (bool *)((char *)match->values + match->row->offset);
+
+	if (match->value == NULL || str_equal(match->value, "true") || str_equal(match->value, "1"))
+		*flag = true;
+	else if (str_equal(match->value, "false") || str_equal(match->value, "0"))
+		*flag = false;
+	else
+		return err_set(err, ERR_USAGE, 0, NULL, "invalid value '%s' for flag --%s: true or false",
+			       match->value, match->row->name);
+	return 0;
+}
+
+static int store(const struct match *match, const char *value, struct err *err)
+{
+	char *target = (char *)match->values + match->row->offset;
+	uint64_t number;
+
+	if (match->row->kind == OPTION_TEXT) {
+		*(const char **)(void *)target = value;
+		return 0;
+	}
+	if (!str_to_u64(value, 65536, &number))
+		return err_set(err, ERR_USAGE, 0, NULL, "invalid value '%s' for flag --%s: a number is needed",
+			       value, match->row->name);
+	*(uint32_t *)(void *)target = (uint32_t)number;
+	return 0;
+}
+
+/* One argument that begins with a dash. Returns how many arguments it took, or -errno. */
+static int parse_option(const struct option_tables *tables, char **argv, struct err *err)
+{
+	const char *text = argv[0] + 1;
+	struct match match;
+	int r;
+
+	text += *text == '-';
+	if (!find_in(tables->own, tables->own_values, text, &match) &&
+	    !find_in(tables->global, tables->global_values, text, &match))
+		return err_set(err, ERR_USAGE, 0, NULL, "unknown flag '%s' (see --help)", argv[0]);
+	if (match.row->kind == OPTION_FLAG) {
+		r = store_flag(&match, err);
+		return r < 0 ? r : 1;
+	}
+	if (match.value != NULL) {
+		r = store(&match, match.value, err);
+		return r < 0 ? r : 1;
+	}
+	if (argv[1] == NULL)
+		return err_set(err, ERR_USAGE, 0, NULL, "flag needs an argument: --%s", match.row->name);
+	r = store(&match, argv[1], err);
+	return r < 0 ? r : 2;
+}
+
+int options_parse(const struct option_tables *tables, char **argv, const char **operands, size_t max,
+		  size_t *ret_count, struct err *err)
+{
+	bool is_ended = false;
+	size_t count = 0;
+
+	while (*argv != NULL) {
+		int taken = 1;
+
+		if (!is_ended && str_equal(*argv, "--")) {
+			is_ended = true;
+		} else if (!is_ended && (*argv)[0] == '-' && (*argv)[1] != '\0') {
+			taken = parse_option(tables, argv, err);
+			if (taken < 0)
+				return taken;
+		} else if (count == max) {
+			return err_set(err, ERR_USAGE, 0, NULL, "too many arguments: '%s'", *argv);
+		} else {
+			operands[count++] = *argv;
+			is_ended = is_ended || tables->is_stopping;
+		}
+		argv += taken;
+	}
+	*ret_count = count;
+	return 0;
+}
+
+void options_help(const struct option_row *rows, struct buf *out)
+{
+	for (; rows != NULL && rows->name != NULL; rows++) {
+		char left[64];
+		int len;
+
+		len = str_format(left, sizeof left, "      --%s %s", rows->name,
+				 rows->argument == NULL ? "" : rows->argument);
+		if (rows->letter != 0)
+			len = str_format(left, sizeof left, "  -%c, --%s %s", rows->letter, rows->name,
+					 rows->argument == NULL ? "" : rows->argument);
+		buf_add_str(out, left);
+		for (; len < 34; len++)
+			buf_add(out, " ", 1);
+		buf_format(out, " %s\n", rows->help);
+	}
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the sources of the room share. */
+#ifndef TARE_STATE_PRIVATE_H
+#define TARE_STATE_PRIVATE_H
+
+#include <tare/state.h>
+
+#define STATE_RECORD_NAME "record"
+#define STATE_GATE_NAME "gate"
+
+/* As state_check_id, without words. */
+bool state_is_id(const char *id);
+
+/*
+ * The name under which a directory of a container is found now, as the kernel knows it. -ENOENT if that is
+ * not a container's name: the directory was removed, or renamed by state_remove.
+ */
+int state_dir_name(int dir_fd, char *buf, size_t size) MUST_CHECK;
+
+/* For ERR_STATE messages that are whole without the text of an errno. Returns -errnum. */
+int state_fail(struct err *err, int errnum, const char *fmt, ...) FORMAT(3, 4);
+
+#endif
