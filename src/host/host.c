@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
@@ -44,8 +45,6 @@ static int probe_identity(struct host *host, struct err *err)
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
 	struct stat st;
-	char text[16];
-	uint64_t last = 40;
 	int r;
 
 	host->euid = geteuid();
@@ -59,12 +58,11 @@ static int probe_identity(struct host *host, struct err *err)
 	if (r < 0)
 		return err_system(err, r, "cannot read /proc");
 	host->is_in_user_ns = st.st_ino != INITIAL_USER_NS;
-	r = io_read_small(AT_FDCWD, "/proc/sys/kernel/cap_last_cap", 0, text, sizeof text);
-	if (r > 0) {
-		text[strcspn(text, "\n")] = '\0';
-		(void)str_to_u64(text, 63, &last);
-	}
-	host->last_capability = (int)last;
+	/* As /proc/sys/kernel/cap_last_cap, for one system call: 5.14 has CAP_CHECKPOINT_RESTORE (since 5.9).
+	 */
+	host->last_capability = CAP_CHECKPOINT_RESTORE;
+	while (k_prctl(PR_CAPBSET_READ, (unsigned long)host->last_capability + 1, 0, 0, 0) >= 0)
+		host->last_capability++;
 	return 0;
 }
 
@@ -75,26 +73,68 @@ static bool is_cgroup2(const char *path)
 	return k_statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
+/* Undoes the octal escapes of mountinfo (blank, tab, line feed and backslash) in place. */
+static void unescape(char *text)
+{
+	char *out = text;
+
+	for (; *text != '\0'; text++) {
+		unsigned int value = 0;
+		int digits = 0;
+
+		while (text[0] == '\\' && digits < 3 && text[digits + 1] >= '0' && text[digits + 1] <= '7')
+			value = value * 8 + (unsigned int)(text[++digits] - '0');
+		*out++ = digits == 3 ? (char)value : *text;
+		text += digits == 3 ? 3 : 0;
+	}
+	*out = '\0';
+}
+
 /* proc_pid_mountinfo(5): "id parent dev root mountpoint options [optional] - type source options". */
 static void search_cgroup2(struct host *host)
 {
 	_cleanup_buf_ struct buf text = {0};
-	char *line, *rest = NULL;
+	char *rest = NULL;
 
-	if (io_read_file(AT_FDCWD, "/proc/self/mountinfo", 4 << 20, &text) < 0)
+	if (io_read_file(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, &text) < 0)
 		return;
-	for (line = strtok_r(text.data, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-		char *field = line;
+	for (char *line = strtok_r(text.data, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+		const char *type = strstr(line, " - cgroup2 ");
+		char *field = NULL;
 
-		if (strstr(line, " - cgroup2 ") == NULL)
+		for (int i = 0; type != NULL && i < 5; i++)
+			field = strsep(&line, " ");
+		if (field == NULL)
 			continue;
-		for (int i = 0; i < 4 && field != NULL; i++)
-			field = strchr(field, ' ') == NULL ? NULL : strchr(field, ' ') + 1;
-		if (field == NULL || strcspn(field, " \\") >= sizeof host->cgroup_mount)
+		unescape(field);
+		/* The last one that is mounted at a place is the one to be seen there: ask the place itself. */
+		if (strlen(field) >= sizeof host->cgroup_mount || !is_cgroup2(field))
 			continue;
-		str_format(host->cgroup_mount, sizeof host->cgroup_mount, "%.*s", (int)strcspn(field, " "),
-			   field);
+		str_format(host->cgroup_mount, sizeof host->cgroup_mount, "%s", field);
 		return;
+	}
+}
+
+/*
+ * cgroups(7): "id:controllers:path", of the v2 hierarchy "0::path". A path that begins with "/.." is outside
+ * of the caller's cgroup namespace, and one that was removed leads nowhere: neither can have children here.
+ */
+static void read_own_cgroup(struct host *host, char *text)
+{
+	char *rest = NULL;
+
+	for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+		const char *controllers = strchr(line, ':');
+		const char *path = controllers == NULL ? NULL : strchr(controllers + 1, ':');
+
+		if (path == NULL)
+			continue;
+		if (!str_has_prefix(line, "0::"))
+			host->is_cgroup_hybrid |= path != controllers + 1 &&
+						  !str_has_prefix(controllers, ":name=");
+		else if (strlen(++path) < sizeof host->cgroup_own && !str_has_prefix(path, "/..") &&
+			 strstr(path, " (deleted)") == NULL)
+			str_format(host->cgroup_own, sizeof host->cgroup_own, "%s", path);
 	}
 }
 
@@ -102,22 +142,15 @@ static void probe_cgroup(struct host *host)
 {
 	static const char *const usual[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
 	_cleanup_buf_ struct buf text = {0};
-	const char *own;
 
 	for (size_t i = 0; i < ARRAY_SIZE(usual) && host->cgroup_mount[0] == '\0'; i++)
 		if (is_cgroup2(usual[i]))
 			str_format(host->cgroup_mount, sizeof host->cgroup_mount, "%s", usual[i]);
 	if (host->cgroup_mount[0] == '\0')
 		search_cgroup2(host);
-	if (host->cgroup_mount[0] == '\0' || io_read_file(AT_FDCWD, "/proc/self/cgroup", 1 << 20, &text) < 0)
-		return;
-	host->is_cgroup_hybrid = !str_equal(host->cgroup_mount, usual[0]);
-	/* cgroups(7): the v2 hierarchy is the line with id 0 and no controllers. */
-	own = str_has_prefix(text.data, "0::") ? text.data : strstr(text.data, "\n0::");
-	if (own == NULL)
-		return;
-	own = strchr(own, ':') + 2;
-	str_format(host->cgroup_own, sizeof host->cgroup_own, "%.*s", (int)strcspn(own, "\n"), own);
+	if (host->cgroup_mount[0] != '\0' && io_read_file(AT_FDCWD, "/proc/self/cgroup", 1 << 20, &text) == 0)
+		read_own_cgroup(host, text.data);
+	host->is_cgroup_hybrid |= str_equal(host->cgroup_mount, usual[1]);
 }
 
 int host_probe(struct host *ret_host, struct err *err)
@@ -142,6 +175,7 @@ void host_probe_namespace(struct host *host, int ns, const char *path)
 	struct host_namespace *found = &host->namespaces[ns];
 	_cleanup_fd_ int fd = k_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
 	struct stat st, own_st;
+	struct statfs fs;
 	int type;
 
 	found->is_probed = true;
@@ -149,8 +183,8 @@ void host_probe_namespace(struct host *host, int ns, const char *path)
 		found->errnum = -fd;
 		return;
 	}
-	/* ioctl_ns(2): anything that is not a namespace does not know the request. */
-	type = k_ioctl(fd, NS_GET_NSTYPE, NULL);
+	/* Whatever else the path leads to, a device say, shall not get an ioctl that is not meant for it. */
+	type = k_fstatfs(fd, &fs) == 0 && fs.f_type == NSFS_MAGIC ? k_ioctl(fd, NS_GET_NSTYPE, NULL) : -ENOTTY;
 	found->actual_type = type < 0 ? 0 : type;
 	if (type >= 0 && k_fstat(fd, &st) == 0 && k_fstatat(AT_FDCWD, own[ns], &own_st, 0) == 0)
 		found->is_own = st.st_dev == own_st.st_dev && st.st_ino == own_st.st_ino;

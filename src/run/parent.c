@@ -325,6 +325,9 @@ static int commit(struct parent *parent, struct err *err)
 	const struct run_options *o = parent->options;
 	int r;
 
+	/* Without a creator the record says that creation is over. */
+	parent->record.creator = 0;
+	parent->record.creator_start = 0;
 	parent->record.pid = parent->pid;
 	r = state_process_start(parent->pid, &parent->record.pid_start);
 	if (r < 0)

@@ -91,7 +91,7 @@ void field_opt_uint(struct reader *reader, const struct dom_node *node, const st
 void field_u32_array(struct reader *reader, const struct dom_node *node, const struct field *field,
 		     void *target)
 {
-	size_t *count = (size_t *)((char *)target + field->count_offset);
+	size_t count = 0;
 	uint32_t *v;
 
 	if (!reader_expect(reader, node, DOM_ARRAY))
@@ -101,9 +101,10 @@ void field_u32_array(struct reader *reader, const struct dom_node *node, const s
 		uint64_t value;
 
 		if (reader_uint(reader, item, range_or(field, 0, UINT32_MAX), &value))
-			v[(*count)++] = (uint32_t)value;
+			v[count++] = (uint32_t)value;
 	}
 	store_pointer(member(field, target), v);
+	*(size_t *)((char *)target + field->count_offset) = count;
 }
 
 /* --- text ------------------------------------------------------------------------------------------------ */
@@ -187,17 +188,18 @@ void field_name_list(struct reader *reader, const struct dom_node *node, const s
 
 void field_map(struct reader *reader, const struct dom_node *node, const struct field *field, void *target)
 {
-	struct spec_map *map = member(field, target);
+	struct spec_map map = {0};
 
 	if (!reader_expect(reader, node, DOM_OBJECT))
 		return;
-	map->v = arena_alloc(reader->arena, node->count * sizeof *map->v);
+	map.v = arena_alloc(reader->arena, node->count * sizeof *map.v);
 	for (const struct dom_node *item = node->first; item != NULL; item = item->next) {
 		if (item->key[0] == '\0')
 			reader_refuse(reader, item, "the key must not be empty");
 		if (reader_expect(reader, item, DOM_STRING))
-			map->v[map->count++] = (struct spec_pair){item->key, item->text};
+			map.v[map.count++] = (struct spec_pair){item->key, item->text};
 	}
+	*(struct spec_map *)member(field, target) = map;
 }
 
 /* --- names ----------------------------------------------------------------------------------------------- */

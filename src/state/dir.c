@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The directories: the root, and one for each container. A name that begins with "~" belongs to no container
+ * (state_check_id refuses it): it is one that is being removed, or whose removal was killed.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -9,212 +15,430 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <tare/state.h>
+#include "private.h"
 
-#define ID_MAX 1024
-#define REMOVED '~' /* in front of the names of what is being removed; no id begins with it */
+#define REMOVED_PREFIX '~'
+#define TEMPORARY_PREFIX "." STATE_RECORD_NAME "." /* of io_replace_file */
+
+/* --- ids --- */
+
+bool state_is_id(const char *id)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-";
+	size_t len = strlen(id);
+
+	return len > 0 && len <= 1024 && strspn(id, letters) == len && !str_equal(id, ".") &&
+	       !str_equal(id, "..");
+}
 
 int state_check_id(const char *id, struct err *err)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-";
-
 	if (str_is_empty(id))
 		return err_set(err, ERR_USAGE, 0, NULL, "container id cannot be empty");
-	if (strspn(id, allowed) != strlen(id) || strlen(id) > ID_MAX || str_equal(id, ".") ||
-	    str_equal(id, ".."))
-		return err_set(err, ERR_USAGE, 0, NULL, "invalid container ID format: '%.*s'", 100, id);
+	if (!state_is_id(id))
+		return err_set(err, ERR_USAGE, 0, NULL, "invalid container ID format: '%s'", id);
 	return 0;
 }
 
 /* --- the root --- */
 
+#define INITIAL_USER_NS_INO 0xEFFFFFFDu /* PROC_USER_INIT_INO of the kernel */
+
 static bool is_in_user_ns(void)
 {
-	struct stat st;
+	struct stat stat;
 
-	return k_fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0) == 0 && st.st_ino != 4026531837ull;
+	return k_fstatat(AT_FDCWD, "/proc/self/ns/user", &stat, 0) == 0 && stat.st_ino != INITIAL_USER_NS_INO;
 }
 
-/* NULL if there is no place. The caller frees. */
-static char *default_root(void)
+/* The root for this user, to be freed. */
+static int default_root(char **ret_path, struct err *err)
 {
-	const char *runtime_dir = getenv("XDG_RUNTIME_DIR");
-	_cleanup_free_ char *usual = NULL;
+	const char *dir = getenv("XDG_RUNTIME_DIR");
+	_cleanup_free_ char *user_dir = NULL;
+	uid_t euid = geteuid();
+	struct stat stat;
 
-	if (geteuid() == 0 && (str_is_empty(runtime_dir) || !is_in_user_ns()))
-		return mem_dup("/run/tare");
-	if (!str_is_empty(runtime_dir))
-		return mem_format("%s/tare", runtime_dir);
-	usual = mem_format("/run/user/%u", geteuid());
-	return k_faccessat2(AT_FDCWD, usual, W_OK | X_OK, 0) == 0 ? mem_format("%s/tare", usual) : NULL;
+	if (euid == 0 && (str_is_empty(dir) || !is_in_user_ns())) {
+		*ret_path = mem_dup("/run/tare");
+		return 0;
+	}
+	if (str_is_empty(dir)) {
+		user_dir = mem_format("/run/user/%u", euid);
+		if (k_fstatat(AT_FDCWD, user_dir, &stat, 0) < 0 || stat.st_uid != euid)
+			return err_set(err, ERR_USAGE, 0, NULL,
+				       "cannot choose a directory for containers: XDG_RUNTIME_DIR is not set "
+				       "and there is no --root");
+		dir = user_dir;
+	}
+	if (dir[0] != '/')
+		return err_set(err, ERR_USAGE, 0, NULL,
+			       "cannot use XDG_RUNTIME_DIR '%s': not absolute, and there is no --root", dir);
+	*ret_path = mem_format("%s/tare", dir);
+	return 0;
 }
 
-/* The path is the caller's own and trusted: links in it are followed. */
-static int make_root(const char *path)
+/* mkdir -p. The path comes from the caller of tare, and links in it are followed as in any command's. */
+static int make_parents(const char *path)
 {
 	_cleanup_free_ char *copy = mem_dup(path);
-	int r = 0;
 
-	for (char *slash = strchr(copy + 1, '/'); slash != NULL && r >= 0; slash = strchr(slash + 1, '/')) {
+	for (char *slash = copy + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
+		int r;
+
 		*slash = '\0';
 		r = k_mkdirat(AT_FDCWD, copy, 0755);
-		r = r == -EEXIST ? 0 : r;
+		if (r < 0 && r != -EEXIST)
+			return r;
 		*slash = '/';
 	}
-	if (r >= 0)
-		r = k_mkdirat(AT_FDCWD, copy, 0700);
-	return r == -EEXIST ? 0 : r;
+	return 0;
+}
+
+static int open_directory(const char *path)
+{
+	return k_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+}
+
+static int create_root(const char *path)
+{
+	_cleanup_free_ char *copy = mem_dup(path);
+	int r;
+
+	for (size_t len = strlen(copy); len > 1 && copy[len - 1] == '/'; len--)
+		copy[len - 1] = '\0';
+	r = k_mkdirat(AT_FDCWD, copy, 0700);
+	if (r == -ENOENT) {
+		r = make_parents(copy);
+		if (r == 0)
+			r = k_mkdirat(AT_FDCWD, copy, 0700);
+	}
+	return r < 0 && r != -EEXIST ? r : open_directory(copy);
+}
+
+/* Whoever may write there could put a record in, and with it the paths and pids that tare acts on. */
+static int check_root(int fd, const char *path, struct err *err)
+{
+	struct stat root, top;
+	int r = k_fstat(fd, &root);
+
+	if (r == 0)
+		r = k_fstatat(AT_FDCWD, "/", &top, 0);
+	if (r < 0)
+		return err_system(err, r, "cannot inspect the root directory '%s'", path);
+	if (root.st_dev == top.st_dev && root.st_ino == top.st_ino)
+		return err_set(err, ERR_USAGE, 0, NULL, "Option --root argument should not be set to /");
+	if ((root.st_mode & S_IWOTH) != 0)
+		return err_set(err, ERR_USAGE, 0, NULL,
+			       "cannot use the root directory '%s': everybody may write to it", path);
+	return 0;
 }
 
 int state_open_root(const char *path, bool is_creating, struct err *err)
 {
-	_cleanup_free_ char *root = path == NULL ? default_root() : mem_dup(path);
-	int fd, r;
-
-	if (root == NULL)
-		return err_set(err, ERR_USAGE, 0, NULL,
-			       "no directory for state: XDG_RUNTIME_DIR is unset, use --root");
-	if (root[0] == '\0' || root[strspn(root, "/")] == '\0')
-		return err_set(err, ERR_USAGE, 0, NULL, "Option --root argument should not be set to %s",
-			       root[0] == '\0' ? "nothing" : "/");
-	fd = k_openat(AT_FDCWD, root, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	if (fd != -ENOENT || !is_creating)
-		return fd < 0 ? err_system(err, fd, "cannot open state directory '%s'", root) : fd;
-	r = make_root(root);
-	fd = r < 0 ? r : k_openat(AT_FDCWD, root, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	return fd < 0 ? err_system(err, fd, "cannot make state directory '%s'", root) : fd;
-}
-
-/* --- one container's directory --- */
-
-int state_create_dir(int root_fd, const char *id, struct err *err)
-{
+	_cleanup_free_ char *chosen = NULL;
 	_cleanup_fd_ int fd = -1;
-	int r = k_mkdirat(root_fd, id, 0700);
+	int r;
 
-	if (r == -EEXIST)
-		return err_set(err, ERR_STATE, 0, NULL, "container with given ID already exists: '%s'", id),
-		       -EEXIST;
-	if (r < 0)
-		return err_system(err, r, "cannot make the container's state directory");
-	fd = path_open_beneath(root_fd, id, O_RDONLY | O_DIRECTORY, 0);
-	r = fd < 0 ? fd : k_flock(fd, LOCK_EX | LOCK_NB);
-	return r < 0 ? err_system(err, r, "cannot lock the container's state directory") : take_fd(&fd);
+	if (path == NULL) {
+		r = default_root(&chosen, err);
+		if (r < 0)
+			return r;
+		path = chosen;
+	}
+	if (path[0] == '\0')
+		return err_set(err, ERR_USAGE, 0, NULL, "Option --root argument should not be empty");
+	fd = open_directory(path);
+	if (fd == -ENOENT && is_creating)
+		fd = create_root(path);
+	if (fd < 0)
+		return err_system(err, fd, "cannot open the root directory '%s'", path);
+	r = check_root(fd, path, err);
+	return r < 0 ? r : take_fd(&fd);
 }
 
-int state_open_dir(int root_fd, const char *id, struct err *err)
-{
-	int fd = path_open_beneath(root_fd, id, O_RDONLY | O_DIRECTORY, 0);
+/* --- a container's directory --- */
 
-	if (fd == -ENOENT)
-		return err_set(err, ERR_STATE, 0, NULL, "container does not exist: '%s'", id), -ENOENT;
-	return fd < 0 ? err_system(err, fd, "cannot open the container's state directory") : fd;
+int state_dir_name(int dir_fd, char *buf, size_t size)
+{
+	char link[64], path[PATH_MAX];
+	const char *name;
+	ssize_t len;
+
+	str_format(link, sizeof link, "/proc/self/fd/%d", dir_fd);
+	len = k_readlinkat(AT_FDCWD, link, path, sizeof path - 1);
+	if (len < 0)
+		return (int)len;
+	path[len] = '\0';
+	name = strrchr(path, '/');
+	/* "~..." was renamed, "... (deleted)" (proc(5)) was removed: neither looks like an id. */
+	if (name == NULL || !state_is_id(name + 1))
+		return -ENOENT;
+	return (size_t)str_format(buf, size, "%s", name + 1) < size ? 0 : -ENAMETOOLONG;
+}
+
+static void pause_ms(int ms)
+{
+	struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+	k_ppoll(NULL, 0, &time, NULL);
+}
+
+/* flock(2) without an end to its waiting would need a signal; it is asked now and then instead. */
+static int lock_within(int dir_fd, int timeout_ms)
+{
+	int pause = 1;
+
+	for (;;) {
+		int r = k_flock(dir_fd, LOCK_EX | LOCK_NB);
+
+		if (r == -EINTR)
+			continue;
+		if (r != -EWOULDBLOCK)
+			return r;
+		if (timeout_ms <= 0)
+			return -EBUSY;
+		pause = pause < timeout_ms ? pause : timeout_ms;
+		pause_ms(pause);
+		timeout_ms -= pause;
+		pause = pause < 25 ? pause * 2 : 50;
+	}
 }
 
 int state_lock(int dir_fd, int timeout_ms, struct err *err)
 {
-	int r;
+	char name[NAME_MAX + 1];
+	int r = lock_within(dir_fd, timeout_ms);
 
-	while ((r = k_flock(dir_fd, LOCK_EX | LOCK_NB)) == -EWOULDBLOCK && timeout_ms > 0) {
-		struct timespec pause = {.tv_nsec = 5000000};
-
-		nanosleep(&pause, NULL);
-		timeout_ms -= 5;
-	}
-	if (r == -EWOULDBLOCK)
-		return err_set(err, ERR_STATE, EBUSY, NULL, "another command is working on the container");
-	return r < 0 ? err_system(err, r, "cannot lock the container's state directory") : 0;
+	if (r == -EBUSY)
+		return state_fail(err, EBUSY, "another command is working on it");
+	if (r < 0)
+		return err_system(err, r, "cannot lock the directory of the container");
+	/* Whoever held the lock may have removed the container, and its id may be another one's by now. */
+	r = state_dir_name(dir_fd, name, sizeof name);
+	if (r == -ENOENT)
+		return state_fail(err, ENOENT, "container does not exist");
+	return r < 0 ? err_system(err, r, "cannot find the directory of the container") : 0;
 }
 
-/* --- removal --- */
-
-static void remove_names(int dir_fd)
+static int open_child(int root_fd, const char *name)
 {
-	static const char *const names[] = {"record", "gate", "notify/notify.sock"};
-	struct dirent *entry;
-	DIR *dir;
-	int copy;
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		k_unlinkat(dir_fd, names[i], 0);
-	k_unlinkat(dir_fd, "notify", AT_REMOVEDIR);
-	copy = k_openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	dir = copy < 0 ? NULL : fdopendir(copy);
-	if (dir == NULL) {
-		fd_close(&copy);
-		return;
-	}
-	/* Half-written records of commands that were killed. */
-	while ((entry = readdir(dir)) != NULL)
-		if (str_has_prefix(entry->d_name, ".record."))
-			k_unlinkat(dir_fd, entry->d_name, 0);
-	closedir(dir);
+	return k_openat(root_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 }
 
-static int remove_dir(int root_fd, const char *name)
+int state_create_dir(int root_fd, const char *id, struct err *err)
 {
-	_cleanup_fd_ int fd = path_open_beneath(root_fd, name, O_RDONLY | O_DIRECTORY, 0);
+	_cleanup_fd_ int fd = -1;
+	int r = state_check_id(id, err);
+
+	if (r < 0)
+		return r;
+	r = k_mkdirat(root_fd, id, 0700);
+	if (r == -EEXIST)
+		return state_fail(err, EEXIST, "container with given ID already exists: '%s'", id);
+	if (r < 0)
+		return err_system(err, r, "cannot create the directory of container '%s'", id);
+	fd = open_child(root_fd, id);
+	if (fd < 0)
+		return err_system(err, fd, "cannot open the directory of container '%s'", id);
+	r = state_lock(fd, 0, err);
+	return r < 0 ? r : take_fd(&fd);
+}
+
+int state_open_dir(int root_fd, const char *id, struct err *err)
+{
+	int fd, r = state_check_id(id, err);
+
+	if (r < 0)
+		return r;
+	fd = open_child(root_fd, id);
+	if (fd == -ENOENT)
+		return state_fail(err, ENOENT, "container does not exist: '%s'", id);
+	return fd < 0 ? err_system(err, fd, "cannot open the directory of container '%s'", id) : fd;
+}
+
+/* --- reading directories --- */
+
+struct names {
+	char **names;
+	size_t count, cap;
+};
+
+static void names_done(struct names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->names[i]);
+	free(names->names);
+}
+#define _cleanup_names_ __attribute__((cleanup(names_done)))
+
+static void names_add(struct names *names, const char *name)
+{
+	if (names->count == names->cap) {
+		names->cap = names->cap == 0 ? 16 : names->cap * 2;
+		names->names = mem_resize(names->names, names->cap * sizeof *names->names);
+	}
+	names->names[names->count++] = mem_dup(name);
+}
+
+struct entry { /* struct linux_dirent64 of getdents64(2) */
+	uint64_t ino;
+	int64_t next;
+	uint16_t size;
+	uint8_t type;
+	char name[];
+};
+
+static int names_read(int dir_fd, struct names *names)
+{
+	_cleanup_fd_ int fd = k_openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	_Alignas(struct entry) char data[8192];
 
 	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
-	remove_names(fd);
-	return k_unlinkat(root_fd, name, AT_REMOVEDIR);
+		return fd;
+	for (;;) {
+		int len = k_getdents64(fd, data, sizeof data);
+
+		if (len <= 0)
+			return len;
+		for (int at = 0; at < len;) {
+			const struct entry *entry = (const struct entry *)(const void *)(data + at);
+
+			names_add(names, entry->name);
+			at += entry->size;
+		}
+	}
 }
-
-int state_remove(int root_fd, const char *id, struct err *err)
-{
-	/* The id may be as long as a name can be, so it is no part of the new one. */
-	_cleanup_free_ char *name = NULL;
-	struct timespec now;
-	int r;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	name = mem_format("%c%d.%lld.%ld", REMOVED, k_getpid(), (long long)now.tv_sec, now.tv_nsec);
-	r = k_renameat2(root_fd, id, root_fd, name, 0);
-	if (r == -ENOENT)
-		return 0;
-	if (r >= 0)
-		r = remove_dir(root_fd, name);
-	return r < 0 ? err_system(err, r, "cannot remove the container's state directory") : 0;
-}
-
-/* --- list --- */
 
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* --- removal --- */
+
+static int unlink_known(int dir_fd)
+{
+	static const struct {
+		const char *name;
+		int flags;
+	} known[] = {
+		{STATE_RECORD_NAME, 0},
+		{STATE_GATE_NAME, 0},
+	};
+	_cleanup_fd_ int notify_fd = open_child(dir_fd, "notify");
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		int r = k_unlinkat(dir_fd, known[i].name, known[i].flags);
+
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	if (notify_fd < 0)
+		return notify_fd == -ENOENT ? 0 : notify_fd;
+	k_unlinkat(notify_fd, "notify.sock", 0);
+	return k_unlinkat(dir_fd, "notify", AT_REMOVEDIR);
+}
+
+static int unlink_temporaries(int dir_fd)
+{
+	_cleanup_names_ struct names names = {0};
+	int r = names_read(dir_fd, &names);
+
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		if (!str_has_prefix(names.names[i], TEMPORARY_PREFIX))
+			continue;
+		r = k_unlinkat(dir_fd, names.names[i], 0);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	return r;
+}
+
+/* Removes a directory that was a container's. Two may do it at once, so everything may be gone already. */
+static int remove_leftover(int root_fd, const char *name, int dir_fd)
+{
+	int r = unlink_known(dir_fd);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = k_unlinkat(root_fd, name, AT_REMOVEDIR);
+	if (r == -ENOTEMPTY) {
+		r = unlink_temporaries(dir_fd);
+		if (r == 0)
+			r = k_unlinkat(root_fd, name, AT_REMOVEDIR);
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Gives the directory a name that no container can have. The name's length must not depend on the id's. */
+static int rename_away(int root_fd, const char *id, char *ret_name, size_t size)
+{
+	int r = -EEXIST;
+
+	for (unsigned int i = 0; r == -EEXIST && i < 1000; i++) {
+		str_format(ret_name, size, "%c%d.%u", REMOVED_PREFIX, k_getpid(), i);
+		r = k_renameat2(root_fd, id, root_fd, ret_name, RENAME_NOREPLACE);
+		if (r == -EINVAL) /* not every file system knows the flag; an empty directory is no loss */
+			r = k_renameat2(root_fd, id, root_fd, ret_name, 0);
+		if (r == -ENOTEMPTY)
+			r = -EEXIST;
+	}
+	return r;
+}
+
+int state_remove(int root_fd, const char *id, struct err *err)
+{
+	_cleanup_fd_ int dir_fd = -1;
+	char name[64];
+	int r = state_check_id(id, err);
+
+	if (r < 0)
+		return r;
+	r = rename_away(root_fd, id, name, sizeof name);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return err_system(err, r, "cannot rename the directory of container '%s'", id);
+	dir_fd = open_child(root_fd, name);
+	if (dir_fd == -ENOENT) /* swept by somebody else */
+		return 0;
+	r = dir_fd < 0 ? dir_fd : remove_leftover(root_fd, name, dir_fd);
+	return r < 0 ? err_system(err, r, "cannot remove the directory of container '%s'", id) : 0;
+}
+
+/* Whoever removes a container holds its lock: what is not locked was left behind by one that was killed. */
+static void sweep(int root_fd, const char *name)
+{
+	_cleanup_fd_ int dir_fd = open_child(root_fd, name);
+
+	if (dir_fd >= 0 && k_flock(dir_fd, LOCK_EX | LOCK_NB) == 0)
+		(void)remove_leftover(root_fd, name, dir_fd);
+}
+
+static bool is_directory(int root_fd, const char *name)
+{
+	struct stat stat;
+
+	return k_fstatat(root_fd, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(stat.st_mode);
+}
+
 int state_list(int root_fd, void (*on_id)(void *context, const char *id), void *context, struct err *err)
 {
-	int copy = k_openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	size_t count = 0, cap = 0;
-	struct dirent *entry;
-	char **names = NULL;
+	_cleanup_names_ struct names names = {0};
+	int r = names_read(root_fd, &names);
 
-	if (dir == NULL) {
-		fd_close(&copy);
-		return err_system(err, copy < 0 ? copy : ENOMEM, "cannot list the state directory");
-	}
-	while ((entry = readdir(dir)) != NULL) {
-		struct err ignored;
+	if (r < 0)
+		return err_system(err, r, "cannot list the containers");
+	if (names.count > 0)
+		qsort(names.names, names.count, sizeof *names.names, compare_names);
+	for (size_t i = 0; i < names.count; i++) {
+		const char *name = names.names[i];
 
-		if (state_check_id(entry->d_name, &ignored) < 0)
-			continue;
-		if (count == cap) {
-			cap = cap * 2 + 16;
-			names = mem_resize(names, cap * sizeof *names);
-		}
-		names[count++] = mem_dup(entry->d_name);
+		if (name[0] == REMOVED_PREFIX)
+			sweep(root_fd, name);
+		else if (state_is_id(name) && is_directory(root_fd, name))
+			on_id(context, name);
 	}
-	closedir(dir);
-	if (count > 0)
-		qsort(names, count, sizeof *names, compare_names);
-	for (size_t i = 0; i < count; i++) {
-		on_id(context, names[i]);
-		free(names[i]);
-	}
-	free(names);
 	return 0;
 }

@@ -16,6 +16,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,7 +27,6 @@
 #define CONFIG_MAX ((size_t)16 << 20)
 #define RECORD_MAX ((size_t)72 << 20) /* annotations are part of the config, each byte at most three here */
 #define PID_MAX 4194304               /* PID_MAX_LIMIT of the kernel */
-#define SECS_MAX 253402300799         /* the end of the year 9999 */
 
 enum kind {
 	KIND_STRING,
@@ -57,7 +57,7 @@ static const struct row {
 	{"pid-start", KIND_U64, offsetof(struct state_record, pid_start), UINT64_MAX},
 	{"creator", KIND_PID, offsetof(struct state_record, creator), PID_MAX},
 	{"creator-start", KIND_U64, offsetof(struct state_record, creator_start), UINT64_MAX},
-	{"created-secs", KIND_SECS, offsetof(struct state_record, created_secs), SECS_MAX},
+	{"created-secs", KIND_SECS, offsetof(struct state_record, created_secs), STATE_SECS_MAX},
 	{"created-nanosecs", KIND_U32, offsetof(struct state_record, created_nanosecs), 999999999},
 	{"owner", KIND_U32, offsetof(struct state_record, owner), UINT32_MAX},
 	{"has-gate", KIND_BOOL, offsetof(struct state_record, has_gate), 1},
@@ -146,8 +146,10 @@ static void add_row(struct buf *out, const struct row *row, const struct state_r
 		buf_format(out, "%d", *(const pid_t *)at);
 		break;
 	case KIND_U64:
-	case KIND_SECS:
 		buf_format(out, "%llu", (unsigned long long)*(const uint64_t *)at);
+		break;
+	case KIND_SECS: /* a clock before 1970 is a clock that nobody has set */
+		buf_format(out, "%lld", *(const int64_t *)at < 0 ? 0LL : (long long)*(const int64_t *)at);
 		break;
 	}
 	buf_add(out, "\n", 1);

@@ -1,93 +1,155 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What a container is doing, asked from /proc, its gate and its cgroup; and the document that says so. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 
-#include <tare/state.h>
+#include "private.h"
 
 const char *state_status_name(enum state_status status)
 {
-	static const char *const names[] = {"creating", "created", "running", "paused", "stopped"};
+	static const char *const names[] = {
+		[STATE_CREATING] = "creating", [STATE_CREATED] = "created", [STATE_RUNNING] = "running",
+		[STATE_PAUSED] = "paused",     [STATE_STOPPED] = "stopped",
+	};
 
-	return names[status];
+	return (unsigned int)status < ARRAY_SIZE(names) ? names[status] : "unknown";
+}
+
+/* --- processes --- */
+
+/* Fields of /proc/PID/stat (proc_pid_stat(5)), counted from 1. */
+#define FIELD_STATE 3
+#define FIELD_THREADS 20
+#define FIELD_START 22
+
+struct process {
+	uint64_t start;
+	bool is_dead; /* a zombie */
+};
+
+/* Field number of a stat line as a string, cut out of it; text is what stands behind the command's ")". */
+static char *stat_field(char **text, int *at, int number)
+{
+	char *field = NULL;
+
+	while (*at < number) {
+		field = strsep(text, " ");
+		if (field == NULL)
+			return NULL;
+		(*at)++;
+	}
+	return field;
+}
+
+static int process_read(pid_t pid, struct process *ret_process)
+{
+	char path[64], text[1024], *rest;
+	const char *state;
+	uint64_t threads, start;
+	int at = FIELD_STATE - 1;
+	int r;
+
+	if (pid <= 0)
+		return -ESRCH;
+	str_format(path, sizeof path, "/proc/%d/stat", pid);
+	r = io_read_small(AT_FDCWD, path, 0, text, sizeof text);
+	if (r == -ENOENT)
+		return -ESRCH;
+	if (r < 0)
+		return r;
+	rest = strrchr(text, ')'); /* the command may have blanks and parentheses of its own */
+	if (rest == NULL || rest[1] != ' ')
+		return -EBADMSG;
+	rest += 2;
+	state = stat_field(&rest, &at, FIELD_STATE);
+	if (state == NULL || !str_to_u64(stat_field(&rest, &at, FIELD_THREADS), UINT64_MAX, &threads) ||
+	    !str_to_u64(stat_field(&rest, &at, FIELD_START), UINT64_MAX, &start))
+		return -EBADMSG;
+	/* A first thread that has ended looks like a zombie while others go on: they are counted. */
+	ret_process->is_dead = state[0] == 'X' || (state[0] == 'Z' && threads <= 1);
+	ret_process->start = start;
+	return 0;
 }
 
 int state_process_start(pid_t pid, uint64_t *ret_start)
 {
-	char path[32], text[1024], *at;
-	int r;
+	struct process process;
+	int r = process_read(pid, &process);
 
-	str_format(path, sizeof path, "/proc/%d/stat", pid);
-	r = io_read_small(AT_FDCWD, path, 0, text, sizeof text);
-	if (r < 0)
-		return r == -ENOENT ? -ESRCH : r;
-	/* proc_pid_stat(5): the name in parentheses may hold anything, blanks and parentheses too. */
-	at = strrchr(text, ')');
-	if (at == NULL || at[1] != ' ')
-		return -EBADMSG;
-	if (at[2] == 'Z' || at[2] == 'X')
-		return -ESRCH;
-	for (int field = 2; field < 22; field++) {
-		at = strchr(at + 1, ' ');
-		if (at == NULL)
-			return -EBADMSG;
-	}
-	at[1 + strcspn(at + 1, " \n")] = '\0';
-	return str_to_u64(at + 1, UINT64_MAX, ret_start) ? 0 : -EBADMSG;
+	if (r == 0)
+		*ret_start = process.start;
+	return r;
 }
 
 static bool is_alive(pid_t pid, uint64_t start)
 {
-	uint64_t found;
+	struct process process;
 
-	return pid > 0 && state_process_start(pid, &found) == 0 && found == start;
+	return process_read(pid, &process) == 0 && process.start == start && !process.is_dead;
 }
 
 int state_open_pidfd(const struct state_record *record)
 {
-	_cleanup_fd_ int fd = k_pidfd_open(record->pid, 0);
+	_cleanup_fd_ int pidfd = -1;
 
-	if (fd < 0)
-		return fd;
-	/* The descriptor was opened first: if the process is the right one now, it was so then. */
-	return is_alive(record->pid, record->pid_start) ? take_fd(&fd) : -ESRCH;
+	if (record->pid <= 0)
+		return -ESRCH;
+	pidfd = k_pidfd_open(record->pid, 0);
+	if (pidfd < 0)
+		return pidfd == -EINVAL ? -ESRCH : pidfd;
+	/*
+	 * In this order: if it is init that lives under this pid now, it did so when the pidfd was opened.
+	 */
+	return is_alive(record->pid, record->pid_start) ? take_fd(&pidfd) : -ESRCH;
 }
 
-static bool waits_at_gate(int dir_fd)
+/* --- the gate --- */
+
+/* Whether init listens at the gate: it closes the socket when it goes through. */
+static bool is_gate_open(int dir_fd)
 {
-	_cleanup_fd_ int fd = k_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	_cleanup_fd_ int gate_fd = path_open_beneath(dir_fd, STATE_GATE_NAME, O_PATH | O_NOFOLLOW, 0);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	_cleanup_fd_ int fd = -1;
+	struct stat stat;
 	int r;
 
-	str_format(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/gate", dir_fd);
-	r = fd < 0 ? fd : k_connect(fd, &address, sizeof address);
-	return r == 0 || r == -EAGAIN; /* unix(7): a full backlog means that somebody listens */
+	if (gate_fd < 0 || k_fstat(gate_fd, &stat) < 0 || !S_ISSOCK(stat.st_mode))
+		return false;
+	fd = k_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return false;
+	/* The path of a container's directory may be longer than sun_path, the descriptor's is not. */
+	str_format(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", gate_fd);
+	r = k_connect(fd, &address, sizeof address);
+	return r == 0 || r == -EAGAIN; /* EAGAIN: there is a queue at the gate */
 }
+
+/* --- the cgroup --- */
 
 static bool is_frozen(const struct state_record *record)
 {
-	_cleanup_fd_ int mount_fd = -1, cgroup_fd = -1, fd = -1;
-	char text[512];
-	ssize_t len;
+	_cleanup_fd_ int mount_fd = -1, fd = -1;
+	char events[256];
 
-	if (str_is_empty(record->cgroup_path))
+	if (str_is_empty(record->cgroup_mount) || str_is_empty(record->cgroup_path))
 		return false;
 	mount_fd = k_openat(AT_FDCWD, record->cgroup_mount, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (mount_fd < 0)
 		return false;
-	cgroup_fd = path_open_beneath(mount_fd, record->cgroup_path + strspn(record->cgroup_path, "/"),
-				      O_PATH | O_DIRECTORY, 0);
-	fd = cgroup_fd < 0 ? cgroup_fd : path_open_beneath(cgroup_fd, "cgroup.events", O_RDONLY, 0);
-	len = fd < 0 ? fd : k_read(fd, text, sizeof text - 1);
-	if (len <= 0)
+	fd = path_open_beneath(mount_fd, record->cgroup_path + strspn(record->cgroup_path, "/"),
+			       O_PATH | O_DIRECTORY, 0);
+	if (fd < 0 || io_read_small(fd, "cgroup.events", O_NOFOLLOW, events, sizeof events) < 0)
 		return false;
-	text[len] = '\0';
-	return strstr(text, "frozen 1") != NULL;
+	return str_has_prefix(events, "frozen 1") || strstr(events, "\nfrozen 1") != NULL;
 }
 
+/* A container may be frozen before it was started too; it is "paused" then, since "resume" is what it needs. */
 enum state_status state_status(int dir_fd, const struct state_record *record)
 {
 	if (record->pid == 0)
@@ -96,23 +158,23 @@ enum state_status state_status(int dir_fd, const struct state_record *record)
 		return STATE_STOPPED;
 	if (is_frozen(record))
 		return STATE_PAUSED;
-	return record->has_gate && waits_at_gate(dir_fd) ? STATE_CREATED : STATE_RUNNING;
+	return record->has_gate && is_gate_open(dir_fd) ? STATE_CREATED : STATE_RUNNING;
 }
+
+/* --- the document --- */
 
 char *state_created(const struct state_record *record)
 {
-	time_t secs = record->created_secs;
-	char stamp[40], nanosecs[16];
-	struct tm tm;
+	int64_t secs = record->created_secs < 0 ? 0 : record->created_secs;
+	time_t time = secs > STATE_SECS_MAX ? STATE_SECS_MAX : secs;
+	struct tm tm = {0};
 
-	gmtime_r(&secs, &tm);
-	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
-	/* Nine digits: the one in front is only there for its leading zeros. */
-	str_format(nanosecs, sizeof nanosecs, "%u", 1000000000u + record->created_nanosecs);
-	return mem_format("%s.%sZ", stamp, nanosecs + 1);
+	gmtime_r(&time, &tm);
+	return mem_format("%04d-%02d-%02dT%02d:%02d:%02d.%09uZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+			  tm.tm_hour, tm.tm_min, tm.tm_sec, record->created_nanosecs);
 }
 
-static void write_annotations(struct json *json, const struct state_record *record)
+static void json_annotations(struct json *json, const struct state_record *record)
 {
 	if (record->annotation_count == 0)
 		return;
@@ -123,20 +185,25 @@ static void write_annotations(struct json *json, const struct state_record *reco
 	json_object_end(json);
 }
 
+static void json_text(struct json *json, const char *key, const char *value)
+{
+	json_pair(json, key, value == NULL ? "" : value);
+}
+
 void state_write_json(struct json *json, const struct state_record *record, const char *status, pid_t pid,
 		      const char *owner)
 {
 	_cleanup_free_ char *created = state_created(record);
 
 	json_object(json);
-	json_pair(json, "ociVersion", record->oci_version);
-	json_pair(json, "id", record->id);
+	json_text(json, "ociVersion", record->oci_version);
+	json_text(json, "id", record->id);
 	json_pair_int(json, "pid", pid);
-	json_pair(json, "status", status);
-	json_pair(json, "bundle", record->bundle);
-	json_pair(json, "rootfs", record->rootfs);
-	json_pair(json, "created", created);
-	write_annotations(json, record);
-	json_pair(json, "owner", owner);
+	json_text(json, "status", status);
+	json_text(json, "bundle", record->bundle);
+	json_text(json, "rootfs", record->rootfs);
+	json_text(json, "created", created);
+	json_annotations(json, record);
+	json_text(json, "owner", owner);
 	json_object_end(json);
 }

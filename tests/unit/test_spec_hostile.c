@@ -118,6 +118,18 @@ static void test_many_members(void)
 	CHECK_INT(parse(json, env.len, &err), 0);
 }
 
+/* What a section left behind must not be mixed up with what its second, shorter form holds. */
+static void test_sections_twice(void)
+{
+	_cleanup_buf_ struct buf buf = {0};
+
+	buf_add_str(&buf,
+		    "{'ociVersion':'1.2.0','root':{'path':'r'},'annotations':{'a':'','b':'','c':''},"
+		    "'process':{'cwd':'/','user':{'additionalGids':[1,2,3,4,5,6,7,8],'additionalGids':[9]}},"
+		    "'annotations':{'a':''}}");
+	check_refused(&buf, "/process/user/additionalGids", "key given twice");
+}
+
 static void count(void *context, const struct err *finding)
 {
 	*(int *)context += finding->where[0] == '/';
@@ -211,6 +223,7 @@ int main(void)
 	test_deep();
 	test_large();
 	test_many_members();
+	test_sections_twice();
 	test_many_findings();
 	test_mutations();
 	UNIT_MAIN_END;

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was compiled in, not what this host has (runtime-spec features.md). */
+#include <tare/plan.h>
+#include <tare/spec.h>
+
+#include "cli.h"
+#include "version.h"
+
+typedef const char *(*name_function)(int index);
+
+static const char *hook_name(int index)
+{
+	return index < SPEC_HOOK_KINDS ? spec_hook_name((enum spec_hook_kind)index) : NULL;
+}
+
+static void add_names(struct json *json, const char *key, name_function name)
+{
+	json_key(json, key);
+	json_array(json);
+	for (int i = 0; name(i) != NULL; i++)
+		json_string(json, name(i));
+	json_array_end(json);
+}
+
+static void add_enabled(struct json *json, const char *key, bool is_enabled)
+{
+	json_key(json, key);
+	json_object(json);
+	json_pair_bool(json, "enabled", is_enabled);
+	json_object_end(json);
+}
+
+static void add_cgroup(struct json *json)
+{
+	json_key(json, "cgroup");
+	json_object(json);
+	json_pair_bool(json, "v1", false);
+	json_pair_bool(json, "v2", true);
+	json_pair_bool(json, "systemd", false);
+	json_pair_bool(json, "systemdUser", false);
+	json_pair_bool(json, "rdma", false);
+	json_object_end(json);
+}
+
+static void add_linux(struct json *json)
+{
+	json_key(json, "linux");
+	json_object(json);
+	add_names(json, "namespaces", spec_namespace_list);
+	add_names(json, "capabilities", spec_capability_name);
+	add_cgroup(json);
+	add_enabled(json, "seccomp", false);
+	add_enabled(json, "apparmor", false);
+	add_enabled(json, "selinux", false);
+	add_enabled(json, "intelRdt", false);
+	json_key(json, "memoryPolicy");
+	json_object(json);
+	add_names(json, "modes", spec_memory_policy_mode_name);
+	add_names(json, "flags", spec_memory_policy_flag_name);
+	json_object_end(json);
+	json_key(json, "mountExtensions");
+	json_object(json);
+	add_enabled(json, "idmap", true);
+	json_object_end(json);
+	add_enabled(json, "netDevices", false);
+	json_object_end(json);
+}
+
+static int features(struct cli_call *call, const void *options, struct err *err)
+{
+	struct json json;
+
+	(void)options;
+	(void)err;
+	json_begin(&json, &call->out, 4);
+	json_object(&json);
+	json_pair(&json, "ociVersionMin", SPEC_VERSION_MIN);
+	json_pair(&json, "ociVersionMax", SPEC_VERSION_MAX);
+	add_names(&json, "hooks", hook_name);
+	add_names(&json, "mountOptions", plan_mount_option_name);
+	add_linux(&json);
+	json_key(&json, "annotations");
+	json_object(&json);
+	json_pair(&json, "org.tare.version", TARE_VERSION);
+	json_pair(&json, "org.tare.commit", TARE_COMMIT);
+	json_object_end(&json);
+	json_object_end(&json);
+	buf_add(&call->out, "\n", 1);
+	return 0;
+}
+
+const struct cli_command cli_features = {
+	"features", "", "Print what this program can do, as JSON", NULL, 0, 0, 0, false, false, features};

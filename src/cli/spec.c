@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <tare/spec.h>
+
+#include "cli.h"
+
+struct spec_options {
+	const char *bundle, *file;
+	bool is_rootless;
+};
+
+static const struct option_row spec_options[] = {
+	{"bundle", 'b', OPTION_TEXT, offsetof(struct spec_options, bundle), "DIR",
+	 "where config.json is written"},
+	{"file", 'f', OPTION_TEXT, offsetof(struct spec_options, file), "FILE", "write this file instead"},
+	{"rootless", 0, OPTION_FLAG, offsetof(struct spec_options, is_rootless), NULL,
+	 "for a container of the calling user"},
+	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
+};
+
+static void add_list(struct json *json, const char *key, const char *const *items)
+{
+	json_key(json, key);
+	json_array(json);
+	for (; *items != NULL; items++)
+		json_string(json, *items);
+	json_array_end(json);
+}
+
+#define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void add_mount(struct json *json, const char *target, const char *type, const char *source,
+		      const char *const *options)
+{
+	json_object(json);
+	json_pair(json, "destination", target);
+	json_pair(json, "type", type);
+	json_pair(json, "source", source);
+	if (options != NULL)
+		add_list(json, "options", options);
+	json_object_end(json);
+}
+
+static void add_process(struct json *json)
+{
+	static const char *const sets[] = {"bounding", "effective", "permitted"};
+
+	json_key(json, "process");
+	json_object(json);
+	json_pair_bool(json, "terminal", true);
+	json_key(json, "user");
+	json_object(json);
+	json_pair_int(json, "uid", 0);
+	json_pair_int(json, "gid", 0);
+	json_object_end(json);
+	add_list(json, "args", LIST("sh"));
+	add_list(json, "env",
+		 LIST("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"));
+	json_pair(json, "cwd", "/");
+	json_key(json, "capabilities");
+	json_object(json);
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
+		add_list(json, sets[i], LIST("CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"));
+	json_object_end(json);
+	json_key(json, "rlimits");
+	json_array(json);
+	json_object(json);
+	json_pair(json, "type", "RLIMIT_NOFILE");
+	json_pair_int(json, "hard", 1024);
+	json_pair_int(json, "soft", 1024);
+	json_object_end(json);
+	json_array_end(json);
+	json_pair_bool(json, "noNewPrivileges", true);
+	json_object_end(json);
+}
+
+static void add_mounts(struct json *json, bool is_rootless)
+{
+	json_key(json, "mounts");
+	json_array(json);
+	add_mount(json, "/proc", "proc", "proc", NULL);
+	add_mount(json, "/dev", "tmpfs", "tmpfs", LIST("nosuid", "strictatime", "mode=755", "size=65536k"));
+	/* gid 5 (tty) is not mapped for a user who has only the own ids. */
+	add_mount(json, "/dev/pts", "devpts", "devpts",
+		  is_rootless ? LIST("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620")
+			      : LIST("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"));
+	add_mount(json, "/dev/shm", "tmpfs", "shm",
+		  LIST("nosuid", "noexec", "nodev", "mode=1777", "size=65536k"));
+	add_mount(json, "/dev/mqueue", "mqueue", "mqueue", LIST("nosuid", "noexec", "nodev"));
+	if (is_rootless)
+		add_mount(json, "/sys", "none", "/sys", LIST("rbind", "nosuid", "noexec", "nodev", "ro"));
+	else
+		add_mount(json, "/sys", "sysfs", "sysfs", LIST("nosuid", "noexec", "nodev", "ro"));
+	add_mount(json, "/sys/fs/cgroup", "cgroup", "cgroup",
+		  LIST("nosuid", "noexec", "nodev", "relatime", "ro"));
+	json_array_end(json);
+}
+
+static void add_mapping(struct json *json, const char *key, uint32_t id)
+{
+	json_key(json, key);
+	json_array(json);
+	json_object(json);
+	json_pair_int(json, "containerID", 0);
+	json_pair_int(json, "hostID", id);
+	json_pair_int(json, "size", 1);
+	json_object_end(json);
+	json_array_end(json);
+}
+
+static void add_namespaces(struct json *json, bool is_rootless)
+{
+	const char *const *names = is_rootless ? LIST("pid", "ipc", "uts", "mount", "cgroup", "user")
+					       : LIST("pid", "network", "ipc", "uts", "mount", "cgroup");
+
+	json_key(json, "namespaces");
+	json_array(json);
+	for (; *names != NULL; names++) {
+		json_object(json);
+		json_pair(json, "type", *names);
+		json_object_end(json);
+	}
+	json_array_end(json);
+}
+
+static void add_linux(struct json *json, bool is_rootless)
+{
+	json_key(json, "linux");
+	json_object(json);
+	if (is_rootless) {
+		add_mapping(json, "uidMappings", geteuid());
+		add_mapping(json, "gidMappings", getegid());
+	} else {
+		json_key(json, "resources");
+		json_object(json);
+		json_key(json, "devices");
+		json_array(json);
+		json_object(json);
+		json_pair_bool(json, "allow", false);
+		json_pair(json, "access", "rwm");
+		json_object_end(json);
+		json_array_end(json);
+		json_object_end(json);
+	}
+	add_namespaces(json, is_rootless);
+	add_list(json, "maskedPaths",
+		 LIST("/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+		      "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware",
+		      "/proc/scsi"));
+	add_list(json, "readonlyPaths",
+		 LIST("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"));
+	json_object_end(json);
+}
+
+static void write_config(struct buf *out, bool is_rootless)
+{
+	struct json json;
+
+	json_begin(&json, out, 4);
+	json_object(&json);
+	json_pair(&json, "ociVersion", SPEC_VERSION_MAX);
+	add_process(&json);
+	json_key(&json, "root");
+	json_object(&json);
+	json_pair(&json, "path", "rootfs");
+	json_pair_bool(&json, "readonly", true);
+	json_object_end(&json);
+	json_pair(&json, "hostname", "tare");
+	add_mounts(&json, is_rootless);
+	add_linux(&json, is_rootless);
+	json_object_end(&json);
+	buf_add(out, "\n", 1);
+}
+
+static int spec(struct cli_call *call, const void *options, struct err *err)
+{
+	const struct spec_options *o = options;
+	_cleanup_free_ char *path = NULL;
+	_cleanup_buf_ struct buf text = {0};
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	(void)call;
+	path = o->file != NULL ? mem_dup(o->file)
+			       : mem_format("%s/config.json", o->bundle == NULL ? "." : o->bundle);
+	write_config(&text, o->is_rootless);
+	fd = k_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd == -EEXIST)
+		return err_set(err, ERR_USAGE, 0, NULL, "File %s exists. Remove it first",
+			       o->file == NULL ? "config.json" : o->file);
+	if (fd < 0)
+		return err_system(err, fd, "cannot make '%s'", path);
+	r = io_write_all(fd, text.data, text.len);
+	if (r < 0) {
+		k_unlinkat(AT_FDCWD, path, 0);
+		return err_system(err, r, "cannot write '%s'", path);
+	}
+	return 0;
+}
+
+const struct cli_command cli_spec = {"spec",
+				     "",
+				     "Write a config.json to start from",
+				     spec_options,
+				     sizeof(struct spec_options),
+				     0,
+				     0,
+				     false,
+				     false,
+				     spec};

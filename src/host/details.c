@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What only the commands that describe the host ask for. Whatever cannot be read counts as absent. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include <tare/host.h>
+
+/* The first line of a small file; "" if there is none. */
+static void read_line(const char *path, char *buf, size_t size)
+{
+	if (io_read_small(AT_FDCWD, path, 0, buf, size) < 0)
+		buf[0] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+}
+
+static bool is_line(const char *path, const char *expected)
+{
+	char line[64];
+
+	read_line(path, line, sizeof line);
+	return str_equal(line, expected);
+}
+
+static bool exists(const char *path)
+{
+	return k_faccessat2(AT_FDCWD, path, 0 /* F_OK */, 0) == 0;
+}
+
+static void probe_namespaces(struct host_details *details)
+{
+	static const char *const paths[HOST_NS_COUNT] = {
+		"/proc/self/ns/user", "/proc/self/ns/mnt", "/proc/self/ns/pid",    "/proc/self/ns/net",
+		"/proc/self/ns/ipc",  "/proc/self/ns/uts", "/proc/self/ns/cgroup", "/proc/self/ns/time",
+	};
+	char line[32];
+	uint64_t max = 0;
+
+	for (unsigned int i = 0; i < HOST_NS_COUNT; i++)
+		details->namespaces |= exists(paths[i]) ? 1u << i : 0;
+	read_line("/proc/sys/user/max_user_namespaces", line, sizeof line);
+	details->has_user_ns = (details->namespaces & 1) != 0 && str_to_u64(line, UINT64_MAX, &max) && max > 0;
+	/* The second is Debian's and Arch's own switch. */
+	details->is_userns_restricted =
+		is_line("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") ||
+		is_line("/proc/sys/kernel/unprivileged_userns_clone", "0");
+}
+
+void host_probe_details(struct host_details *ret_details)
+{
+	struct host_details details = {.namespaces = 0};
+	struct host host;
+	struct err ignored;
+	char path[sizeof host.cgroup_mount + sizeof "/cgroup.controllers"];
+
+	if (host_probe(&host, &ignored) == 0 && host.cgroup_mount[0] != '\0') {
+		str_format(path, sizeof path, "%s/cgroup.controllers", host.cgroup_mount);
+		read_line(path, details.cgroup_controllers, sizeof details.cgroup_controllers);
+	}
+	read_line("/sys/kernel/security/lsm", details.lsm, sizeof details.lsm);
+	details.has_apparmor = is_line("/sys/module/apparmor/parameters/enabled", "Y");
+	details.has_selinux = exists("/sys/fs/selinux/enforce");
+	probe_namespaces(&details);
+	*ret_details = details;
+}
+
+/* --- file systems --- */
+
+/* Whether a line of text is this one; lines of /proc/filesystems begin with "nodev\t" or "\t". */
+static bool has_filesystem_line(const char *text, const char *type)
+{
+	size_t len = strlen(type);
+
+	for (const char *at = text; at != NULL && *at != '\0'; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		at += strcspn(at, "\t\n");
+		if (*at == '\t' && strncmp(at + 1, type, len) == 0 && at[1 + len] == '\n')
+			return true;
+	}
+	return false;
+}
+
+#define MODULES_MAX ((size_t)64 << 20)
+
+/* The kernel asks for "fs-TYPE" when it is to mount an unknown type; depmod(8) lists the names it can have. */
+static bool has_module(const char *type)
+{
+	_cleanup_free_ char *path = NULL, *alias = NULL;
+	_cleanup_buf_ struct buf text = {0};
+	struct utsname name;
+
+	if (uname(&name) < 0)
+		return false;
+	path = mem_format("/lib/modules/%s/modules.alias", name.release);
+	alias = mem_format("\nalias fs-%s ", type);
+	return io_read_file(AT_FDCWD, path, MODULES_MAX, &text) == 0 && text.data != NULL &&
+	       strstr(text.data, alias) != NULL;
+}
+
+bool host_has_filesystem(const char *type)
+{
+	_cleanup_buf_ struct buf text = {0};
+
+	/* No type has a blank in it, and one with a line feed would match parts of lines. */
+	if (str_is_empty(type) || strpbrk(type, " \t\n") != NULL)
+		return false;
+	if (io_read_file(AT_FDCWD, "/proc/filesystems", 1 << 20, &text) == 0 && text.data != NULL &&
+	    has_filesystem_line(text.data, type))
+		return true;
+	return has_module(type);
+}

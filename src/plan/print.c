@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A plan for people and for programs. What is printed is what will be done, in the order of the steps. */
+#include <string.h>
+#include <sys/types.h>
+
+#include <tare/spec.h>
+
+#include "../run/protocol.h"
+#include "builder.h"
+
+static const char *const who_names[] = {"parent", "bridge", "init"};
+
+static const char *const kind_names[PLAN_KINDS] = {
+	[PLAN_CGROUP_CREATE] = "cgroup",
+	[PLAN_CGROUP_DEVICES] = "device-rules",
+	[PLAN_OPEN_PROC] = "open-procfs",
+	[PLAN_OPEN_NAMESPACE] = "open-namespace",
+	[PLAN_OPEN_IDMAP] = "open-idmap",
+	[PLAN_OPEN_SOURCE] = "open-source",
+	[PLAN_SPAWN] = "spawn",
+	[PLAN_ID_MAPS] = "id-maps",
+	[PLAN_OOM_SCORE] = "oom-score-adj",
+	[PLAN_JOIN] = "join",
+	[PLAN_UNSHARE] = "unshare",
+	[PLAN_TIME_OFFSETS] = "time-offsets",
+	[PLAN_SEND] = "send",
+	[PLAN_EXPECT] = "expect",
+	[PLAN_SETUP_IDS] = "setup-ids",
+	[PLAN_CGROUP_NS] = "cgroup-namespace",
+	[PLAN_KEYRING] = "keyring",
+	[PLAN_LOOPBACK] = "loopback",
+	[PLAN_ROOT] = "root",
+	[PLAN_MOUNT] = "mount",
+	[PLAN_DEVICE] = "device",
+	[PLAN_LINK] = "link",
+	[PLAN_HOOKS] = "hooks",
+	[PLAN_PIVOT] = "pivot",
+	[PLAN_MAKE_CWD] = "make-cwd",
+	[PLAN_CONSOLE] = "console",
+	[PLAN_READONLY_MOUNT] = "readonly-mount",
+	[PLAN_HOSTNAME] = "hostname",
+	[PLAN_DOMAINNAME] = "domainname",
+	[PLAN_SYSCTL] = "sysctl",
+	[PLAN_READONLY_PATH] = "readonly-path",
+	[PLAN_MASK_PATH] = "mask-path",
+	[PLAN_PROPAGATION] = "propagation",
+	[PLAN_READONLY_ROOT] = "readonly-root",
+	[PLAN_UMASK] = "umask",
+	[PLAN_SCHEDULER] = "scheduler",
+	[PLAN_IO_PRIORITY] = "io-priority",
+	[PLAN_RLIMIT] = "rlimit",
+	[PLAN_AFFINITY] = "affinity",
+	[PLAN_MEMORY_POLICY] = "memory-policy",
+	[PLAN_PERSONALITY] = "personality",
+	[PLAN_NO_NEW_PRIVS] = "no-new-privs",
+	[PLAN_STDIO_OWNER] = "stdio-owner",
+	[PLAN_USER] = "user",
+	[PLAN_LOOKUP] = "lookup",
+	[PLAN_GATE] = "gate",
+	[PLAN_EXEC] = "exec",
+};
+
+struct bit {
+	uint64_t value;
+	const char *name;
+};
+
+static const struct bit clone_bits[] = {
+	{CLONE_NEWUSER, "user"}, {CLONE_NEWNS, "mount"}, {CLONE_NEWPID, "pid"},       {CLONE_NEWNET, "network"},
+	{CLONE_NEWIPC, "ipc"},   {CLONE_NEWUTS, "uts"},  {CLONE_NEWCGROUP, "cgroup"}, {0x80, "time"},
+};
+static const struct bit attr_bits[] = {
+	{MOUNT_ATTR_RDONLY, "ro"},
+	{MOUNT_ATTR_NOSUID, "nosuid"},
+	{MOUNT_ATTR_NODEV, "nodev"},
+	{MOUNT_ATTR_NOEXEC, "noexec"},
+	{MOUNT_ATTR_NOATIME, "noatime"},
+	{MOUNT_ATTR_STRICTATIME, "strictatime"},
+	{MOUNT_ATTR_NODIRATIME, "nodiratime"},
+	{MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow"},
+};
+static const struct bit propagation_bits[] = {
+	{MS_SHARED, "shared"}, {MS_SLAVE, "slave"}, {MS_PRIVATE, "private"}, {MS_UNBINDABLE, "unbindable"}};
+static const struct bit access_bits[] = {
+	{PLAN_ACCESS_READ, "r"}, {PLAN_ACCESS_WRITE, "w"}, {PLAN_ACCESS_MKNOD, "m"}};
+
+static void add_bits(struct buf *out, uint64_t value, const struct bit *bits, size_t count, const char *between)
+{
+	bool is_first = true;
+
+	for (size_t i = 0; i < count; i++) {
+		if ((value & bits[i].value) == 0)
+			continue;
+		buf_format(out, "%s%s", is_first ? "" : between, bits[i].name);
+		is_first = false;
+	}
+}
+
+static void add_item(struct buf *out, const char *before, const char *item)
+{
+	buf_add_str(out, before);
+	buf_add_str(out, item == NULL ? "" : item);
+}
+
+static void add_maps(struct buf *out, const struct plan *plan, const char *name, struct plan_table table)
+{
+	const struct plan_id_range *ranges = plan_rows(plan, table);
+
+	buf_format(out, "%s", name);
+	for (uint32_t i = 0; i < table.count; i++)
+		buf_format(out, " %u:%u:%u", ranges[i].container_id, ranges[i].host_id, ranges[i].size);
+}
+
+static void add_device_number(struct buf *out, int64_t number)
+{
+	if (number < 0)
+		buf_add_str(out, "*");
+	else
+		buf_format(out, "%lld", (long long)number);
+}
+
+static void add_rules(struct buf *out, const struct plan *plan, struct plan_table table)
+{
+	const struct plan_device_rule *rules = plan_rows(plan, table);
+
+	for (uint32_t i = 0; i < table.count; i++) {
+		buf_format(out, "%s%s %c ", i == 0 ? "" : ", ", rules[i].allow ? "allow" : "deny",
+			   rules[i].type);
+		add_device_number(out, rules[i].major);
+		buf_add_str(out, ":");
+		add_device_number(out, rules[i].minor);
+		buf_add_str(out, " ");
+		add_bits(out, rules[i].access, access_bits, ARRAY_SIZE(access_bits), "");
+	}
+}
+
+static void add_mount(struct buf *out, const struct plan *plan, const struct plan_mount *m)
+{
+	if (m->is_remount)
+		buf_format(out, "remount %s", plan_get(plan, m->target));
+	else if (m->is_bind)
+		buf_format(out, "bind %s on %s", plan_get(plan, m->source), plan_get(plan, m->target));
+	else
+		buf_format(out, "%s on %s", plan_get(plan, m->type), plan_get(plan, m->target));
+	for (uint32_t i = 0; i < m->options.count; i++)
+		add_item(out, i == 0 ? " with " : ",", plan_item(plan, m->options, i));
+	if (m->attr_set != 0) {
+		buf_add_str(out, " set ");
+		add_bits(out, m->attr_set, attr_bits, ARRAY_SIZE(attr_bits), ",");
+	}
+	if ((m->attr_clear & ~(uint64_t)MOUNT_ATTR__ATIME) != 0) {
+		buf_add_str(out, " clear ");
+		add_bits(out, m->attr_clear & ~(uint64_t)MOUNT_ATTR__ATIME, attr_bits, ARRAY_SIZE(attr_bits),
+			 ",");
+	}
+	if (m->recursive_attr_set != 0) {
+		buf_add_str(out, " set-recursive ");
+		add_bits(out, m->recursive_attr_set, attr_bits, ARRAY_SIZE(attr_bits), ",");
+	}
+	for (int i = 0; i < PLAN_PROPAGATIONS && m->propagation[i].type != 0; i++) {
+		buf_add_str(out, m->propagation[i].is_recursive ? " r" : " ");
+		add_bits(out, m->propagation[i].type, propagation_bits, ARRAY_SIZE(propagation_bits), ",");
+	}
+	buf_add_str(out, m->is_copy_up ? " copy-up" : "");
+	buf_add_str(out, m->keep_slot != PLAN_NO_SLOT ? " read-only-later" : "");
+}
+
+static void add_user(struct buf *out, const struct plan *plan, const struct plan_user *user)
+{
+	const uint32_t *groups = plan_rows(plan, user->groups);
+
+	buf_format(out, "uid %u gid %u groups", user->uid, user->gid);
+	for (uint32_t i = 0; i < user->groups.count; i++)
+		buf_format(out, "%s%u", i == 0 ? " " : ",", groups[i]);
+	buf_format(out, "%s bounding %llx effective %llx permitted %llx inheritable %llx ambient %llx cwd %s",
+		   user->groups.count == 0 ? " none" : "", (unsigned long long)user->bounding,
+		   (unsigned long long)user->effective, (unsigned long long)user->permitted,
+		   (unsigned long long)user->inheritable, (unsigned long long)user->ambient,
+		   plan_get(plan, user->cwd));
+}
+
+static void add_hooks(struct buf *out, const struct plan *plan, const struct plan_hooks *hooks)
+{
+	const struct plan_hook *rows = plan_rows(plan, hooks->hooks);
+
+	buf_add_str(out, spec_hook_name((enum spec_hook_kind)hooks->kind));
+	for (uint32_t i = 0; i < hooks->hooks.count; i++)
+		add_item(out, " ", plan_get(plan, rows[i].path));
+}
+
+static void add_process_step(struct buf *out, const struct plan *plan, const struct plan_step *s)
+{
+	switch ((enum plan_kind)s->kind) {
+	case PLAN_UMASK:
+		buf_format(out, "%o", (unsigned int)s->u.number);
+		break;
+	case PLAN_OOM_SCORE:
+	case PLAN_IO_PRIORITY:
+	case PLAN_PERSONALITY:
+	case PLAN_STDIO_OWNER:
+		buf_format(out, "%lld", (long long)s->u.number);
+		break;
+	case PLAN_RLIMIT:
+		buf_format(out, "%s soft %llu hard %llu", spec_rlimit_name((int)s->u.rlimit.resource),
+			   (unsigned long long)s->u.rlimit.soft, (unsigned long long)s->u.rlimit.hard);
+		break;
+	case PLAN_SCHEDULER:
+		buf_format(out, "policy %u nice %d priority %u", s->u.scheduler.policy, s->u.scheduler.nice,
+			   s->u.scheduler.priority);
+		break;
+	case PLAN_MEMORY_POLICY:
+		buf_format(out, "mode %d flags %x", s->u.memory_policy.mode, s->u.memory_policy.flags);
+		break;
+	case PLAN_USER:
+		add_user(out, plan, &s->u.user);
+		break;
+	case PLAN_LOOKUP:
+	case PLAN_EXEC:
+		for (uint32_t i = 0; i < s->u.program.args.count; i++)
+			add_item(out, i == 0 ? "" : " ", plan_item(plan, s->u.program.args, i));
+		break;
+	default:
+		break;
+	}
+}
+
+static void add_rootfs_step(struct buf *out, const struct plan *plan, const struct plan_step *s)
+{
+	switch ((enum plan_kind)s->kind) {
+	case PLAN_ROOT:
+		add_item(out, "", plan_get(plan, s->u.root.path));
+		break;
+	case PLAN_PIVOT:
+		buf_add_str(out, !s->u.root.has_mount_ns ? "chroot"
+				 : s->u.root.is_no_pivot ? "move"
+							 : "pivot_root");
+		break;
+	case PLAN_OPEN_SOURCE:
+		buf_format(out, "%s%s%s", plan_get(plan, s->u.source.source.path),
+			   s->u.source.source.is_recursive ? " recursive" : "",
+			   s->u.source.source.idmap_slot != PLAN_NO_SLOT ? " idmapped" : "");
+		break;
+	case PLAN_MOUNT:
+		add_mount(out, plan, &s->u.mount);
+		break;
+	case PLAN_DEVICE:
+		buf_format(out, "%s %c %u:%u mode %o%s", plan_get(plan, s->u.device.path), s->u.device.type,
+			   s->u.device.major, s->u.device.minor, s->u.device.mode,
+			   s->u.device.is_bound ? " bound from the host" : "");
+		break;
+	case PLAN_LINK:
+		buf_format(out, "%s to %s", plan_get(plan, s->u.link.path), plan_get(plan, s->u.link.target));
+		break;
+	case PLAN_SYSCTL:
+		buf_format(out, "%s = %s", plan_get(plan, s->u.sysctl.key), plan_get(plan, s->u.sysctl.value));
+		break;
+	case PLAN_PROPAGATION:
+		buf_add_str(out, s->u.propagation.is_recursive ? "r" : "");
+		add_bits(out, s->u.propagation.type, propagation_bits, ARRAY_SIZE(propagation_bits), ",");
+		break;
+	default:
+		add_process_step(out, plan, s);
+	}
+}
+
+static void add_detail(struct buf *out, const struct plan *plan, const struct plan_step *s)
+{
+	switch ((enum plan_kind)s->kind) {
+	case PLAN_CGROUP_CREATE:
+	case PLAN_KEYRING:
+	case PLAN_MAKE_CWD:
+	case PLAN_HOSTNAME:
+	case PLAN_DOMAINNAME:
+	case PLAN_READONLY_PATH:
+	case PLAN_MASK_PATH:
+		add_item(out, "", plan_get(plan, s->u.text));
+		break;
+	case PLAN_CGROUP_DEVICES:
+		add_rules(out, plan, s->u.devices);
+		break;
+	case PLAN_OPEN_NAMESPACE:
+		buf_format(out, "%s %s", spec_namespace_name((enum spec_ns)s->u.ns.ns),
+			   plan_get(plan, s->u.ns.path));
+		break;
+	case PLAN_JOIN:
+		buf_format(out, "%s%s", spec_namespace_name((enum spec_ns)s->u.ns.ns),
+			   s->u.ns.is_tentative ? " if allowed" : "");
+		break;
+	case PLAN_SPAWN:
+		buf_format(out, "%s in new ", s->u.spawn.is_bridge ? "bridge" : "init");
+		add_bits(out, s->u.spawn.flags, clone_bits, ARRAY_SIZE(clone_bits), " ");
+		break;
+	case PLAN_UNSHARE:
+		add_bits(out, (uint64_t)s->u.number, clone_bits, ARRAY_SIZE(clone_bits), " ");
+		break;
+	case PLAN_ID_MAPS:
+		add_maps(out, plan, "uid", s->u.maps.uid);
+		add_maps(out, plan, " gid", s->u.maps.gid);
+		break;
+	case PLAN_OPEN_IDMAP:
+		add_maps(out, plan, "uid", s->u.idmap.maps.uid);
+		add_maps(out, plan, " gid", s->u.idmap.maps.gid);
+		break;
+	case PLAN_TIME_OFFSETS:
+		buf_format(out, "monotonic %lld.%u boottime %lld.%u", (long long)s->u.times.monotonic_secs,
+			   s->u.times.monotonic_nanosecs, (long long)s->u.times.boottime_secs,
+			   s->u.times.boottime_nanosecs);
+		break;
+	case PLAN_SEND:
+	case PLAN_EXPECT:
+		buf_add_str(out, protocol_step_name((enum protocol_step)s->u.step));
+		break;
+	case PLAN_SETUP_IDS:
+		buf_format(out, "uid %u gid %u", s->u.ids.uid, s->u.ids.gid);
+		break;
+	case PLAN_HOOKS:
+		add_hooks(out, plan, &s->u.hooks);
+		break;
+	default:
+		add_rootfs_step(out, plan, s);
+	}
+}
+
+void plan_print(const struct plan *plan, struct buf *out)
+{
+	const struct plan_step *steps = plan_steps(plan);
+
+	for (uint32_t i = 0; i < plan->step_count; i++) {
+		const char *kind = kind_names[steps[i].kind];
+		size_t start;
+
+		buf_format(out, "%s%s%s", who_names[steps[i].who], steps[i].who == PLAN_INIT ? "    " : "  ",
+			   kind);
+		for (size_t len = strlen(kind); len < 17; len++)
+			buf_add(out, " ", 1);
+		start = out->len;
+		add_detail(out, plan, &steps[i]);
+		while (out->len == start && out->data[out->len - 1] == ' ')
+			start = --out->len;
+		buf_add(out, "\n", 1);
+	}
+}
+
+void plan_print_json(const struct plan *plan, struct buf *out)
+{
+	const struct plan_step *steps = plan_steps(plan);
+	struct json json;
+
+	json_begin(&json, out, 2);
+	json_array(&json);
+	for (uint32_t i = 0; i < plan->step_count; i++) {
+		_cleanup_buf_ struct buf detail = {0};
+
+		buf_add(&detail, "", 0);
+		add_detail(&detail, plan, &steps[i]);
+		json_object(&json);
+		json_pair(&json, "who", who_names[steps[i].who]);
+		json_pair(&json, "step", kind_names[steps[i].kind]);
+		json_pair(&json, "what", detail.data);
+		if (steps[i].where != 0)
+			json_pair(&json, "where", plan_get(plan, steps[i].where));
+		json_object_end(&json);
+	}
+	json_array_end(&json);
+	buf_add(out, "\n", 1);
+}
