@@ -86,7 +86,8 @@ void state_format(const struct state_record *record, struct buf *out);
 
 /*
  * Removes <root>/<id> and the fixed names in it. The directory is first renamed to a name that no id can
- * have, so that the id is free at once and a half-done removal is not a container. 0 or -errno with *err.
+ * have, so that the id is free at once and a half-done removal is not a container; state_list sweeps what is
+ * left of that. A container that is gone already is a success. 0 or -errno with *err.
  */
 int state_remove(int root_fd, const char *id, struct err *err) MUST_CHECK;
 

@@ -159,32 +159,29 @@ static int open_existing(int mount_fd, struct cgroup_path *at)
 }
 
 /*
- * Makes the components of whole that stand behind the first existing_len bytes. Whoever races with us and
- * makes one first owns it, and with it what is above: it counts as having existed.
+ * Makes the components of whole that stand behind its first *reached bytes, which move on with each. Whoever
+ * races with us and makes one first owns it, and with it what is above: it counts as having existed.
  */
-static int make_missing(int parent_fd, const struct cgroup_path *whole, size_t existing_len,
+static int make_missing(int parent_fd, const struct cgroup_path *whole, size_t *reached,
 			unsigned int *ret_created)
 {
 	_cleanup_fd_ int fd = parent_fd;
-	size_t at = existing_len;
 
-	while (at < whole->len) {
+	while (*reached < whole->len) {
+		const char *component = whole->text + *reached + (whole->text[*reached] == '/');
+		size_t len = strcspn(component, "/");
 		char name[256];
-		size_t len;
 		int child_fd, r;
 
-		at += whole->text[at] == '/';
-		len = strcspn(whole->text + at, "/");
 		if (len >= sizeof name)
 			return -ENAMETOOLONG;
-		memcpy(name, whole->text + at, len);
+		memcpy(name, component, len);
 		name[len] = '\0';
-		at += len;
-
 		r = k_mkdirat(fd, name, 0755);
 		if (r < 0 && r != -EEXIST)
 			return r;
 		*ret_created = r == 0 ? *ret_created + 1 : 0;
+		*reached = (size_t)(component - whole->text) + len;
 		child_fd = path_open_beneath(fd, name, O_RDONLY | O_DIRECTORY, 0);
 		if (child_fd < 0)
 			return child_fd;
@@ -216,8 +213,11 @@ static int check_fit(int cgroup_fd, const char *path, bool is_new, struct err *e
 	return r < 0 ? err_system(err, r, "cannot read the events of cgroup '%s'", path) : 0;
 }
 
-static void undo_create(int mount_fd, struct cgroup_path *path, unsigned int created)
+/* Removes the last created components of the first reached bytes of path. */
+static void undo_create(int mount_fd, struct cgroup_path *path, size_t reached, unsigned int created)
 {
+	path->len = reached;
+	path->text[reached] = '\0';
 	for (; created > 0; created--) {
 		const char *name = cgroup_path_pop(path);
 		_cleanup_fd_ int parent_fd = cgroup_path_open(mount_fd, path, O_PATH);
@@ -225,6 +225,14 @@ static void undo_create(int mount_fd, struct cgroup_path *path, unsigned int cre
 		if (name == NULL || parent_fd < 0 || k_unlinkat(parent_fd, name, AT_REMOVEDIR) < 0)
 			return;
 	}
+}
+
+static int create_fail(struct err *err, int r, const char *path)
+{
+	r = err_system(err, r, "cannot create cgroup '%s'", path);
+	if (r == -EACCES || r == -EPERM || r == -EROFS)
+		err_hint(err, "the cgroup2 mount has to be writable for the caller");
+	return r;
 }
 
 int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, struct err *err)
@@ -235,20 +243,20 @@ int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, str
 	int r = cgroup_path_init(&whole, path);
 
 	if (r < 0)
-		return err_system(err, r, "cannot create cgroup '%s'", path);
+		return create_fail(err, r, path);
 	/* The usual case: the parent is there and the cgroup is not. */
 	existing = whole;
 	cgroup_path_pop(&existing);
 	fd = open_existing(mount_fd, &existing);
 	if (fd >= 0)
 		fd = whole.len == 0 ? cgroup_path_open(mount_fd, &whole, O_RDONLY)
-				    : make_missing(take_fd(&fd), &whole, existing.len, &created);
-	if (fd < 0)
-		r = err_system(err, fd, "cannot create cgroup '%s'", path);
-	else
+				    : make_missing(take_fd(&fd), &whole, &existing.len, &created);
+	if (fd >= 0)
 		r = check_fit(fd, path, created > 0, err);
+	else
+		r = create_fail(err, fd, path);
 	if (r < 0) {
-		undo_create(mount_fd, &whole, created);
+		undo_create(mount_fd, &whole, existing.len, created);
 		return r;
 	}
 	*ret_created = created;

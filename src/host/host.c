@@ -178,7 +178,7 @@ void host_probe_namespace(struct host *host, int ns, const char *path)
 	struct statfs fs;
 	int type;
 
-	found->is_probed = true;
+	*found = (struct host_namespace){.is_probed = true};
 	if (fd < 0) {
 		found->errnum = -fd;
 		return;

@@ -412,8 +412,10 @@ static bool parse_all(struct parser *parser)
 int state_parse(const char *data, size_t size, struct state_record *record, struct err *err)
 {
 	_cleanup_record_ struct state_record parsed = {0};
-	struct parser parser = {.at = data, .end = data + size, .record = &parsed};
+	struct parser parser = {.record = &parsed};
 
+	parser.at = size == 0 ? "" : data;
+	parser.end = parser.at + size;
 	*record = (struct state_record){0};
 	if (!parse_all(&parser))
 		return state_fail(err, EBADMSG, "the record of the container is damaged at line %u",

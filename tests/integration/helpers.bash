@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the cases share. Each case gets a bundle of busybox of its own in $BUNDLE and a state root in $ROOT.
+
+bats_require_minimum_version 1.5.0
+TARE=${TARE:-$BATS_TEST_DIRNAME/../../build/src/tare}
+
+setup() {
+	[ "$(id -u)" = 0 ] || not_here "needs root"
+	WORK=$(mktemp -d)
+	BUNDLE=$WORK/bundle
+	ROOT=$WORK/state
+	ID=t$$.$BATS_TEST_NUMBER.$RANDOM
+	mkdir -p "$BUNDLE/rootfs/bin" "$BUNDLE/rootfs/etc" "$BUNDLE/rootfs/tmp"
+	cp /bin/busybox "$BUNDLE/rootfs/bin/busybox"
+	/bin/busybox --list | while read -r name; do
+		[ "$name" = busybox ] || ln -s busybox "$BUNDLE/rootfs/bin/$name"
+	done
+	"$TARE" spec -b "$BUNDLE"
+	config '.process.terminal=false | .process.env=["PATH=/bin"] | .root.readonly=false | .process.noNewPrivileges=false'
+	HOST_MOUNTS=$(cat /proc/self/mountinfo)
+}
+
+# Whatever a case made is gone, and the host's mounts are what they were.
+teardown() {
+	[ -n "${WORK:-}" ] || return 0
+	for id in $(tare list -q 2>/dev/null); do
+		tare delete --force "$id"
+	done
+	mounts=$(cat /proc/self/mountinfo)
+	rm -rf --one-file-system "$WORK"
+	[ "$mounts" = "$HOST_MOUNTS" ]
+	[ -z "$(ls -d "$(cgroup_mount)"/t$$.* 2>/dev/null)" ]
+}
+
+# A case that cannot run says so; TARE_MUST_RUN=1 makes that a failure.
+not_here() {
+	[ "${TARE_MUST_RUN:-0}" = 1 ] && { echo "cannot run here: $1" >&2; return 1; }
+	skip "$1"
+}
+
+tare() {
+	"$TARE" --root "$ROOT" "$@"
+}
+
+config() {
+	jq "$@" "$BUNDLE/config.json" >"$BUNDLE/config.new" && mv "$BUNDLE/config.new" "$BUNDLE/config.json"
+}
+
+# The program of the container as a shell script.
+script() {
+	config --arg s "$1" '.process.args=["sh","-c",$s]'
+}
+
+run_container() {
+	run -"${2:-0}" tare run -b "$BUNDLE" "$ID"
+}
+
+# Runs a script inside and leaves its output in $output.
+inside() {
+	script "$1"
+	run tare run -b "$BUNDLE" "$ID"
+	[ "$status" -eq 0 ] || { echo "status $status: $output"; return 1; }
+}
+
+cgroup_mount() {
+	if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then echo /sys/fs/cgroup; else echo /sys/fs/cgroup/unified; fi
+}
+
+pid_of() {
+	tare state "$1" | jq .pid
+}
+
+status_of() {
+	tare state "$1" | jq -r .status
+}
+
+wait_for() {
+	for _ in $(seq 100); do
+		if eval "$1"; then return 0; fi
+		sleep 0.05
+	done
+	echo "never: $1"
+	return 1
+}

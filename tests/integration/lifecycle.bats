@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+load helpers
+
+@test "create, state, start, kill, delete" {
+	config '.process.args=["sleep","1000"]'
+	run -0 tare create -b "$BUNDLE" --pid-file "$WORK/pid" "$ID"
+	[ -z "$output" ]
+	[ "$(status_of "$ID")" = created ]
+	[ "$(cat "$WORK/pid")" = "$(pid_of "$ID")" ]
+	run -0 tare start "$ID"
+	[ -z "$output" ]
+	[ "$(status_of "$ID")" = running ]
+	[ "$(tr '\0' ' ' <"/proc/$(pid_of "$ID")/cmdline")" = "sleep 1000 " ]
+	run -0 tare kill "$ID" KILL
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	[ "$(pid_of "$ID")" = 0 ]
+	run -0 tare delete "$ID"
+	[ -z "$output" ]
+	run -1 tare state "$ID"
+	[[ "$output" == *"does not exist"* ]]
+}
+
+@test "the state document has what the specification wants" {
+	config '.annotations={"a b":"1 %\n2"}'
+	tare create -b "$BUNDLE" "$ID"
+	run -0 tare state "$ID"
+	jq -e --arg id "$ID" --arg b "$BUNDLE" '.ociVersion=="1.3.0" and .id==$id and .bundle==$b and
+		.annotations["a b"]=="1 %\n2" and (.created|test("^2[0-9-]+T[0-9:.]+Z$")) and .rootfs==$b+"/rootfs"' <<<"$output"
+}
+
+@test "every command refuses a container that does not exist" {
+	for c in state start kill delete; do
+		run -1 tare $c nothing
+		[[ "$output" == *"does not exist"* ]]
+	done
+	run -0 tare delete --force nothing
+	[ -z "$output" ]
+}
+
+@test "an id is used once, and again after delete" {
+	tare create -b "$BUNDLE" "$ID"
+	run -1 tare create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"container with given ID already exists"* ]]
+	[ "$(status_of "$ID")" = created ]
+	tare delete --force "$ID"
+	tare create -b "$BUNDLE" "$ID"
+}
+
+@test "wrong ids" {
+	for id in "a/b" ".." "." "a b" "../x" "ü"; do
+		run -1 tare create -b "$BUNDLE" "$id"
+		[[ "$output" == *"invalid container ID format"* ]]
+	done
+	run -1 tare create -b "$BUNDLE" ""
+	[[ "$output" == *"container id cannot be empty"* ]]
+}
+
+@test "operations in the wrong state change nothing" {
+	config '.process.args=["sleep","1000"]'
+	tare create -b "$BUNDLE" "$ID"
+	run -1 tare delete "$ID"
+	[[ "$output" == *"that is not stopped: created"* ]]
+	tare start "$ID"
+	run -1 tare start "$ID"
+	[[ "$output" == *"cannot start an already running container"* ]]
+	run -1 tare delete "$ID"
+	[[ "$output" == *"that is not stopped: running"* ]]
+	tare kill "$ID" 9
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	run -1 tare start "$ID"
+	[[ "$output" == *"cannot start a container that has stopped"* ]]
+	run -1 tare kill "$ID" TERM
+	[[ "$output" == *"container not running"* ]]
+	run -0 tare kill --all "$ID" 9
+}
+
+@test "kill works before start; signals by name and number" {
+	for signal in KILL SIGKILL 9; do
+		tare create -b "$BUNDLE" "$ID"
+		run -0 tare kill "$ID" $signal
+		wait_for '[ "$(status_of "$ID")" = stopped ]'
+		tare delete "$ID"
+	done
+	tare create -b "$BUNDLE" "$ID"
+	for signal in FOO 65 0 -1 RTMAX+1; do
+		run -1 tare kill "$ID" -- $signal
+		[[ "$output" == *"unknown signal"* || "$output" == *"too many"* ]]
+	done
+}
+
+@test "the default signal is the image's" {
+	config '.annotations={"org.opencontainers.image.stopSignal":"SIGUSR1"} |
+		.process.args=["sh","-c","trap \"exit 42\" USR1; while :; do sleep 0.1; done"]'
+	tare run --keep -b "$BUNDLE" "$ID" &
+	wait_for '[ "$(status_of "$ID" 2>/dev/null)" = running ]'
+	sleep 0.3
+	tare kill "$ID"
+	run wait $!
+	[ "$status" -eq 42 ]
+}
+
+@test "later edits of the bundle do not matter" {
+	config '.process.args=["sh","-c","echo before"]'
+	tare create -b "$BUNDLE" "$ID" >"$WORK/out"
+	echo broken >"$BUNDLE/config.json"
+	run -0 tare start "$ID"
+	wait_for '[ "$(cat "$WORK/out")" = before ]'
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	run -0 tare delete "$ID"
+}
+
+@test "list: table, JSON, ids, and none" {
+	run -0 tare list -f json
+	[ "$output" = null ]
+	tare create -b "$BUNDLE" b.$ID
+	tare create -b "$BUNDLE" a.$ID
+	run -0 tare list -q
+	[ "$output" = "a.$ID"$'\n'"b.$ID" ]
+	run -0 tare list --format=json
+	jq -e --arg id "$ID" '.[0].id=="a."+$id and .[1].status=="created" and .[0].owner=="root"' <<<"$output"
+	run -0 tare list
+	[[ "${lines[0]}" =~ ^ID\ +PID\ +STATUS\ +BUNDLE\ +CREATED\ +OWNER$ ]]
+	[ "${#lines[@]}" -eq 3 ]
+}
+
+@test "delete --force of a running container ends all of its processes" {
+	script 'sleep 1000 & sleep 1000 & sleep 1000'
+	tare create -b "$BUNDLE" "$ID"
+	tare start "$ID"
+	cgroup=$(cgroup_mount)/$ID
+	wait_for '[ "$(wc -l <"$cgroup/cgroup.procs")" -ge 3 ]'
+	pids=$(cat "$cgroup/cgroup.procs")
+	run -0 tare delete --force "$ID"
+	[ ! -e "$cgroup" ]
+	for pid in $pids; do [ ! -e "/proc/$pid" ]; done
+}
+
+@test "delete --force works without bundle, without cgroup, with a damaged record" {
+	config '.process.args=["sleep","1000"]'
+	tare create -b "$BUNDLE" "$ID"
+	mv "$BUNDLE" "$BUNDLE.away"
+	run -0 tare delete --force "$ID"
+	mv "$BUNDLE.away" "$BUNDLE"
+	tare create -b "$BUNDLE" "$ID"
+	pid=$(pid_of "$ID")
+	kill -9 "$pid"
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	rmdir "$(cgroup_mount)/$ID"
+	run -0 tare delete --force "$ID"
+	mkdir -p "$ROOT/$ID"
+	echo nonsense >"$ROOT/$ID/record"
+	run -1 tare state "$ID"
+	[[ "$output" == *damaged* ]]
+	run -0 tare delete --force "$ID"
+	[ ! -e "$ROOT/$ID" ]
+}

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+load helpers
+
+@test "the program's status and output" {
+	inside 'echo out; echo err >&2'
+	[ "$output" = $'out\nerr' ]
+	script 'exit 7'
+	run -7 tare run -b "$BUNDLE" "$ID"
+	[ -z "$output" ]
+	[ ! -e "$ROOT/$ID" ]
+	script 'kill -9 $$; sleep 5'
+	config '.linux.namespaces|=map(select(.type!="pid"))'
+	run -137 tare run -b "$BUNDLE" "$ID"
+}
+
+@test "standard input reaches the program" {
+	script 'cat; echo end'
+	run -0 bash -c 'echo hello | "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
+	[ "$output" = $'hello\nend' ]
+}
+
+@test "signals are forwarded" {
+	script 'trap "exit 33" TERM; echo ready; while :; do sleep 0.1; done'
+	"$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" >"$WORK/out" &
+	wait_for '[ "$(cat "$WORK/out")" = ready ]'
+	kill -TERM $!
+	run wait $!
+	[ "$status" -eq 33 ]
+}
+
+@test "--keep leaves a stopped container, --detach a running one" {
+	script 'exit 3'
+	run -3 tare run --keep -b "$BUNDLE" "$ID"
+	[ "$(status_of "$ID")" = stopped ]
+	tare delete "$ID"
+	config '.process.args=["sleep","1000"]'
+	run -0 tare run -d --pid-file "$WORK/pid" -b "$BUNDLE" "$ID"
+	[ "$(status_of "$ID")" = running ]
+	[ "$(cat "$WORK/pid")" = "$(pid_of "$ID")" ]
+}
+
+@test "a failure is one line on stderr and one JSON object in the log, success is silent" {
+	config '.process.args=["/no/such/file"]'
+	run -1 --separate-stderr tare --log "$WORK/log" --log-format json run -b "$BUNDLE" "$ID"
+	[ "${#stderr_lines[@]}" -eq 1 ]
+	[[ "$stderr" == "tare: run $ID: /process/args: exec: \"/no/such/file\": No such file or directory" ]]
+	[ "$(wc -l <"$WORK/log")" -eq 1 ]
+	jq -e '.level=="error" and (.msg|test("no/such/file")) and (.time|test("Z$"))' "$WORK/log"
+	[ ! -e "$ROOT/$ID" ]
+	config '.process.args=["true"]'
+	rm "$WORK/log"
+	run -0 tare --log "$WORK/log" --log-format json --debug run -b "$BUNDLE" "$ID"
+	[ -z "$output" ]
+}
+
+@test "the bundle is the working directory by default; --bundle=, single dashes and --config" {
+	inside 'echo one'
+	(cd "$BUNDLE" && [ "$(tare run "$ID")" = one ])
+	run -0 tare run --bundle="$BUNDLE" -no-subreaper "$ID"
+	mv "$BUNDLE/config.json" "$WORK/other.json"
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"JSON specification file"*"not found"* ]]
+	run -0 tare run "$ID" --config "$WORK/other.json" -b "$BUNDLE"
+	[ "$output" = one ]
+}
+
+@test "usage errors" {
+	run -1 tare run
+	[[ "$output" == *"container id is missing"* ]]
+	run -1 tare run --bundle
+	[[ "$output" == *"flag needs an argument: --bundle"* ]]
+	run -1 tare run --wrong x
+	[[ "$output" == *"unknown flag"* ]]
+	run -1 tare wrong
+	[[ "$output" == *"unknown command"* ]]
+	run -1 tare --log-format xml list
+	[[ "$output" == *"invalid log-format: xml"* ]]
+	run -1 "$TARE" --root / list
+	[[ "$output" == *"should not be set to /"* ]]
+	run -0 tare run --help
+	run -0 tare help
+	run -0 tare --version
+	[[ "${lines[0]}" == "tare version "* ]]
+}
+
+@test "output that cannot be written is an error" {
+	run -1 bash -c '"$1" features >/dev/full' _ "$TARE"
+	[[ "$output" == *"cannot write to standard output"* ]]
+}

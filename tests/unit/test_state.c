@@ -1,0 +1,678 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <tare/state.h>
+
+#include "unit.h"
+
+static char top[] = "/tmp/tare-state-XXXXXX";
+static int root_fd = -1;
+
+static bool is_there(const char *path)
+{
+	return k_faccessat2(root_fd, path, 0, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static void put_file(int dir_fd, const char *name, const char *text)
+{
+	CHECK_INT(io_replace_file(dir_fd, name, text, strlen(text), 0600), 0);
+}
+
+/* --- ids --- */
+
+static void test_ids(void)
+{
+	static const char *const good[] = {"a", "web1", "a.b", "...", ".hidden", "A_b+c-9", "-", "0"};
+	static const char *const bad[] = {".",        "..",  "a/b",  "/",   "a b", "~1.2", "a%",
+					  "\xc3\xa9", "a\n", "../x", "a:b", "a*",  "a\x01"};
+	char id[1026];
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		CHECK_INT(state_check_id(good[i], &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		CHECK(state_check_id(bad[i], &err) < 0);
+		CHECK_INT(err.kind, ERR_USAGE);
+		CHECK(str_has_prefix(err.msg, "invalid container ID format: '"));
+	}
+	CHECK(state_check_id("", &err) < 0);
+	CHECK_STR(err.msg, "container id cannot be empty");
+	memset(id, 'x', sizeof id);
+	id[1024] = '\0';
+	CHECK_INT(state_check_id(id, &err), 0);
+	id[1024] = 'x';
+	id[1025] = '\0';
+	CHECK(state_check_id(id, &err) < 0);
+}
+
+/* --- the root --- */
+
+static void test_root(void)
+{
+	_cleanup_free_ char *deep = mem_format("%s/some/where//deep/", top);
+	_cleanup_free_ char *open_for_all = mem_format("%s/open", top);
+	_cleanup_free_ char *file = mem_format("%s/file", top);
+	_cleanup_fd_ int fd = -1, again_fd = -1;
+	struct stat stat;
+	struct err err;
+
+	CHECK_INT(state_open_root(deep, false, &err), -ENOENT);
+	fd = state_open_root(deep, true, &err);
+	CHECK(fd >= 0 && k_fstat(fd, &stat) == 0 && (stat.st_mode & 07777) == 0700);
+	CHECK((k_fcntl(fd, F_GETFD, 0) & FD_CLOEXEC) != 0);
+	again_fd = state_open_root(deep, true, &err);
+	CHECK(again_fd >= 0);
+	CHECK(state_open_root("/", true, &err) < 0);
+	CHECK_STR(err.msg, "Option --root argument should not be set to /");
+	CHECK_INT(err.kind, ERR_USAGE);
+	CHECK(state_open_root("//tmp/..", true, &err) < 0);
+	CHECK_STR(err.msg, "Option --root argument should not be set to /");
+	CHECK(state_open_root("", true, &err) < 0);
+	CHECK_INT(err.kind, ERR_USAGE);
+	CHECK(mkdir(open_for_all, 0700) == 0 && chmod(open_for_all, 0777) == 0);
+	CHECK(state_open_root(open_for_all, true, &err) < 0);
+	CHECK_INT(err.kind, ERR_USAGE);
+	put_file(root_fd, "file", "");
+	CHECK_INT(state_open_root(file, true, &err), -ENOTDIR);
+	CHECK_INT(err.kind, ERR_SYSTEM);
+	rmdir(open_for_all);
+	unlink(file);
+	rmdir(deep);
+}
+
+static void test_default_root(void)
+{
+	_cleanup_free_ char *expected = mem_format("%s/tare", top);
+	_cleanup_fd_ int fd = -1;
+	struct err err = {0};
+
+	if (geteuid() == 0) {
+		fprintf(stderr, "the default root of a user needs a user: that part is skipped\n");
+		return;
+	}
+	setenv("XDG_RUNTIME_DIR", top, 1);
+	fd = state_open_root(NULL, true, &err);
+	CHECK(fd >= 0);
+	CHECK_INT(rmdir(expected), 0);
+	setenv("XDG_RUNTIME_DIR", "relative", 1);
+	CHECK(state_open_root(NULL, true, &err) < 0);
+	CHECK_INT(err.kind, ERR_USAGE);
+	CHECK(strstr(err.msg, "--root") != NULL);
+}
+
+/* --- directories and locks --- */
+
+static void test_dirs(void)
+{
+	_cleanup_fd_ int fd = -1, other_fd = -1, late_fd = -1;
+	struct state_record record;
+	struct err err;
+
+	CHECK_INT(state_open_dir(root_fd, "web1", &err), -ENOENT);
+	CHECK_STR(err.msg, "container does not exist: 'web1'");
+	CHECK_INT(err.kind, ERR_STATE);
+	CHECK_INT(err.errnum, 0);
+	fd = state_create_dir(root_fd, "web1", &err);
+	CHECK(fd >= 0);
+	CHECK_INT(state_create_dir(root_fd, "web1", &err), -EEXIST);
+	CHECK(str_has_prefix(err.msg, "container with given ID already exists"));
+	CHECK_INT(err.kind, ERR_STATE);
+	CHECK(state_create_dir(root_fd, "../web2", &err) < 0);
+	other_fd = state_open_dir(root_fd, "web1", &err);
+	late_fd = state_open_dir(root_fd, "web1", &err);
+	CHECK(other_fd >= 0 && late_fd >= 0);
+	CHECK_INT(state_lock(other_fd, 0, &err), -EBUSY);
+	CHECK_STR(err.msg, "another command is working on it");
+	CHECK_INT(state_lock(other_fd, 30, &err), -EBUSY);
+	CHECK_INT(state_read(fd, &record, &err), -ENOENT);
+	CHECK_INT(err.kind, ERR_STATE);
+	CHECK(record.id == NULL);
+	fd_close(&fd);
+	CHECK_INT(state_lock(other_fd, 0, &err), 0);
+
+	/* Who waited for the lock while the container went does not get a new one of the same name. */
+	CHECK_INT(state_remove(root_fd, "web1", &err), 0);
+	fd = state_create_dir(root_fd, "web1", &err);
+	CHECK(fd >= 0);
+	fd_close(&other_fd);
+	CHECK_INT(state_lock(late_fd, 0, &err), -ENOENT);
+	CHECK_STR(err.msg, "container does not exist");
+	CHECK_INT(state_remove(root_fd, "web1", &err), 0);
+	CHECK_INT(state_remove(root_fd, "web1", &err), 0);
+	CHECK(symlinkat("/tmp", root_fd, "link") == 0);
+	CHECK(state_open_dir(root_fd, "link", &err) < 0);
+	unlinkat(root_fd, "link", 0);
+}
+
+/* --- records --- */
+
+static struct state_annotation annotations[] = {
+	{(char *)"org.example/a key", (char *)"a value\nof 100 %"},
+	{(char *)"empty", (char *)""},
+	{(char *)"utf8", (char *)"\xc3\xa9\x7f\t"},
+};
+
+static struct state_record sample(void)
+{
+	return (struct state_record){
+		.id = (char *)"web1",
+		.bundle = (char *)"/srv/a bundle%41\n\x01",
+		.rootfs = (char *)"/srv/rootfs",
+		.oci_version = (char *)"1.3.0",
+		.cgroup_mount = (char *)"/sys/fs/cgroup",
+		.cgroup_path = (char *)"/web1",
+		.cgroup_created = 3,
+		.pid = 4194304,
+		.pid_start = UINT64_MAX,
+		.creator = 7,
+		.creator_start = 12345678901234567890ull,
+		.created_secs = 1767323045,
+		.created_nanosecs = 6789,
+		.owner = UINT32_MAX,
+		.has_gate = true,
+		.has_poststart = true,
+		.annotations = annotations,
+		.annotation_count = ARRAY_SIZE(annotations),
+		.config = (char *)"{\"a\":\n\0\"b\"}\n",
+		.config_len = 13,
+	};
+}
+
+static void check_same(const struct state_record *a, const struct state_record *b)
+{
+	CHECK_STR(a->id, b->id);
+	CHECK_STR(a->bundle, b->bundle);
+	CHECK_STR(a->rootfs, b->rootfs);
+	CHECK_STR(a->oci_version, b->oci_version);
+	CHECK_STR(a->cgroup_mount, b->cgroup_mount);
+	CHECK_STR(a->cgroup_path, b->cgroup_path);
+	CHECK_INT(a->cgroup_created, b->cgroup_created);
+	CHECK_INT(a->pid, b->pid);
+	CHECK_INT(a->pid_start, b->pid_start);
+	CHECK_INT(a->creator, b->creator);
+	CHECK_INT(a->creator_start, b->creator_start);
+	CHECK_INT(a->created_secs, b->created_secs);
+	CHECK_INT(a->created_nanosecs, b->created_nanosecs);
+	CHECK_INT(a->owner, b->owner);
+	CHECK_INT(a->has_gate, b->has_gate);
+	CHECK_INT(a->has_poststop, b->has_poststop);
+	CHECK_INT(a->has_poststart, b->has_poststart);
+	CHECK_INT(a->annotation_count, b->annotation_count);
+	for (size_t i = 0; i < a->annotation_count && i < b->annotation_count; i++) {
+		CHECK_STR(a->annotations[i].key, b->annotations[i].key);
+		CHECK_STR(a->annotations[i].value, b->annotations[i].value);
+	}
+	CHECK_INT(a->config_len, b->config_len);
+	CHECK(a->config_len == b->config_len && memcmp(a->config, b->config, a->config_len) == 0);
+}
+
+static void test_round_trip(void)
+{
+	_cleanup_record_ struct state_record found = {0};
+	_cleanup_buf_ struct buf text = {0};
+	struct state_record record = sample();
+	struct err err;
+
+	state_format(&record, &text);
+	CHECK(str_has_prefix(text.data, "tare 1\nid web1\nbundle /srv/a bundle%2541%0A%01\n"));
+	CHECK(strstr(text.data, "\nannotation org.example/a%20key a%20value%0Aof%20100%20%25\n") != NULL);
+	CHECK(strstr(text.data, "\nannotation empty \n") != NULL);
+	CHECK_INT(state_parse(text.data, text.len, &found, &err), 0);
+	check_same(&found, &record);
+}
+
+/* A record with one piece of it replaced; what is parsed out of it, as the result of state_parse. */
+static int parse_changed(const char *old, const char *new)
+{
+	_cleanup_record_ struct state_record found = {0};
+	_cleanup_buf_ struct buf text = {0}, changed = {0};
+	struct state_record record = sample();
+	struct err err = {0};
+	const char *at;
+	int r;
+
+	record.config = (char *)"{}";
+	record.config_len = 2;
+	state_format(&record, &text);
+	at = strstr(text.data, old);
+	CHECK(at != NULL);
+	if (at == NULL)
+		return 0;
+	buf_add(&changed, text.data, (size_t)(at - text.data));
+	buf_add_str(&changed, new);
+	buf_add_str(&changed, at + strlen(old));
+	r = state_parse(changed.data, changed.len, &found, &err);
+	CHECK(r == 0 || (err.kind == ERR_STATE && found.id == NULL && found.config == NULL));
+	return r;
+}
+
+static void test_strict(void)
+{
+	static const struct {
+		const char *old, *new;
+		int result;
+	} cases[] = {
+		{"tare 1", "tare 1", 0},
+		{"tare 1", "tare 2", -EBADMSG},
+		{"tare 1\n", "", -EBADMSG},
+		{"id web1\n", "", -EBADMSG},
+		{"id web1\n", "id web1\nid web1\n", -EBADMSG},
+		{"id web1\n", "id ../x\n", -EBADMSG},
+		{"id web1\n", "id \n", -EBADMSG},
+		{"id web1\n", "id web1\nunknown 1\n", -EBADMSG},
+		{"id web1\n", "id web1\n\n", -EBADMSG},
+		{"id web1\n", "id web1\nconfig 2\n", -EBADMSG},
+		{"id web1\n", "id web%31\n", -EBADMSG}, /* needs no escape */
+		{"id web1\n", "id web1\r\n", -EBADMSG},
+		{"oci-version 1.3.0", "oci-version %00", -EBADMSG},
+		{"oci-version 1.3.0", "oci-version %0", -EBADMSG},
+		{"oci-version 1.3.0", "oci-version %", -EBADMSG},
+		{"oci-version 1.3.0", "oci-version %0a", -EBADMSG},
+		{"oci-version 1.3.0", "oci-version %0A", 0},
+		{"oci-version 1.3.0", "oci-version \t", -EBADMSG},
+		{"oci-version 1.3.0", "oci-version ", 0},
+		{"oci-version 1.3.0", "oci-version", -EBADMSG},
+		{"bundle /", "bundle ", -EBADMSG},
+		{"rootfs /srv/rootfs", "rootfs ", 0},
+		{"cgroup-path /web1", "cgroup-path ", 0},
+		{"cgroup-path /web1", "cgroup-path web1", -EBADMSG},
+		{"cgroup-mount /", "cgroup-mount ", -EBADMSG},
+		{"pid 4194304", "pid 4194305", -EBADMSG},
+		{"pid 4194304", "pid -1", -EBADMSG},
+		{"pid 4194304", "pid ", -EBADMSG},
+		{"pid 4194304", "pid 1 ", -EBADMSG},
+		{"pid 4194304", "pid 0x1", -EBADMSG},
+		{"pid 4194304", "pid 000000000000000000000001", -EBADMSG},
+		{"pid-start 18446744073709551615", "pid-start 18446744073709551616", -EBADMSG},
+		{"created-nanosecs 6789", "created-nanosecs 1000000000", -EBADMSG},
+		{"created-secs 1767323045", "created-secs 253402300800", -EBADMSG},
+		{"owner 4294967295", "owner 4294967296", -EBADMSG},
+		{"has-gate 1", "has-gate 2", -EBADMSG},
+		{"cgroup-created 3", "cgroup-created 4097", -EBADMSG},
+		{"annotation empty", "annotation utf8", -EBADMSG},
+		{"annotation empty ", "annotation empty", -EBADMSG},
+		{"annotation empty ", "annotation empty a b", -EBADMSG},
+		{"config 2\n", "config 1\n", -EBADMSG},
+		{"config 2\n", "config 3\n", -EBADMSG},
+		{"config 2\n", "config 18446744073709551615\n", -EBADMSG},
+		{"config 2\n\n", "config 2\n", -EBADMSG},
+		{"config 2\n\n{}", "config 2\n\n{}\n", -EBADMSG},
+		{"config 2\n\n{}", "config 0\n\n", 0},
+		{"config 2\n\n{}", "config 2", -EBADMSG},
+		{"config 2\n\n{}", "", -EBADMSG},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (!CHECK_INT(parse_changed(cases[i].old, cases[i].new), cases[i].result))
+			fprintf(stderr, "  '%s' for '%s'\n", cases[i].new, cases[i].old);
+}
+
+/* Each prefix of a record, and each with one bit changed: no crash, and mostly no record. */
+static void test_hostile(void)
+{
+	_cleanup_buf_ struct buf text = {0};
+	struct state_record record = sample();
+	struct err err;
+
+	state_format(&record, &text);
+	for (size_t len = 0; len < text.len; len++) {
+		_cleanup_record_ struct state_record found = {0};
+		_cleanup_free_ char *copy = mem_alloc(len);
+
+		memcpy(copy, text.data, len);
+		CHECK(state_parse(copy, len, &found, &err) < 0);
+	}
+	for (size_t at = 0; at < text.len * 8; at++) {
+		_cleanup_record_ struct state_record found = {0};
+
+		text.data[at / 8] ^= (char)(1 << at % 8);
+		(void)!state_parse(text.data, text.len, &found, &err);
+		text.data[at / 8] ^= (char)(1 << at % 8);
+	}
+	CHECK(state_parse(NULL, 0, &record, &err) < 0);
+}
+
+static void test_files(void)
+{
+	_cleanup_record_ struct state_record found = {0};
+	_cleanup_fd_ int fd = -1, other_fd = -1;
+	struct state_record record = sample();
+	struct stat stat;
+	struct err err;
+
+	fd = state_create_dir(root_fd, "web1", &err);
+	CHECK_INT(state_write(fd, &record, &err), 0);
+	record.pid = 5;
+	CHECK_INT(state_write(fd, &record, &err), 0);
+	CHECK(k_fstatat(fd, "record", &stat, AT_SYMLINK_NOFOLLOW) == 0 && (stat.st_mode & 07777) == 0600);
+	CHECK_INT(state_read(fd, &found, &err), 0);
+	check_same(&found, &record);
+
+	other_fd = state_create_dir(root_fd, "web2", &err);
+	CHECK_INT(state_write(other_fd, &record, &err), 0);
+	state_record_done(&found);
+	CHECK_INT(state_read(other_fd, &found, &err), -EBADMSG); /* it is web1's */
+	CHECK(found.id == NULL);
+	put_file(other_fd, "record", "rubbish");
+	CHECK_INT(state_read(other_fd, &found, &err), -EBADMSG);
+	CHECK_INT(err.kind, ERR_STATE);
+	put_file(other_fd, "record", "");
+	CHECK_INT(state_read(other_fd, &found, &err), -EBADMSG);
+	k_unlinkat(other_fd, "record", 0);
+	CHECK_INT(symlinkat("../web1/record", other_fd, "record"), 0);
+	CHECK_INT(state_read(other_fd, &found, &err), -EBADMSG);
+	k_unlinkat(other_fd, "record", 0);
+	CHECK_INT(k_mknodat(other_fd, "record", S_IFIFO | 0600, 0), 0);
+	CHECK_INT(state_read(other_fd, &found, &err), -EBADMSG);
+	record.config_len = (16 << 20) + 1;
+	CHECK_INT(state_write(fd, &record, &err), -EFBIG);
+	CHECK_INT(state_remove(root_fd, "web2", &err), 0);
+	CHECK_INT(state_remove(root_fd, "web1", &err), 0);
+	CHECK_INT(state_read(fd, &found, &err), -ENOENT);
+}
+
+/* --- list and remove --- */
+
+static void on_id(void *context, const char *id)
+{
+	buf_add_str(context, id);
+	buf_add_str(context, " ");
+}
+
+static void check_list(const char *expected)
+{
+	_cleanup_buf_ struct buf names = {0};
+	struct err err;
+
+	buf_add_str(&names, "");
+	CHECK_INT(state_list(root_fd, on_id, &names, &err), 0);
+	CHECK_STR(names.data, expected);
+}
+
+static void fill_dir(int fd)
+{
+	_cleanup_fd_ int notify_fd = -1;
+
+	put_file(fd, "record", "x");
+	put_file(fd, "gate", "x");
+	put_file(fd, ".record.123", "x");
+	put_file(fd, ".record.124", "x");
+	CHECK_INT(k_mkdirat(fd, "notify", 0700), 0);
+	notify_fd = k_openat(fd, "notify", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	put_file(notify_fd, "notify.sock", "x");
+}
+
+static void test_list(void)
+{
+	_cleanup_fd_ int one_fd = -1, two_fd = -1, swept_fd = -1, busy_fd = -1;
+	char long_id[256];
+	struct err err;
+
+	check_list("");
+	two_fd = state_create_dir(root_fd, "two", &err);
+	one_fd = state_create_dir(root_fd, "one", &err);
+	put_file(root_fd, "a-file", "");
+	CHECK_INT(k_mkdirat(root_fd, "not an id", 0700), 0);
+	check_list("one two ");
+
+	/* What a killed removal left goes, what somebody is still removing stays. */
+	CHECK_INT(k_mkdirat(root_fd, "~99.0", 0700), 0);
+	CHECK_INT(k_mkdirat(root_fd, "~98.0", 0700), 0);
+	swept_fd = k_openat(root_fd, "~99.0", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	busy_fd = k_openat(root_fd, "~98.0", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	fill_dir(swept_fd);
+	CHECK_INT(k_flock(busy_fd, LOCK_EX | LOCK_NB), 0);
+	check_list("one two ");
+	CHECK(!is_there("~99.0"));
+	CHECK(is_there("~98.0"));
+	fd_close(&busy_fd);
+	check_list("one two ");
+	CHECK(!is_there("~98.0"));
+
+	fill_dir(one_fd);
+	CHECK_INT(state_remove(root_fd, "one", &err), 0);
+	check_list("two ");
+	/* Something of somebody else's stays, and so does its directory; the id is free all the same. */
+	put_file(two_fd, "precious", "x");
+	CHECK_INT(state_remove(root_fd, "two", &err), -ENOTEMPTY);
+	check_list("");
+	k_unlinkat(two_fd, "precious", 0);
+	fd_close(&two_fd);
+	check_list("");
+	k_unlinkat(root_fd, "a-file", 0);
+	k_unlinkat(root_fd, "not an id", AT_REMOVEDIR);
+
+	memset(long_id, 'x', sizeof long_id - 1);
+	long_id[255] = '\0';
+	one_fd = state_create_dir(root_fd, long_id, &err);
+	CHECK(one_fd >= 0);
+	CHECK_INT(state_remove(root_fd, long_id, &err), 0);
+	CHECK(!is_there(long_id));
+}
+
+/* --- status --- */
+
+/* Listens where init would; the address is longer than sun_path for some roots, hence the descriptor. */
+static int listen_at_gate(int dir_fd)
+{
+	int fd = k_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	str_format(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/gate", dir_fd);
+	CHECK_INT(k_bind(fd, &address, sizeof address), 0);
+	CHECK_INT(k_listen(fd, 1), 0);
+	return fd;
+}
+
+static void *wait_for_ever(void *context)
+{
+	(void)context;
+	for (;;)
+		k_ppoll(NULL, 0, NULL, NULL);
+	return NULL;
+}
+
+/* A process: is_leaderless has a first thread that has ended and another that lives. */
+static pid_t spawn(bool is_leaderless)
+{
+	pid_t pid = fork();
+	pthread_t thread;
+
+	if (pid != 0)
+		return pid;
+	if (!is_leaderless)
+		wait_for_ever(NULL);
+	if (pthread_create(&thread, NULL, wait_for_ever, NULL) == 0)
+		k_call1(__NR_exit, 0);
+	_exit(1);
+}
+
+static char process_state(pid_t pid)
+{
+	char path[64], text[512];
+	const char *at;
+
+	str_format(path, sizeof path, "/proc/%d/stat", pid);
+	if (io_read_small(AT_FDCWD, path, 0, text, sizeof text) < 0)
+		return '?';
+	at = strrchr(text, ')');
+	return at == NULL ? '?' : at[2];
+}
+
+static void wait_zombie(pid_t pid)
+{
+	for (int i = 0; i < 500 && process_state(pid) != 'Z'; i++)
+		poll(NULL, 0, 10);
+	CHECK_INT(process_state(pid), 'Z');
+}
+
+static void test_status_of_init(int dir_fd)
+{
+	struct state_record record = {.pid = spawn(false)};
+	_cleanup_fd_ int pidfd = -1, gate_fd = -1, none_fd = -1;
+
+	CHECK_INT(state_process_start(record.pid, &record.pid_start), 0);
+	CHECK(record.pid_start > 0);
+	CHECK_INT(state_status(dir_fd, &record), STATE_RUNNING);
+	pidfd = state_open_pidfd(&record);
+	CHECK(pidfd >= 0);
+	record.has_gate = true;
+	CHECK_INT(state_status(dir_fd, &record), STATE_RUNNING);
+	gate_fd = listen_at_gate(dir_fd);
+	for (int i = 0; i < 5; i++) /* more often than its queue is long */
+		CHECK_INT(state_status(dir_fd, &record), STATE_CREATED);
+	fd_close(&gate_fd);
+	CHECK_INT(state_status(dir_fd, &record), STATE_RUNNING);
+	k_unlinkat(dir_fd, "gate", 0);
+	record.pid_start++;
+	CHECK_INT(state_status(dir_fd, &record), STATE_STOPPED);
+	CHECK_INT(state_open_pidfd(&record), -ESRCH);
+	record.pid_start--;
+	kill(record.pid, SIGKILL);
+	wait_zombie(record.pid);
+	CHECK_INT(state_status(dir_fd, &record), STATE_STOPPED);
+	none_fd = state_open_pidfd(&record);
+	CHECK_INT(none_fd, -ESRCH);
+	waitpid(record.pid, NULL, 0);
+	CHECK_INT(state_status(dir_fd, &record), STATE_STOPPED);
+	CHECK_INT(state_open_pidfd(&record), -ESRCH);
+	CHECK_INT(state_process_start(record.pid, &record.pid_start), -ESRCH);
+	CHECK_INT(state_process_start(0, &record.pid_start), -ESRCH);
+	CHECK_INT(state_process_start(-1, &record.pid_start), -ESRCH);
+}
+
+static void test_status(void)
+{
+	struct state_record record = {.creator = getpid()};
+	_cleanup_fd_ int fd = -1;
+	struct err err;
+	pid_t pid;
+
+	fd = state_create_dir(root_fd, "web1", &err);
+	CHECK_INT(state_process_start(getpid(), &record.creator_start), 0);
+	CHECK_INT(state_status(fd, &record), STATE_CREATING);
+	CHECK_INT(state_open_pidfd(&record), -ESRCH);
+	record.creator_start++;
+	CHECK_INT(state_status(fd, &record), STATE_STOPPED);
+	record.creator = 0;
+	CHECK_INT(state_status(fd, &record), STATE_STOPPED);
+	test_status_of_init(fd);
+
+	pid = spawn(true);
+	wait_zombie(pid);
+	record.pid = pid;
+	CHECK_INT(state_process_start(pid, &record.pid_start), 0);
+	CHECK_INT(state_status(fd, &record), STATE_RUNNING);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	CHECK_INT(state_status(fd, &record), STATE_STOPPED);
+	CHECK_INT(state_remove(root_fd, "web1", &err), 0);
+
+	CHECK_STR(state_status_name(STATE_CREATING), "creating");
+	CHECK_STR(state_status_name(STATE_CREATED), "created");
+	CHECK_STR(state_status_name(STATE_RUNNING), "running");
+	CHECK_STR(state_status_name(STATE_PAUSED), "paused");
+	CHECK_STR(state_status_name(STATE_STOPPED), "stopped");
+}
+
+/* A cgroup is only read: a directory with the file in it does as well. */
+static void test_paused(void)
+{
+	_cleanup_free_ char *mount = mem_format("%s/cgroups", top);
+	struct state_record record = {
+		.pid = getpid(), .cgroup_mount = mount, .cgroup_path = (char *)"/a/b", .has_gate = true};
+	_cleanup_fd_ int fd = -1, cgroup_fd = -1, gate_fd = -1;
+	struct err err;
+
+	fd = state_create_dir(root_fd, "web1", &err);
+	CHECK_INT(state_process_start(record.pid, &record.pid_start), 0);
+	CHECK(k_mkdirat(root_fd, "cgroups", 0700) == 0 && k_mkdirat(root_fd, "cgroups/a", 0700) == 0);
+	CHECK_INT(state_status(fd, &record), STATE_RUNNING);
+	CHECK_INT(k_mkdirat(root_fd, "cgroups/a/b", 0700), 0);
+	cgroup_fd = k_openat(root_fd, "cgroups/a/b", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	put_file(cgroup_fd, "cgroup.events", "populated 1\nfrozen 0\n");
+	CHECK_INT(state_status(fd, &record), STATE_RUNNING);
+	put_file(cgroup_fd, "cgroup.events", "populated 1\nfrozen 1\n");
+	CHECK_INT(state_status(fd, &record), STATE_PAUSED);
+	gate_fd = listen_at_gate(fd);
+	CHECK_INT(state_status(fd, &record), STATE_PAUSED);
+	put_file(cgroup_fd, "cgroup.events", "populated 1\nfrozen 0\n");
+	CHECK_INT(state_status(fd, &record), STATE_CREATED);
+	k_unlinkat(cgroup_fd, "cgroup.events", 0);
+	k_unlinkat(root_fd, "cgroups/a/b", AT_REMOVEDIR);
+	k_unlinkat(root_fd, "cgroups/a", AT_REMOVEDIR);
+	k_unlinkat(root_fd, "cgroups", AT_REMOVEDIR);
+	CHECK_INT(state_remove(root_fd, "web1", &err), 0);
+}
+
+/* --- the document --- */
+
+static void test_json(void)
+{
+	struct state_annotation annotation = {(char *)"k", (char *)"v"};
+	struct state_record record = sample();
+	_cleanup_free_ char *created = NULL, *latest = NULL;
+	_cleanup_buf_ struct buf text = {0};
+	struct json json;
+
+	record.bundle = (char *)"/b";
+	record.annotations = &annotation;
+	record.annotation_count = 1;
+	json_begin(&json, &text, 0);
+	state_write_json(&json, &record, "running", 42, "");
+	CHECK_STR(text.data, "{\"ociVersion\":\"1.3.0\",\"id\":\"web1\",\"pid\":42,\"status\":\"running\","
+			     "\"bundle\":\"/b\",\"rootfs\":\"/srv/rootfs\","
+			     "\"created\":\"2026-01-02T03:04:05.000006789Z\","
+			     "\"annotations\":{\"k\":\"v\"},\"owner\":\"\"}");
+	record.annotation_count = 0;
+	text.len = 0;
+	json_begin(&json, &text, 0);
+	state_write_json(&json, &record, "stopped", 0, "root");
+	CHECK(strstr(text.data, "\"pid\":0,\"status\":\"stopped\"") != NULL);
+	CHECK(strstr(text.data, "annotations") == NULL);
+	CHECK(strstr(text.data, "\"owner\":\"root\"}") != NULL);
+	record.created_secs = -5;
+	created = state_created(&record);
+	CHECK_STR(created, "1970-01-01T00:00:00.000006789Z");
+	record.created_secs = INT64_MAX;
+	latest = state_created(&record);
+	CHECK_STR(latest, "9999-12-31T23:59:59.000006789Z");
+}
+
+int main(void)
+{
+	struct err err;
+
+	CHECK(mkdtemp(top) != NULL);
+	root_fd = state_open_root(top, true, &err);
+	if (!CHECK(root_fd >= 0))
+		return 1;
+	test_ids();
+	test_root();
+	test_default_root();
+	test_round_trip();
+	test_strict();
+	test_hostile();
+	k_unlinkat(root_fd, "some/where", AT_REMOVEDIR);
+	k_unlinkat(root_fd, "some", AT_REMOVEDIR);
+	test_dirs();
+	test_files();
+	test_list();
+	test_status();
+	test_paused();
+	test_json();
+	fd_close(&root_fd);
+	CHECK_INT(rmdir(top), 0);
+	UNIT_MAIN_END;
+}
