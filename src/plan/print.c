@@ -287,7 +287,8 @@ static void add_detail(struct buf *out, const struct plan *plan, const struct pl
 			   s->u.ns.is_tentative ? " if allowed" : "");
 		break;
 	case PLAN_SPAWN:
-		buf_format(out, "%s in new ", s->u.spawn.is_bridge ? "bridge" : "init");
+		add_item(out, "", s->u.spawn.is_bridge ? "bridge" : "init");
+		buf_add_str(out, s->u.spawn.flags != 0 ? " in new " : "");
 		add_bits(out, s->u.spawn.flags, clone_bits, ARRAY_SIZE(clone_bits), " ");
 		break;
 	case PLAN_UNSHARE:

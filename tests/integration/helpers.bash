@@ -51,6 +51,11 @@ script() {
 	config --arg s "$1" '.process.args=["sh","-c",$s]'
 }
 
+# create leaves init waiting with the caller's output, which must not be the pipe that bats reads to its end.
+create() {
+	tare create -b "$BUNDLE" "$@" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&-
+}
+
 run_container() {
 	run -"${2:-0}" tare run -b "$BUNDLE" "$ID"
 }

@@ -3,8 +3,8 @@ load helpers
 
 @test "create, state, start, kill, delete" {
 	config '.process.args=["sleep","1000"]'
-	run -0 tare create -b "$BUNDLE" --pid-file "$WORK/pid" "$ID"
-	[ -z "$output" ]
+	create --pid-file "$WORK/pid" "$ID"
+	[ ! -s "$WORK/out" ] && [ ! -s "$WORK/err" ]
 	[ "$(status_of "$ID")" = created ]
 	[ "$(cat "$WORK/pid")" = "$(pid_of "$ID")" ]
 	run -0 tare start "$ID"
@@ -22,7 +22,7 @@ load helpers
 
 @test "the state document has what the specification wants" {
 	config '.annotations={"a b":"1 %\n2"}'
-	tare create -b "$BUNDLE" "$ID"
+	create "$ID"
 	run -0 tare state "$ID"
 	jq -e --arg id "$ID" --arg b "$BUNDLE" '.ociVersion=="1.3.0" and .id==$id and .bundle==$b and
 		.annotations["a b"]=="1 %\n2" and (.created|test("^2[0-9-]+T[0-9:.]+Z$")) and .rootfs==$b+"/rootfs"' <<<"$output"
@@ -38,12 +38,12 @@ load helpers
 }
 
 @test "an id is used once, and again after delete" {
-	tare create -b "$BUNDLE" "$ID"
+	create "$ID"
 	run -1 tare create -b "$BUNDLE" "$ID"
 	[[ "$output" == *"container with given ID already exists"* ]]
 	[ "$(status_of "$ID")" = created ]
 	tare delete --force "$ID"
-	tare create -b "$BUNDLE" "$ID"
+	create "$ID"
 }
 
 @test "wrong ids" {
@@ -57,7 +57,7 @@ load helpers
 
 @test "operations in the wrong state change nothing" {
 	config '.process.args=["sleep","1000"]'
-	tare create -b "$BUNDLE" "$ID"
+	create "$ID"
 	run -1 tare delete "$ID"
 	[[ "$output" == *"that is not stopped: created"* ]]
 	tare start "$ID"
@@ -76,12 +76,12 @@ load helpers
 
 @test "kill works before start; signals by name and number" {
 	for signal in KILL SIGKILL 9; do
-		tare create -b "$BUNDLE" "$ID"
+		create "$ID"
 		run -0 tare kill "$ID" $signal
 		wait_for '[ "$(status_of "$ID")" = stopped ]'
 		tare delete "$ID"
 	done
-	tare create -b "$BUNDLE" "$ID"
+	create "$ID"
 	for signal in FOO 65 0 -1 RTMAX+1; do
 		run -1 tare kill "$ID" -- $signal
 		[[ "$output" == *"unknown signal"* || "$output" == *"too many"* ]]
@@ -91,17 +91,18 @@ load helpers
 @test "the default signal is the image's" {
 	config '.annotations={"org.opencontainers.image.stopSignal":"SIGUSR1"} |
 		.process.args=["sh","-c","trap \"exit 42\" USR1; while :; do sleep 0.1; done"]'
-	tare run --keep -b "$BUNDLE" "$ID" &
+	tare run --keep -b "$BUNDLE" "$ID" >"$WORK/out" 3>&- &
 	wait_for '[ "$(status_of "$ID" 2>/dev/null)" = running ]'
 	sleep 0.3
 	tare kill "$ID"
-	run wait $!
+	status=0
+	wait $! || status=$?
 	[ "$status" -eq 42 ]
 }
 
 @test "later edits of the bundle do not matter" {
 	config '.process.args=["sh","-c","echo before"]'
-	tare create -b "$BUNDLE" "$ID" >"$WORK/out"
+	create "$ID"
 	echo broken >"$BUNDLE/config.json"
 	run -0 tare start "$ID"
 	wait_for '[ "$(cat "$WORK/out")" = before ]'
@@ -112,8 +113,8 @@ load helpers
 @test "list: table, JSON, ids, and none" {
 	run -0 tare list -f json
 	[ "$output" = null ]
-	tare create -b "$BUNDLE" b.$ID
-	tare create -b "$BUNDLE" a.$ID
+	create b.$ID
+	create a.$ID
 	run -0 tare list -q
 	[ "$output" = "a.$ID"$'\n'"b.$ID" ]
 	run -0 tare list --format=json
@@ -125,23 +126,23 @@ load helpers
 
 @test "delete --force of a running container ends all of its processes" {
 	script 'sleep 1000 & sleep 1000 & sleep 1000'
-	tare create -b "$BUNDLE" "$ID"
+	create "$ID"
 	tare start "$ID"
 	cgroup=$(cgroup_mount)/$ID
 	wait_for '[ "$(wc -l <"$cgroup/cgroup.procs")" -ge 3 ]'
 	pids=$(cat "$cgroup/cgroup.procs")
 	run -0 tare delete --force "$ID"
 	[ ! -e "$cgroup" ]
-	for pid in $pids; do [ ! -e "/proc/$pid" ]; done
+	for pid in $pids; do wait_for "[ ! -e /proc/$pid ]"; done
 }
 
 @test "delete --force works without bundle, without cgroup, with a damaged record" {
 	config '.process.args=["sleep","1000"]'
-	tare create -b "$BUNDLE" "$ID"
+	create "$ID"
 	mv "$BUNDLE" "$BUNDLE.away"
 	run -0 tare delete --force "$ID"
 	mv "$BUNDLE.away" "$BUNDLE"
-	tare create -b "$BUNDLE" "$ID"
+	create "$ID"
 	pid=$(pid_of "$ID")
 	kill -9 "$pid"
 	wait_for '[ "$(status_of "$ID")" = stopped ]'

@@ -21,10 +21,11 @@ load helpers
 
 @test "signals are forwarded" {
 	script 'trap "exit 33" TERM; echo ready; while :; do sleep 0.1; done'
-	"$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" >"$WORK/out" &
+	"$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" >"$WORK/out" 3>&- &
 	wait_for '[ "$(cat "$WORK/out")" = ready ]'
 	kill -TERM $!
-	run wait $!
+	status=0
+	wait $! || status=$?
 	[ "$status" -eq 33 ]
 }
 
@@ -34,7 +35,7 @@ load helpers
 	[ "$(status_of "$ID")" = stopped ]
 	tare delete "$ID"
 	config '.process.args=["sleep","1000"]'
-	run -0 tare run -d --pid-file "$WORK/pid" -b "$BUNDLE" "$ID"
+	tare run -d --pid-file "$WORK/pid" -b "$BUNDLE" "$ID" >"$WORK/out" 2>&1 3>&-
 	[ "$(status_of "$ID")" = running ]
 	[ "$(cat "$WORK/pid")" = "$(pid_of "$ID")" ]
 }
