@@ -206,12 +206,29 @@ static void add_parent_attributes(struct builder *b)
 		builder_step(b, PLAN_PARENT, PLAN_IO_PRIORITY, where)->u.number =
 			(int64_t)p->io_priority.class_ << 13 | p->io_priority.priority;
 	}
+}
+
+/*
+ * prlimit(2) on a process of another uid needs CAP_SYS_RESOURCE over it. A caller without that lets init set
+ * its own limits while it is still the caller.
+ */
+static enum plan_who rlimit_setter(const struct builder *b)
+{
+	return b->has_user || (b->host->capabilities >> CAP_SYS_RESOURCE & 1) ? PLAN_PARENT : PLAN_INIT;
+}
+
+static void add_rlimits(struct builder *b, enum plan_who who)
+{
+	const struct spec_process *p = &b->spec->process;
+
+	if (who != rlimit_setter(b))
+		return;
 	for (size_t i = 0; i < p->rlimit_count; i++) {
 		struct plan_rlimit rlimit = {(uint32_t)p->rlimits[i].resource, p->rlimits[i].soft,
 					     p->rlimits[i].hard};
+		plan_text where = builder_where(b, "/process/rlimits/%zu", i);
 
-		where = builder_where(b, "/process/rlimits/%zu", i);
-		builder_step(b, PLAN_PARENT, PLAN_RLIMIT, where)->u.rlimit = rlimit;
+		builder_step(b, who, PLAN_RLIMIT, where)->u.rlimit = rlimit;
 	}
 }
 
@@ -244,6 +261,7 @@ void plan_add_process(struct builder *b)
 	if (b->spec->has_process) {
 		add_init_attributes(b);
 		builder_step(b, PLAN_INIT, PLAN_STDIO_OWNER, 0)->u.number = p->user.uid;
+		add_rlimits(b, PLAN_INIT);
 		where = builder_text(b, "/process/user");
 		user = user_of(b);
 		builder_step(b, PLAN_INIT, PLAN_USER, where)->u.user = user;
@@ -256,6 +274,8 @@ void plan_add_process(struct builder *b)
 	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_READY;
 	if (b->spec->has_process)
 		add_parent_attributes(b);
+	if (b->spec->has_process)
+		add_rlimits(b, PLAN_PARENT);
 	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_COMMITTED;
 	builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_COMMITTED;
 	builder_step(b, PLAN_INIT, PLAN_GATE, 0)->u.slot = b->gate_slot;

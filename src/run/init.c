@@ -209,6 +209,8 @@ static int late_step(struct walker *walker, const struct plan_step *step, struct
 	case PLAN_NO_NEW_PRIVS:
 		r = (int)k_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 		return r < 0 ? err_system(err, r, "cannot set no_new_privs") : 0;
+	case PLAN_RLIMIT:
+		return process_set_rlimit(0, &step->u.rlimit, err);
 	case PLAN_STDIO_OWNER:
 		return user_own_stdio((uint32_t)step->u.number, err);
 	case PLAN_USER:

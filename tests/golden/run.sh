@@ -22,7 +22,7 @@ for config in "$here"/plan/*.json; do
 done
 for kind in config rootless; do
 	rm -f "$work/config.json"
-	"$tare" spec -b "$work" $([ $kind = rootless ] && echo --rootless)
+	"$tare" spec -b "$work" --rootless="$([ $kind = rootless ] && echo true || echo false)"
 	diff -u "$here/spec/$kind.json" "$work/config.json" || status=1
 done
 exit $status

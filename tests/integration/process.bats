@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the kernel says inside about each property of the process (runtime-spec config.md, "Process").
+load helpers
+
+@test "user, groups, umask, working directory" {
+	config '.process.user={"uid":1000,"gid":100,"additionalGids":[5,77],"umask":63} | .process.cwd="/made/here"'
+	inside 'id -u; id -g; id -G; umask; pwd'
+	[ "${lines[0]}" = 1000 ]
+	[ "${lines[1]}" = 100 ]
+	[ "${lines[2]}" = "100 5 77" ]
+	[ "${lines[3]}" = 0077 ]
+	[ "${lines[4]}" = /made/here ]
+}
+
+@test "umask is 0022 by default" {
+	inside 'umask'
+	[ "$output" = 0022 ]
+}
+
+@test "capability sets are exactly what was asked" {
+	# CAP_CHOWN 0, CAP_KILL 5, CAP_NET_BIND_SERVICE 10
+	config '.process.capabilities={"bounding":["CAP_CHOWN","CAP_KILL","CAP_NET_BIND_SERVICE"],"permitted":["CAP_CHOWN","CAP_KILL"],
+		"effective":["CAP_KILL"],"inheritable":["CAP_KILL"],"ambient":["CAP_KILL"]} | .process.user.uid=1000'
+	config '.process.args=["grep","Cap","/proc/self/status"]'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[ "${lines[0]}" = $'CapInh:\t0000000000000020' ]
+	[ "${lines[1]}" = $'CapPrm:\t0000000000000020' ]
+	[ "${lines[2]}" = $'CapEff:\t0000000000000020' ]
+	[ "${lines[3]}" = $'CapBnd:\t0000000000000421' ]
+	[ "${lines[4]}" = $'CapAmb:\t0000000000000020' ]
+}
+
+@test "without capabilities there are none" {
+	config 'del(.process.capabilities)'
+	inside 'grep Cap /proc/self/status'
+	[ "$(echo "$output" | grep -c 0000000000000000)" -eq 5 ]
+}
+
+@test "an unknown capability is a warning in the log" {
+	config '.process.capabilities.bounding += ["CAP_WRONG"] | .process.args=["true"]'
+	run -0 tare --log "$WORK/log" run -b "$BUNDLE" "$ID"
+	grep -q CAP_WRONG "$WORK/log"
+	[ -z "$output" ]
+}
+
+@test "no_new_privs" {
+	inside 'grep NoNewPrivs /proc/self/status'
+	[ "$output" = $'NoNewPrivs:\t0' ]
+	config '.process.noNewPrivileges=true'
+	inside 'grep NoNewPrivs /proc/self/status'
+	[ "$output" = $'NoNewPrivs:\t1' ]
+}
+
+@test "rlimits" {
+	config '.process.rlimits=[{"type":"RLIMIT_NOFILE","soft":100,"hard":200},{"type":"RLIMIT_CORE","soft":0,"hard":0},
+		{"type":"RLIMIT_STACK","soft":1048576,"hard":2097152}]'
+	inside 'cat /proc/self/limits'
+	[[ "$output" =~ "Max open files"\ +100\ +200 ]]
+	[[ "$output" =~ "Max core file size"\ +0\ +0 ]]
+	[[ "$output" =~ "Max stack size"\ +1048576\ +2097152 ]]
+}
+
+@test "environment: exactly the configured one, and HOME from the container's passwd" {
+	echo 'user:x:1000:1000::/home/of/user:/bin/sh' >"$BUNDLE/rootfs/etc/passwd"
+	config '.process.env=["PATH=/bin","A=1","A=2","B= x "] | .process.user.uid=1000 | .process.args=["env"]'
+	SECRET=leaks run -0 tare run -b "$BUNDLE" "$ID"
+	[ "$(echo "$output" | sort)" = $'A=2\nB= x \nHOME=/home/of/user\nPATH=/bin' ]
+	config '.process.user.uid=4'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"HOME=/"* ]]
+	config '.process.env+=["HOME=/mine"]'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"HOME=/mine"* ]]
+}
+
+@test "init's environment does not show the caller's" {
+	config '.process.args=["sleep","1000"]'
+	SECRET=leaks create "$ID"
+	run -1 grep -q leaks "/proc/$(pid_of "$ID")/environ"
+}
+
+@test "oom_score_adj is written, or left alone" {
+	config '.process.oomScoreAdj=321'
+	inside 'cat /proc/self/oom_score_adj'
+	[ "$output" = 321 ]
+	config 'del(.process.oomScoreAdj)'
+	inside 'cat /proc/self/oom_score_adj'
+	[ "$output" = "$(cat /proc/self/oom_score_adj)" ]
+}
+
+@test "scheduler and io priority" {
+	config '.process.scheduler={"policy":"SCHED_BATCH","nice":7} | .process.ioPriority={"class":"IOPRIO_CLASS_IDLE","priority":0}'
+	inside 'cut -d" " -f19,41 /proc/self/stat; ionice'
+	[ "${lines[0]}" = "7 3" ]
+	[[ "${lines[1]}" == idle* ]]
+}
+
+@test "personality, cpu affinity, signals" {
+	config '.linux.personality={"domain":"LINUX32"}'
+	run -0 taskset 1 "$TARE" --root "$ROOT" spec -f "$WORK/unused"
+	script 'uname -m; grep -E "Cpus_allowed_list|SigBlk|SigIgn" /proc/self/status; cat /proc/self/personality'
+	run -0 taskset 1 "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[ "${lines[0]}" != x86_64 ]
+	[[ "$output" == *"$(grep Cpus_allowed_list /proc/self/status)"* ]]
+	[[ "$output" == *$'SigBlk:\t0000000000000000'* ]]
+	[[ "$output" == *$'SigIgn:\t0000000000000000'* ]]
+}
+
+@test "hostname, domainname and sysctl" {
+	config '.hostname="inside" | .domainname="example.org" | .linux.sysctl={"net.ipv4.ip_unprivileged_port_start":"80","kernel.msgmax":"9000"}'
+	inside 'hostname; cat /proc/sys/kernel/domainname /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/msgmax'
+	[ "$output" = $'inside\nexample.org\n80\n9000' ]
+	[ "$(cat /proc/sys/kernel/msgmax)" != 9000 ]
+}
+
+@test "a session of its own, and only standard descriptors" {
+	config '.process.args=["ls","/proc/self/fd"]'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[ "$(echo "$output" | tr '\n' ' ')" = "0 1 2 3 " ]
+	run -0 bash -c 'for i in $(seq 10 60); do eval "exec $i</"; done; exec "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
+	[ "$(echo "$output" | tr '\n' ' ')" = "0 1 2 3 " ]
+	inside 'cut -d" " -f1,6 /proc/1/stat'
+	[ "$output" = "1 1" ]
+}
+
+@test "--preserve-fds and LISTEN_FDS" {
+	script 'cat <&3; cat <&4; ls /proc/1/fd'
+	run -0 bash -c 'exec 3<<<three 4<<<four; exec "$1" --root "$2" run --preserve-fds 2 -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
+	[[ "$output" == $'three\nfour\n0\n1\n2\n3\n4'* ]]
+	run -1 bash -c 'exec 3<&- 4<&-; exec "$1" --root "$2" run --preserve-fds 2 -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
+	[[ "$output" == *"cannot preserve descriptor"* ]]
+	script 'cat <&3; echo $LISTEN_FDS $LISTEN_PID'
+	run -0 bash -c 'exec 3<<<socket; LISTEN_FDS=1 exec "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
+	[ "$output" = $'socket\n1 1' ]
+}
+
+@test "why a program cannot be executed" {
+	mkdir "$BUNDLE/rootfs/dir"
+	printf '#!/no/interpreter\n' >"$BUNDLE/rootfs/bin/script"
+	printf '#!/bin/sh\r\n' >"$BUNDLE/rootfs/bin/dos"
+	printf 'text\n' >"$BUNDLE/rootfs/bin/text"
+	printf '\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\363\0%048d' 0 >"$BUNDLE/rootfs/bin/other"
+	chmod 755 "$BUNDLE"/rootfs/bin/{script,dos,text,other}
+	touch "$BUNDLE/rootfs/bin/plain"
+	explain() {
+		config --arg p "$1" '.process.args=[$p]'
+		run -1 tare run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"$2"* ]] || { echo "$output"; return 1; }
+	}
+	explain missing 'exec: "missing": executable file not found in $PATH'
+	explain /bin/missing 'No such file or directory'
+	explain /dir 'is a directory'
+	explain /bin/plain 'Permission denied'
+	explain /bin/script "interpreter '/no/interpreter' does not exist"
+	explain /bin/dos 'carriage return'
+	explain /bin/text "neither a program nor a script"
+	explain /bin/other 'another architecture (ELF machine 243)'
+	config '.mounts+=[{"destination":"/noexec","type":"bind","source":"rootfs/bin","options":["bind","noexec"]}]'
+	explain /noexec/busybox 'Permission denied'
+}
+
+@test "the working directory cannot be outside" {
+	for fd in 0 1 2 3 7 10; do
+		config --arg c "/proc/self/fd/$fd" '.process.cwd=$c | .process.args=["true"]'
+		run tare run -b "$BUNDLE" "$ID"
+		[ "$status" -eq 1 ]
+	done
+	ln -s /proc/self/fd/5 "$BUNDLE/rootfs/link"
+	config '.process.cwd="/link"'
+	run -1 tare run -b "$BUNDLE" "$ID"
+}

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+load helpers
+
+mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinfo"
+	awk -v p="$1" '$5 == p' <<<"$output" | tail -n 1
+}
+
+@test "mount options are what the kernel shows" {
+	mkdir "$WORK/data"
+	config --arg s "$WORK/data" '.mounts+=[
+		{"destination":"/a","type":"bind","source":$s,"options":["bind","ro","nosuid","nodev","noexec","noatime"]},
+		{"destination":"/b","type":"bind","source":$s,"options":["rbind","rro","rnosuid","nodiratime","nosymfollow"]},
+		{"destination":"/c","type":"tmpfs","source":"tmpfs","options":["size=1m","mode=1777","strictatime","defaults","lazytime","silent"]},
+		{"destination":"d/relative","type":"bind","source":"rootfs/bin","options":["bind","rw","relatime"]}]'
+	inside 'cat /proc/self/mountinfo'
+	[[ "$(mountinfo_of /a)" == *" ro,nosuid,nodev,noexec,noatime "* ]]
+	[[ "$(mountinfo_of /b)" == *" ro,nosuid,nodiratime,relatime,nosymfollow "* || "$(mountinfo_of /b)" == *" ro,nosuid,"*nodiratime* ]]
+	[[ "$(mountinfo_of /c)" == *"lazytime"*"size=1024k"* ]]
+	[ -n "$(mountinfo_of /d/relative)" ]
+}
+
+@test "rro reaches submounts, ro does not" {
+	mkdir -p "$WORK/data/sub"
+	run -0 unshare -m sh -c "mount -t tmpfs tmpfs '$WORK/data/sub'
+		jq --arg s '$WORK/data' '.mounts+=[{\"destination\":\"/a\",\"type\":\"none\",\"source\":\$s,\"options\":[\"rbind\",\"ro\"]},{\"destination\":\"/b\",\"type\":\"none\",\"source\":\$s,\"options\":[\"rbind\",\"rro\"]}] | .process.args=[\"sh\",\"-c\",\"touch /a/sub/x && echo a; touch /a/x || echo a-ro; touch /b/sub/x || echo b-ro\"]' '$BUNDLE/config.json' >'$WORK/c.json'
+		'$TARE' --root '$ROOT' run -f '$WORK/c.json' -b '$BUNDLE' '$ID' 2>/dev/null"
+	[ "$output" = $'a\na-ro\nb-ro' ]
+}
+
+@test "propagation of mounts and of the root" {
+	config '.mounts+=[{"destination":"/p","type":"tmpfs","source":"t","options":["shared"]},
+		{"destination":"/q","type":"tmpfs","source":"t","options":["unbindable"]}] | .linux.rootfsPropagation="shared"'
+	inside 'cat /proc/self/mountinfo'
+	[[ "$(mountinfo_of /p)" == *" shared:"* ]]
+	[[ "$(mountinfo_of /q)" == *" unbindable "* ]]
+	[[ "$(mountinfo_of /)" == *" shared:"* ]]
+}
+
+@test "tmpfs takes the mode of its target and copies what it covers" {
+	mkdir -m 1770 "$BUNDLE/rootfs/mode"
+	mkdir -p "$BUNDLE/rootfs/copy/deep"
+	echo kept >"$BUNDLE/rootfs/copy/deep/file"
+	chmod 604 "$BUNDLE/rootfs/copy/deep/file"
+	chown 7:8 "$BUNDLE/rootfs/copy/deep/file"
+	ln -s deep/file "$BUNDLE/rootfs/copy/link"
+	config '.mounts+=[{"destination":"/mode","type":"tmpfs","source":"t"},{"destination":"/copy","type":"tmpfs","source":"t","options":["tmpcopyup"]}]'
+	inside 'stat -c %a /mode; cat /copy/link; stat -c "%a %u %g" /copy/deep/file; echo new >/copy/new'
+	[ "$output" = $'1770\nkept\n604 7 8' ]
+	[ ! -e "$BUNDLE/rootfs/copy/new" ]
+}
+
+@test "a read-only tmpfs at /dev still gets its devices" {
+	config '(.mounts[]|select(.destination=="/dev")).options+=["ro"]'
+	inside 'test -c /dev/null && echo node; touch /dev/x 2>/dev/null || echo ro'
+	[ "$output" = $'node\nro' ]
+}
+
+@test "read-only root, masked and read-only paths" {
+	mkdir "$BUNDLE/rootfs/secret" && touch "$BUNDLE/rootfs/secret/x" && echo s >"$BUNDLE/rootfs/file"
+	mkdir "$BUNDLE/rootfs/secret2" "$BUNDLE/rootfs/frozen"
+	config '.root.readonly=true | .linux.maskedPaths=["/secret","/secret2","/file","/missing"] | .linux.readonlyPaths=["/frozen","/missing"]'
+	inside 'ls /secret /secret2; cat /file; stat -c %d /secret /secret2 | sort -u | wc -l; touch /x 2>&1; touch /secret/y 2>&1; echo end'
+	[[ "$output" == *$'\n1\n'* ]]
+	[[ "$output" == *"/x: Read-only"* ]]
+	[[ "$output" == *"/secret/y: Read-only"* ]]
+	[[ "$output" != *$'\ns\n'* ]]
+	config '.root.readonly=false'
+	inside 'touch /frozen/x 2>&1; touch /x && echo rw'
+	[[ "$output" == *"Read-only"*rw ]]
+}
+
+@test "devices, links, and rules that are tried for real" {
+	config '.linux.devices=[{"path":"/dev/own","type":"c","major":1,"minor":5,"fileMode":384,"uid":3,"gid":4},{"path":"/dev/pipe","type":"p"}]'
+	inside 'ls -l /dev/own | cut -c1-10; stat -c "%u %g %t:%T" /dev/own; test -p /dev/pipe && echo pipe; readlink /dev/fd; readlink /dev/stdin; readlink /dev/ptmx
+		for d in null zero full random urandom tty; do stat -c "%a %t:%T" /dev/$d; done'
+	[ "$output" = $'crw-------\n3 4 1:5\npipe\n/proc/self/fd\n/proc/self/fd/0\npts/ptmx\n666 1:3\n666 1:5\n666 1:7\n666 1:8\n666 1:9\n666 5:0' ]
+	# 1:11 is kmsg: readable by rule only; the capability to make nodes is needed to try.
+	config '.process.capabilities.bounding+=["CAP_MKNOD"] | .process.capabilities.effective+=["CAP_MKNOD"] | .process.capabilities.permitted+=["CAP_MKNOD"] | del(.linux.devices)'
+	config '.linux.resources.devices=[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":1,"minor":11,"access":"r"},{"allow":true,"type":"c","major":4,"access":"rw"},{"allow":false,"type":"c","major":4,"minor":64,"access":"w"}]'
+	inside 'mknod /tmp/kmsg c 1 11; mknod /tmp/mem c 1 1; (exec 3</tmp/kmsg) && echo read; (exec 3>/tmp/kmsg) 2>/dev/null || echo write-denied; (exec 3</tmp/mem) 2>&1; echo x >/dev/null && echo null'
+	[[ "$output" == *read*write-denied*"Operation not permitted"*null ]]
+}
+
+@test "a device on a different file is refused, on the same one kept" {
+	config '(.mounts[]|select(.destination=="/dev")) |= {"destination":"/other","type":"tmpfs","source":"t"} | .mounts|=map(select(.destination|startswith("/dev")|not))'
+	mkdir -p "$BUNDLE/rootfs/dev"
+	mknod -m 666 "$BUNDLE/rootfs/dev/null" c 1 3
+	inside 'test -c /dev/null && echo kept'
+	[ "$output" = kept ]
+	rm "$BUNDLE/rootfs/dev/null" && touch "$BUNDLE/rootfs/dev/null"
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"a different file is there already"* ]]
+}
+
+@test "idmapped mounts" {
+	mkdir "$WORK/data" && touch "$WORK/data/f" && chown 1000:1000 "$WORK/data/f"
+	config --arg s "$WORK/data" '.mounts+=[{"destination":"/m","type":"bind","source":$s,"options":["bind","idmap"],
+		"uidMappings":[{"containerID":1000,"hostID":5000,"size":1}],"gidMappings":[{"containerID":1000,"hostID":6000,"size":1}]}]'
+	inside 'stat -c "%u %g" /m/f'
+	[ "$output" = "5000 6000" ]
+}
+
+@test "--no-pivot" {
+	script 'ls /; touch /w && echo written'
+	run -0 tare run --no-pivot -b "$BUNDLE" "$ID"
+	[[ "$output" == *written* ]]
+	[[ "$output" != *boot* ]]
+}
+
+@test "overlay and cgroup2 as mounts" {
+	mkdir -p "$WORK"/{lower,upper,work} && echo low >"$WORK/lower/f"
+	config --arg o "lowerdir=$WORK/lower" --arg u "upperdir=$WORK/upper" --arg w "workdir=$WORK/work" \
+		'.mounts+=[{"destination":"/o","type":"overlay","source":"overlay","options":[$o,$u,$w]}]'
+	inside 'cat /o/f; echo high >/o/g; ls /sys/fs/cgroup/cgroup.procs; cat /proc/self/cgroup | grep ^0'
+	[ "$output" = $'low\n/sys/fs/cgroup/cgroup.procs\n0::/' ]
+	[ "$(cat "$WORK/upper/g")" = high ]
+}
+
+@test "hostile root file systems get nothing" {
+	canary=$WORK/canary
+	mkdir "$canary" && echo untouched >"$canary/ptmx"
+	sum=$(sha256sum "$TARE")
+	for link in "$canary" ../../canary; do
+		rm -rf "$BUNDLE/rootfs/proc" "$BUNDLE/rootfs/sys" "$BUNDLE/rootfs/dev"
+		ln -s "$link" "$BUNDLE/rootfs/proc"
+		run -1 tare run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"not a real directory"* ]]
+		rm "$BUNDLE/rootfs/proc" && ln -s "$link" "$BUNDLE/rootfs/dev"
+		run tare run -b "$BUNDLE" "$ID"
+		rm -rf "$BUNDLE/rootfs/dev" && ln -s "$link" "$BUNDLE/rootfs/sys"
+		run -1 tare run -b "$BUNDLE" "$ID"
+		rm "$BUNDLE/rootfs/sys"
+	done
+	ln -s /../../../../../../../../"$canary" "$BUNDLE/rootfs/out"
+	config --arg s "$WORK" '.mounts+=[{"destination":"/out/deep/er","type":"tmpfs","source":"t"}]'
+	run tare run -b "$BUNDLE" "$ID"
+	[ "$(ls "$canary")" = ptmx ] && [ "$(cat "$canary/ptmx")" = untouched ]
+	config '.process.args=["/proc/self/exe"] | .mounts|=map(select(.destination!="/out/deep/er"))'
+	run tare run -b "$BUNDLE" "$ID"
+	[ "$(sha256sum "$TARE")" = "$sum" ]
+}
+
+@test "the waiting init runs from a sealed memfd and holds nothing of the host" {
+	config '.process.args=["sleep","1000"]'
+	create "$ID"
+	pid=$(pid_of "$ID")
+	[[ "$(readlink "/proc/$pid/exe")" == "/memfd:tare (deleted)" ]]
+	for fd in /proc/$pid/fd/*; do
+		case $(readlink "$fd") in
+		/dev/null | "$WORK"/out | "$WORK"/err | socket:*) ;;
+		*) readlink "$fd"; return 1 ;;
+		esac
+	done
+	run ! sh -c "echo x >/proc/$pid/exe"
+}
