@@ -28,7 +28,8 @@ struct rootfs {
 /* A detached copy of a host tree; runs in the parent or, unprivileged, in init. A descriptor or -errno. */
 int mount_open_source(const struct plan *plan, const struct plan_source *source, int slot_base,
 		      struct err *err) MUST_CHECK;
-/* A private, detached procfs of the caller's pid namespace; -EPERM where a masked /proc forbids it. */
+/* A private, detached procfs of the caller's pid namespace; the caller's own /proc where it may mount nothing.
+ */
 int mount_open_proc(struct err *err) MUST_CHECK;
 /* Makes and attaches one mount of the plan. */
 int mount_attach(struct rootfs *rootfs, const struct plan_mount *mount, struct err *err) MUST_CHECK;

@@ -85,30 +85,46 @@ int mount_open_source(const struct plan *plan, const struct plan_source *source,
 	return take_fd(&fd);
 }
 
-int mount_open_proc(struct err *err)
-{
-	_cleanup_fd_ int fs_fd = k_fsopen("proc", FSOPEN_CLOEXEC);
-	int r, fd;
-
-	if (fs_fd < 0)
-		return err_system(err, fs_fd, "cannot make a procfs");
-	r = k_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
-	fd = r < 0 ? r
-		   : k_fsmount(fs_fd, FSMOUNT_CLOEXEC,
-			       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	if (fd < 0)
-		return err_system(err, fd, "cannot make a procfs");
-	return fd;
-}
-
-/* --- targets --- */
-
 static bool is_procfs(int fd)
 {
 	struct statfs fs;
 
 	return k_fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
+
+/*
+ * An unprivileged caller may mount nothing yet. Its own /proc is what its own mount namespace shows, and nobody
+ * with fewer rights can have put it there.
+ */
+static int open_own_proc(struct err *err)
+{
+	_cleanup_fd_ int fd = k_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	int r = fd < 0 ? fd : is_procfs(fd) ? 0 : -ENODEV;
+
+	return r < 0 ? err_system(err, r, "cannot open the caller's /proc") : take_fd(&fd);
+}
+
+int mount_open_proc(struct err *err)
+{
+	_cleanup_fd_ int fs_fd = k_fsopen("proc", FSOPEN_CLOEXEC);
+	int r, fd;
+
+	if (fs_fd == -EPERM)
+		return open_own_proc(err);
+	if (fs_fd < 0)
+		return err_system(err, fs_fd, "cannot make a procfs");
+	r = k_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	fd = r < 0 ? r
+		   : k_fsmount(fs_fd, FSMOUNT_CLOEXEC,
+			       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (fd == -EPERM)
+		return open_own_proc(err);
+	if (fd < 0)
+		return err_system(err, fd, "cannot make a procfs");
+	return fd;
+}
+
+/* --- targets --- */
 
 /* A missing target is made in the kind of what is going to cover it. */
 static int create_target(const struct rootfs *rootfs, const char *path, bool is_directory)

@@ -74,10 +74,10 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	inside 'ls -l /dev/own | cut -c1-10; stat -c "%u %g %t:%T" /dev/own; test -p /dev/pipe && echo pipe; readlink /dev/fd; readlink /dev/stdin; readlink /dev/ptmx
 		for d in null zero full random urandom tty; do stat -c "%a %t:%T" /dev/$d; done'
 	[ "$output" = $'crw-------\n3 4 1:5\npipe\n/proc/self/fd\n/proc/self/fd/0\npts/ptmx\n666 1:3\n666 1:5\n666 1:7\n666 1:8\n666 1:9\n666 5:0' ]
-	# 1:11 is kmsg: readable by rule only; the capability to make nodes is needed to try.
+	# 10:229 is fuse, which anybody may open but for the rules; making nodes needs a capability.
 	config '.process.capabilities.bounding+=["CAP_MKNOD"] | .process.capabilities.effective+=["CAP_MKNOD"] | .process.capabilities.permitted+=["CAP_MKNOD"] | del(.linux.devices)'
-	config '.linux.resources.devices=[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":1,"minor":11,"access":"r"},{"allow":true,"type":"c","major":4,"access":"rw"},{"allow":false,"type":"c","major":4,"minor":64,"access":"w"}]'
-	inside 'mknod /tmp/kmsg c 1 11; mknod /tmp/mem c 1 1; (exec 3</tmp/kmsg) && echo read; (exec 3>/tmp/kmsg) 2>/dev/null || echo write-denied; (exec 3</tmp/mem) 2>&1; echo x >/dev/null && echo null'
+	config '.linux.resources.devices=[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":10,"minor":229,"access":"r"},{"allow":true,"type":"c","major":4,"access":"rw"},{"allow":false,"type":"c","major":4,"minor":64,"access":"w"}]'
+	inside 'mknod /tmp/kmsg c 10 229; mknod /tmp/mem c 1 1; (exec 3</tmp/kmsg) && echo read; (exec 3>/tmp/kmsg) 2>/dev/null || echo write-denied; (exec 3</tmp/mem) 2>&1; echo x >/dev/null && echo null'
 	[[ "$output" == *read*write-denied*"Operation not permitted"*null ]]
 }
 

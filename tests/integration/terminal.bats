@@ -3,7 +3,7 @@ load helpers
 
 @test "a terminal in the foreground" {
 	config '.process.terminal=true | .process.consoleSize={"height":33,"width":77} | .process.args=["sh","-c","test -t 0 && test -t 1 && echo tty; stty size; tty; ls -l /dev/console | cut -c1"]'
-	run -0 script -qec "'$TARE' --root '$ROOT' run -b '$BUNDLE' '$ID'" /dev/null </dev/null
+	run -0 command script -qec "'$TARE' --root '$ROOT' run -b '$BUNDLE' '$ID'" /dev/null </dev/null
 	output=$(tr -d '\r' <<<"$output")
 	[[ "$output" == *tty* ]]
 	[[ "$output" == */dev/pts/0* ]]
