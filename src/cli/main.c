@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line: finds the command, words its error for the user, ends the process. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -201,14 +202,34 @@ static int split(char **argv, struct cli_call *call, char ***ret_rest, struct er
 	return r;
 }
 
+/*
+ * Where a caller closed a standard descriptor, the next file that is opened would take its number and be handed
+ * to the container's program as its standard input or output.
+ */
+static int fill_standard_descriptors(struct err *err)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		int r = k_fcntl(fd, F_GETFD, 0);
+
+		if (r == -EBADF)
+			r = k_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);
+		if (r < 0)
+			return err_system(err, r, "cannot open /dev/null");
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct cli_call call = {.status = 0};
 	const struct cli_command *command;
 	struct err err = {.kind = ERR_NONE};
 	char **rest = argv;
-	int r = argc > 0 ? split(argv, &call, &rest, &err) : -EINVAL;
+	int r = fill_standard_descriptors(&err);
 
+	if (r >= 0)
+		r = argc > 0 ? split(argv, &call, &rest, &err)
+			     : err_set(&err, ERR_USAGE, 0, NULL, "no arguments");
 	if (r < 0)
 		return finish(&call, NULL, r, &err);
 	if (call.globals.is_version) {

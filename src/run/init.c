@@ -309,6 +309,15 @@ static const struct plan *map_plan(int fd)
 	return at < 0 && at > -4096 ? NULL : (const struct plan *)at;
 }
 
+/* A caller that ignores signals (a shell's background job, nohup) does so for itself, not for the container. */
+static void reset_signals(void)
+{
+	static const uint64_t nothing[4]; /* the kernel's struct sigaction: SIG_DFL, no flags, empty mask */
+
+	for (int signal = 1; signal <= 64; signal++)
+		k_call4(__NR_rt_sigaction, signal, nothing, NULL, sizeof(uint64_t));
+}
+
 static int prepare(struct walker *walker, struct err *err)
 {
 	int r = (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -321,6 +330,7 @@ static int prepare(struct walker *walker, struct err *err)
 	if (walker->plan == NULL)
 		return err_set(err, ERR_PEER, EPROTO, NULL, "cannot map the plan");
 	walker->rootfs.plan = walker->plan;
+	reset_signals();
 	/* Modes of files and directories are given in full; the container's own umask comes late. */
 	k_umask(0);
 	return 0;

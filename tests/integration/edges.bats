@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+load helpers
+
+@test "closed standard descriptors do not become the host's files" {
+	config '.process.args=["sleep","1000"]'
+	run -0 sh -c '"$1" --root "$2" run -d -b "$3" "$4" <&- >&- 2>&- 3>&-' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
+	pid=$(pid_of "$ID")
+	for fd in 0 1 2; do [ "$(readlink "/proc/$pid/fd/$fd")" = /dev/null ]; done
+	[ "$(ls "/proc/$pid/fd" | wc -l)" -eq 3 ]
+}
+
+@test "signals that the caller ignores are the container's again" {
+	config '.process.args=["grep","SigIgn","/proc/self/status"]'
+	run -0 sh -c 'trap "" INT QUIT HUP PIPE; "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
+	[ "$output" = $'SigIgn:\t0000000000000000' ]
+}
+
+@test "a container without a process can be created, not started" {
+	config 'del(.process)'
+	create "$ID"
+	[ "$(status_of "$ID")" = created ]
+	run -1 tare start "$ID"
+	[[ "$output" == *"/process"*"required"* ]]
+	[ "$(status_of "$ID")" = created ]
+	run -1 tare run -b "$BUNDLE" "$ID.run"
+	[[ "$output" == *"/process"* ]]
+}
+
+@test "a container without a mount namespace" {
+	config '.linux.namespaces|=map(select(.type!="mount")) | del(.linux.maskedPaths,.linux.readonlyPaths) | .mounts=[]'
+	inside 'ls /bin/busybox; readlink /proc/self/ns/mnt || echo no-proc'
+	[ "${lines[0]}" = /bin/busybox ]
+	config '.mounts=[{"destination":"/t","type":"tmpfs","source":"t"}]'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/mounts: mounts need a mount namespace"* ]]
+}
+
+@test "cgroupsPath: nested ones go with the container, a used one is refused" {
+	config --arg c "/$ID.top/middle/leaf" '.linux.cgroupsPath=$c | .process.args=["sleep","1000"]'
+	create "$ID"
+	grep -q "$(pid_of "$ID")" "$(cgroup_mount)/$ID.top/middle/leaf/cgroup.procs"
+	run -1 tare create -b "$BUNDLE" "$ID.2"
+	[[ "$output" == *"container's cgroup is not empty: 1 process(es) found"* ]]
+	[ "$(status_of "$ID")" = created ]
+	tare delete --force "$ID"
+	[ ! -e "$(cgroup_mount)/$ID.top" ]
+	config '.linux.cgroupsPath="/"'
+	run -1 tare create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/linux/cgroupsPath"* ]]
+}
+
+@test "what this version cannot do is refused by name" {
+	refuse() {
+		config "$1"
+		run -1 tare run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"$2"*"not support"* || "$output" == *"$2"*"cannot set this limit"* ]] || { echo "$output"; return 1; }
+		run -1 --separate-stderr tare check -b "$BUNDLE" --format json
+		[ -z "$stderr" ]
+		jq -e --arg w "$2" '.valid==false and (.findings|map(select(.kind=="unsupported" and .where==$w))|length==1)' <<<"$output"
+	}
+	refuse '.linux.seccomp={"defaultAction":"SCMP_ACT_ALLOW"}' /linux/seccomp
+	refuse 'del(.linux.seccomp) | .linux.resources.memory={"limit":1000000}' /linux/resources/memory
+	refuse 'del(.linux.resources.memory) | .linux.resources.pids={"limit":0}' /linux/resources/pids
+	refuse 'del(.linux.resources.pids) | .process.apparmorProfile="x"' /process/apparmorProfile
+	refuse 'del(.process.apparmorProfile) | .linux.intelRdt={"closID":"x"}' /linux/intelRdt
+	refuse 'del(.linux.intelRdt) | .linux.netDevices={"eth9":{}}' /linux/netDevices
+}
+
+@test "check lists every finding of a wrong configuration" {
+	config '.process.rlimits=[{"type":"RLIMIT_FOO","soft":1,"hard":1}] | .process.cwd="relative" | .hostname=7'
+	run -1 --separate-stderr tare check -b "$BUNDLE" --format json
+	jq -e '.valid==false and ([.findings[].where]|sort==["/hostname","/process/cwd","/process/rlimits/0/type"])' <<<"$output"
+	run -1 tare check -b "$BUNDLE"
+	[[ "$output" == *"config: /process/rlimits/0/type: unknown rlimit 'RLIMIT_FOO'"* ]]
+	printf '{\n "a": ]' >"$BUNDLE/config.json"
+	run -1 tare check -b "$BUNDLE"
+	[[ "$output" == *"line 2"* ]]
+}
+
+@test "plan and check change nothing; features is JSON" {
+	before=$(find "$WORK" | sort; ls "$(cgroup_mount)")
+	run -0 tare plan -b "$BUNDLE" --format json
+	jq -e 'map(.step)|index("spawn") < index("pivot") and index("pivot") < index("exec")' <<<"$output"
+	run -0 tare check -b "$BUNDLE"
+	[ "$output" = "valid, and this host can honour all of it" ]
+	[ "$(find "$WORK" | sort; ls "$(cgroup_mount)")" = "$before" ]
+	run -0 --separate-stderr tare features
+	jq -e '.ociVersionMin=="1.0.0" and .ociVersionMax=="1.3.0" and (.mountOptions|index("rro")) and .linux.mountExtensions.idmap.enabled' <<<"$output"
+	[ -z "$stderr" ]
+}
+
+@test "hundreds of mounts" {
+	config '.mounts+=[range(300)|{"destination":("/m/"+tostring),"type":"bind","source":"rootfs/bin","options":["rbind","ro"]}]'
+	inside 'grep -c " /m/" /proc/self/mountinfo'
+	[ "$output" = 300 ]
+}
+
+@test "a racing neighbour that swaps directories for links gets nothing onto the host" {
+	canary=$WORK/canary
+	mkdir -p "$canary" "$BUNDLE/rootfs/shared/dir"
+	ln -s "$canary" "$BUNDLE/rootfs/shared/link"
+	config '.mounts+=[{"destination":"/shared/dir/deep/er","type":"tmpfs","source":"t"},{"destination":"/shared/dir/file","type":"bind","source":"config.json","options":["bind"]}] | .process.args=["true"]'
+	(cd "$BUNDLE/rootfs/shared" && while :; do mv dir swap; mv link dir; mv dir link; mv swap dir; done) 2>/dev/null 3>&- &
+	racer=$!
+	for i in $(seq 60); do tare run -b "$BUNDLE" "$ID" >/dev/null 2>&1 || true; done
+	kill $racer
+	wait $racer 2>/dev/null || true
+	[ -z "$(ls -A "$canary")" ]
+}
