@@ -239,6 +239,7 @@ int log_open(const char *path, bool is_json, bool is_debug, struct err *err) MUS
  */
 void log_line(enum log_level level, const char *fmt, ...) FORMAT(2, 3);
 void log_close(bool is_success);
-int log_fd(void); /* the log's descriptor or -1 */
+int log_fd(void);        /* the log's descriptor or -1 */
+bool log_is_debug(void); /* whether LOG_DEBUG lines go anywhere: asked before work is done for them */
 
 #endif

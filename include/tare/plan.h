@@ -319,6 +319,8 @@ struct plan *plan_build_hooks(const struct spec *spec, const struct plan_request
 /* Appends the plan as text, a line a step, or as a JSON array of objects {who, step, where, ...}. */
 void plan_print(const struct plan *plan, struct buf *out);
 void plan_print_json(const struct plan *plan, struct buf *out);
+/* One step as plan_print writes it, without the end of the line. */
+void plan_print_step(const struct plan *plan, const struct plan_step *step, struct buf *out);
 
 /* --- reading a plan; [free] --- */
 

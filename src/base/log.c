@@ -33,6 +33,11 @@ int log_fd(void)
 	return the_log.fd;
 }
 
+bool log_is_debug(void)
+{
+	return the_log.fd >= 0 && the_log.is_debug;
+}
+
 static void log_compose(struct buf *line, const char *level, const char *message)
 {
 	char stamp[32];

@@ -322,22 +322,24 @@ static void add_detail(struct buf *out, const struct plan *plan, const struct pl
 	}
 }
 
+void plan_print_step(const struct plan *plan, const struct plan_step *step, struct buf *out)
+{
+	const char *kind = kind_names[step->kind];
+
+	buf_format(out, "%s%s%s", who_names[step->who], step->who == PLAN_INIT ? "    " : "  ", kind);
+	for (size_t len = strlen(kind); len < 17; len++)
+		buf_add(out, " ", 1);
+	add_detail(out, plan, step);
+	while (out->data[out->len - 1] == ' ')
+		out->data[--out->len] = '\0';
+}
+
 void plan_print(const struct plan *plan, struct buf *out)
 {
 	const struct plan_step *steps = plan_steps(plan);
 
 	for (uint32_t i = 0; i < plan->step_count; i++) {
-		const char *kind = kind_names[steps[i].kind];
-		size_t start;
-
-		buf_format(out, "%s%s%s", who_names[steps[i].who], steps[i].who == PLAN_INIT ? "    " : "  ",
-			   kind);
-		for (size_t len = strlen(kind); len < 17; len++)
-			buf_add(out, " ", 1);
-		start = out->len;
-		add_detail(out, plan, &steps[i]);
-		while (out->len == start && out->data[out->len - 1] == ' ')
-			start = --out->len;
+		plan_print_step(plan, &steps[i], out);
 		buf_add(out, "\n", 1);
 	}
 }

@@ -400,6 +400,16 @@ static int parent_step(struct parent *parent, const struct plan_step *step, stru
 	}
 }
 
+static void log_step(const struct plan *plan, const struct plan_step *step)
+{
+	_cleanup_buf_ struct buf text = {0};
+
+	if (!log_is_debug())
+		return;
+	plan_print_step(plan, step, &text);
+	log_line(LOG_DEBUG, "%s", text.data);
+}
+
 /* Up to COMMITTED; what stands behind that in the plan belongs to the start. */
 static int parent_walk(struct parent *parent, struct err *err)
 {
@@ -410,6 +420,7 @@ static int parent_walk(struct parent *parent, struct err *err)
 
 		if (steps[i].who != PLAN_PARENT)
 			continue;
+		log_step(parent->plan, &steps[i]);
 		r = parent_step(parent, &steps[i], err);
 		if (r < 0) {
 			err_where(err, plan_get(parent->plan, steps[i].where));

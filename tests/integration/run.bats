@@ -52,6 +52,7 @@ load helpers
 	rm "$WORK/log"
 	run -0 tare --log "$WORK/log" --log-format json --debug run -b "$BUNDLE" "$ID"
 	[ -z "$output" ]
+	jq -es 'length > 3 and all(.level=="debug") and any(.msg|test("spawn"))' "$WORK/log"
 }
 
 @test "the bundle is the working directory by default; --bundle=, single dashes and --config" {
