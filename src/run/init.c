@@ -120,22 +120,26 @@ static int run_hooks(struct walker *walker, const struct plan_step *step, struct
 	return hooks_run(&context, &step->u.hooks, err);
 }
 
+/*
+ * From READY on init only waits for words of the parent, and an end of file tells it of the parent's death: the
+ * death signal has to be off before, since the parent may end as soon as it has said COMMITTED.
+ */
 static int send_step(struct walker *walker, const struct plan_step *step)
 {
-	int r = protocol_send(walker->socket_fd, (enum protocol_step)step->u.step, 0, NULL, walker->console_fd);
+	int r = 0;
 
+	if (step->u.step == STEP_READY)
+		r = (int)k_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	if (r >= 0)
+		r = protocol_send(walker->socket_fd, (enum protocol_step)step->u.step, 0, NULL,
+				  walker->console_fd);
 	fd_close(&walker->console_fd);
 	return r;
 }
 
 static int expect_step(struct walker *walker, const struct plan_step *step, struct err *err)
 {
-	int r = protocol_expect(walker->socket_fd, (enum protocol_step)step->u.step, NULL, NULL, err);
-
-	/* From here on the container is there, whatever becomes of the process that made it. */
-	if (r >= 0 && step->u.step == STEP_COMMITTED)
-		r = (int)k_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
-	return r;
+	return protocol_expect(walker->socket_fd, (enum protocol_step)step->u.step, NULL, NULL, err);
 }
 
 /*

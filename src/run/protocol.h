@@ -13,10 +13,10 @@
  *     |    prestart and createRuntime hooks                      |
  *     |--- HOOKED --------------------------------------------->|
  *     |                                  createContainer hooks, pivot, ...
- *     |<-- READY (console master) ------------------------------| everything but execve is done
+ *     |<-- READY (console master) ------------------------------| everything but execve is done; the
+ *     |                                                          | parent's end is told by end of file now
  *     |    rlimits, record, pid file                             |
- *     |--- COMMITTED ------------------------------------------>| init no longer dies with the parent
- *     |                                                          | and waits at its gate
+ *     |--- COMMITTED ------------------------------------------>| waits at its gate
  *   starter (start: at the gate's socket; run: the parent)       |
  *     |--- START ---------------------------------------------->| startContainer hooks
  *     |<-- EXEC -----------------------------------------------| execve comes next
