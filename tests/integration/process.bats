@@ -169,3 +169,38 @@ load helpers
 	config '.process.cwd="/link"'
 	run -1 tare run -b "$BUNDLE" "$ID"
 }
+
+@test "memory policy" {
+	config '.linux.memoryPolicy={"mode":"MPOL_BIND","nodes":"0"}'
+	inside 'grep -c "bind:0" /proc/self/numa_maps'
+	[ "$output" -gt 0 ]
+}
+
+@test "a session keyring of its own, or the caller's" {
+	config '.linux.maskedPaths=[] | .process.args=["cat","/proc/keys"]'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"_ses.$ID: "* ]]
+	run -0 tare run --no-new-keyring -b "$BUNDLE" "$ID.other"
+	[[ "$output" != *"_ses.$ID.other: "* ]]
+}
+
+@test "--pidfd-socket gets a pidfd of init" {
+	command -v python3 >/dev/null || not_here "needs python3"
+	cat >"$WORK/receive.py" <<'P'
+import array, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen(1)
+print("ready", flush=True)
+peer, _ = server.accept()
+data, ancillary, _, _ = peer.recvmsg(100, socket.CMSG_SPACE(4))
+fd = array.array("i", ancillary[0][2])[0]
+pid = [line.split()[1] for line in open(f"/proc/self/fdinfo/{fd}") if line.startswith("Pid:")][0]
+print(data.decode(), pid, flush=True)
+P
+	python3 "$WORK/receive.py" "$WORK/socket" >"$WORK/received" 3>&- &
+	wait_for 'grep -q ready "$WORK/received"'
+	config '.process.args=["sleep","1000"]'
+	create --pidfd-socket "$WORK/socket" "$ID"
+	wait_for '[ "$(tail -n 1 "$WORK/received")" = "standard $(pid_of "$ID")" ]'
+}
