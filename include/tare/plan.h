@@ -41,10 +41,13 @@ enum plan_kind {
 	PLAN_OPEN_NAMESPACE, /* parent: ns, into slot */
 	PLAN_OPEN_IDMAP,     /* parent: a user namespace with maps, into slot, for idmapped mounts */
 	PLAN_OPEN_SOURCE,    /* parent or init: source, a detached copy of a tree, into slot */
+	PLAN_OPEN_CONTAINER, /* parent: container, the pidfd of a container's init (and its root) into slots */
+	PLAN_OPEN_CGROUP,    /* parent: text = path below the cgroup2 mount, of a container that is there */
 	PLAN_SPAWN,          /* parent or bridge: spawn, the next process is born */
 	PLAN_ID_MAPS,        /* parent: maps, of the process just born */
 	PLAN_OOM_SCORE,      /* parent: number */
 	PLAN_JOIN,           /* bridge or init: ns, from slot */
+	PLAN_ENTER,          /* bridge: container, all its namespaces in one step, and its root */
 	PLAN_UNSHARE,        /* bridge or init: number = CLONE_NEW* */
 	PLAN_TIME_OFFSETS,   /* bridge: times, into slot (procfs) */
 	PLAN_SEND,           /* any: step, tells the peer that all above is done */
@@ -60,7 +63,8 @@ enum plan_kind {
 	PLAN_HOOKS,          /* parent or init: hooks */
 	PLAN_PIVOT,          /* init: root, make it "/" */
 	PLAN_MAKE_CWD,       /* init: text = directory to create if it is missing */
-	PLAN_CONSOLE,        /* init: console */
+	PLAN_CONSOLE,        /* init or bridge: console */
+	PLAN_CONTROLLING,    /* init: standard input becomes the controlling terminal */
 	PLAN_READONLY_MOUNT, /* init: the mount kept in slot becomes read-only */
 	PLAN_HOSTNAME,       /* init: text */
 	PLAN_DOMAINNAME,     /* init: text */
@@ -73,7 +77,7 @@ enum plan_kind {
 	PLAN_SCHEDULER,      /* parent: scheduler */
 	PLAN_IO_PRIORITY,    /* parent: number = ioprio value */
 	PLAN_RLIMIT,         /* parent: rlimit */
-	PLAN_AFFINITY,       /* init: all cpus */
+	PLAN_AFFINITY,       /* any: affinity, of this process */
 	PLAN_MEMORY_POLICY,  /* init: memory_policy */
 	PLAN_PERSONALITY,    /* init: number */
 	PLAN_NO_NEW_PRIVS,   /* init */
@@ -188,6 +192,13 @@ struct plan_program {
 	bool needs_home;        /* HOME is not in env: take it from the container's passwd */
 	uint32_t uid;           /* whose */
 	uint32_t preserved_fds; /* descriptors 3 to 2 + n stay open */
+	uint32_t own_env;       /* the last n entries of env are the runtime's, not the configuration's */
+};
+struct plan_container {
+	int32_t slot;      /* of the pidfd */
+	int32_t root_slot; /* of the root directory, for a container without a mount namespace; or none */
+	plan_text root;
+	uint64_t namespaces; /* CLONE_NEW* */
 };
 struct plan_step {
 	uint16_t kind;   /* enum plan_kind */
@@ -229,6 +240,7 @@ struct plan_step {
 			uint32_t uid, gid;
 			bool clear_groups;
 		} ids;
+		struct plan_container container;
 		struct plan_root root;
 		struct plan_mount mount;
 		struct plan_device device;
@@ -239,6 +251,7 @@ struct plan_step {
 			bool has_size;
 			uint32_t uid;
 			bool has_console_file;
+			bool is_controlling; /* else a later step makes it so, in the process that stays */
 		} console;
 		struct {
 			plan_text path, value, key;
@@ -257,7 +270,8 @@ struct plan_step {
 			int32_t mode;
 			uint32_t flags;
 			struct plan_table nodes;
-		} memory_policy; /* of uint64_t mask words */
+		} memory_policy;            /* of uint64_t mask words */
+		struct plan_table affinity; /* of uint64_t mask words; none: all cpus */
 		struct plan_rlimit rlimit;
 		struct plan_user user;
 		struct plan_program program;
@@ -272,6 +286,10 @@ struct plan {
 	uint32_t step_count;
 	plan_text id;
 	uint32_t has_bridge;
+	uint64_t namespaces; /* CLONE_NEW* of those that are not the caller's */
+	plan_text exec_affinity_initial, exec_affinity_final; /* cpu lists, for a later exec */
+	uint64_t layout; /* of a stored plan: what the program that wrote it means by these bytes */
+	uint64_t sum;    /* of a stored plan: of all bytes, with sum itself 0 */
 };
 
 /* What the command line adds to the configuration. */
@@ -305,6 +323,44 @@ int plan_check(const struct spec *spec, const struct host *host, const struct pl
  * end. Every other option is data for the file system.
  */
 const char *plan_mount_option_name(int index);
+
+/* What "exec" asks for. Strings and arrays are the caller's. */
+struct plan_exec_request {
+	const struct spec_process
+		*process; /* of --process; NULL: the container's own, with the changes below */
+	char *const *args;
+	size_t arg_count;
+	char *const *env; /* NAME=VALUE, in the place of those of the same name */
+	size_t env_count;
+	const char *cwd; /* or NULL */
+	const char *apparmor_profile, *selinux_label;
+	bool has_uid, has_gid, has_groups;
+	uint32_t uid, gid;
+	const uint32_t *groups;
+	size_t group_count;
+	uint64_t capabilities; /* bit n: capability number n, added */
+	bool is_no_new_privs, is_terminal;
+	uint32_t preserve_fds, listen_fds;
+	const char *listen_fdnames;
+	const char *cgroup; /* below the cgroup2 mount, "" or NULL: the caller's own */
+};
+
+/*
+ * Computes the plan of a further process in a container, from the container's own plan. Nothing of the
+ * configuration is read again. The bridge enters the container, takes on the process's identity there, and only
+ * then lets it be born: the container's processes can see nobody who has more rights than the new process.
+ * Fails as plan_build. The caller frees.
+ */
+int plan_build_exec(const struct plan *container, const struct host *host,
+		    const struct plan_exec_request *request, struct plan **ret_plan,
+		    struct err *err) MUST_CHECK;
+
+/*
+ * A plan as a file of the state directory, which a later command reads back: plan_restore gives NULL for bytes
+ * that are damaged or of another version of tare. data must be aligned to 8; the result is data itself.
+ */
+void plan_store(struct plan *plan);
+const struct plan *plan_restore(const void *data, size_t size);
 
 /* The path of the container's cgroup below the cgroup2 mount, "" if it gets none. Valid as long as the plan. */
 const char *plan_cgroup_path(const struct plan *plan);

@@ -53,6 +53,36 @@ int run_kill(const char *state_root, const char *id, int signal, bool is_all, st
  */
 int run_delete(const char *state_root, const char *id, bool is_force, struct err *err) MUST_CHECK;
 
+/* The command line of exec. Strings and arrays are the caller's. */
+struct exec_options {
+	const char *id;
+	const char *state_root;                     /* --root, or NULL */
+	const char *process;                        /* a file with a process document, or NULL */
+	const char *pid_file;                       /* or NULL */
+	const char *console_socket;                 /* or NULL */
+	const char *pidfd_socket;                   /* or NULL */
+	const char *cgroup;                         /* below the container's, as given; or NULL */
+	const char *cwd, *apparmor, *process_label; /* or NULL */
+	char *const *args;
+	size_t arg_count;
+	char *const *env; /* NAME=VALUE */
+	size_t env_count;
+	bool has_uid, has_gid;
+	uint32_t uid, gid;
+	const uint32_t *groups;
+	size_t group_count;
+	uint64_t capabilities; /* bit n: capability number n, added to the container's */
+	uint32_t preserve_fds;
+	bool is_terminal, is_no_new_privs, is_detached, is_ignoring_paused;
+};
+
+/*
+ * exec ID: a further process in a created or running container. In the foreground it forwards signals and the
+ * terminal, waits, and stores the program's status (0-255; 128 + signal) in *ret_status. Detached it returns
+ * when execve succeeded. On failure nothing of it is left, and the container is as it was.
+ */
+int run_exec(const struct exec_options *options, int *ret_status, struct err *err) MUST_CHECK;
+
 /*
  * Loads what create would: bundle, config, spec, host, plan, without changing anything. For "plan" and
  * "check". The caller frees: spec_free, free.

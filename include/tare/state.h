@@ -4,6 +4,7 @@
  *
  *   <root>/<id>/record   one file: a head of "key value" lines, an empty line, then the container's own copy
  *                        of its config.json. Replaced atomically (temporary name, rename).
+ *   <root>/<id>/plan     the container's plan as an image, what exec starts from
  *   <root>/<id>/gate     the socket at which init waits for "start"
  *   <root>/<id>/notify/  NOTIFY_SOCKET's directory, if there is one
  *
@@ -79,6 +80,11 @@ int state_write(int dir_fd, const struct state_record *record, struct err *err) 
  * goes on without it. *record need not be initialised and is empty on failure.
  */
 int state_read(int dir_fd, struct state_record *record, struct err *err) MUST_CHECK;
+
+/* The plan's bytes, for exec. Reading appends them to *ret, aligned to 8; -errno if there are none, without
+ * words. */
+int state_write_plan(int dir_fd, const void *data, size_t size, struct err *err) MUST_CHECK;
+int state_read_plan(int dir_fd, struct buf *ret) MUST_CHECK;
 
 /* Parses the bytes of a record file; what state_read and the fuzzer call. */
 int state_parse(const char *data, size_t size, struct state_record *record, struct err *err) MUST_CHECK;

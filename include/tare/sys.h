@@ -56,8 +56,9 @@ int rootfs_copy_up(int from_fd, int to_fd, struct err *err) MUST_CHECK;
 /* --- tty.c --- */
 
 /*
- * Opens a new pseudoterminal of the container's devpts, makes its slave the controlling terminal and
- * descriptors 0 to 2, and shows it at /dev/console if has_console_file. Returns the master.
+ * Opens a new pseudoterminal of the container's devpts, makes its slave descriptors 0 to 2 and, if
+ * is_controlling, the controlling terminal, and shows it at /dev/console if has_console_file. Returns the
+ * master.
  */
 int tty_open(struct rootfs *rootfs, const struct plan_step *console, struct err *err) MUST_CHECK;
 
@@ -90,7 +91,8 @@ int process_set_hostname(const char *name, struct err *err) MUST_CHECK;
 int process_set_domainname(const char *name, struct err *err) MUST_CHECK;
 int process_set_loopback(struct err *err) MUST_CHECK;
 int process_join_keyring(const char *name, struct err *err) MUST_CHECK;
-int process_set_affinity(struct err *err) MUST_CHECK;
+/* mask: of uint64_t words; of no words: every cpu that the cgroup allows. sched_setaffinity(2). */
+int process_set_affinity(const struct plan *plan, struct plan_table mask, struct err *err) MUST_CHECK;
 int process_set_memory_policy(const struct plan *plan, const struct plan_step *step,
 			      struct err *err) MUST_CHECK;
 int process_set_personality(uint64_t domain, struct err *err) MUST_CHECK;

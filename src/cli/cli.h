@@ -18,9 +18,12 @@ struct cli_call {
 	struct cli_globals globals;
 	const char *operands[CLI_OPERANDS_MAX];
 	size_t operand_count;
-	const char *id; /* the first operand, for the error line; NULL if the command has none */
-	int status;     /* of the process, when the command succeeded */
-	struct buf out; /* for standard output, written by main when the command succeeded */
+	const char *id;     /* the first operand, for the error line; NULL if the command has none */
+	int status;         /* of the process, when the command succeeded */
+	char **rest;        /* what follows the id, of commands with has_rest */
+	int failure_status; /* of the process, when the command failed; 0 means 1 */
+	struct arena arena; /* for what the options hold */
+	struct buf out;     /* for standard output, written by main when the command succeeded */
 };
 
 struct cli_command {
@@ -31,10 +34,11 @@ struct cli_command {
 	bool is_stopping;    /* options end at the first operand */
 	bool has_id;
 	int (*run)(struct cli_call *call, const void *options, struct err *err);
+	bool has_rest; /* what is behind the id are a program's arguments */
 };
 
 extern const struct cli_command cli_create, cli_start, cli_run, cli_state, cli_kill, cli_delete, cli_list,
-	cli_spec, cli_features, cli_plan, cli_check;
+	cli_spec, cli_features, cli_plan, cli_check, cli_exec;
 
 /* Flags of create that run, plan and check have too. */
 struct cli_create_options {

@@ -12,8 +12,8 @@
 #include "version.h"
 
 static const struct cli_command *const commands[] = {
-	&cli_create, &cli_start, &cli_run,      &cli_state, &cli_kill,  &cli_delete,
-	&cli_list,   &cli_spec,  &cli_features, &cli_plan,  &cli_check,
+	&cli_create, &cli_start, &cli_run,  &cli_exec,     &cli_state, &cli_kill,
+	&cli_delete, &cli_list,  &cli_spec, &cli_features, &cli_plan,  &cli_check,
 };
 
 #define GLOBAL(field) offsetof(struct cli_globals, field)
@@ -87,7 +87,7 @@ static void word_error(const char *command, const char *id, const struct err *er
 	buf_done(&text);
 }
 
-static int fail(const char *command, const char *id, const struct err *err)
+static int fail(const char *command, const char *id, const struct err *err, int status)
 {
 	bool is_coloured = isatty(2) && getenv("NO_COLOR") == NULL;
 	_cleanup_buf_ struct buf text = {0}, line = {0};
@@ -98,7 +98,7 @@ static int fail(const char *command, const char *id, const struct err *err)
 	buf_format(&line, "%s%s%s: %s\n", is_coloured ? "\033[31m" : "", "tare", is_coloured ? "\033[0m" : "",
 		   text.data);
 	(void)!io_write_all(2, line.data, line.len);
-	return 1;
+	return status == 0 ? 1 : status;
 }
 
 /* --- calls --- */
@@ -150,8 +150,10 @@ static int check_operands(const struct cli_command *command, struct cli_call *ca
 static int call_command(const struct cli_command *command, char **argv, struct cli_call *call, struct err *err)
 {
 	_cleanup_free_ void *options = mem_alloc(command->options_size + 1);
-	struct option_tables tables = {command->options, options, global_options, &call->globals,
-				       command->is_stopping};
+	struct option_tables tables = {command->options,     options,
+				       global_options,       &call->globals,
+				       command->is_stopping, command->has_rest ? &call->rest : NULL,
+				       &call->arena};
 	int r = options_parse(&tables, argv, call->operands, command->max, &call->operand_count, err);
 
 	if (r >= 0 && call->globals.is_help) {
@@ -173,8 +175,9 @@ static int finish(struct cli_call *call, const char *name, int r, struct err *er
 			err_system(err, r, "cannot write to standard output");
 	}
 	buf_done(&call->out);
+	arena_done(&call->arena);
 	if (r < 0)
-		return fail(name, call->id, err);
+		return fail(name, call->id, err, call->failure_status);
 	log_close(true);
 	return call->status;
 }

@@ -43,13 +43,28 @@ static int store_flag(const struct match *match, struct err *err)
 	return 0;
 }
 
-static int store(const struct match *match, const char *value, struct err *err)
+static void append(struct option_list *list, const char *value, struct arena *arena)
+{
+	char **v = arena_alloc(arena, (list->count + 2) * sizeof *v);
+
+	for (size_t i = 0; i < list->count; i++)
+		v[i] = list->v[i];
+	v[list->count++] = (char *)(uintptr_t)value;
+	list->v = v;
+}
+
+static int store(const struct option_tables *tables, const struct match *match, const char *value,
+		 struct err *err)
 {
 	char *target = (char *)match->values + match->row->offset;
 	uint64_t number;
 
 	if (match->row->kind == OPTION_TEXT) {
 		*(const char **)(void *)target = value;
+		return 0;
+	}
+	if (match->row->kind == OPTION_LIST) {
+		append((struct option_list *)(void *)target, value, tables->arena);
 		return 0;
 	}
 	if (!str_to_u64(value, 65536, &number))
@@ -75,12 +90,12 @@ static int parse_option(const struct option_tables *tables, char **argv, struct 
 		return r < 0 ? r : 1;
 	}
 	if (match.value != NULL) {
-		r = store(&match, match.value, err);
+		r = store(tables, &match, match.value, err);
 		return r < 0 ? r : 1;
 	}
 	if (argv[1] == NULL)
 		return err_set(err, ERR_USAGE, 0, NULL, "flag needs an argument: --%s", match.row->name);
-	r = store(&match, argv[1], err);
+	r = store(tables, &match, argv[1], err);
 	return r < 0 ? r : 2;
 }
 
@@ -104,6 +119,10 @@ int options_parse(const struct option_tables *tables, char **argv, const char **
 		} else {
 			operands[count++] = *argv;
 			is_ended = is_ended || tables->is_stopping;
+			if (tables->ret_rest != NULL) {
+				*tables->ret_rest = argv + 1;
+				break;
+			}
 		}
 		argv += taken;
 	}

@@ -5,13 +5,19 @@
 
 #include <tare/base.h>
 
-enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER };
+enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_LIST };
+
+/* What a flag that may be repeated was given, in order; v lives in the arena of the tables. */
+struct option_list {
+	char **v;
+	size_t count;
+};
 
 struct option_row {
 	const char *name; /* without dashes; NULL ends a table */
 	char letter;      /* or 0 */
 	enum option_kind kind;
-	size_t offset;               /* into the struct that is filled: bool, const char *, or uint32_t */
+	size_t offset; /* into the struct that is filled: bool, const char *, uint32_t, struct option_list */
 	const char *argument, *help; /* argument: what --help calls the value */
 };
 
@@ -20,7 +26,7 @@ struct option_row {
  * one dash, as some engines send them), "-x VALUE", "--flag=false". "--" ends them. Operands are collected in
  * operands (at most max, else ERR_USAGE); if is_stopping, the first operand ends the options, too. Two tables:
  * the command's own and the global one, which may be given anywhere. *ret_count operands; argv's strings stay
- * argv's.
+ * argv's. With ret_rest, parsing ends behind the first operand and *ret_rest is what follows it.
  */
 struct option_tables {
 	const struct option_row *own;
@@ -28,6 +34,8 @@ struct option_tables {
 	const struct option_row *global;
 	void *global_values;
 	bool is_stopping;
+	char ***ret_rest;    /* or NULL */
+	struct arena *arena; /* for OPTION_LIST */
 };
 int options_parse(const struct option_tables *tables, char **argv, const char **operands, size_t max,
 		  size_t *ret_count, struct err *err) MUST_CHECK;

@@ -123,6 +123,20 @@ static void build(struct builder *b)
 	plan_add_process(b);
 }
 
+/* What only a later exec asks for stands in the head. */
+static struct plan *finish(struct builder *b)
+{
+	const char *initial = b->spec->process.exec_cpu_affinity.initial;
+	const char *final = b->spec->process.exec_cpu_affinity.final;
+	plan_text texts[2] = {builder_text(b, initial), builder_text(b, final)};
+	struct plan *plan = builder_finish(b);
+
+	plan->namespaces = plan_namespaces(b->spec);
+	plan->exec_affinity_initial = texts[0];
+	plan->exec_affinity_final = texts[1];
+	return plan;
+}
+
 int plan_build(const struct spec *spec, const struct host *host, const struct plan_request *request,
 	       struct plan **ret_plan, struct err *err)
 {
@@ -130,7 +144,7 @@ int plan_build(const struct spec *spec, const struct host *host, const struct pl
 
 	build(&b);
 	if (b.finding_count == 0)
-		*ret_plan = builder_finish(&b);
+		*ret_plan = finish(&b);
 	builder_done(&b);
 	return b.finding_count == 0 ? 0 : -EINVAL;
 }

@@ -59,6 +59,7 @@ int plan_node_mask(const char *list, uint64_t *words, size_t count);
 
 bool plan_is_new(const struct spec *spec, enum spec_ns ns);
 bool plan_is_joined(const struct spec *spec, enum spec_ns ns);
+uint64_t plan_namespaces(const struct spec *spec); /* CLONE_NEW* of all that it names */
 struct plan_maps builder_maps(struct builder *b, const struct spec_id_maps *uid,
 			      const struct spec_id_maps *gid);
 
@@ -74,6 +75,12 @@ void plan_add_hooks(struct builder *b, enum plan_who who, enum spec_hook_kind ki
 void plan_add_hooks_status(struct builder *b, enum plan_who who, enum spec_hook_kind kind, const char *status);
 void plan_add_late_rootfs(struct builder *b); /* rootfs.c: from pivot to the read-only root */
 void plan_add_process(struct builder *b);     /* process.c */
+
+/* Parts of the process that exec has, too; process.c. who is not PLAN_PARENT: the process itself. */
+struct plan_program plan_program_of(struct builder *b);
+struct plan_user plan_user_of(struct builder *b);
+void plan_add_rlimits(struct builder *b, enum plan_who who);
+void plan_add_parent_attributes(struct builder *b);
 
 /* The path without ".", "..", "//" and a trailing "/", always beginning with "/". In ret. */
 const char *plan_clean_path(const char *path, char *ret, size_t size);

@@ -15,6 +15,15 @@ static const uint64_t clone_flags[SPEC_NS_COUNT] = {
 	[SPEC_NS_CGROUP] = CLONE_NEWCGROUP, [SPEC_NS_TIME] = CLONE_NEWTIME,
 };
 
+uint64_t plan_namespaces(const struct spec *spec)
+{
+	uint64_t flags = 0;
+
+	for (int ns = 0; ns < SPEC_NS_COUNT; ns++)
+		flags |= spec->namespaces[ns].is_set ? clone_flags[ns] : 0;
+	return flags;
+}
+
 static plan_text ns_where(struct builder *b, enum spec_ns ns)
 {
 	return builder_where(b, "/linux/namespaces/%u/path", b->spec->namespaces[ns].index);

@@ -17,10 +17,13 @@ static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_OPEN_NAMESPACE] = "open-namespace",
 	[PLAN_OPEN_IDMAP] = "open-idmap",
 	[PLAN_OPEN_SOURCE] = "open-source",
+	[PLAN_OPEN_CONTAINER] = "open-container",
+	[PLAN_OPEN_CGROUP] = "open-cgroup",
 	[PLAN_SPAWN] = "spawn",
 	[PLAN_ID_MAPS] = "id-maps",
 	[PLAN_OOM_SCORE] = "oom-score-adj",
 	[PLAN_JOIN] = "join",
+	[PLAN_ENTER] = "enter",
 	[PLAN_UNSHARE] = "unshare",
 	[PLAN_TIME_OFFSETS] = "time-offsets",
 	[PLAN_SEND] = "send",
@@ -37,6 +40,7 @@ static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_PIVOT] = "pivot",
 	[PLAN_MAKE_CWD] = "make-cwd",
 	[PLAN_CONSOLE] = "console",
+	[PLAN_CONTROLLING] = "controlling-tty",
 	[PLAN_READONLY_MOUNT] = "readonly-mount",
 	[PLAN_HOSTNAME] = "hostname",
 	[PLAN_DOMAINNAME] = "domainname",
@@ -267,6 +271,7 @@ static void add_detail(struct buf *out, const struct plan *plan, const struct pl
 {
 	switch ((enum plan_kind)s->kind) {
 	case PLAN_CGROUP_CREATE:
+	case PLAN_OPEN_CGROUP:
 	case PLAN_KEYRING:
 	case PLAN_MAKE_CWD:
 	case PLAN_HOSTNAME:
@@ -285,6 +290,9 @@ static void add_detail(struct buf *out, const struct plan *plan, const struct pl
 	case PLAN_JOIN:
 		buf_format(out, "%s%s", spec_namespace_name((enum spec_ns)s->u.ns.ns),
 			   s->u.ns.is_tentative ? " if allowed" : "");
+		break;
+	case PLAN_ENTER:
+		add_bits(out, s->u.container.namespaces, clone_bits, ARRAY_SIZE(clone_bits), " ");
 		break;
 	case PLAN_SPAWN:
 		add_item(out, "", s->u.spawn.is_bridge ? "bridge" : "init");

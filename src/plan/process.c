@@ -90,7 +90,7 @@ static const char *env_find(const struct spec_list *env, const char *name)
 }
 
 /* The environment of the program: the configuration's, without what the runtime itself says. */
-static struct plan_texts program_env(struct builder *b)
+static struct plan_texts program_env(struct builder *b, uint32_t *ret_own)
 {
 	const struct spec_list *env = &b->spec->process.env;
 	const struct plan_request *r = b->request;
@@ -108,6 +108,7 @@ static struct plan_texts program_env(struct builder *b)
 		if (k == ARRAY_SIZE(own))
 			v[count++] = env->v[i];
 	}
+	*ret_own = (uint32_t)count;
 	if (r->listen_fds > 0) {
 		v[count++] = arena_format(&b->arena, "LISTEN_FDS=%u", r->listen_fds);
 		v[count++] = arena_format(&b->arena, "LISTEN_PID=1");
@@ -116,10 +117,11 @@ static struct plan_texts program_env(struct builder *b)
 		v[count++] = arena_format(&b->arena, "LISTEN_FDNAMES=%s", r->listen_fdnames);
 	if (r->notify_dir != NULL)
 		v[count++] = arena_format(&b->arena, "NOTIFY_SOCKET=/run/notify/notify.sock");
+	*ret_own = (uint32_t)count - *ret_own;
 	return builder_texts(b, v, count);
 }
 
-static struct plan_program program_of(struct builder *b)
+struct plan_program plan_program_of(struct builder *b)
 {
 	const struct spec_process *p = &b->spec->process;
 	struct plan_program program = {
@@ -129,11 +131,11 @@ static struct plan_program program_of(struct builder *b)
 	};
 
 	program.args = builder_texts(b, p->args.v, p->args.count);
-	program.env = program_env(b);
+	program.env = program_env(b, &program.own_env);
 	return program;
 }
 
-static struct plan_user user_of(struct builder *b)
+struct plan_user plan_user_of(struct builder *b)
 {
 	const struct spec_process *p = &b->spec->process;
 	uint64_t known = b->host->last_capability >= 63 ? UINT64_MAX
@@ -183,7 +185,7 @@ static void add_memory_policy(struct builder *b)
 }
 
 /* What the parent sets from outside, where it has the privileges that init may lack in its user namespace. */
-static void add_parent_attributes(struct builder *b)
+void plan_add_parent_attributes(struct builder *b)
 {
 	const struct spec_process *p = &b->spec->process;
 	plan_text where;
@@ -212,16 +214,16 @@ static void add_parent_attributes(struct builder *b)
  * prlimit(2) on a process of another uid needs CAP_SYS_RESOURCE over it. A caller without that lets init set
  * its own limits while it is still the caller.
  */
-static enum plan_who rlimit_setter(const struct builder *b)
+static bool is_rlimit_parents(const struct builder *b)
 {
-	return b->has_user || (b->host->capabilities >> CAP_SYS_RESOURCE & 1) ? PLAN_PARENT : PLAN_INIT;
+	return b->has_user || (b->host->capabilities >> CAP_SYS_RESOURCE & 1) != 0;
 }
 
-static void add_rlimits(struct builder *b, enum plan_who who)
+void plan_add_rlimits(struct builder *b, enum plan_who who)
 {
 	const struct spec_process *p = &b->spec->process;
 
-	if (who != rlimit_setter(b))
+	if ((who == PLAN_PARENT) != is_rlimit_parents(b))
 		return;
 	for (size_t i = 0; i < p->rlimit_count; i++) {
 		struct plan_rlimit rlimit = {(uint32_t)p->rlimits[i].resource, p->rlimits[i].soft,
@@ -261,11 +263,11 @@ void plan_add_process(struct builder *b)
 	if (b->spec->has_process) {
 		add_init_attributes(b);
 		builder_step(b, PLAN_INIT, PLAN_STDIO_OWNER, 0)->u.number = p->user.uid;
-		add_rlimits(b, PLAN_INIT);
+		plan_add_rlimits(b, PLAN_INIT);
 		where = builder_text(b, "/process/user");
-		user = user_of(b);
+		user = plan_user_of(b);
 		builder_step(b, PLAN_INIT, PLAN_USER, where)->u.user = user;
-		program = program_of(b);
+		program = plan_program_of(b);
 		where = builder_text(b, "/process/args");
 		if (p->args.count > 0)
 			builder_step(b, PLAN_INIT, PLAN_LOOKUP, where)->u.program = program;
@@ -273,9 +275,9 @@ void plan_add_process(struct builder *b)
 	builder_step(b, PLAN_INIT, PLAN_SEND, 0)->u.step = STEP_READY;
 	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_READY;
 	if (b->spec->has_process)
-		add_parent_attributes(b);
+		plan_add_parent_attributes(b);
 	if (b->spec->has_process)
-		add_rlimits(b, PLAN_PARENT);
+		plan_add_rlimits(b, PLAN_PARENT);
 	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_COMMITTED;
 	builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_COMMITTED;
 	builder_step(b, PLAN_INIT, PLAN_GATE, 0)->u.slot = b->gate_slot;

@@ -164,6 +164,7 @@ static void add_console(struct builder *b)
 	step->u.console.width = p->console_size.width;
 	step->u.console.uid = p->user.uid;
 	step->u.console.has_console_file = b->has_mount_ns && !b->is_dev_bound;
+	step->u.console.is_controlling = true;
 }
 
 static void add_late_readonly(struct builder *b)

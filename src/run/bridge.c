@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The bridge: the short-lived process that exists only when init has to be born into a pid or time namespace,
- * or into a user namespace together with namespaces that do not belong to it.
+ * or into a user namespace together with namespaces that do not belong to it; and for every exec.
  *
  * Process: child of the parent, runs from the sealed memfd, in the host's mount namespace and cgroup, as the
  * caller with all its capabilities. May not: open a path, allocate, word an error for the user.
+ *
+ * For exec it is born into the container's cgroup, enters the container's namespaces and becomes there, step by
+ * step, what the new process is going to be; its child is born last. The bridge itself stays in the caller's
+ * pid namespace all the time: a process of the container, even one with CAP_SYS_PTRACE, sees nobody who has
+ * more rights than the program that is going to run.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <linux/prctl.h>
 
@@ -37,7 +43,7 @@ int walk_join(struct walker *walker, const struct plan_step *step, struct err *e
 static int bridge_spawn(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	int cgroup_fd = walker->first_fd + INIT_FD_CGROUP;
-	bool has_cgroup = plan_find(walker->plan, PLAN_CGROUP_CREATE) != NULL;
+	bool has_cgroup = step->u.spawn.into_cgroup && plan_find(walker->plan, PLAN_CGROUP_CREATE) != NULL;
 	struct clone_args args = {.flags = step->u.spawn.flags | CLONE_PARENT};
 	long pid;
 
@@ -50,9 +56,40 @@ static int bridge_spawn(struct walker *walker, const struct plan_step *step, str
 		return err_system(err, (int)pid, "cannot start init in its namespaces");
 	if (pid == 0) {
 		walker->who = PLAN_INIT;
+		/* A session ends with its leader, so it is begun by the process that stays. */
+		(void)k_setsid();
 		return (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	}
 	k_exit(protocol_send(walker->socket_fd, STEP_BORN, pid, NULL, -1) < 0);
+}
+
+/*
+ * setns(2) of a pidfd enters all namespaces or none. The pid namespace is for children only. With a mount
+ * namespace the container's root directory becomes this process's own; without one it is told where that is.
+ */
+static int enter(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	const struct plan_container *container = &step->u.container;
+	int r = 0;
+
+	if (container->namespaces != 0)
+		r = k_setns(walker->rootfs.slot_base + container->slot, (int)container->namespaces);
+	if (r == -ESRCH)
+		return err_set(err, ERR_STATE, 0, NULL, "container not running"), -ESRCH;
+	if (r < 0)
+		return err_system(err, r, "cannot enter the container's namespaces");
+	if (container->root_slot != PLAN_NO_SLOT) {
+		r = k_fchdir(walker->rootfs.slot_base + container->root_slot);
+		if (r >= 0)
+			r = k_chroot(".");
+		if (r < 0)
+			return err_system(err, r, "cannot enter the container's root directory");
+	}
+	/* Nothing of the host that was needed to come here stays open. */
+	k_close_range((unsigned int)walker->rootfs.slot_base, ~0u, 0);
+	walker->rootfs.fd = k_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	return walker->rootfs.fd < 0 ? err_system(err, walker->rootfs.fd, "cannot open the container's root")
+				     : 0;
 }
 
 int bridge_step(struct walker *walker, const struct plan_step *step, struct err *err)
@@ -73,7 +110,9 @@ int bridge_step(struct walker *walker, const struct plan_step *step, struct err 
 		return protocol_expect(walker->socket_fd, (enum protocol_step)step->u.step, NULL, NULL, err);
 	case PLAN_SPAWN:
 		return bridge_spawn(walker, step, err);
-	default:
-		return err_set(err, ERR_PEER, EPROTO, NULL, "the bridge has no step %u", step->kind);
+	case PLAN_ENTER:
+		return enter(walker, step, err);
+	default: /* what it does in init's stead */
+		return init_step(walker, step, err);
 	}
 }

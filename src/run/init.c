@@ -9,6 +9,7 @@
  */
 #include "init.h"
 
+#include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/prctl.h>
@@ -195,6 +196,13 @@ static int execute(struct walker *walker, const struct plan_step *step, struct e
 	return exec_explain(args[0], walker->program.path, r, err);
 }
 
+static int control_terminal(struct err *err)
+{
+	int r = k_ioctl(0, TIOCSCTTY, NULL);
+
+	return r < 0 ? err_system(err, r, "cannot make the terminal the controlling one") : 0;
+}
+
 static int late_step(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	const struct plan *plan = walker->plan;
@@ -205,7 +213,9 @@ static int late_step(struct walker *walker, const struct plan_step *step, struct
 		k_umask((unsigned int)step->u.number);
 		return 0;
 	case PLAN_AFFINITY:
-		return process_set_affinity(err);
+		return process_set_affinity(plan, step->u.affinity, err);
+	case PLAN_CONTROLLING:
+		return control_terminal(err);
 	case PLAN_MEMORY_POLICY:
 		return process_set_memory_policy(plan, step, err);
 	case PLAN_PERSONALITY:

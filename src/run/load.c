@@ -33,26 +33,26 @@ static int load_text(struct parent *parent, struct buf *text, struct err *err)
 }
 
 /* sd_listen_fds(3): meant for this process only if LISTEN_PID says so. */
-static int load_listen_fds(struct parent *parent, struct err *err)
+static void load_listen_fds(struct parent *parent)
 {
 	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
 	uint64_t count, for_pid;
 
 	if (fds == NULL || !str_to_u64(fds, 4096, &count) || count == 0)
-		return 0;
+		return;
 	if (pid != NULL && (!str_to_u64(pid, INT32_MAX, &for_pid) || (int)for_pid != k_getpid()))
-		return 0;
+		return;
 	parent->request.listen_fds = (uint32_t)count;
 	parent->request.listen_fdnames = getenv("LISTEN_FDNAMES");
-	(void)err;
-	return 0;
 }
 
 /* Descriptors that the program is to get have to be there, and nothing else may be handed on by accident. */
-static int load_descriptors(struct parent *parent, struct err *err)
+int parent_load_descriptors(struct parent *parent, uint32_t preserve_fds, struct err *err)
 {
-	uint32_t count = parent->options->preserve_fds + parent->request.listen_fds;
+	uint32_t count;
 
+	load_listen_fds(parent);
+	count = preserve_fds + parent->request.listen_fds;
 	for (uint32_t i = 0; i < count; i++)
 		if (k_fcntl((int)(3 + i), F_GETFD, 0) < 0)
 			return err_set(err, ERR_USAGE, EBADF, NULL, "cannot preserve descriptor %u", 3 + i);
@@ -88,9 +88,7 @@ static int load_request(struct parent *parent, struct err *err)
 	int r = load_bundle(parent, err);
 
 	if (r >= 0)
-		r = load_listen_fds(parent, err);
-	if (r >= 0)
-		r = load_descriptors(parent, err);
+		r = parent_load_descriptors(parent, o->preserve_fds, err);
 	if (r < 0)
 		return r;
 	parent->request.id = o->id == NULL ? "container" : o->id;

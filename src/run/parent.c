@@ -64,7 +64,7 @@ void parent_done(struct parent *parent)
 
 /* --- undo --- */
 
-static void undo_processes(struct parent *parent)
+void parent_undo_processes(struct parent *parent)
 {
 	int *const pidfds[] = {&parent->bridge_pidfd, &parent->pidfd};
 
@@ -94,7 +94,7 @@ void parent_undo(struct parent *parent)
 {
 	struct err ignored;
 
-	undo_processes(parent);
+	parent_undo_processes(parent);
 	undo_cgroup(parent);
 	if (parent->dir_fd >= 0)
 		(void)!state_remove(parent->root_fd, parent->options->id, &ignored);
@@ -175,6 +175,10 @@ static int open_state(struct parent *parent, struct err *err)
 		return parent->dir_fd;
 	fill_record(parent);
 	r = state_write(parent->dir_fd, &parent->record, err);
+	/* For exec, which then need not read the configuration again. */
+	plan_store(parent->plan);
+	if (r >= 0)
+		r = state_write_plan(parent->dir_fd, parent->plan, parent->plan->size, err);
 	return r < 0 ? r : open_gate(parent, err);
 }
 
@@ -232,6 +236,7 @@ static int step_spawn(struct parent *parent, const struct plan_step *step, struc
 		.slots = parent->slots,
 		.flags = step->u.spawn.flags,
 		.is_bridge = step->u.spawn.is_bridge,
+		.into_cgroup = step->u.spawn.into_cgroup,
 	};
 
 	r = k_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds);
@@ -241,6 +246,13 @@ static int step_spawn(struct parent *parent, const struct plan_step *step, struc
 	parent->child_socket_fd = fds[1];
 	spawn.socket_fd = parent->child_socket_fd;
 	r = spawn_child(&spawn, spawn.is_bridge ? &parent->bridge_pidfd : &parent->pidfd, err);
+	/* The cgroup has processes below it (cgroups(7), "no internal processes"): so has the container's init.
+	 */
+	if ((r == -EBUSY || r == -EOPNOTSUPP) && parent->exec != NULL &&
+	    exec_open_init_cgroup(parent, err) >= 0) {
+		spawn.cgroup_fd = parent->cgroup_fd;
+		r = spawn_child(&spawn, &parent->bridge_pidfd, err);
+	}
 	fd_close(&parent->child_socket_fd);
 	if (r < 0)
 		return r;
@@ -305,9 +317,8 @@ static int step_hooks(struct parent *parent, const struct plan_step *step, struc
 
 /* --- everything that the caller was promised before init is let go --- */
 
-static int write_pid_file(struct parent *parent, struct err *err)
+static int write_pid_file(struct parent *parent, const char *path, struct err *err)
 {
-	const char *path = parent->options->pid_file;
 	char text[16];
 	int len = str_format(text, sizeof text, "%d", parent->pid), r;
 
@@ -320,9 +331,29 @@ static int write_pid_file(struct parent *parent, struct err *err)
 	return 0;
 }
 
+int parent_announce(struct parent *parent, const struct parent_announcement *a, struct err *err)
+{
+	int r;
+
+	if (a->console_socket != NULL && parent->console_fd >= 0) {
+		r = socket_send_fd(a->console_socket, "/dev/ptmx", parent->console_fd, err);
+		if (r < 0)
+			return r;
+		fd_close(&parent->console_fd);
+	}
+	if (a->pidfd_socket != NULL) {
+		r = socket_send_fd(a->pidfd_socket, a->pidfd_payload, parent->pidfd, err);
+		if (r < 0)
+			return r;
+	}
+	return write_pid_file(parent, a->pid_file, err);
+}
+
 static int commit(struct parent *parent, struct err *err)
 {
 	const struct run_options *o = parent->options;
+	const struct parent_announcement announcement = {o->console_socket, o->pidfd_socket, o->pid_file,
+							 "standard"};
 	int r;
 
 	/* Without a creator the record says that creation is over. */
@@ -332,18 +363,7 @@ static int commit(struct parent *parent, struct err *err)
 	r = state_process_start(parent->pid, &parent->record.pid_start);
 	if (r < 0)
 		return err_system(err, r, "cannot read the start time of init");
-	if (o->console_socket != NULL && parent->console_fd >= 0) {
-		r = socket_send_fd(o->console_socket, "/dev/ptmx", parent->console_fd, err);
-		if (r < 0)
-			return r;
-		fd_close(&parent->console_fd);
-	}
-	if (o->pidfd_socket != NULL) {
-		r = socket_send_fd(o->pidfd_socket, "standard", parent->pidfd, err);
-		if (r < 0)
-			return r;
-	}
-	r = write_pid_file(parent, err);
+	r = parent_announce(parent, &announcement, err);
 	return r < 0 ? r : state_write(parent->dir_fd, &parent->record, err);
 }
 
@@ -352,7 +372,7 @@ static int step_send(struct parent *parent, const struct plan_step *step, struct
 	int r = 0;
 
 	if (step->u.step == STEP_COMMITTED)
-		r = commit(parent, err);
+		r = parent->exec != NULL ? exec_commit(parent, err) : commit(parent, err);
 	if (r < 0)
 		return r;
 	r = protocol_send(parent->socket_fd, (enum protocol_step)step->u.step, 0, NULL, -1);
@@ -377,6 +397,12 @@ static int parent_step(struct parent *parent, const struct plan_step *step, stru
 		return keep(parent, step->u.idmap.slot, idmap_open(plan, &step->u.idmap.maps, err));
 	case PLAN_OPEN_SOURCE:
 		return step_open_source(parent, step, err);
+	case PLAN_OPEN_CONTAINER:
+		return exec_open_container(parent, step, err);
+	case PLAN_OPEN_CGROUP:
+		return exec_open_cgroup(parent, step, err);
+	case PLAN_AFFINITY:
+		return process_set_affinity(plan, step->u.affinity, err);
 	case PLAN_SPAWN:
 		return step_spawn(parent, step, err);
 	case PLAN_ID_MAPS:
@@ -411,7 +437,7 @@ static void log_step(const struct plan *plan, const struct plan_step *step)
 }
 
 /* Up to COMMITTED; what stands behind that in the plan belongs to the start. */
-static int parent_walk(struct parent *parent, struct err *err)
+int parent_walk(struct parent *parent, struct err *err)
 {
 	const struct plan_step *steps = plan_steps(parent->plan);
 
@@ -432,18 +458,26 @@ static int parent_walk(struct parent *parent, struct err *err)
 	return 0;
 }
 
-static int check_console(const struct parent *parent, struct err *err)
+int parent_check_console(const char *console_socket, bool is_detached, bool has_terminal, struct err *err)
 {
-	const struct run_options *o = parent->options;
-	bool is_detached = o->is_detached || !parent->request.is_run;
-	bool has_terminal = parent->spec->has_process && parent->spec->process.terminal;
-
-	if (is_detached && has_terminal && o->console_socket == NULL)
+	if (is_detached && has_terminal && console_socket == NULL)
 		return err_set(err, ERR_USAGE, 0, NULL,
 			       "cannot allocate tty if tare will detach without setting console socket");
-	if (o->console_socket != NULL && (!is_detached || !has_terminal))
+	if (console_socket != NULL && (!is_detached || !has_terminal))
 		return err_set(err, ERR_USAGE, 0, NULL,
 			       "cannot use console socket if tare will not detach or allocate tty");
+	return 0;
+}
+
+int parent_open_slots(struct parent *parent, struct err *err)
+{
+	int r = k_close_range((unsigned int)parent->first_fd, ~0u, CLOSE_RANGE_CLOEXEC);
+
+	if (r < 0)
+		return err_system(err, r, "cannot mark the caller's descriptors");
+	parent->slots = mem_alloc((parent->plan->slot_count + 1) * sizeof *parent->slots);
+	for (uint32_t i = 0; i < parent->plan->slot_count; i++)
+		parent->slots[i] = -1;
 	return 0;
 }
 
@@ -455,15 +489,13 @@ int parent_create(struct parent *parent, struct err *err)
 	k_sigprocmask(SIG_SETMASK, &all, &parent->old_signals);
 	r = parent_load(parent, err);
 	if (r >= 0)
-		r = check_console(parent, err);
+		r = parent_check_console(parent->options->console_socket,
+					 parent->options->is_detached || !parent->request.is_run,
+					 parent->spec->has_process && parent->spec->process.terminal, err);
+	if (r >= 0)
+		r = parent_open_slots(parent, err);
 	if (r < 0)
 		return r;
-	r = k_close_range((unsigned int)parent->first_fd, ~0u, CLOSE_RANGE_CLOEXEC);
-	if (r < 0)
-		return err_system(err, r, "cannot mark the caller's descriptors");
-	parent->slots = mem_alloc((parent->plan->slot_count + 1) * sizeof *parent->slots);
-	for (uint32_t i = 0; i < parent->plan->slot_count; i++)
-		parent->slots[i] = -1;
 	r = open_state(parent, err);
 	if (r >= 0)
 		r = parent_walk(parent, err);

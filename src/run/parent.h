@@ -26,21 +26,47 @@ struct parent {
 	int socket_fd, child_socket_fd;
 	int pidfd, bridge_pidfd;
 	pid_t pid;
-	int console_fd;  /* the master */
-	int *slots;      /* of the plan */
-	int first_fd;    /* behind the descriptors that the program keeps */
-	bool has_hooked; /* hooks ran: poststop has to, if it all comes to nothing */
+	int console_fd;                  /* the master */
+	int *slots;                      /* of the plan */
+	int first_fd;                    /* behind the descriptors that the program keeps */
+	const struct exec_options *exec; /* of exec: the container is another process's */
+	bool has_hooked;                 /* hooks ran: poststop has to, if it all comes to nothing */
 	bool has_pid_file;
 };
 
 /* load.c: what the command line and the bundle come to. Strings of *parent live until parent_done. */
 int parent_load(struct parent *parent, struct err *err) MUST_CHECK;
+/* Descriptors 3 and up that the program is to keep: LISTEN_FDS of the environment, and preserve_fds more. */
+int parent_load_descriptors(struct parent *parent, uint32_t preserve_fds, struct err *err) MUST_CHECK;
+
+/* Carries out the parent's steps of the plan up to COMMITTED. */
+int parent_walk(struct parent *parent, struct err *err) MUST_CHECK;
+/* Room for the plan's slots, all empty; the caller's descriptors are closed at the next execve(2). */
+int parent_open_slots(struct parent *parent, struct err *err) MUST_CHECK;
+/* Whether the terminal that is asked for can be given this way: ERR_USAGE otherwise. */
+int parent_check_console(const char *console_socket, bool is_detached, bool has_terminal,
+			 struct err *err) MUST_CHECK;
+/* Sockets and pid file that the caller named; before COMMITTED. */
+struct parent_announcement {
+	const char *console_socket, *pidfd_socket, *pid_file; /* or NULL */
+	const char *pidfd_payload;
+};
+int parent_announce(struct parent *parent, const struct parent_announcement *announcement,
+		    struct err *err) MUST_CHECK;
+
+/* exec.c: the parent's steps that only exec has. */
+int exec_open_container(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
+int exec_open_cgroup(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
+/* The cgroup that the container's init is in, below the recorded one: where that cannot hold processes. */
+int exec_open_init_cgroup(struct parent *parent, struct err *err) MUST_CHECK;
+int exec_commit(struct parent *parent, struct err *err) MUST_CHECK;
 
 /* parent.c: from the state directory to init at its gate; undone on failure. */
 int parent_create(struct parent *parent, struct err *err) MUST_CHECK;
 void parent_init(struct parent *parent, const struct run_options *options);
 /* Kills init, removes cgroup, state and pid file, and runs poststop hooks if others have run. */
 void parent_undo(struct parent *parent);
+void parent_undo_processes(struct parent *parent); /* only the killing */
 void parent_done(struct parent *parent);
 #define _cleanup_parent_ __attribute__((cleanup(parent_done)))
 /* Puts into *err how init ended, if it did: called when the conversation broke off. */

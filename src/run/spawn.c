@@ -142,6 +142,8 @@ static int explain_clone(long r, const struct spawn *spawn, struct err *err)
 		err_hint(err, "a limit in /proc/sys/user/max_*_namespaces is reached");
 	else if (r == -EPERM && (spawn->flags & CLONE_NEWUSER) != 0)
 		err_hint(err, "this host does not let unprivileged users make user namespaces");
+	else if (r == -EAGAIN)
+		err_hint(err, "the cgroup's pids.max, or the user's limit of processes, is reached");
 	else if (r == -EBUSY || r == -EOPNOTSUPP)
 		err_hint(err, "the cgroup cannot hold processes: it has controllers enabled for its children");
 	return (int)r;
@@ -160,7 +162,7 @@ static int start_child(struct newborn *n, int *ret_pidfd, struct err *err)
 	};
 	long pid;
 
-	if (spawn->cgroup_fd >= 0 && !spawn->is_bridge) {
+	if (spawn->cgroup_fd >= 0 && spawn->into_cgroup) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)spawn->cgroup_fd;
 	}

@@ -12,12 +12,12 @@ struct spawn {
 	int cgroup_fd;    /* or -1 */
 	const int *slots; /* plan->slot_count descriptors, -1 where the child itself fills the slot */
 	uint64_t flags;   /* CLONE_NEW* */
-	bool is_bridge;
+	bool is_bridge, into_cgroup;
 };
 
 /*
- * Starts the program of src/run/init.c from a sealed memfd, in new namespaces and, if cgroup_fd is given and
- * it is not a bridge, inside that cgroup. Returns when it was executed: the pid, and a pidfd in *ret_pidfd,
+ * Starts the program of src/run/init.c from a sealed memfd, in new namespaces and, if into_cgroup and
+ * there is one, inside the cgroup. Returns when it was executed: the pid, and a pidfd in *ret_pidfd,
  * or -errno with *err set and no process left. All signals must be blocked.
  */
 int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err) MUST_CHECK;

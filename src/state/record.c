@@ -425,9 +425,9 @@ int state_parse(const char *data, size_t size, struct state_record *record, stru
 	return 0;
 }
 
-static int record_read(int dir_fd, struct buf *buf)
+static int read_regular(int dir_fd, const char *name, size_t max, struct buf *buf)
 {
-	_cleanup_fd_ int fd = path_open_beneath(dir_fd, STATE_RECORD_NAME, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	_cleanup_fd_ int fd = path_open_beneath(dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	struct stat stat;
 	int r;
 
@@ -436,7 +436,22 @@ static int record_read(int dir_fd, struct buf *buf)
 	r = k_fstat(fd, &stat);
 	if (r < 0)
 		return r;
-	return S_ISREG(stat.st_mode) ? io_read_fd(fd, RECORD_MAX, buf) : -EBADMSG;
+	return S_ISREG(stat.st_mode) ? io_read_fd(fd, max, buf) : -EBADMSG;
+}
+
+/* Nobody reads it before the record says that creation is over, so it need not appear at once. */
+int state_write_plan(int dir_fd, const void *data, size_t size, struct err *err)
+{
+	_cleanup_fd_ int fd =
+		k_openat(dir_fd, STATE_PLAN_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r = fd < 0 ? fd : io_write_all(fd, data, size);
+
+	return r < 0 ? err_system(err, r, "cannot write the plan of the container") : 0;
+}
+
+int state_read_plan(int dir_fd, struct buf *ret)
+{
+	return read_regular(dir_fd, STATE_PLAN_NAME, RECORD_MAX, ret);
 }
 
 int state_read(int dir_fd, struct state_record *record, struct err *err)
@@ -450,7 +465,7 @@ int state_read(int dir_fd, struct state_record *record, struct err *err)
 	if (r == -ENOENT)
 		return state_fail(err, ENOENT, "container does not exist");
 	if (r == 0)
-		r = record_read(dir_fd, &text);
+		r = read_regular(dir_fd, STATE_RECORD_NAME, RECORD_MAX, &text);
 	if (r == -ENOENT)
 		return state_fail(err, ENOENT, "the record of the container does not exist");
 	if (r == -EFBIG || r == -ELOOP || r == -EBADMSG || r == -EXDEV)

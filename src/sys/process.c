@@ -60,14 +60,24 @@ int process_join_keyring(const char *name, struct err *err)
 	return 0;
 }
 
-int process_set_affinity(struct err *err)
+int process_set_affinity(const struct plan *plan, struct plan_table mask, struct err *err)
 {
 	unsigned char all[1024]; /* 8192 cpus, the most that any configuration of the kernel has */
+	const void *cpus = all;
 	int r;
 
-	memset(all, 0xff, sizeof all);
-	r = (int)k_call3(__NR_sched_setaffinity, 0, sizeof all, all);
-	return r < 0 ? err_system(err, r, "cannot reset the cpu affinity") : 0;
+	if (mask.count > 0)
+		cpus = plan_rows(plan, mask);
+	else
+		memset(all, 0xff, sizeof all);
+	r = (int)k_call3(__NR_sched_setaffinity, 0, mask.count > 0 ? mask.count * sizeof(uint64_t) : sizeof all,
+			 cpus);
+	if (r < 0) {
+		r = err_system(err, r, "cannot set the cpu affinity");
+		if (r == -EINVAL)
+			err_hint(err, "none of the cpus exists, or is allowed by the cgroup's cpuset");
+	}
+	return r < 0 ? r : 0;
 }
 
 int process_set_memory_policy(const struct plan *plan, const struct plan_step *step, struct err *err)

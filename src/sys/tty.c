@@ -109,7 +109,7 @@ int tty_open(struct rootfs *rootfs, const struct plan_step *console, struct err 
 		if (r < 0)
 			return r;
 	}
-	r = k_ioctl(slave_fd, TIOCSCTTY, NULL);
+	r = console->u.console.is_controlling ? k_ioctl(slave_fd, TIOCSCTTY, NULL) : 0;
 	for (int fd = 0; r >= 0 && fd < 3; fd++)
 		r = k_dup3(slave_fd, fd, 0);
 	if (r < 0)

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* exec: a further process in a container. */
+#include <string.h>
+
+#include <tare/spec.h>
+
+#include "cli.h"
+
+/* runc's status for an exec that could not be set up: the program's own end could be 1. */
+#define SETUP_FAILED 255
+#define ID_MAX (UINT32_MAX - 1) /* setresuid(2): -1 is no id */
+
+struct exec_flags {
+	const char *process, *pid_file, *console_socket, *pidfd_socket, *cgroup, *cwd, *apparmor,
+		*process_label;
+	const char *user;
+	struct option_list env, groups, capabilities;
+	uint32_t preserve_fds;
+	bool is_terminal, is_no_new_privs, is_detached, is_ignoring_paused;
+};
+
+#define OPTION(field) offsetof(struct exec_flags, field)
+static const struct option_row exec_rows[] = {
+	{"process", 'p', OPTION_TEXT, OPTION(process), "FILE", "a process document instead of the flags"},
+	{"tty", 't', OPTION_FLAG, OPTION(is_terminal), NULL, "give the process a terminal"},
+	{"console-socket", 0, OPTION_TEXT, OPTION(console_socket), "SOCKET",
+	 "send the terminal's master there"},
+	{"pidfd-socket", 0, OPTION_TEXT, OPTION(pidfd_socket), "SOCKET", "send a pidfd there"},
+	{"pid-file", 0, OPTION_TEXT, OPTION(pid_file), "FILE", "write the pid there"},
+	{"detach", 'd', OPTION_FLAG, OPTION(is_detached), NULL, "return once the program runs"},
+	{"cwd", 0, OPTION_TEXT, OPTION(cwd), "DIR", "working directory in the container"},
+	{"env", 'e', OPTION_LIST, OPTION(env), "NAME=VALUE", "add to the environment; may be repeated"},
+	{"user", 'u', OPTION_TEXT, OPTION(user), "UID[:GID]", "numbers, of the container's user namespace"},
+	{"additional-gids", 'g', OPTION_LIST, OPTION(groups), "GID", "additional group; may be repeated"},
+	{"cap", 'c', OPTION_LIST, OPTION(capabilities), "NAME", "add a capability; may be repeated"},
+	{"no-new-privs", 0, OPTION_FLAG, OPTION(is_no_new_privs), NULL, "set no_new_privs"},
+	{"process-label", 0, OPTION_TEXT, OPTION(process_label), "LABEL", "SELinux label"},
+	{"apparmor", 0, OPTION_TEXT, OPTION(apparmor), "PROFILE", "AppArmor profile"},
+	{"preserve-fds", 0, OPTION_NUMBER, OPTION(preserve_fds), "N", "hand descriptors 3 to 2+N to it"},
+	{"cgroup", 0, OPTION_TEXT, OPTION(cgroup), "PATH", "a cgroup below the container's"},
+	{"ignore-paused", 0, OPTION_FLAG, OPTION(is_ignoring_paused), NULL, "also in a paused container"},
+	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
+};
+
+/*
+ * Numbers alone: a name would have to be looked up in the container's files, which are not to be trusted with
+ * the choice of an identity.
+ */
+static int parse_user(const char *text, struct exec_options *o, struct err *err)
+{
+	char uid[24];
+	size_t len;
+	uint64_t number;
+
+	if (text == NULL)
+		return 0;
+	len = strcspn(text, ":");
+	str_format(uid, sizeof uid, "%.*s", (int)(len < sizeof uid ? len : sizeof uid - 1), text);
+	if (len >= sizeof uid || !str_to_u64(uid, ID_MAX, &number))
+		return err_set(err, ERR_USAGE, 0, NULL,
+			       "invalid value '%.100s' for flag --user: UID or UID:GID in numbers is needed",
+			       text);
+	o->has_uid = true;
+	o->uid = (uint32_t)number;
+	if (text[len] == '\0')
+		return 0;
+	if (!str_to_u64(text + len + 1, ID_MAX, &number))
+		return err_set(err, ERR_USAGE, 0, NULL,
+			       "invalid value '%.100s' for flag --user: the gid is not a number", text);
+	o->has_gid = true;
+	o->gid = (uint32_t)number;
+	return 0;
+}
+
+static int parse_groups(const struct option_list *list, struct arena *arena, struct exec_options *o,
+			struct err *err)
+{
+	uint32_t *groups = arena_alloc(arena, (list->count + 1) * sizeof *groups);
+	uint64_t number;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (!str_to_u64(list->v[i], ID_MAX, &number))
+			return err_set(err, ERR_USAGE, 0, NULL,
+				       "invalid value '%.100s' for flag --additional-gids: a number is needed",
+				       list->v[i]);
+		groups[i] = (uint32_t)number;
+	}
+	o->groups = groups;
+	o->group_count = list->count;
+	return 0;
+}
+
+static int parse_capabilities(const struct option_list *list, struct exec_options *o, struct err *err)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		int cap = 0;
+
+		while (spec_capability_name(cap) != NULL && !str_equal(spec_capability_name(cap), list->v[i]))
+			cap++;
+		if (spec_capability_name(cap) == NULL)
+			return err_set(err, ERR_USAGE, 0, NULL,
+				       "invalid value '%.100s' for flag --cap: unknown capability", list->v[i]);
+		o->capabilities |= 1ull << cap;
+	}
+	return 0;
+}
+
+static int check_env(const struct option_list *list, struct err *err)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->v[i][0] == '=' || strchr(list->v[i], '=') == NULL)
+			return err_set(err, ERR_USAGE, 0, NULL,
+				       "invalid value '%.100s' for flag --env: NAME=VALUE is needed",
+				       list->v[i]);
+	return 0;
+}
+
+static int check_program(const struct exec_flags *flags, const struct exec_options *o, struct err *err)
+{
+	if (flags->process == NULL && o->arg_count == 0)
+		return err_set(
+			err, ERR_USAGE, 0, NULL,
+			"there is no program to execute: usage: tare exec [FLAGS] ID PROGRAM [ARGUMENTS]");
+	if (flags->process != NULL && o->arg_count > 0)
+		return err_set(err, ERR_USAGE, 0, NULL,
+			       "a program stands in the file of --process already: '%.100s' is too much",
+			       o->args[0]);
+	if (flags->cwd != NULL && flags->cwd[0] != '/')
+		return err_set(err, ERR_USAGE, 0, NULL,
+			       "invalid value '%.100s' for flag --cwd: an absolute path is needed", flags->cwd);
+	return 0;
+}
+
+static int exec(struct cli_call *call, const void *options, struct err *err)
+{
+	const struct exec_flags *flags = options;
+	struct exec_options o = {
+		.id = call->id,
+		.state_root = call->globals.root,
+		.process = flags->process,
+		.pid_file = flags->pid_file,
+		.console_socket = flags->console_socket,
+		.pidfd_socket = flags->pidfd_socket,
+		.cgroup = flags->cgroup,
+		.cwd = flags->cwd,
+		.apparmor = flags->apparmor,
+		.process_label = flags->process_label,
+		.env = flags->env.v,
+		.env_count = flags->env.count,
+		.preserve_fds = flags->preserve_fds,
+		.is_terminal = flags->is_terminal,
+		.is_no_new_privs = flags->is_no_new_privs,
+		.is_detached = flags->is_detached,
+		.is_ignoring_paused = flags->is_ignoring_paused,
+	};
+	int r;
+
+	call->failure_status = SETUP_FAILED;
+	o.args = call->rest + (call->rest[0] != NULL && str_equal(call->rest[0], "--"));
+	while (o.args[o.arg_count] != NULL)
+		o.arg_count++;
+	r = check_program(flags, &o, err);
+	if (r >= 0)
+		r = check_env(&flags->env, err);
+	if (r >= 0)
+		r = parse_user(flags->user, &o, err);
+	if (r >= 0)
+		r = parse_groups(&flags->groups, &call->arena, &o, err);
+	if (r >= 0)
+		r = parse_capabilities(&flags->capabilities, &o, err);
+	return r < 0 ? r : run_exec(&o, &call->status, err);
+}
+
+const struct cli_command cli_exec = {"exec",
+				     "ID PROGRAM [ARGUMENTS]",
+				     "Execute a further program in a container",
+				     exec_rows,
+				     sizeof(struct exec_flags),
+				     1,
+				     1,
+				     true,
+				     true,
+				     exec,
+				     true};

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plan of a further process in a container that is there. Its defaults are the steps of the container's
+ * own plan, so that no configuration has to be read again.
+ */
+#include <errno.h>
+#include <linux/sched.h>
+#include <string.h>
+
+#include "../run/protocol.h"
+#include "builder.h"
+
+#define CPU_WORDS 128 /* 8192 cpus, the most that any configuration of the kernel has */
+
+struct exec {
+	struct builder b;
+	struct spec spec; /* only its process */
+	struct plan_request request;
+	const struct plan *container;
+	const struct plan_exec_request *asked;
+	int32_t container_slot, root_slot, proc_slot;
+};
+
+/* --- the process: the container's own, changed --- */
+
+static size_t name_length(const char *entry)
+{
+	return strcspn(entry, "=");
+}
+
+static bool is_replaced(const struct plan_exec_request *asked, const char *entry)
+{
+	size_t len = name_length(entry);
+
+	for (size_t i = 0; i < asked->env_count; i++)
+		if (name_length(asked->env[i]) == len && strncmp(asked->env[i], entry, len) == 0)
+			return true;
+	return false;
+}
+
+/* Of several entries with one name the last one counts. */
+static bool is_last(const struct plan_exec_request *asked, size_t at)
+{
+	size_t len = name_length(asked->env[at]);
+
+	for (size_t i = at + 1; i < asked->env_count; i++)
+		if (name_length(asked->env[i]) == len && strncmp(asked->env[i], asked->env[at], len) == 0)
+			return false;
+	return true;
+}
+
+static void merge_env(struct exec *e, char *const *own, size_t own_count)
+{
+	const struct plan_exec_request *asked = e->asked;
+	struct spec_list *env = &e->spec.process.env;
+
+	env->count = 0;
+	env->v = arena_alloc(&e->b.arena, (own_count + asked->env_count + 1) * sizeof *env->v);
+	for (size_t i = 0; i < own_count; i++)
+		if (!is_replaced(asked, own[i]))
+			env->v[env->count++] = own[i];
+	for (size_t i = 0; i < asked->env_count; i++)
+		if (is_last(asked, i))
+			env->v[env->count++] = asked->env[i];
+}
+
+/* The environment of the container's program, without what the runtime had put into it. */
+static void take_env(struct exec *e, const struct plan_step *program)
+{
+	struct plan_texts texts = {0};
+	char **own;
+
+	if (program != NULL) {
+		texts = program->u.program.env;
+		texts.count -= program->u.program.own_env;
+	}
+	own = arena_alloc(&e->b.arena, (texts.count + 1) * sizeof *own);
+	for (uint32_t i = 0; i < texts.count; i++)
+		own[i] = (char *)(uintptr_t)plan_item(e->container, texts, i);
+	merge_env(e, own, texts.count);
+}
+
+static void take_user(struct exec *e, const struct plan_user *user)
+{
+	struct spec_process *p = &e->spec.process;
+	const uint64_t sets[SPEC_CAP_SETS] = {
+		[SPEC_CAP_BOUNDING] = user->bounding,       [SPEC_CAP_EFFECTIVE] = user->effective,
+		[SPEC_CAP_INHERITABLE] = user->inheritable, [SPEC_CAP_PERMITTED] = user->permitted,
+		[SPEC_CAP_AMBIENT] = user->ambient,
+	};
+
+	if (!p->has_capabilities)
+		memcpy(p->capabilities, sets, sizeof sets);
+	if (e->asked->process != NULL)
+		return;
+	p->cwd = plan_get(e->container, user->cwd);
+	p->user.uid = user->uid;
+	p->user.gid = user->gid;
+	p->user.additional_gids = (uint32_t *)(uintptr_t)plan_rows(e->container, user->groups);
+	p->user.additional_gid_count = user->groups.count;
+}
+
+static void take_rlimits(struct exec *e)
+{
+	const struct plan_step *steps = plan_steps(e->container);
+	struct spec_process *p = &e->spec.process;
+
+	p->rlimits = arena_alloc(&e->b.arena, (e->container->step_count + 1) * sizeof *p->rlimits);
+	for (uint32_t i = 0; i < e->container->step_count; i++)
+		if (steps[i].kind == PLAN_RLIMIT)
+			p->rlimits[p->rlimit_count++] = (struct spec_rlimit){(int)steps[i].u.rlimit.resource,
+									     steps[i].u.rlimit.soft,
+									     steps[i].u.rlimit.hard};
+}
+
+static void take_scheduling(struct exec *e)
+{
+	const struct plan_step *scheduler = plan_find(e->container, PLAN_SCHEDULER);
+	const struct plan_step *io = plan_find(e->container, PLAN_IO_PRIORITY);
+	const struct plan_step *oom = plan_find(e->container, PLAN_OOM_SCORE);
+	struct spec_process *p = &e->spec.process;
+
+	if (!p->scheduler.is_set && scheduler != NULL)
+		p->scheduler = (struct spec_scheduler){
+			true,
+			scheduler->u.scheduler.policy,
+			scheduler->u.scheduler.nice,
+			scheduler->u.scheduler.priority,
+			scheduler->u.scheduler.flags,
+			scheduler->u.scheduler.runtime,
+			scheduler->u.scheduler.deadline,
+			scheduler->u.scheduler.period,
+		};
+	if (!p->io_priority.is_set && io != NULL) {
+		p->io_priority.is_set = true;
+		p->io_priority.class_ = (int)(io->u.number >> 13);
+		p->io_priority.priority = (int)(io->u.number & 7);
+	}
+	if (!p->oom_score_adj.is_set && oom != NULL)
+		p->oom_score_adj = (struct spec_int){true, oom->u.number};
+	if (!p->exec_cpu_affinity.is_set) {
+		p->exec_cpu_affinity.initial = plan_get(e->container, e->container->exec_affinity_initial);
+		p->exec_cpu_affinity.final = plan_get(e->container, e->container->exec_affinity_final);
+		p->exec_cpu_affinity.is_set = p->exec_cpu_affinity.initial != NULL ||
+					      p->exec_cpu_affinity.final != NULL;
+	}
+}
+
+/* What the command line says comes last. */
+static void change(struct exec *e)
+{
+	const struct plan_exec_request *asked = e->asked;
+	struct spec_process *p = &e->spec.process;
+
+	if (asked->arg_count > 0) {
+		p->args.v = (char **)(uintptr_t)asked->args;
+		p->args.count = asked->arg_count;
+	}
+	if (asked->cwd != NULL)
+		p->cwd = asked->cwd;
+	if (asked->has_uid)
+		p->user.uid = asked->uid;
+	if (asked->has_gid)
+		p->user.gid = asked->gid;
+	if (asked->has_groups) {
+		p->user.additional_gids = (uint32_t *)(uintptr_t)asked->groups;
+		p->user.additional_gid_count = asked->group_count;
+	}
+	p->terminal = p->terminal || asked->is_terminal;
+	p->no_new_privileges = p->no_new_privileges || asked->is_no_new_privs;
+	p->capabilities[SPEC_CAP_BOUNDING] |= asked->capabilities;
+	p->capabilities[SPEC_CAP_EFFECTIVE] |= asked->capabilities;
+	p->capabilities[SPEC_CAP_PERMITTED] |= asked->capabilities;
+	/* capabilities(7): ambient ones have to be inheritable, and exec makes nothing inheritable on its own.
+	 */
+	if (p->capabilities[SPEC_CAP_INHERITABLE] != 0)
+		p->capabilities[SPEC_CAP_AMBIENT] |= asked->capabilities;
+}
+
+static void make_process(struct exec *e)
+{
+	const struct plan_step *program = plan_find(e->container, PLAN_EXEC);
+	const struct plan_step *user = plan_find(e->container, PLAN_USER);
+	const struct plan_step *umask = plan_find(e->container, PLAN_UMASK);
+	struct spec_process *p = &e->spec.process;
+
+	e->spec.has_process = true;
+	if (e->asked->process != NULL) {
+		*p = *e->asked->process;
+		merge_env(e, p->env.v, p->env.count);
+	} else {
+		p->cwd = "/";
+		p->no_new_privileges = plan_find(e->container, PLAN_NO_NEW_PRIVS) != NULL;
+		take_env(e, program);
+	}
+	if (user != NULL)
+		take_user(e, &user->u.user);
+	if (p->rlimit_count == 0)
+		take_rlimits(e);
+	if (!p->user.umask.is_set && umask != NULL)
+		p->user.umask = (struct spec_uint){true, (uint64_t)umask->u.number};
+	take_scheduling(e);
+	change(e);
+}
+
+/* --- the steps --- */
+
+struct cpu_mask {
+	uint64_t words[CPU_WORDS];
+};
+
+static void on_cpus(void *context, uint32_t first, uint32_t last)
+{
+	struct cpu_mask *mask = context;
+
+	for (uint64_t cpu = first; cpu <= last && cpu / 64 < CPU_WORDS; cpu++)
+		mask->words[cpu / 64] |= 1ull << (cpu % 64);
+}
+
+static void add_affinity(struct exec *e, enum plan_who who, const char *list, const char *where)
+{
+	struct cpu_mask mask = {{0}};
+	struct plan_table table = {0};
+	plan_text at = builder_text(&e->b, where);
+
+	if (list != NULL) {
+		if (spec_list_parse(list, on_cpus, &mask) < 0)
+			builder_finding(&e->b, ERR_CONFIG, where, "'%.100s' is not a list of cpus", list);
+		table = builder_table(&e->b, mask.words, CPU_WORDS, sizeof mask.words[0]);
+	}
+	builder_step(&e->b, who, PLAN_AFFINITY, at)->u.affinity = table;
+}
+
+static void add_container(struct exec *e)
+{
+	const struct plan_step *root = plan_find(e->container, PLAN_ROOT);
+	struct plan_container container = {.root_slot = PLAN_NO_SLOT, .namespaces = e->container->namespaces};
+
+	container.slot = builder_slot(&e->b);
+	if (root != NULL && !root->u.root.has_mount_ns) {
+		container.root_slot = builder_slot(&e->b);
+		container.root = builder_text(&e->b, plan_get(e->container, root->u.root.path));
+	}
+	builder_step(&e->b, PLAN_PARENT, PLAN_OPEN_CONTAINER, 0)->u.container = container;
+	if (!str_is_empty(e->asked->cgroup)) {
+		plan_text path = builder_text(&e->b, e->asked->cgroup);
+
+		builder_step(&e->b, PLAN_PARENT, PLAN_OPEN_CGROUP, 0)->u.text = path;
+	}
+	if (e->spec.process.oom_score_adj.is_set) {
+		e->proc_slot = builder_slot(&e->b);
+		builder_step(&e->b, PLAN_PARENT, PLAN_OPEN_PROC, 0)->u.slot = e->proc_slot;
+	}
+	e->container_slot = container.slot;
+	e->root_slot = container.root_slot;
+}
+
+/* As the caller, before the container is entered; the cgroup's cpus are in force already. */
+static void add_birth(struct exec *e)
+{
+	const struct spec_process *p = &e->spec.process;
+	struct plan_step *step;
+
+	if (p->exec_cpu_affinity.initial != NULL)
+		add_affinity(e, PLAN_PARENT, p->exec_cpu_affinity.initial, "/process/execCPUAffinity/initial");
+	step = builder_step(&e->b, PLAN_PARENT, PLAN_SPAWN, 0);
+	step->u.spawn.is_bridge = true;
+	step->u.spawn.into_cgroup = true;
+	if (p->exec_cpu_affinity.final != NULL)
+		add_affinity(e, PLAN_BRIDGE, p->exec_cpu_affinity.final, "/process/execCPUAffinity/final");
+	else if (!p->exec_cpu_affinity.is_set)
+		add_affinity(e, PLAN_BRIDGE, NULL, NULL);
+	step = builder_step(&e->b, PLAN_BRIDGE, PLAN_ENTER, 0);
+	step->u.container.slot = e->container_slot;
+	step->u.container.root_slot = e->root_slot;
+	step->u.container.namespaces = e->container->namespaces;
+}
+
+static void copy_text(struct exec *e, enum plan_kind kind)
+{
+	const struct plan_step *step = plan_find(e->container, kind);
+	plan_text text;
+
+	if (step == NULL)
+		return;
+	text = builder_text(&e->b, plan_get(e->container, step->u.text));
+	builder_step(&e->b, PLAN_BRIDGE, kind, 0)->u.text = text;
+}
+
+static void copy_policies(struct exec *e)
+{
+	const struct plan_step *policy = plan_find(e->container, PLAN_MEMORY_POLICY);
+	const struct plan_step *personality = plan_find(e->container, PLAN_PERSONALITY);
+
+	if (policy != NULL) {
+		struct plan_table nodes = builder_table(&e->b,
+							plan_rows(e->container, policy->u.memory_policy.nodes),
+							policy->u.memory_policy.nodes.count, sizeof(uint64_t));
+		struct plan_step *step = builder_step(&e->b, PLAN_BRIDGE, PLAN_MEMORY_POLICY, 0);
+
+		step->u.memory_policy.mode = policy->u.memory_policy.mode;
+		step->u.memory_policy.flags = policy->u.memory_policy.flags;
+		step->u.memory_policy.nodes = nodes;
+	}
+	if (personality != NULL)
+		builder_step(&e->b, PLAN_BRIDGE, PLAN_PERSONALITY, 0)->u.number = personality->u.number;
+}
+
+static void add_terminal(struct exec *e)
+{
+	const struct spec_process *p = &e->spec.process;
+	plan_text where = builder_text(&e->b, "/process/terminal");
+	struct plan_step *step;
+
+	if (!p->terminal)
+		return;
+	step = builder_step(&e->b, PLAN_BRIDGE, PLAN_CONSOLE, where);
+	step->u.console.has_size = p->console_size.is_set;
+	step->u.console.height = p->console_size.height;
+	step->u.console.width = p->console_size.width;
+	step->u.console.uid = p->user.uid;
+}
+
+/* In the container, but not among its processes: becomes what the new process is going to be. */
+static void add_identity(struct exec *e)
+{
+	const struct plan_step *ids = plan_find(e->container, PLAN_SETUP_IDS);
+	const struct plan_step *container_user = plan_find(e->container, PLAN_USER);
+	const struct spec_process *p = &e->spec.process;
+	struct plan_user user;
+	plan_text where;
+
+	if (ids != NULL)
+		builder_step(&e->b, PLAN_BRIDGE, PLAN_SETUP_IDS, 0)->u.ids = ids->u.ids;
+	copy_text(e, PLAN_KEYRING);
+	add_terminal(e);
+	builder_step(&e->b, PLAN_BRIDGE, PLAN_UMASK, 0)->u.number =
+		p->user.umask.is_set ? (int64_t)p->user.umask.value : 0022;
+	copy_policies(e);
+	if (p->no_new_privileges)
+		builder_step(&e->b, PLAN_BRIDGE, PLAN_NO_NEW_PRIVS, 0);
+	builder_step(&e->b, PLAN_BRIDGE, PLAN_STDIO_OWNER, 0)->u.number = p->user.uid;
+	plan_add_rlimits(&e->b, PLAN_BRIDGE);
+	user = plan_user_of(&e->b);
+	user.keep_groups = container_user != NULL && container_user->u.user.keep_groups;
+	if (user.keep_groups && p->user.additional_gid_count > 0)
+		builder_finding(&e->b, ERR_UNSUPPORTED, "/process/user/additionalGids",
+				"cannot set any additional groups in a rootless container");
+	where = builder_text(&e->b, "/process/user");
+	builder_step(&e->b, PLAN_BRIDGE, PLAN_USER, where)->u.user = user;
+}
+
+static void add_program(struct exec *e)
+{
+	struct builder *b = &e->b;
+	struct plan_program program = plan_program_of(b);
+	plan_text where = builder_text(b, "/process/args");
+
+	builder_step(b, PLAN_BRIDGE, PLAN_LOOKUP, where)->u.program = program;
+	builder_step(b, PLAN_BRIDGE, PLAN_SPAWN, 0);
+	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_BORN;
+	if (e->spec.process.oom_score_adj.is_set)
+		builder_step(b, PLAN_PARENT, PLAN_OOM_SCORE, 0)->u.number = e->spec.process.oom_score_adj.value;
+	if (e->spec.process.terminal)
+		builder_step(b, PLAN_INIT, PLAN_CONTROLLING, 0);
+	builder_step(b, PLAN_INIT, PLAN_SEND, 0)->u.step = STEP_READY;
+	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_READY;
+	plan_add_parent_attributes(b);
+	plan_add_rlimits(b, PLAN_PARENT);
+	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_COMMITTED;
+	builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_COMMITTED;
+	builder_step(b, PLAN_INIT, PLAN_GATE, 0)->u.slot = PLAN_NO_SLOT;
+	builder_step(b, PLAN_INIT, PLAN_EXEC, where)->u.program = program;
+}
+
+int plan_build_exec(const struct plan *container, const struct host *host,
+		    const struct plan_exec_request *request, struct plan **ret_plan, struct err *err)
+{
+	static const struct plan empty;
+	struct exec e = {
+		.b = {.host = host, .first = err},
+		.request = {.id = plan_get(container, container->id),
+			    .preserve_fds = request->preserve_fds,
+			    .listen_fds = request->listen_fds,
+			    .listen_fdnames = request->listen_fdnames},
+		.container = container,
+		.asked = request,
+		.proc_slot = PLAN_NO_SLOT,
+	};
+	plan_text id;
+
+	e.b.spec = &e.spec;
+	e.b.request = &e.request;
+	e.b.has_user = (container->namespaces & CLONE_NEWUSER) != 0;
+	e.b.has_bridge = true;
+	buf_add(&e.b.pool, &empty, sizeof empty);
+	id = builder_text(&e.b, e.request.id);
+	((struct plan *)(void *)e.b.pool.data)->id = id;
+	make_process(&e);
+	if (e.spec.process.args.count == 0)
+		builder_finding(&e.b, ERR_USAGE, NULL, "there is no program to execute");
+	add_container(&e);
+	add_birth(&e);
+	add_identity(&e);
+	add_program(&e);
+	if (e.b.finding_count == 0)
+		*ret_plan = builder_finish(&e.b);
+	builder_done(&e.b);
+	return e.b.finding_count == 0 ? 0 : -EINVAL;
+}

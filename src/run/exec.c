@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exec: a further process in a container that is there.
+ *
+ * Process: the tare process that was called, in the caller's namespaces. It walks a plan as the parent of a
+ * container does, but owns nothing of the container: what it undoes is the new process alone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <tare/sys.h>
+
+#include "container.h"
+#include "parent.h"
+
+#define PROCESS_MAX ((size_t)16 << 20) /* bytes of a --process file */
+
+/* --- what is there --- */
+
+static int check_state(const struct container *container, const struct exec_options *options, struct err *err)
+{
+	switch (state_status(container->dir_fd, &container->record)) {
+	case STATE_CREATED:
+	case STATE_RUNNING:
+		return 0;
+	case STATE_PAUSED:
+		if (options->is_ignoring_paused)
+			return 0;
+		err_set(err, ERR_STATE, 0, NULL, "cannot exec in a paused container");
+		err_hint(err, "resume it, or use --ignore-paused: the process then starts when it is resumed");
+		return -EINVAL;
+	case STATE_CREATING:
+		return err_set(err, ERR_STATE, 0, NULL, "cannot exec in a container that is not created yet");
+	case STATE_STOPPED:
+		break;
+	}
+	return err_set(err, ERR_STATE, 0, NULL, "cannot exec in a stopped container");
+}
+
+/* A plan that another version of tare stored says nothing to this one: the configuration does. */
+static int rebuild_plan(const struct container *container, const struct host *host, struct buf *ret,
+			struct err *err)
+{
+	const struct state_record *record = &container->record;
+	const struct plan_request request = {.id = record->id, .bundle = record->bundle};
+	_cleanup_spec_ struct spec *spec = NULL;
+	_cleanup_free_ struct plan *plan = NULL;
+	int r = spec_parse(record->config, record->config_len, &spec, err);
+
+	if (r >= 0)
+		r = plan_build(spec, host, &request, &plan, err);
+	if (r < 0)
+		return r;
+	plan_store(plan);
+	buf_done(ret);
+	buf_add(ret, plan, plan->size);
+	return 0;
+}
+
+static int load_container_plan(const struct container *container, const struct host *host, struct buf *text,
+			       const struct plan **ret, struct err *err)
+{
+	int r = 0;
+
+	if (state_read_plan(container->dir_fd, text) >= 0)
+		*ret = plan_restore(text->data, text->len);
+	if (*ret == NULL) {
+		r = rebuild_plan(container, host, text, err);
+		*ret = r < 0 ? NULL : plan_restore(text->data, text->len);
+	}
+	return r;
+}
+
+/* --- what is asked for --- */
+
+static int load_process(const struct exec_options *options, struct spec **ret_spec, struct err *err)
+{
+	_cleanup_buf_ struct buf text = {0};
+	int r;
+
+	if (options->process == NULL)
+		return 0;
+	r = io_read_file(AT_FDCWD, options->process, PROCESS_MAX, &text);
+	if (r < 0)
+		return err_system(err, r, "cannot read process file '%s'", options->process);
+	r = spec_parse_process(text.data == NULL ? "" : text.data, text.len, ret_spec, err);
+	if (r < 0)
+		err_prefix(err, "%s", options->process);
+	return r;
+}
+
+/*
+ * Below the container's cgroup and nowhere else. "CONTROLLERS:PATH" comes from hosts with several hierarchies;
+ * here there is one.
+ */
+static int cgroup_of(const struct exec_options *options, const struct state_record *record, char **ret,
+		     struct err *err)
+{
+	const char *path = options->cgroup, *colon = path == NULL ? NULL : strchr(path, ':');
+
+	if (colon != NULL)
+		path = colon + 1;
+	if (path == NULL || str_equal(path, "/") || path[0] == '\0') {
+		*ret = mem_dup(record->cgroup_path);
+		return 0;
+	}
+	if (str_is_empty(record->cgroup_path))
+		return err_set(err, ERR_USAGE, 0, NULL, "--cgroup %s: the container has no cgroup",
+			       options->cgroup);
+	for (const char *at = path; *at != '\0';) {
+		size_t len = strcspn(at, "/");
+
+		if (len == 2 && at[0] == '.' && at[1] == '.')
+			return err_set(err, ERR_USAGE, 0, NULL,
+				       "--cgroup %s: '..' leaves the container's cgroup", options->cgroup);
+		at += len + (at[len] == '/');
+	}
+	*ret = mem_format("%s/%s", record->cgroup_path, path + strspn(path, "/"));
+	return 0;
+}
+
+static int load_request(const struct exec_options *o, const struct spec *process, const char *cgroup,
+			struct parent *parent, struct plan_exec_request *ret)
+{
+	*ret = (struct plan_exec_request){
+		.process = process == NULL ? NULL : &process->process,
+		.args = o->args,
+		.arg_count = o->arg_count,
+		.env = o->env,
+		.env_count = o->env_count,
+		.cwd = o->cwd,
+		.apparmor_profile = o->apparmor,
+		.selinux_label = o->process_label,
+		.has_uid = o->has_uid,
+		.has_gid = o->has_gid,
+		.has_groups = o->group_count > 0,
+		.uid = o->uid,
+		.gid = o->gid,
+		.groups = o->groups,
+		.group_count = o->group_count,
+		.capabilities = o->capabilities,
+		.is_no_new_privs = o->is_no_new_privs,
+		.is_terminal = o->is_terminal,
+		.preserve_fds = o->preserve_fds,
+		.listen_fds = parent->request.listen_fds,
+		.listen_fdnames = parent->request.listen_fdnames,
+		.cgroup = cgroup,
+	};
+	return 0;
+}
+
+/* --- steps --- */
+
+int exec_open_container(struct parent *parent, const struct plan_step *step, struct err *err)
+{
+	const struct plan_container *container = &step->u.container;
+	const char *root = plan_get(parent->plan, container->root);
+	int fd = state_open_pidfd(&parent->record);
+
+	if (fd < 0)
+		return err_set(err, ERR_STATE, 0, NULL, "container not running"), -ESRCH;
+	parent->slots[container->slot] = fd;
+	if (container->root_slot == PLAN_NO_SLOT)
+		return 0;
+	fd = k_openat(AT_FDCWD, root, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return err_system(err, fd, "cannot open the container's root '%s'", root);
+	parent->slots[container->root_slot] = fd;
+	return 0;
+}
+
+/* "0::PATH" of /proc/PID/cgroup, as seen from the cgroup namespace that also sees the mount. */
+static int init_cgroup_path(const struct state_record *record, char *ret, size_t size)
+{
+	char name[32], text[4096];
+	const char *at;
+	int r;
+
+	str_format(name, sizeof name, "/proc/%d/cgroup", record->pid);
+	r = io_read_small(AT_FDCWD, name, 0, text, sizeof text);
+	if (r < 0)
+		return r;
+	at = str_has_prefix(text, "0::") ? text : strstr(text, "\n0::");
+	if (at == NULL)
+		return -ENOENT;
+	at += strspn(at, "\n") + strlen("0::");
+	r = str_format(ret, size, "%.*s", (int)strcspn(at, "\n"), at);
+	return r < 0 || (size_t)r >= size ? -ENAMETOOLONG : 0;
+}
+
+static bool is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	while (len > 0 && dir[len - 1] == '/')
+		len--;
+	return strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+int exec_open_init_cgroup(struct parent *parent, struct err *err)
+{
+	const struct state_record *record = &parent->record;
+	char path[1024];
+	int r, fd;
+
+	/* Somebody who names a cgroup means that one. */
+	if (parent->exec->cgroup != NULL)
+		return -ENOENT;
+	r = init_cgroup_path(record, path, sizeof path);
+	if (r < 0)
+		return err_system(err, r, "cannot read the cgroup of the container's init");
+	if (!is_below(path, record->cgroup_path))
+		return err_set(err, ERR_STATE, 0, NULL,
+			       "the container's init is in cgroup '%s', which is outside of '%s'", path,
+			       record->cgroup_path);
+	fd = cgroup_open(parent->mount_fd, path, err);
+	if (fd < 0)
+		return fd;
+	fd_close(&parent->cgroup_fd);
+	parent->cgroup_fd = fd;
+	return 0;
+}
+
+int exec_open_cgroup(struct parent *parent, const struct plan_step *step, struct err *err)
+{
+	const char *path = plan_get(parent->plan, step->u.text);
+
+	parent->mount_fd = cgroup_open_mount(parent->record.cgroup_mount, err);
+	if (parent->mount_fd < 0)
+		return parent->mount_fd;
+	parent->cgroup_fd = cgroup_open(parent->mount_fd, path, err);
+	/* An init that manages cgroups itself may have moved on and removed the one that it was born into. */
+	if (parent->cgroup_fd == -ENOENT && parent->exec->cgroup == NULL)
+		return exec_open_init_cgroup(parent, err);
+	return parent->cgroup_fd < 0 ? parent->cgroup_fd : 0;
+}
+
+int exec_commit(struct parent *parent, struct err *err)
+{
+	const struct exec_options *o = parent->exec;
+	const struct parent_announcement announcement = {o->console_socket, o->pidfd_socket, o->pid_file,
+							 "setns"};
+
+	return parent_announce(parent, &announcement, err);
+}
+
+/* --- the whole --- */
+
+static void undo(struct parent *parent)
+{
+	parent_undo_processes(parent);
+	if (parent->has_pid_file)
+		k_unlinkat(AT_FDCWD, parent->exec->pid_file, 0);
+}
+
+static int build(struct parent *parent, const struct container *container, const struct spec *process,
+		 struct err *err)
+{
+	_cleanup_buf_ struct buf text = {0};
+	_cleanup_free_ char *cgroup = NULL;
+	struct plan_exec_request request;
+	const struct plan *plan = NULL;
+	int r = host_probe(&parent->host, err);
+
+	if (r >= 0)
+		r = load_container_plan(container, &parent->host, &text, &plan, err);
+	if (r >= 0)
+		r = cgroup_of(parent->exec, &container->record, &cgroup, err);
+	if (r >= 0)
+		r = parent_load_descriptors(parent, parent->exec->preserve_fds, err);
+	if (r >= 0)
+		r = load_request(parent->exec, process, cgroup, parent, &request);
+	return r < 0 ? r : plan_build_exec(plan, &parent->host, &request, &parent->plan, err);
+}
+
+static int prepare(struct parent *parent, struct container *container, struct err *err)
+{
+	const struct exec_options *o = parent->exec;
+	_cleanup_spec_ struct spec *process = NULL;
+	const struct plan_step *console;
+	int r = check_state(container, o, err);
+
+	if (r >= 0)
+		r = load_process(o, &process, err);
+	if (r >= 0)
+		r = build(parent, container, process, err);
+	if (r < 0)
+		return r;
+	console = plan_find(parent->plan, PLAN_CONSOLE);
+	r = parent_check_console(o->console_socket, o->is_detached, console != NULL, err);
+	return r < 0 ? r : parent_open_slots(parent, err);
+}
+
+int run_exec(const struct exec_options *options, int *ret_status, struct err *err)
+{
+	_cleanup_container_ struct container container;
+	_cleanup_parent_ struct parent parent;
+	uint64_t all = ~0ull;
+	int r;
+
+	parent_init(&parent, NULL);
+	parent.exec = options;
+	r = container_open(options->state_root, options->id, -1, &container, err);
+	if (r < 0)
+		return r;
+	k_sigprocmask(SIG_SETMASK, &all, &parent.old_signals);
+	r = prepare(&parent, &container, err);
+	if (r < 0)
+		return r;
+	parent.record = container.record;
+	container.record = (struct state_record){0};
+	r = parent_walk(&parent, err);
+	if (r >= 0)
+		r = starter_start(parent.socket_fd, parent.pidfd, err);
+	*ret_status = 0;
+	if (r >= 0 && !options->is_detached)
+		r = foreground_wait(&parent, ret_status, err);
+	if (r < 0)
+		undo(&parent);
+	return r;
+}
