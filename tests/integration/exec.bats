@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: Apache-2.0
+# exec: a further process in a container.
+load helpers
+
+# A container that only waits, to execute things in.
+waiting() {
+	config '.process.args=["sleep","10000"]'
+	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+}
+
+process_file() {
+	jq -n "$1" >"$WORK/process.json"
+}
+
+@test "exec runs in all of the container's namespaces, its cgroup and its root" {
+	config '.linux.namespaces |= . + [{"type":"cgroup"}] | .linux.namespaces |= unique_by(.type)'
+	waiting
+	run -0 tare exec "$ID" sh -c 'for n in mnt pid net ipc uts cgroup; do test "$(readlink /proc/self/ns/$n)" = "$(readlink /proc/1/ns/$n)" || echo "other $n"; done; grep ^0: /proc/self/cgroup; echo $0 "$@"; cat /proc/1/comm' name one two
+	[[ "$output" != *other* ]]
+	[[ "$output" == *"0::/"* ]]
+	[[ "$output" == *"name one two"* ]]
+	[[ "$output" == *sleep* ]]
+}
+
+@test "exec returns the program's status, 128 and the signal, or 255 for its own failure" {
+	waiting
+	run -7 tare exec "$ID" sh -c 'exit 7'
+	run -143 tare exec "$ID" sh -c 'kill -TERM $$'
+	run -255 tare exec "$ID" not-there
+	[[ "$output" == *"executable file not found"* ]]
+	[ "${#lines[@]}" -eq 1 ]
+	run -255 tare exec "$ID"
+	run -255 tare exec nobody true
+	[[ "$output" == *"does not exist"* ]]
+}
+
+@test "exec hands its own standard descriptors on" {
+	waiting
+	run -0 bash -c 'echo from outside | "$0" --root "$1" exec "$2" cat' "$TARE" "$ROOT" "$ID"
+	[ "$output" = "from outside" ]
+}
+
+@test "exec has the container's environment, identity and limits, or what its flags say" {
+	config '.process.env=["PATH=/bin","A=1","B=2"] | .process.user={"uid":5,"gid":6,"additionalGids":[7,8],"umask":63} |
+		.process.cwd="/tmp" | .process.noNewPrivileges=true | .process.rlimits=[{"type":"RLIMIT_NOFILE","soft":100,"hard":200}]'
+	waiting
+	run -0 tare exec "$ID" sh -c 'echo "$A $B $HOME"; id; pwd; umask; ulimit -n; ulimit -Hn; grep -E "NoNew|CapInh|CapAmb" /proc/self/status'
+	[ "${lines[0]}" = "1 2 /" ]
+	[[ "${lines[1]}" == "uid=5 gid=6 groups=6,7,8" || "${lines[1]}" == "uid=5 gid=6 groups=7,8" ]]
+	[ "${lines[2]}" = /tmp ]
+	[ "${lines[3]}" = 0077 ]
+	[ "${lines[4]}" = 100 ]
+	[ "${lines[5]}" = 200 ]
+	[[ "$output" == *"CapInh:	0000000000000000"* ]]
+	[[ "$output" == *"CapAmb:	0000000000000000"* ]]
+	[[ "$output" == *"NoNewPrivs:	1"* ]]
+	run -0 tare exec -e B=3 -e C=4 -e C=5 --cwd /bin -u 11:12 -g 13 -g 14 "$ID" sh -c 'echo "$A $B $C"; id; pwd'
+	[ "${lines[0]}" = "1 3 5" ]
+	[[ "${lines[1]}" == "uid=11 gid=12 groups=12,13,14" || "${lines[1]}" == "uid=11 gid=12 groups=13,14" ]]
+	[ "${lines[2]}" = /bin ]
+}
+
+@test "exec --user alone keeps the container's group" {
+	config '.process.user={"uid":5,"gid":6}'
+	waiting
+	run -0 tare exec -u 9 "$ID" sh -c 'id -u; id -g'
+	[ "${lines[0]}" = 9 ]
+	[ "${lines[1]}" = 6 ]
+}
+
+@test "exec --user cannot be talked into root" {
+	config '.process.user={"uid":5,"gid":6}'
+	waiting
+	for user in "1:" ":2" ":" "" "0x1" "-1" "+1" "4294967295" "4294967296" "18446744073709551616" " 1" "1 " "name" "1:name" "1:-1" "1:4294967295" "1:2:3" "1,2"; do
+		run tare exec -u "$user" "$ID" id -u
+		[ "$status" -eq 255 ] || { echo "'$user' gave $status: $output"; return 1; }
+		[[ "$output" == *--user* ]]
+	done
+	for user in 1 01 001 1:1 01:01; do
+		run -0 tare exec -u "$user" "$ID" sh -c 'echo $(id -u)'
+		[ "$output" = 1 ]
+	done
+	run -0 tare exec -u 0 "$ID" id -u
+	[ "$output" = 0 ]
+	run -0 tare exec -u 4294967294 "$ID" id -u
+	[ "$output" = 4294967294 ]
+}
+
+@test "exec --cap adds, and inherits nothing" {
+	config '.process.capabilities={"bounding":["CAP_KILL"],"effective":["CAP_KILL"],"permitted":["CAP_KILL"]}'
+	waiting
+	run -0 tare exec -c CAP_NET_RAW "$ID" grep ^Cap /proc/self/status
+	[ "${lines[0]}" = "CapInh:	0000000000000000" ]
+	[ "${lines[1]}" = "CapPrm:	0000000000002020" ]
+	[ "${lines[2]}" = "CapEff:	0000000000002020" ]
+	[ "${lines[3]}" = "CapBnd:	0000000000002020" ]
+	[ "${lines[4]}" = "CapAmb:	0000000000000000" ]
+	run -255 tare exec -c CAP_NONE "$ID" true
+	[[ "$output" == *"unknown capability"* ]]
+}
+
+@test "exec --no-new-privs" {
+	waiting
+	run -0 tare exec --no-new-privs "$ID" grep NoNewPrivs /proc/self/status
+	[ "$output" = "NoNewPrivs:	1" ]
+	run -0 tare exec "$ID" grep NoNewPrivs /proc/self/status
+	[ "$output" = "NoNewPrivs:	0" ]
+}
+
+@test "exec --process takes everything from the document, and what it lacks from the container" {
+	config '.process.capabilities={"bounding":["CAP_KILL"],"effective":["CAP_KILL"],"permitted":["CAP_KILL"]} | .process.rlimits=[{"type":"RLIMIT_NOFILE","soft":99,"hard":199}]'
+	waiting
+	process_file '{"cwd":"/tmp","args":["sh","-c","id -u; pwd; echo $X; ulimit -n; grep -E \"CapEff|NoNew\" /proc/self/status"],"env":["PATH=/bin","X=y"],"user":{"uid":3,"gid":4},"noNewPrivileges":true}'
+	run -0 tare exec --process "$WORK/process.json" "$ID"
+	[ "${lines[0]}" = 3 ]
+	[ "${lines[1]}" = /tmp ]
+	[ "${lines[2]}" = y ]
+	[ "${lines[3]}" = 99 ]
+	# The effective set of another user than root, as the document asks: that of the container.
+	[ "${lines[4]}" = "CapEff:	0000000000000000" ] || [ "${lines[4]}" = "CapEff:	0000000000000020" ]
+	[ "${lines[5]}" = "NoNewPrivs:	1" ]
+	process_file '{"cwd":"/","args":["true"],"user":{"uid":"root"}}'
+	run -255 tare exec --process "$WORK/process.json" "$ID"
+	[[ "$output" == *"/user/uid"* ]]
+	process_file '{"cwd":"/","user":{"uid":0,"gid":0}}'
+	run -255 tare exec --process "$WORK/process.json" "$ID"
+	[ "${#lines[@]}" -eq 1 ]
+	run -255 tare exec --process "$WORK/none.json" "$ID"
+	[[ "$output" == *"No such file"* ]]
+}
+
+@test "exec --detach returns when the program runs, with its pid in a file" {
+	waiting
+	tare exec -d --pid-file "$WORK/pid" "$ID" sh -c 'sleep 1000' </dev/null >/dev/null 2>&1 3>&-
+	pid=$(cat "$WORK/pid")
+	[ "$(cat /proc/"$pid"/comm)" = sleep ] || [ "$(cat /proc/"$pid"/comm)" = sh ]
+	[ "$(readlink /proc/"$pid"/ns/pid)" = "$(readlink /proc/"$(pid_of "$ID")"/ns/pid)" ]
+	run -255 tare exec -d --pid-file "$WORK/pid2" "$ID" not-there
+	[ ! -e "$WORK/pid2" ]
+	printf '#!/bin/none\n' >"$BUNDLE/rootfs/bin/script"
+	chmod 755 "$BUNDLE/rootfs/bin/script"
+	run -255 tare exec -d --pid-file "$WORK/pid2" "$ID" script
+	[[ "$output" == *"interpreter '/bin/none' does not exist"* ]]
+	[ ! -e "$WORK/pid2" ]
+}
+
+@test "exec --tty gives a terminal of the container's devpts" {
+	waiting
+	run -0 command script -qec "'$TARE' --root '$ROOT' exec -t '$ID' sh -c 'test -t 0 && test -t 1 && tty; echo \$\$; cat /proc/self/stat | cut -d\" \" -f7'" /dev/null </dev/null
+	output=$(tr -d '\r' <<<"$output")
+	[[ "$output" == *"/dev/pts/"* ]]
+	# A controlling terminal: /proc/PID/stat's tty_nr is not 0.
+	[[ "$output" != *$'\n0' ]]
+}
+
+@test "exec in the foreground with a terminal follows its size" {
+	waiting
+	cat >"$WORK/size.py" <<'P'
+import fcntl, os, pty, struct, sys, termios, time, signal
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 20, 50, 0, 0))
+text = b""
+sent = False
+end = time.time() + 10
+while time.time() < end:
+    try:
+        block = os.read(fd, 1000)
+    except OSError:
+        break
+    if not block:
+        break
+    text += block
+    if b"ready" in text and not sent:
+        sent = True
+        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 31, 71, 0, 0))
+print(text.decode())
+P
+	run -0 python3 "$WORK/size.py" "$TARE" --root "$ROOT" exec -t "$ID" sh -c 'echo ready; i=0; while [ "$(stty size)" != "31 71" ] && [ $i -lt 100 ]; do sleep 0.05; i=$((i+1)); done; stty size'
+	[[ "$output" == *"31 71"* ]]
+}
+
+@test "exec --console-socket and --pidfd-socket" {
+	waiting
+	cat >"$WORK/receive.py" <<'P'
+import array, socket, sys
+for name in sys.argv[1:]:
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(name)
+    server.listen(1)
+    globals()[name] = server
+print("ready", flush=True)
+for name in sys.argv[1:]:
+    peer, _ = globals()[name].accept()
+    data, ancillary, _, _ = peer.recvmsg(100, socket.CMSG_SPACE(4))
+    print(name.rsplit("/", 1)[1], data.decode(), len(array.array("i", ancillary[0][2])), flush=True)
+P
+	python3 "$WORK/receive.py" "$WORK/console" "$WORK/pidfd" >"$WORK/received" 3>&- &
+	wait_for 'grep -q ready "$WORK/received"'
+	tare exec -d -t --console-socket "$WORK/console" --pidfd-socket "$WORK/pidfd" "$ID" sleep 100 </dev/null >/dev/null 2>&1 3>&-
+	wait_for 'grep -q "pidfd setns 1" "$WORK/received"'
+	grep -q "^console ..* 1" "$WORK/received"
+	run -255 tare exec -d -t "$ID" true
+	[[ "$output" == *"cannot allocate tty"* ]]
+	run -255 tare exec --console-socket "$WORK/console" "$ID" true
+	[[ "$output" == *"cannot use console socket"* ]]
+}
+
+@test "exec --preserve-fds hands on these descriptors and no others" {
+	waiting
+	run -0 bash -c 'for n in $(seq 10 60); do eval "exec $n</etc/passwd"; done; exec 3<<<three 4<<<four 5</; "$0" --root "$1" exec --preserve-fds 2 "$2" sh -c "cat <&3; cat <&4; ls /proc/self/fd | sort -n | xargs echo"' "$TARE" "$ROOT" "$ID"
+	[ "${lines[0]}" = three ]
+	[ "${lines[1]}" = four ]
+	# ls itself has one more, of the directory.
+	[ "${lines[2]}" = "0 1 2 3 4 5" ]
+	run -255 tare exec --preserve-fds 9 "$ID" true
+	[[ "$output" == *"cannot preserve descriptor"* ]]
+}
+
+@test "exec forwards signals in the foreground" {
+	waiting
+	"$TARE" --root "$ROOT" exec "$ID" sh -c 'trap "echo got it; exit 9" USR1; touch /tmp/there; while :; do sleep 0.05; done' >"$WORK/exec.out" 3>&- &
+	pid=$!
+	wait_for '[ -e "$BUNDLE/rootfs/tmp/there" ]'
+	kill -USR1 "$pid"
+	status=0
+	wait "$pid" || status=$?
+	[ "$status" -eq 9 ]
+	grep -q "got it" "$WORK/exec.out"
+}
+
+@test "exec --cgroup goes below the container's cgroup and nowhere else" {
+	waiting
+	cgroup=$(cgroup_mount)$(grep ^0: /proc/"$(pid_of "$ID")"/cgroup | cut -d: -f3)
+	mkdir "$cgroup/sub"
+	tare exec -d --pid-file "$WORK/pid" --cgroup /sub "$ID" sleep 100 </dev/null >/dev/null 2>&1 3>&-
+	grep -q "/sub$" /proc/"$(cat "$WORK/pid")"/cgroup
+	run -255 tare exec --cgroup /none "$ID" true
+	for path in .. ../x /sub/../.. /.. memory:/../x; do
+		run -255 tare exec --cgroup "$path" "$ID" true
+		[[ "$output" == *"leaves the container's cgroup"* ]]
+	done
+	kill -9 "$(cat "$WORK/pid")"
+}
+
+@test "exec follows an init that has moved into a cgroup of its own" {
+	waiting
+	init=$(pid_of "$ID")
+	cgroup=$(cgroup_mount)$(grep ^0: /proc/"$init"/cgroup | cut -d: -f3)
+	mkdir "$cgroup/moved"
+	echo "$init" >"$cgroup/moved/cgroup.procs"
+	controller=$(cut -d' ' -f1 <"$cgroup/cgroup.controllers")
+	[ -n "$controller" ] || not_here "no controller to enable"
+	echo "+$controller" >"$cgroup/cgroup.subtree_control" || not_here "cannot enable a controller"
+	tare exec -d --pid-file "$WORK/pid" "$ID" sleep 100 </dev/null >/dev/null 2>&1 3>&-
+	grep -q "/moved$" /proc/"$(cat "$WORK/pid")"/cgroup
+}
+
+@test "exec refuses a stopped and a paused container" {
+	waiting
+	cgroup=$(cgroup_mount)$(grep ^0: /proc/"$(pid_of "$ID")"/cgroup | cut -d: -f3)
+	echo 1 >"$cgroup/cgroup.freeze"
+	wait_for 'grep -q "frozen 1" "$cgroup/cgroup.events"'
+	run -255 tare exec "$ID" true
+	[[ "$output" == *"cannot exec in a paused container"* ]]
+	(sleep 0.5; echo 0 >"$cgroup/cgroup.freeze") 3>&- &
+	run -0 tare exec --ignore-paused "$ID" echo thawed
+	[ "$output" = thawed ]
+	tare kill "$ID" KILL
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	run -255 tare exec "$ID" true
+	[[ "$output" == *"cannot exec in a stopped container"* ]]
+}
+
+@test "exec into a created container, before its start" {
+	config '.process.args=["sleep","1000"]'
+	create "$ID"
+	run -0 tare exec "$ID" echo early
+	[ "$output" = early ]
+	[ "$(status_of "$ID")" = created ]
+}
+
+@test "exec reads no configuration: an edited or removed bundle does not matter" {
+	waiting
+	rm "$BUNDLE/config.json"
+	run -0 tare exec "$ID" echo fine
+	[ "$output" = fine ]
+}
+
+@test "exec works from the record where the stored plan is damaged" {
+	config '.process.env=["PATH=/bin","A=kept"]'
+	waiting
+	for damage in 'truncate -s 100 "$ROOT/$ID/plan"' 'rm "$ROOT/$ID/plan"' 'printf x | dd of="$ROOT/$ID/plan" bs=1 seek=200 conv=notrunc 2>/dev/null'; do
+		cp "$ROOT/$ID/plan" "$WORK/plan"
+		eval "$damage"
+		run -0 tare exec "$ID" sh -c 'echo $A'
+		[ "$output" = kept ]
+		cp "$WORK/plan" "$ROOT/$ID/plan"
+	done
+}
+
+@test "exec sets the cpu affinity that the configuration asks for" {
+	[ "$(nproc)" -ge 2 ] || not_here "needs two cpus"
+	config '.process.execCPUAffinity={"initial":"0","final":"1"}'
+	waiting
+	run -0 tare exec "$ID" grep Cpus_allowed_list /proc/self/status
+	[[ "$output" == *$'\t1' ]]
+	process_file '{"cwd":"/","args":["grep","Cpus_allowed_list","/proc/self/status"],"env":["PATH=/bin"],"user":{"uid":0,"gid":0},"execCPUAffinity":{"initial":"0"}}'
+	run -0 tare exec -p "$WORK/process.json" "$ID"
+	[[ "$output" == *$'\t0' ]]
+	# Without any, all of them, whatever the caller's own is.
+	process_file '{"cwd":"/","args":["nproc"],"env":["PATH=/bin"],"user":{"uid":0,"gid":0},"execCPUAffinity":{"final":"0-1"}}'
+	run -0 taskset -c 0 "$TARE" --root "$ROOT" exec -p "$WORK/process.json" "$ID"
+	[ "$output" = 2 ]
+}
+
+@test "exec joins the container's session keyring" {
+	grep -q keyring /proc/keys || not_here "no keys in this kernel"
+	config '.linux.maskedPaths -= ["/proc/keys"]'
+	waiting
+	tare exec -d --pid-file "$WORK/pid" "$ID" sh -c 'cat /proc/keys >/tmp/keys; sleep 100' </dev/null >/dev/null 2>&1 3>&-
+	wait_for '[ -s "$BUNDLE/rootfs/tmp/keys" ]'
+	grep -q "_ses.$ID" "$BUNDLE/rootfs/tmp/keys"
+	[ "$(grep -c "_ses.$ID" "$BUNDLE/rootfs/tmp/keys")" -eq 1 ]
+}
+
+@test "exec in a user namespace is the container's root, and no more" {
+	config '.linux.namespaces += [{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
+	chown -R 100000:100000 "$BUNDLE/rootfs"
+	chmod 711 "$WORK"
+	waiting
+	run -0 tare exec "$ID" sh -c 'id -u; readlink /proc/self/ns/user; readlink /proc/1/ns/user; touch /tmp/made'
+	[ "${lines[0]}" = 0 ]
+	[ "${lines[1]}" = "${lines[2]}" ]
+	[ "$(stat -c %u "$BUNDLE/rootfs/tmp/made")" = 100000 ]
+}
+
+@test "exec in a container that shares the host's namespaces" {
+	config '.linux.namespaces=[{"type":"mount"}] | .hostname=null | .mounts |= map(select(.type != "sysfs" and .type != "mqueue"))'
+	waiting
+	run -0 tare exec "$ID" sh -c 'readlink /proc/self/ns/pid; readlink /proc/self/ns/net; ls /bin/busybox'
+	[ "${lines[0]}" = "$(readlink /proc/self/ns/pid)" ]
+	[ "${lines[1]}" = "$(readlink /proc/self/ns/net)" ]
+}
+
+@test "exec in a container without a mount namespace stays in its root" {
+	config '.linux.namespaces=[{"type":"pid"}] | .hostname=null | .mounts=[] | .linux.maskedPaths=[] | .linux.readonlyPaths=[]'
+	waiting
+	run -0 tare exec "$ID" sh -c 'ls /; pwd'
+	[[ "$output" != *root* ]]
+	[[ "$output" == *bin* ]]
+}
