@@ -39,6 +39,9 @@ struct host {
  */
 int host_probe(struct host *ret_host, struct err *err) MUST_CHECK;
 
+/* Only who the caller is: ids and capabilities; all that exec asks for. */
+int host_probe_caller(struct host *ret_host, struct err *err) MUST_CHECK;
+
 /* Looks at the namespace file path, which the configuration names for namespace number ns. Cannot fail. */
 void host_probe_namespace(struct host *host, int ns, const char *path);
 

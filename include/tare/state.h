@@ -81,10 +81,12 @@ int state_write(int dir_fd, const struct state_record *record, struct err *err) 
  */
 int state_read(int dir_fd, struct state_record *record, struct err *err) MUST_CHECK;
 
-/* The plan's bytes, for exec. Reading appends them to *ret, aligned to 8; -errno if there are none, without
- * words. */
+/*
+ * The plan's bytes, for exec. state_map_plan gives them as a private mapping for as long as the process lives, and
+ * their number in *ret_size; NULL if there are none.
+ */
 int state_write_plan(int dir_fd, const void *data, size_t size, struct err *err) MUST_CHECK;
-int state_read_plan(int dir_fd, struct buf *ret) MUST_CHECK;
+const void *state_map_plan(int dir_fd, size_t *ret_size);
 
 /* Parses the bytes of a record file; what state_read and the fuzzer call. */
 int state_parse(const char *data, size_t size, struct state_record *record, struct err *err) MUST_CHECK;
@@ -109,6 +111,9 @@ const char *state_status_name(enum state_status status);
  * it still waits there, the cgroup whether it is frozen. Changes nothing.
  */
 enum state_status state_status(int dir_fd, const struct state_record *record);
+
+/* Whether the container's cgroup is frozen; false where that cannot be found out. */
+bool state_is_paused(const struct state_record *record);
 
 /* A pidfd of init, checked against the recorded start time; -ESRCH if it is gone. */
 int state_open_pidfd(const struct state_record *record);

@@ -53,7 +53,7 @@ void mem_free(void *ptr_to_ptr)
 
 /* --- arena --- */
 
-#define CHUNK_SIZE ((size_t)16 << 10)
+#define CHUNK_SIZE ((size_t)8 << 10)
 
 struct arena_chunk {
 	struct arena_chunk *next;

@@ -153,6 +153,12 @@ static void probe_cgroup(struct host *host)
 	host->is_cgroup_hybrid |= str_equal(host->cgroup_mount, usual[1]);
 }
 
+int host_probe_caller(struct host *ret_host, struct err *err)
+{
+	memset(ret_host, 0, sizeof *ret_host);
+	return probe_identity(ret_host, err);
+}
+
 int host_probe(struct host *ret_host, struct err *err)
 {
 	int r;

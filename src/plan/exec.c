@@ -363,13 +363,10 @@ static void add_program(struct exec *e)
 		builder_step(b, PLAN_PARENT, PLAN_OOM_SCORE, 0)->u.number = e->spec.process.oom_score_adj.value;
 	if (e->spec.process.terminal)
 		builder_step(b, PLAN_INIT, PLAN_CONTROLLING, 0);
-	builder_step(b, PLAN_INIT, PLAN_SEND, 0)->u.step = STEP_READY;
-	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_READY;
 	plan_add_parent_attributes(b);
 	plan_add_rlimits(b, PLAN_PARENT);
 	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_COMMITTED;
 	builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_COMMITTED;
-	builder_step(b, PLAN_INIT, PLAN_GATE, 0)->u.slot = PLAN_NO_SLOT;
 	builder_step(b, PLAN_INIT, PLAN_EXEC, where)->u.program = program;
 }
 

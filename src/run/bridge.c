@@ -58,9 +58,10 @@ static int bridge_spawn(struct walker *walker, const struct plan_step *step, str
 		walker->who = PLAN_INIT;
 		/* A session ends with its leader, so it is begun by the process that stays. */
 		(void)k_setsid();
+		fd_close(&walker->console_fd);
 		return (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	}
-	k_exit(protocol_send(walker->socket_fd, STEP_BORN, pid, NULL, -1) < 0);
+	k_exit(protocol_send(walker->socket_fd, STEP_BORN, pid, NULL, walker->console_fd) < 0);
 }
 
 /*

@@ -22,38 +22,39 @@
 
 /* --- what is there --- */
 
-static int check_state(const struct container *container, const struct exec_options *options, struct err *err)
+/* The container's init, checked to be that; how it is said why there is none. */
+static int open_init(const struct container *container, const struct exec_options *options, int *ret_pidfd,
+		     struct err *err)
 {
-	switch (state_status(container->dir_fd, &container->record)) {
-	case STATE_CREATED:
-	case STATE_RUNNING:
-		return 0;
-	case STATE_PAUSED:
-		if (options->is_ignoring_paused)
-			return 0;
+	_cleanup_fd_ int pidfd = state_open_pidfd(&container->record);
+
+	if (pidfd < 0 && state_status(container->dir_fd, &container->record) == STATE_CREATING)
+		return err_set(err, ERR_STATE, 0, NULL, "cannot exec in a container that is not created yet");
+	if (pidfd < 0)
+		return err_set(err, ERR_STATE, 0, NULL, "cannot exec in a stopped container");
+	if (!options->is_ignoring_paused && state_is_paused(&container->record)) {
 		err_set(err, ERR_STATE, 0, NULL, "cannot exec in a paused container");
 		err_hint(err, "resume it, or use --ignore-paused: the process then starts when it is resumed");
 		return -EINVAL;
-	case STATE_CREATING:
-		return err_set(err, ERR_STATE, 0, NULL, "cannot exec in a container that is not created yet");
-	case STATE_STOPPED:
-		break;
 	}
-	return err_set(err, ERR_STATE, 0, NULL, "cannot exec in a stopped container");
+	*ret_pidfd = take_fd(&pidfd);
+	return 0;
 }
 
 /* A plan that another version of tare stored says nothing to this one: the configuration does. */
-static int rebuild_plan(const struct container *container, const struct host *host, struct buf *ret,
-			struct err *err)
+static int rebuild_plan(const struct container *container, struct buf *ret, struct err *err)
 {
 	const struct state_record *record = &container->record;
 	const struct plan_request request = {.id = record->id, .bundle = record->bundle};
 	_cleanup_spec_ struct spec *spec = NULL;
 	_cleanup_free_ struct plan *plan = NULL;
+	struct host whole;
 	int r = spec_parse(record->config, record->config_len, &spec, err);
 
 	if (r >= 0)
-		r = plan_build(spec, host, &request, &plan, err);
+		r = host_probe(&whole, err);
+	if (r >= 0)
+		r = plan_build(spec, &whole, &request, &plan, err);
 	if (r < 0)
 		return r;
 	plan_store(plan);
@@ -62,15 +63,17 @@ static int rebuild_plan(const struct container *container, const struct host *ho
 	return 0;
 }
 
-static int load_container_plan(const struct container *container, const struct host *host, struct buf *text,
-			       const struct plan **ret, struct err *err)
+static int load_container_plan(const struct container *container, struct buf *text, const struct plan **ret,
+			       struct err *err)
 {
+	size_t size;
+	const void *data = state_map_plan(container->dir_fd, &size);
 	int r = 0;
 
-	if (state_read_plan(container->dir_fd, text) >= 0)
-		*ret = plan_restore(text->data, text->len);
+	if (data != NULL)
+		*ret = plan_restore(data, size);
 	if (*ret == NULL) {
-		r = rebuild_plan(container, host, text, err);
+		r = rebuild_plan(container, text, err);
 		*ret = r < 0 ? NULL : plan_restore(text->data, text->len);
 	}
 	return r;
@@ -160,11 +163,9 @@ int exec_open_container(struct parent *parent, const struct plan_step *step, str
 {
 	const struct plan_container *container = &step->u.container;
 	const char *root = plan_get(parent->plan, container->root);
-	int fd = state_open_pidfd(&parent->record);
+	int fd;
 
-	if (fd < 0)
-		return err_set(err, ERR_STATE, 0, NULL, "container not running"), -ESRCH;
-	parent->slots[container->slot] = fd;
+	parent->slots[container->slot] = take_fd(&parent->container_pidfd);
 	if (container->root_slot == PLAN_NO_SLOT)
 		return 0;
 	fd = k_openat(AT_FDCWD, root, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
@@ -265,10 +266,10 @@ static int build(struct parent *parent, const struct container *container, const
 	_cleanup_free_ char *cgroup = NULL;
 	struct plan_exec_request request;
 	const struct plan *plan = NULL;
-	int r = host_probe(&parent->host, err);
+	int r = host_probe_caller(&parent->host, err);
 
 	if (r >= 0)
-		r = load_container_plan(container, &parent->host, &text, &plan, err);
+		r = load_container_plan(container, &text, &plan, err);
 	if (r >= 0)
 		r = cgroup_of(parent->exec, &container->record, &cgroup, err);
 	if (r >= 0)
@@ -283,7 +284,7 @@ static int prepare(struct parent *parent, struct container *container, struct er
 	const struct exec_options *o = parent->exec;
 	_cleanup_spec_ struct spec *process = NULL;
 	const struct plan_step *console;
-	int r = check_state(container, o, err);
+	int r = open_init(container, o, &parent->container_pidfd, err);
 
 	if (r >= 0)
 		r = load_process(o, &process, err);
@@ -316,7 +317,7 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 	container.record = (struct state_record){0};
 	r = parent_walk(&parent, err);
 	if (r >= 0)
-		r = starter_start(parent.socket_fd, parent.pidfd, err);
+		r = starter_wait(parent.socket_fd, parent.pidfd, err);
 	*ret_status = 0;
 	if (r >= 0 && !options->is_detached)
 		r = foreground_wait(&parent, ret_status, err);

@@ -140,7 +140,12 @@ static int send_step(struct walker *walker, const struct plan_step *step)
 
 static int expect_step(struct walker *walker, const struct plan_step *step, struct err *err)
 {
-	return protocol_expect(walker->socket_fd, (enum protocol_step)step->u.step, NULL, NULL, err);
+	int r = protocol_expect(walker->socket_fd, (enum protocol_step)step->u.step, NULL, NULL, err);
+
+	/* An exec says no READY; its parent stays until EXEC. */
+	if (r >= 0 && step->u.step == STEP_COMMITTED)
+		r = (int)k_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	return r;
 }
 
 /*

@@ -41,15 +41,17 @@ void parent_init(struct parent *parent, const struct run_options *options)
 		.pidfd = -1,
 		.bridge_pidfd = -1,
 		.console_fd = -1,
+		.container_pidfd = -1,
 		.first_fd = 3,
 	};
 }
 
 void parent_done(struct parent *parent)
 {
-	int *const fds[] = {&parent->root_fd,   &parent->dir_fd,       &parent->mount_fd,
-			    &parent->cgroup_fd, &parent->socket_fd,    &parent->child_socket_fd,
-			    &parent->pidfd,     &parent->bridge_pidfd, &parent->console_fd};
+	int *const fds[] = {&parent->root_fd,        &parent->dir_fd,       &parent->mount_fd,
+			    &parent->cgroup_fd,      &parent->socket_fd,    &parent->child_socket_fd,
+			    &parent->pidfd,          &parent->bridge_pidfd, &parent->console_fd,
+			    &parent->container_pidfd};
 
 	for (size_t i = 0; parent->slots != NULL && i < parent->plan->slot_count; i++)
 		fd_close(&parent->slots[i]);
@@ -265,16 +267,15 @@ static int step_born(struct parent *parent, int64_t pid, struct err *err)
 {
 	parent->pid = (pid_t)pid;
 	parent->pidfd = k_pidfd_open(parent->pid, 0);
-	k_waitid(P_PIDFD, parent->bridge_pidfd, NULL, WEXITED);
-	fd_close(&parent->bridge_pidfd);
 	return parent->pidfd < 0 ? err_system(err, parent->pidfd, "cannot open init's pidfd") : 0;
 }
 
 static int step_expect(struct parent *parent, const struct plan_step *step, struct err *err)
 {
+	bool has_console = step->u.step == STEP_READY || (step->u.step == STEP_BORN && parent->exec != NULL);
 	int64_t value = 0;
 	int r = protocol_expect(parent->socket_fd, (enum protocol_step)step->u.step, &value,
-				step->u.step == STEP_READY ? &parent->console_fd : NULL, err);
+				has_console ? &parent->console_fd : NULL, err);
 
 	if (r == -EPIPE && err->kind == ERR_PEER)
 		parent_explain_end(parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd, err);
@@ -376,7 +377,14 @@ static int step_send(struct parent *parent, const struct plan_step *step, struct
 	if (r < 0)
 		return r;
 	r = protocol_send(parent->socket_fd, (enum protocol_step)step->u.step, 0, NULL, -1);
-	return r < 0 ? err_system(err, r, "cannot tell init to go on") : 0;
+	if (r < 0)
+		return err_system(err, r, "cannot tell init to go on");
+	/* Its end takes a while, so it is waited for when it is over. */
+	if (step->u.step == STEP_COMMITTED && parent->bridge_pidfd >= 0) {
+		k_waitid(P_PIDFD, parent->bridge_pidfd, NULL, WEXITED);
+		fd_close(&parent->bridge_pidfd);
+	}
+	return 0;
 }
 
 static int parent_step(struct parent *parent, const struct plan_step *step, struct err *err)

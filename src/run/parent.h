@@ -30,6 +30,7 @@ struct parent {
 	int *slots;                      /* of the plan */
 	int first_fd;                    /* behind the descriptors that the program keeps */
 	const struct exec_options *exec; /* of exec: the container is another process's */
+	int container_pidfd;             /* of exec, until its slot has it */
 	bool has_hooked;                 /* hooks ran: poststop has to, if it all comes to nothing */
 	bool has_pid_file;
 };
@@ -74,6 +75,8 @@ void parent_explain_end(int pidfd, struct err *err);
 
 /* start.c: the starter's part of the conversation, over the parent's socket or the gate's. */
 int starter_start(int socket_fd, int pidfd, struct err *err) MUST_CHECK;
+/* The same once START, or COMMITTED of an exec, was said: whether the program was executed. */
+int starter_wait(int socket_fd, int pidfd, struct err *err) MUST_CHECK;
 /* Hooks of a kind from a stored configuration; the first failure ends it unless is_warning. */
 int starter_run_hooks(const struct state_record *record, const struct spec *spec, uint32_t kind,
 		      struct err *err) MUST_CHECK;

@@ -7,7 +7,7 @@
  *     |<-- UNSHARED --------------| (new user and time ns)       |
  *     |--- MAPPED --------------->|                              |
  *     |                            |--- spawn ----------------->|
- *     |<-- BORN (pid) ------------|  and exits                   |
+ *     |<-- BORN (pid) ------------|  and exits; carries the console's master of an exec
  *     |--- MAPPED --------------------------------------------->| (new user ns)
  *     |<-- MOUNTED --------------------------------------------| (if there are hooks)
  *     |    prestart and createRuntime hooks                      |
@@ -21,6 +21,8 @@
  *     |--- START ---------------------------------------------->| startContainer hooks
  *     |<-- EXEC -----------------------------------------------| execve comes next
  *     |<-- end of file: execve worked (close-on-exec), or init died: the pidfd tells
+ *
+ * exec has a bridge always, and no READY and START: BORN, COMMITTED, EXEC, end of file.
  *
  * FAILED may come from a child in the place of any message, and ends the conversation. End of file in any
  * other place means that the peer died. One message is one datagram of a SOCK_SEQPACKET socket.

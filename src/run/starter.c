@@ -39,9 +39,13 @@ int starter_start(int socket_fd, int pidfd, struct err *err)
 {
 	int r = protocol_send(socket_fd, STEP_START, 0, NULL, -1);
 
-	if (r < 0)
-		return err_system(err, r, "cannot tell init to start");
-	r = protocol_expect(socket_fd, STEP_EXEC, NULL, NULL, err);
+	return r < 0 ? err_system(err, r, "cannot tell init to start") : starter_wait(socket_fd, pidfd, err);
+}
+
+int starter_wait(int socket_fd, int pidfd, struct err *err)
+{
+	int r = protocol_expect(socket_fd, STEP_EXEC, NULL, NULL, err);
+
 	if (r < 0)
 		return r;
 	r = protocol_expect(socket_fd, STEP_NONE, NULL, NULL, err);

@@ -19,6 +19,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "private.h"
@@ -425,7 +426,7 @@ int state_parse(const char *data, size_t size, struct state_record *record, stru
 	return 0;
 }
 
-static int read_regular(int dir_fd, const char *name, size_t max, struct buf *buf)
+static int open_regular(int dir_fd, const char *name, size_t *ret_size)
 {
 	_cleanup_fd_ int fd = path_open_beneath(dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	struct stat stat;
@@ -436,7 +437,16 @@ static int read_regular(int dir_fd, const char *name, size_t max, struct buf *bu
 	r = k_fstat(fd, &stat);
 	if (r < 0)
 		return r;
-	return S_ISREG(stat.st_mode) ? io_read_fd(fd, max, buf) : -EBADMSG;
+	*ret_size = (size_t)stat.st_size;
+	return S_ISREG(stat.st_mode) ? take_fd(&fd) : -EBADMSG;
+}
+
+static int record_read(int dir_fd, struct buf *buf)
+{
+	size_t size;
+	_cleanup_fd_ int fd = open_regular(dir_fd, STATE_RECORD_NAME, &size);
+
+	return fd < 0 ? fd : io_read_fd(fd, RECORD_MAX, buf);
 }
 
 /* Nobody reads it before the record says that creation is over, so it need not appear at once. */
@@ -449,9 +459,14 @@ int state_write_plan(int dir_fd, const void *data, size_t size, struct err *err)
 	return r < 0 ? err_system(err, r, "cannot write the plan of the container") : 0;
 }
 
-int state_read_plan(int dir_fd, struct buf *ret)
+const void *state_map_plan(int dir_fd, size_t *ret_size)
 {
-	return read_regular(dir_fd, STATE_PLAN_NAME, RECORD_MAX, ret);
+	_cleanup_fd_ int fd = open_regular(dir_fd, STATE_PLAN_NAME, ret_size);
+	void *data = fd < 0 || *ret_size == 0 || *ret_size > RECORD_MAX
+			     ? MAP_FAILED
+			     : mmap(NULL, *ret_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+
+	return data == MAP_FAILED ? NULL : data;
 }
 
 int state_read(int dir_fd, struct state_record *record, struct err *err)
@@ -465,7 +480,7 @@ int state_read(int dir_fd, struct state_record *record, struct err *err)
 	if (r == -ENOENT)
 		return state_fail(err, ENOENT, "container does not exist");
 	if (r == 0)
-		r = read_regular(dir_fd, STATE_RECORD_NAME, RECORD_MAX, &text);
+		r = record_read(dir_fd, &text);
 	if (r == -ENOENT)
 		return state_fail(err, ENOENT, "the record of the container does not exist");
 	if (r == -EFBIG || r == -ELOOP || r == -EBADMSG || r == -EXDEV)

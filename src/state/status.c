@@ -132,7 +132,7 @@ static bool is_gate_open(int dir_fd)
 
 /* --- the cgroup --- */
 
-static bool is_frozen(const struct state_record *record)
+bool state_is_paused(const struct state_record *record)
 {
 	_cleanup_fd_ int mount_fd = -1, fd = -1;
 	char events[256];
@@ -156,7 +156,7 @@ enum state_status state_status(int dir_fd, const struct state_record *record)
 		return is_alive(record->creator, record->creator_start) ? STATE_CREATING : STATE_STOPPED;
 	if (!is_alive(record->pid, record->pid_start))
 		return STATE_STOPPED;
-	if (is_frozen(record))
+	if (state_is_paused(record))
 		return STATE_PAUSED;
 	return record->has_gate && is_gate_open(dir_fd) ? STATE_CREATED : STATE_RUNNING;
 }
