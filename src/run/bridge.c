@@ -59,6 +59,8 @@ static int bridge_spawn(struct walker *walker, const struct plan_step *step, str
 		/* A session ends with its leader, so it is begun by the process that stays. */
 		(void)k_setsid();
 		fd_close(&walker->console_fd);
+		if (has_cgroup)
+			k_close(cgroup_fd);
 		return (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	}
 	k_exit(protocol_send(walker->socket_fd, STEP_BORN, pid, NULL, walker->console_fd) < 0);
@@ -87,7 +89,7 @@ static int enter(struct walker *walker, const struct plan_step *step, struct err
 			return err_system(err, r, "cannot enter the container's root directory");
 	}
 	/* Nothing of the host that was needed to come here stays open. */
-	k_close_range((unsigned int)walker->rootfs.slot_base, ~0u, 0);
+	k_close_range((unsigned int)(walker->first_fd + INIT_FD_CGROUP), ~0u, 0);
 	walker->rootfs.fd = k_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	return walker->rootfs.fd < 0 ? err_system(err, walker->rootfs.fd, "cannot open the container's root")
 				     : 0;

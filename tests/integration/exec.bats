@@ -198,7 +198,7 @@ for name in sys.argv[1:]:
 P
 	python3 "$WORK/receive.py" "$WORK/console" "$WORK/pidfd" >"$WORK/received" 3>&- &
 	wait_for 'grep -q ready "$WORK/received"'
-	tare exec -d -t --console-socket "$WORK/console" --pidfd-socket "$WORK/pidfd" "$ID" sleep 100 </dev/null >/dev/null 2>&1 3>&-
+	tare exec -d -t --console-socket "$WORK/console" --pidfd-socket "$WORK/pidfd" "$ID" sleep 100 </dev/null >"$WORK/out" 2>&1 3>&- || cat "$WORK/out"
 	wait_for 'grep -q "pidfd setns 1" "$WORK/received"'
 	grep -q "^console ..* 1" "$WORK/received"
 	run -255 tare exec -d -t "$ID" true

@@ -48,3 +48,65 @@ load helpers
 		tare delete --force "$ID"
 	done
 }
+
+# The asan build takes ten times as long for each: it gets a tenth of them.
+rounds() {
+	if grep -q __asan_init "$TARE"; then echo $(($1 / 10)); else echo "$1"; fi
+}
+
+@test "10,000 execs in a row, each with its own status" {
+	config '.process.args=["sleep","100000"]'
+	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	pid=$(pid_of "$ID")
+	before=$(ls /proc/"$pid"/fd | wc -l)
+	printf '#!/bin/sh\nexit $1\n' >"$BUNDLE/rootfs/bin/end"
+	chmod 755 "$BUNDLE/rootfs/bin/end"
+	n=$(rounds 10000)
+	for i in $(seq "$n"); do
+		status=0
+		"$TARE" --root "$ROOT" exec "$ID" end $((i % 250)) </dev/null >"$WORK/out" 2>&1 || status=$?
+		[ "$status" -eq $((i % 250)) ] || { echo "round $i gave $status"; cat "$WORK/out"; return 1; }
+	done
+	[ "$(ls /proc/"$pid"/fd | wc -l)" -eq "$before" ]
+	cgroup=$(cgroup_mount)$(grep ^0: /proc/"$pid"/cgroup | cut -d: -f3)
+	[ "$(cat "$cgroup/cgroup.procs")" = "$pid" ]
+}
+
+@test "100 execs at once" {
+	config '.process.args=["sleep","100000"]'
+	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	pid=$(pid_of "$ID")
+	for round in 1 2 3; do
+		pids=
+		for i in $(seq 100); do
+			"$TARE" --root "$ROOT" exec "$ID" sh -c "sleep 0.2; exit $i" </dev/null >>"$WORK/out" 2>&1 3>&- &
+			pids="$pids $!"
+		done
+		i=0
+		for p in $pids; do
+			i=$((i + 1))
+			status=0
+			wait "$p" || status=$?
+			[ "$status" -eq "$i" ] || { echo "number $i gave $status"; cat "$WORK/out"; return 1; }
+		done
+	done
+	cgroup=$(cgroup_mount)$(grep ^0: /proc/"$pid"/cgroup | cut -d: -f3)
+	[ "$(cat "$cgroup/cgroup.procs")" = "$pid" ]
+}
+
+@test "kill -9 of exec at random moments leaves the container as it was" {
+	config '.process.args=["sleep","100000"]'
+	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	init=$(pid_of "$ID")
+	cgroup=$(cgroup_mount)$(grep ^0: /proc/"$init"/cgroup | cut -d: -f3)
+	for i in $(seq 100); do
+		"$TARE" --root "$ROOT" exec "$ID" true </dev/null >"$WORK/out" 2>&1 3>&- &
+		pid=$!
+		sleep "0.000$((RANDOM % 10))$((RANDOM % 10))"
+		kill -9 $pid 2>/dev/null || true
+		wait $pid 2>/dev/null || true
+	done
+	wait_for '[ "$(cat "$cgroup/cgroup.procs")" = "$init" ]'
+	run -0 tare exec "$ID" echo fine
+	[ "$output" = fine ]
+}

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+# exec into a container that wants something of the host.
+load helpers
+
+setup_file() {
+	command -v gcc >/dev/null || return 0
+	TOOLS=$(mktemp -d)
+	export TOOLS
+	gcc -O1 -static -o "$TOOLS/tracer" "$BATS_TEST_DIRNAME/../tools/tracer.c"
+}
+
+teardown_file() {
+	rm -rf "${TOOLS:-}"
+}
+
+hostile() {
+	config '.process.args=["sleep","10000"]'
+	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	sum=$(cksum <"$TARE")
+}
+
+# Whatever happened inside, the runtime's own file is what it was.
+untouched() {
+	[ "$(cksum <"$TARE")" = "$sum" ]
+}
+
+@test "exec of a shell that is #!/proc/self/exe" {
+	hostile
+	rm "$BUNDLE/rootfs/bin/sh"
+	printf '#!/proc/self/exe\n' >"$BUNDLE/rootfs/bin/sh"
+	chmod 755 "$BUNDLE/rootfs/bin/sh"
+	for args in "" "a" "a b" "3 init"; do
+		run -127 tare exec "$ID" sh $args
+	done
+	rm "$BUNDLE/rootfs/bin/sh"
+	ln -s /proc/self/exe "$BUNDLE/rootfs/bin/sh"
+	run -255 tare exec "$ID" sh
+	run -255 tare exec "$ID" /proc/self/exe
+	untouched
+}
+
+@test "exec ignores the container's LD_PRELOAD and loader files for its own part" {
+	config '.process.env=["PATH=/bin","LD_PRELOAD=/evil.so","LD_LIBRARY_PATH=/"]'
+	printf 'not a library' >"$BUNDLE/rootfs/evil.so"
+	mkdir -p "$BUNDLE/rootfs/etc"
+	echo /evil.so >"$BUNDLE/rootfs/etc/ld.so.preload"
+	hostile
+	run -0 tare exec "$ID" sh -c 'echo fine'
+	[ "$output" = fine ]
+	untouched
+}
+
+@test "exec with a passwd of very long lines" {
+	{ head -c 10000000 /dev/zero | tr '\0' x; printf ':x:0:0::/evil:\nroot:x:0:0:root:/home/right:/bin/sh\n'; } >"$BUNDLE/rootfs/etc/passwd"
+	hostile
+	run -0 tare exec "$ID" sh -c 'echo $HOME'
+	[ "$output" = / ] || [ "$output" = /home/right ]
+	mkfifo "$BUNDLE/rootfs/etc/pipe"
+	ln -sf pipe "$BUNDLE/rootfs/etc/passwd"
+	run -0 timeout 10 "$TARE" --root "$ROOT" exec "$ID" sh -c 'echo $HOME'
+	[ "$output" = / ]
+}
+
+@test "exec with a working directory that leads out" {
+	hostile
+	ln -s /proc/1/root/.. "$BUNDLE/rootfs/up"
+	for n in $(seq 0 30); do
+		for cwd in "/proc/self/fd/$n" "/proc/1/fd/$n"; do
+			run tare exec --cwd "$cwd" "$ID" pwd
+			[ "$status" -eq 255 ] || { echo "$cwd: $output"; return 1; }
+		done
+	done
+	run tare exec --cwd /up "$ID" ls /work
+	[ "$status" -ne 0 ]
+	ln -s /proc/self/fd/7 "$BUNDLE/rootfs/fd"
+	run -255 tare exec --cwd /fd "$ID" pwd
+	untouched
+}
+
+@test "exec with another file system over the container's /proc" {
+	config '.process.capabilities.bounding=["CAP_SYS_ADMIN"] | .process.capabilities.effective=["CAP_SYS_ADMIN"] | .process.capabilities.permitted=["CAP_SYS_ADMIN"]'
+	hostile
+	tare exec "$ID" mount -t tmpfs none /proc
+	run -0 tare exec "$ID" sh -c 'ls /proc | wc -l'
+	[ "$output" = 0 ]
+	run -0 tare exec "$ID" grep -c . /bin/busybox
+	untouched
+}
+
+@test "exec --tty with a false /dev/pts" {
+	hostile
+	pid=$(pid_of "$ID")
+	config '.process.capabilities.bounding=["CAP_SYS_ADMIN","CAP_MKNOD"] | .process.capabilities.effective=["CAP_SYS_ADMIN","CAP_MKNOD"] | .process.capabilities.permitted=["CAP_SYS_ADMIN","CAP_MKNOD"] | .linux.resources.devices=[{"allow":true,"access":"rwm"}]'
+	tare delete --force "$ID"
+	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	tare exec "$ID" sh -c 'umount /dev/pts; rm -f /dev/ptmx; ln -s /tmp/file /dev/ptmx; echo canary >/tmp/file'
+	run -255 tare exec -t "$ID" true
+	[[ "$output" == *terminal* ]]
+	[ "$(cat "$BUNDLE/rootfs/tmp/file")" = canary ]
+	# A multiplexer of the right number, but of no devpts.
+	tare exec "$ID" sh -c 'rm /dev/ptmx; mknod /dev/ptmx c 5 2; ls -l /dev/ptmx'
+	run -255 tare exec -t "$ID" true
+	# A device of another number in its place is not opened for use.
+	tare exec "$ID" sh -c 'rm /dev/ptmx; mknod /dev/ptmx c 1 5'
+	run -255 tare exec -t "$ID" true
+}
+
+@test "a process with CAP_SYS_PTRACE sees nobody of more rights than its own" {
+	[ -x "${TOOLS:-}/tracer" ] || not_here "needs gcc"
+	cp "$TOOLS/tracer" "$BUNDLE/rootfs/bin/tracer"
+	config '.process.capabilities.bounding=["CAP_SYS_PTRACE","CAP_KILL"] | .process.capabilities.effective=["CAP_SYS_PTRACE","CAP_KILL"] | .process.capabilities.permitted=["CAP_SYS_PTRACE","CAP_KILL"] | .process.args=["tracer","/tmp/seen"]'
+	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	sum=$(cksum <"$TARE")
+	wait_for '[ -e "$BUNDLE/rootfs/tmp/seen" ]'
+	for i in $(seq 300); do
+		timeout 10 "$TARE" --root "$ROOT" exec "$ID" true </dev/null >"$WORK/out" 2>&1 || true
+	done
+	tare exec "$ID" touch /tmp/stop || true
+	# The tracer has caught some before their execve, and writes what it could see: capabilities outside of the
+	# container's, and descriptors and programs of the host.
+	wait_for 'grep -q ^end "$BUNDLE/rootfs/tmp/seen"'
+	run cat "$BUNDLE/rootfs/tmp/seen"
+	[[ "$output" != *excess* ]] || { echo "$output"; return 1; }
+	[[ "$output" != *host* ]] || { echo "$output"; return 1; }
+	[[ "$output" == *caught* ]] || { echo "nothing was caught: $output"; return 1; }
+	untouched
+}
