@@ -30,7 +30,9 @@ untouched() {
 	printf '#!/proc/self/exe\n' >"$BUNDLE/rootfs/bin/sh"
 	chmod 755 "$BUNDLE/rootfs/bin/sh"
 	for args in "" "a" "a b" "3 init"; do
-		run -127 tare exec "$ID" sh $args
+		# init as a program of the container knows what to say; one built with sanitizers has no loader there.
+		run tare exec "$ID" sh $args
+		[ "$status" -eq 127 ] || [[ "$status $output" == 255*"No such file"* ]]
 	done
 	rm "$BUNDLE/rootfs/bin/sh"
 	ln -s /proc/self/exe "$BUNDLE/rootfs/bin/sh"
