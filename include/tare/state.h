@@ -60,6 +60,10 @@ int state_check_id(const char *id, struct err *err) MUST_CHECK;
  */
 int state_open_root(const char *path, bool is_creating, struct err *err) MUST_CHECK;
 
+/* The absolute path of the directory that state_open_root opens, or would create. The caller frees *ret_path.
+ */
+int state_root_path(const char *path, char **ret_path, struct err *err) MUST_CHECK;
+
 /*
  * Makes <root>/<id> and locks it. ERR_STATE "container with given ID already exists" (-EEXIST). Returns the
  * directory's descriptor, whose lock lasts until it and its copies are closed.

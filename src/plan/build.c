@@ -108,7 +108,7 @@ static void build(struct builder *b)
 	buf_add(&b->pool, &empty, sizeof empty);
 	id = builder_text(b, b->request->id);
 	((struct plan *)(void *)b->pool.data)->id = id;
-	b->idmap_slot = b->root_slot = b->gate_slot = PLAN_NO_SLOT;
+	b->idmap_slot = b->root_slot = b->gate_slot = b->notify_slot = PLAN_NO_SLOT;
 	if (!b->request->is_run)
 		b->gate_slot = builder_slot(b);
 	refuse_later_work(b);

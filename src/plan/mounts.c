@@ -187,6 +187,38 @@ static bool is_dev_from_host(const struct spec *spec)
 	return false;
 }
 
+/* A container without a mount namespace has no place of its own for the socket, and gets none. */
+static void add_notify_source(struct builder *b)
+{
+	plan_text path = builder_text(b, b->request->notify_dir);
+	struct plan_step *step;
+
+	if (path == 0)
+		return;
+	step = builder_step(b, source_opener(b), PLAN_OPEN_SOURCE, 0);
+	b->notify_slot = step->u.source.slot = builder_slot(b);
+	step->u.source.source.path = path;
+	step->u.source.source.propagation = MS_PRIVATE;
+	step->u.source.source.idmap_slot = PLAN_NO_SLOT;
+}
+
+static void add_notify_mount(struct builder *b)
+{
+	struct plan_mount mount = {
+		.source_slot = b->notify_slot,
+		.keep_slot = PLAN_NO_SLOT,
+		.idmap_slot = PLAN_NO_SLOT,
+		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+		.is_bind = true,
+	};
+
+	if (b->notify_slot == PLAN_NO_SLOT)
+		return;
+	mount.target = builder_text(b, "/run/notify");
+	mount.source = builder_text(b, b->request->notify_dir);
+	builder_step(b, PLAN_INIT, PLAN_MOUNT, 0)->u.mount = mount;
+}
+
 void plan_add_sources(struct builder *b)
 {
 	struct plan_step *step;
@@ -208,6 +240,7 @@ void plan_add_sources(struct builder *b)
 	step->u.source.source.idmap_slot = PLAN_NO_SLOT;
 	for (size_t i = 0; i < b->spec->mount_count; i++)
 		add_bind_source(b, &b->spec->mounts[i]);
+	add_notify_source(b);
 	b->is_dev_bound = is_dev_from_host(b->spec);
 	plan_add_device_sources(b);
 }
@@ -295,4 +328,5 @@ void plan_add_mounts(struct builder *b)
 				"mounts need a mount namespace of the container's own");
 	for (size_t i = 0; i < b->spec->mount_count; i++)
 		add_mount(b, &b->spec->mounts[i]);
+	add_notify_mount(b);
 }

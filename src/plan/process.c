@@ -96,7 +96,7 @@ static struct plan_texts program_env(struct builder *b, uint32_t *ret_own)
 	const struct plan_request *r = b->request;
 	const char *own[] = {r->listen_fds > 0 ? "LISTEN_FDS=" : NULL, r->listen_fds > 0 ? "LISTEN_PID=" : NULL,
 			     r->listen_fdnames != NULL ? "LISTEN_FDNAMES=" : NULL,
-			     r->notify_dir != NULL ? "NOTIFY_SOCKET=" : NULL};
+			     b->notify_slot != PLAN_NO_SLOT ? "NOTIFY_SOCKET=" : NULL};
 	char **v = arena_alloc(&b->arena, (env->count + ARRAY_SIZE(own) + 1) * sizeof *v);
 	size_t count = 0;
 
@@ -115,7 +115,7 @@ static struct plan_texts program_env(struct builder *b, uint32_t *ret_own)
 	}
 	if (r->listen_fds > 0 && r->listen_fdnames != NULL)
 		v[count++] = arena_format(&b->arena, "LISTEN_FDNAMES=%s", r->listen_fdnames);
-	if (r->notify_dir != NULL)
+	if (b->notify_slot != PLAN_NO_SLOT)
 		v[count++] = arena_format(&b->arena, "NOTIFY_SOCKET=/run/notify/notify.sock");
 	*ret_own = (uint32_t)count - *ret_own;
 	return builder_texts(b, v, count);

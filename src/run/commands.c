@@ -8,6 +8,7 @@
 #include <sys/un.h>
 
 #include "container.h"
+#include "notify.h"
 #include "parent.h"
 
 #define LOCK_TIMEOUT_MS 10000
@@ -55,6 +56,7 @@ static int run_poststart(struct container *container, const struct spec *spec, s
 int run_start(const char *state_root, const char *id, struct err *err)
 {
 	_cleanup_container_ struct container container;
+	_cleanup_notify_ struct notify notify = NOTIFY_NONE;
 	_cleanup_spec_ struct spec *spec = NULL;
 	_cleanup_fd_ int gate_fd = -1, pidfd = -1;
 	int r = container_open(state_root, id, LOCK_TIMEOUT_MS, &container, err);
@@ -74,9 +76,20 @@ int run_start(const char *state_root, const char *id, struct err *err)
 	gate_fd = connect_gate(&container, err);
 	if (gate_fd < 0)
 		return gate_fd;
+	r = notify_open(&notify, container.dir_fd, err);
+	if (r < 0)
+		return r;
 	r = starter_start(gate_fd, pidfd, err);
 	k_unlinkat(container.dir_fd, "gate", 0);
-	return r < 0 ? r : run_poststart(&container, spec, err);
+	if (r >= 0)
+		r = run_poststart(&container, spec, err);
+	if (r < 0)
+		return r;
+	/* It may take as long as it likes; other commands on the container need the lock. */
+	fd_close(&container.dir_fd);
+	notify_wait(&notify, pidfd, container.record.pid, NULL);
+	notify_finish(&notify);
+	return 0;
 }
 
 /* --- kill --- */

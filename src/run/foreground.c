@@ -18,6 +18,7 @@
 
 #include <linux/prctl.h>
 
+#include "notify.h"
 #include "parent.h"
 #include "protocol.h"
 
@@ -31,6 +32,7 @@ struct stream {
 
 struct foreground {
 	struct parent *parent;
+	struct notify *notify;
 	struct stream in, out;
 	struct termios saved;
 	bool is_raw;
@@ -147,17 +149,20 @@ static void wait_end(struct foreground *f, int signal_fd)
 	bool has_terminal = f->parent->console_fd >= 0;
 
 	while (!f->is_ended) {
-		struct pollfd fds[6] = {{.fd = f->parent->pidfd, .events = POLLIN},
-					{.fd = signal_fd, .events = POLLIN}};
+		struct pollfd fds[7] = {{.fd = f->parent->pidfd, .events = POLLIN},
+					{.fd = signal_fd, .events = POLLIN},
+					{.fd = f->notify->fd, .events = POLLIN}};
 
-		stream_watch(&f->in, has_terminal, &fds[2], &fds[3]);
-		stream_watch(&f->out, has_terminal, &fds[4], &fds[5]);
+		stream_watch(&f->in, has_terminal, &fds[3], &fds[4]);
+		stream_watch(&f->out, has_terminal, &fds[5], &fds[6]);
 		if (k_ppoll(fds, ARRAY_SIZE(fds), NULL, NULL) < 0)
 			continue;
 		if (fds[1].revents != 0)
 			serve_signal(f, signal_fd);
-		stream_serve(&f->in, &fds[2], &fds[3]);
-		stream_serve(&f->out, &fds[4], &fds[5]);
+		/* The service manager's own child is this process, which ends with the container. */
+		notify_serve(f->notify, k_getpid());
+		stream_serve(&f->in, &fds[3], &fds[4]);
+		stream_serve(&f->out, &fds[5], &fds[6]);
 		f->is_ended = fds[0].revents != 0;
 	}
 	/* What the program wrote last is still in the terminal. */
@@ -175,9 +180,9 @@ static void wait_end(struct foreground *f, int signal_fd)
 	}
 }
 
-int foreground_wait(struct parent *parent, int *ret_status, struct err *err)
+int foreground_wait(struct parent *parent, struct notify *notify, int *ret_status, struct err *err)
 {
-	struct foreground f = {.parent = parent};
+	struct foreground f = {.parent = parent, .notify = notify};
 	sigset_t all;
 	_cleanup_fd_ int signal_fd = -1;
 	siginfo_t info = {0};
@@ -189,6 +194,7 @@ int foreground_wait(struct parent *parent, int *ret_status, struct err *err)
 	terminal_begin(&f);
 	wait_end(&f, signal_fd);
 	terminal_end(&f);
+	notify_finish(notify);
 	if (k_waitid(P_PIDFD, parent->pidfd, &info, WEXITED) < 0)
 		return err_system(err, ECHILD, "cannot wait for the container");
 	*ret_status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
@@ -202,8 +208,17 @@ static int run_poststart(struct parent *parent, struct err *err)
 		       : 0;
 }
 
+/* With the caller's signal mask, so that an impatient one can end the waiting; the container goes on. */
+static void wait_detached(struct parent *parent, struct notify *notify)
+{
+	fd_close(&parent->dir_fd);
+	notify_wait(notify, parent->pidfd, parent->pid, &parent->old_signals);
+	notify_finish(notify);
+}
+
 int run_run(const struct run_options *options, int *ret_status, struct err *err)
 {
+	_cleanup_notify_ struct notify notify = NOTIFY_NONE;
 	_cleanup_parent_ struct parent parent;
 	int r;
 
@@ -217,12 +232,16 @@ int run_run(const struct run_options *options, int *ret_status, struct err *err)
 	if (r < 0)
 		return r;
 	parent.has_hooked = parent.record.has_poststop;
-	r = starter_start(parent.socket_fd, parent.pidfd, err);
+	r = notify_open(&notify, parent.dir_fd, err);
+	if (r >= 0)
+		r = starter_start(parent.socket_fd, parent.pidfd, err);
 	if (r >= 0)
 		r = run_poststart(&parent, err);
 	*ret_status = 0;
-	if (r >= 0 && !options->is_detached)
-		r = foreground_wait(&parent, ret_status, err);
+	if (r >= 0 && options->is_detached)
+		wait_detached(&parent, &notify);
+	else if (r >= 0)
+		r = foreground_wait(&parent, &notify, ret_status, err);
 	if (r < 0 || (!options->is_detached && !options->is_keep)) {
 		parent.has_pid_file = r < 0 && parent.has_pid_file;
 		parent_undo(&parent);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "notify.h"
 #include "parent.h"
 
 static int load_bundle(struct parent *parent, struct err *err)
@@ -82,6 +83,21 @@ static int load_spec(struct parent *parent, struct err *err)
 	return 0;
 }
 
+static int load_notify(struct parent *parent, struct err *err)
+{
+	_cleanup_free_ char *root = NULL;
+	int r;
+
+	if (!notify_is_wanted())
+		return 0;
+	r = state_root_path(parent->options->state_root, &root, err);
+	if (r < 0)
+		return r;
+	parent->notify_dir = mem_format("%s/%s/notify", root, parent->request.id);
+	parent->request.notify_dir = parent->notify_dir;
+	return 0;
+}
+
 static int load_request(struct parent *parent, struct err *err)
 {
 	const struct run_options *o = parent->options;
@@ -97,7 +113,7 @@ static int load_request(struct parent *parent, struct err *err)
 	parent->request.is_no_new_keyring = o->is_no_new_keyring;
 	parent->request.preserve_fds = o->preserve_fds;
 	parent->request.is_systemd_cgroup = o->is_systemd_cgroup;
-	return 0;
+	return load_notify(parent, err);
 }
 
 /* What the plan leaves out of the configuration's wishes without failing (contract: "SHOULD NOT fail"). */

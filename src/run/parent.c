@@ -23,6 +23,7 @@
 #include <tare/sys.h>
 
 #include "hooks.h"
+#include "notify.h"
 #include "protocol.h"
 #include "spawn.h"
 
@@ -62,6 +63,7 @@ void parent_done(struct parent *parent)
 	spec_free(parent->spec);
 	mem_free(&parent->plan);
 	mem_free(&parent->bundle);
+	mem_free(&parent->notify_dir);
 }
 
 /* --- undo --- */
@@ -181,6 +183,8 @@ static int open_state(struct parent *parent, struct err *err)
 	plan_store(parent->plan);
 	if (r >= 0)
 		r = state_write_plan(parent->dir_fd, parent->plan, parent->plan->size, err);
+	if (r >= 0 && parent->request.notify_dir != NULL)
+		r = notify_make_dir(parent->dir_fd, err);
 	return r < 0 ? r : open_gate(parent, err);
 }
 

@@ -17,7 +17,8 @@ struct parent {
 	struct host host;
 	struct plan *plan;
 	struct plan_request request;
-	char *bundle; /* absolute */
+	char *bundle;     /* absolute */
+	char *notify_dir; /* absolute, NULL unless NOTIFY_SOCKET is set */
 	struct state_record record;
 	uint64_t old_signals; /* the caller's mask */
 
@@ -91,6 +92,7 @@ int idmap_open(const struct plan *plan, const struct plan_maps *maps, struct err
 int socket_send_fd(const char *path, const char *payload, int fd, struct err *err) MUST_CHECK;
 
 /* foreground.c: forwards signals and the terminal until the container ends; its status is 0-255. */
-int foreground_wait(struct parent *parent, int *ret_status, struct err *err) MUST_CHECK;
+struct notify;
+int foreground_wait(struct parent *parent, struct notify *notify, int *ret_status, struct err *err) MUST_CHECK;
 
 #endif

@@ -134,6 +134,23 @@ static int check_root(int fd, const char *path, struct err *err)
 	return 0;
 }
 
+int state_root_path(const char *path, char **ret_path, struct err *err)
+{
+	_cleanup_free_ char *here = NULL;
+
+	if (path == NULL)
+		return default_root(ret_path, err);
+	if (path[0] == '/') {
+		*ret_path = mem_dup(path);
+		return 0;
+	}
+	here = getcwd(NULL, 0);
+	if (here == NULL)
+		return err_system(err, errno, "cannot find the working directory");
+	*ret_path = mem_format("%s/%s", here, path);
+	return 0;
+}
+
 int state_open_root(const char *path, bool is_creating, struct err *err)
 {
 	_cleanup_free_ char *chosen = NULL;

@@ -8,6 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 status=0
+# What a service manager told the caller of this test.
+unset NOTIFY_SOCKET LISTEN_FDS LISTEN_PID LISTEN_FDNAMES
 
 for config in "$here"/plan/*.json; do
 	name=$(basename "$config" .json)

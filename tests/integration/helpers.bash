@@ -3,6 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 TARE=${TARE:-$BATS_TEST_DIRNAME/../../build/src/tare}
+TOOLS=$(dirname "$TARE")/../tests
 
 setup() {
 	[ "$(id -u)" = 0 ] || not_here "needs root"

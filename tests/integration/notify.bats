@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+load helpers
+
+# A service manager: writes what it is told to $WORK/told, a line a message, and closes a barrier's descriptor
+# after $1 seconds. $HOST_SOCKET is its address.
+manager() {
+	command -v python3 >/dev/null || not_here "needs python3"
+	HOST_SOCKET=${2:-$WORK/host.sock}
+	cat >"$WORK/manager.py" <<'P'
+import array, os, socket, sys, time
+server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+server.bind(sys.argv[1].replace("@", "\0") if sys.argv[1][0] == "@" else sys.argv[1])
+print("listening", flush=True)
+while True:
+    data, ancillary, _, _ = server.recvmsg(4096, socket.CMSG_SPACE(64))
+    fds = [fd for a in ancillary for fd in array.array("i", a[2])]
+    print(data.decode().replace("\n", "|"), "fds=%d" % len(fds), flush=True)
+    if fds:
+        time.sleep(float(sys.argv[2]))
+    for fd in fds:
+        os.close(fd)
+P
+	python3 "$WORK/manager.py" "$HOST_SOCKET" "$1" >"$WORK/told" 2>&1 3>&- &
+	MANAGER=$!
+	wait_for 'grep -q listening "$WORK/told"'
+	cp "$TOOLS/notify" "$BUNDLE/rootfs/bin/notify"
+}
+
+told() {
+	grep -v listening "$WORK/told" || true
+}
+
+end_manager() {
+	kill "$MANAGER"
+	wait "$MANAGER" 2>/dev/null || true
+}
+
+@test "start forwards READY=1, then tells the pid, and waits for the manager" {
+	manager 1
+	script 'sleep 1; notify "STATUS=no
+READY=1
+MAINPID=1" "READY=1"; exec sleep 1000'
+	export NOTIFY_SOCKET=$HOST_SOCKET
+	create "$ID"
+	pid=$(pid_of "$ID")
+	[ -d "$ROOT/$ID/notify" ]
+	[ ! -e "$ROOT/$ID/notify/notify.sock" ]
+	begin=$(date +%s%N)
+	run -0 tare start "$ID"
+	[ -z "$output" ]
+	[ $((($(date +%s%N) - begin) / 1000000)) -ge 1900 ]
+	[ "$(told)" = "READY=1 fds=0
+MAINPID=$pid fds=0
+BARRIER=1 fds=1" ]
+	[ "$(status_of "$ID")" = running ]
+	end_manager
+	tare delete --force "$ID"
+	[ ! -e "$ROOT/$ID" ]
+}
+
+@test "run --detach waits, too; for any user, with a read-only root that has no such directory" {
+	manager 0
+	config '.process.user={"uid":1000,"gid":1000} | .root.readonly=true | .process.env+=["NOTIFY_SOCKET=/wrong"]'
+	script 'grep " /run/notify " /proc/self/mountinfo; echo $NOTIFY_SOCKET; notify READY=1; exec sleep 1000'
+	NOTIFY_SOCKET=$HOST_SOCKET tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&-
+	[ "$(told)" = "READY=1 fds=0
+MAINPID=$(pid_of "$ID") fds=0
+BARRIER=1 fds=1" ]
+	for option in ro nosuid nodev noexec; do
+		head -n 1 "$WORK/out" | cut -d' ' -f6 | grep -qw $option
+	done
+	[ "$(tail -n 1 "$WORK/out")" = /run/notify/notify.sock ]
+	[ ! -s "$WORK/err" ]
+	end_manager
+}
+
+@test "a run in the foreground forwards while it waits, and is itself the main process" {
+	manager 0 @tare-test-$$
+	script 'sleep 0.3; notify READY=1; cat; exit 9'
+	mkfifo "$WORK/in"
+	NOTIFY_SOCKET=$HOST_SOCKET "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" <"$WORK/in" >"$WORK/out" 2>&1 3>&- &
+	pid=$!
+	exec 7>"$WORK/in"
+	wait_for 'told | grep -q BARRIER'
+	[ "$(told)" = "READY=1 fds=0
+MAINPID=$pid fds=0
+BARRIER=1 fds=1" ]
+	echo still here >&7
+	exec 7>&-
+	status=0
+	wait $pid || status=$?
+	[ "$status" -eq 9 ]
+	[ "$(cat "$WORK/out")" = "still here" ]
+	end_manager
+}
+
+@test "a program that ends, with READY=1 as its last word or without, ends the waiting" {
+	manager 0
+	export NOTIFY_SOCKET=$HOST_SOCKET
+	config '.process.args=["notify","READY=1"]'
+	run -0 tare run -d -b "$BUNDLE" "$ID" 3>&-
+	[ "$(told | wc -l)" -eq 3 ]
+	config '.process.args=["notify","READY=0","XREADY=1","READY=11"]'
+	run -0 tare run -d -b "$BUNDLE" "$ID.2" 3>&-
+	config '.process.args=["sh","-c","sleep 0.3"]'
+	create "$ID.3"
+	run -0 tare start "$ID.3"
+	run -0 tare run -b "$BUNDLE" "$ID.4"
+	[ "$(told | wc -l)" -eq 3 ]
+	end_manager
+}
+
+@test "other commands work on a container that is not ready yet" {
+	manager 0
+	config '.process.args=["sleep","1000"]'
+	export NOTIFY_SOCKET=$HOST_SOCKET
+	create "$ID"
+	tare start "$ID" 3>&- &
+	pid=$!
+	wait_for '[ "$(status_of "$ID")" = running ]'
+	run -0 timeout 5 "$TARE" --root "$ROOT" delete --force "$ID"
+	wait $pid
+	[ -z "$(told)" ]
+	end_manager
+}
+
+@test "a service manager that is gone is a warning; without NOTIFY_SOCKET there is nothing of it" {
+	inside 'test ! -e /run/notify && test -z "${NOTIFY_SOCKET+set}"'
+	cp "$TOOLS/notify" "$BUNDLE/rootfs/bin/notify"
+	config '.process.args=["notify","READY=1"]'
+	NOTIFY_SOCKET=$WORK/nobody run -0 tare --log "$WORK/log" run -b "$BUNDLE" "$ID"
+	[ -z "$output" ]
+	grep -q "cannot notify the service manager: No such file" "$WORK/log"
+	for address in relative vsock:1:2 /; do
+		NOTIFY_SOCKET=$address run -1 tare run -b "$BUNDLE" "$ID"
+		[ "$output" = "no NOTIFY_SOCKET" ]
+	done
+}
+
+@test "in a user namespace" {
+	manager 0
+	config '.linux.namespaces+=[{"type":"user"}] |
+		.linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
+	chmod 755 "$WORK"
+	chown -R 100000:100000 "$BUNDLE/rootfs"
+	config '.process.args=["notify","READY=1"]'
+	NOTIFY_SOCKET=$HOST_SOCKET run -0 tare run -b "$BUNDLE" "$ID"
+	[ -z "$output" ]
+	[ "$(told | wc -l)" -eq 3 ]
+	end_manager
+}
