@@ -74,10 +74,10 @@ static void check_mount(struct builder *b, const struct spec_mount *m, const str
 	str_format(where, sizeof where, "/mounts/%zu", (size_t)(m - b->spec->mounts));
 	if (o->propagation_count > PLAN_PROPAGATIONS)
 		builder_finding(b, ERR_CONFIG, where, "more than %d propagation options", PLAN_PROPAGATIONS);
-	if (o->is_bind && (o->data.count > 0 || o->has_superblock_flag))
+	if (o->is_bind && o->not_for_binds != NULL)
 		builder_finding(b, ERR_CONFIG, where,
 				"bind mounts cannot have any filesystem-specific options applied: '%s'",
-				o->data.v[0]);
+				o->not_for_binds);
 	if (o->is_bind && str_is_empty(m->source))
 		builder_finding(b, ERR_CONFIG, where, "a bind mount needs a source");
 	if (!o->is_bind && !o->is_remount && str_is_empty(m->type))

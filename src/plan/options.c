@@ -3,15 +3,15 @@
 
 #include "options.h"
 
-/* mount(2); <sys/mount.h> cannot be included beside <linux/mount.h>, which has these too. */
-
 enum option_kind {
 	OPTION_ATTR_SET,
 	OPTION_ATTR_CLEAR,
-	OPTION_ATIME, /* one of several values of a field: clears the field first */
+	OPTION_ATIME,      /* one of several values of a field: clears the field first */
+	OPTION_ATIME_BACK, /* takes back that one value alone; without any the kernel does relatime */
 	OPTION_PROPAGATION,
 	OPTION_SUPERBLOCK, /* handed to the file system under its own name */
-	OPTION_NOTHING,    /* the default, or without a meaning in any kernel that tare runs on */
+	OPTION_NOTHING, /* the default, or without a word in fsconfig(2): file systems count versions on their
+			   own */
 	OPTION_BIND,
 	OPTION_REMOUNT,
 	OPTION_COPY_UP,
@@ -27,7 +27,7 @@ struct option_row {
 
 static const struct option_row rows[] = {
 	{"async", OPTION_SUPERBLOCK, 0, false},
-	{"atime", OPTION_ATIME, MOUNT_ATTR_RELATIME, false},
+	{"atime", OPTION_ATIME_BACK, MOUNT_ATTR_NOATIME, false},
 	{"bind", OPTION_BIND, 0, false},
 	{"defaults", OPTION_NOTHING, 0, false},
 	{"dev", OPTION_ATTR_CLEAR, MOUNT_ATTR_NODEV, false},
@@ -46,12 +46,12 @@ static const struct option_row rows[] = {
 	{"noiversion", OPTION_NOTHING, 0, false},
 	{"nolazytime", OPTION_SUPERBLOCK, 0, false},
 	{"nomand", OPTION_NOTHING, 0, false},
-	{"norelatime", OPTION_ATIME, MOUNT_ATTR_RELATIME, false},
-	{"nostrictatime", OPTION_ATIME, MOUNT_ATTR_RELATIME, false},
+	{"norelatime", OPTION_ATIME_BACK, MOUNT_ATTR_RELATIME, false},
+	{"nostrictatime", OPTION_ATIME_BACK, MOUNT_ATTR_STRICTATIME, false},
 	{"nosuid", OPTION_ATTR_SET, MOUNT_ATTR_NOSUID, false},
 	{"nosymfollow", OPTION_ATTR_SET, MOUNT_ATTR_NOSYMFOLLOW, false},
 	{"private", OPTION_PROPAGATION, MS_PRIVATE, false},
-	{"ratime", OPTION_ATIME, MOUNT_ATTR_RELATIME, true},
+	{"ratime", OPTION_ATIME_BACK, MOUNT_ATTR_NOATIME, true},
 	{"rbind", OPTION_BIND, 0, true},
 	{"rdev", OPTION_ATTR_CLEAR, MOUNT_ATTR_NODEV, true},
 	{"rdiratime", OPTION_ATTR_CLEAR, MOUNT_ATTR_NODIRATIME, true},
@@ -63,8 +63,8 @@ static const struct option_row rows[] = {
 	{"rnodev", OPTION_ATTR_SET, MOUNT_ATTR_NODEV, true},
 	{"rnodiratime", OPTION_ATTR_SET, MOUNT_ATTR_NODIRATIME, true},
 	{"rnoexec", OPTION_ATTR_SET, MOUNT_ATTR_NOEXEC, true},
-	{"rnorelatime", OPTION_ATIME, MOUNT_ATTR_RELATIME, true},
-	{"rnostrictatime", OPTION_ATIME, MOUNT_ATTR_RELATIME, true},
+	{"rnorelatime", OPTION_ATIME_BACK, MOUNT_ATTR_RELATIME, true},
+	{"rnostrictatime", OPTION_ATIME_BACK, MOUNT_ATTR_STRICTATIME, true},
 	{"rnosuid", OPTION_ATTR_SET, MOUNT_ATTR_NOSUID, true},
 	{"rnosymfollow", OPTION_ATTR_SET, MOUNT_ATTR_NOSYMFOLLOW, true},
 	{"ro", OPTION_ATTR_SET, MOUNT_ATTR_RDONLY, false},
@@ -105,6 +105,24 @@ static void options_attr(struct plan_options *o, uint64_t set, uint64_t clear, b
 	*clears = (*clears & ~set) | clear;
 }
 
+/* mount_setattr(2): the whole field has to be cleared to set any of its values. */
+static void options_atime(struct plan_options *o, const struct option_row *row)
+{
+	const uint64_t *set = row->is_recursive ? &o->recursive_attr_set : &o->attr_set;
+	const uint64_t *clear = row->is_recursive ? &o->recursive_attr_clear : &o->attr_clear;
+	bool is_back = row->kind == OPTION_ATIME_BACK;
+
+	if (is_back && (*clear & MOUNT_ATTR__ATIME) != 0 && (*set & MOUNT_ATTR__ATIME) != row->value)
+		return;
+	options_attr(o, 0, MOUNT_ATTR__ATIME, row->is_recursive);
+	if (is_back)
+		return;
+	if (row->is_recursive)
+		o->recursive_attr_set |= row->value;
+	else
+		o->attr_set |= row->value;
+}
+
 static void options_propagation(struct plan_options *o, const struct option_row *row)
 {
 	if (o->propagation_count < PLAN_PROPAGATIONS) {
@@ -112,6 +130,13 @@ static void options_propagation(struct plan_options *o, const struct option_row 
 		o->propagation[o->propagation_count].is_recursive = row->is_recursive;
 	}
 	o->propagation_count++;
+}
+
+static void options_data(struct plan_options *o, char *text, bool has_effect)
+{
+	o->data.v[o->data.count++] = text;
+	if (has_effect && o->not_for_binds == NULL)
+		o->not_for_binds = text;
 }
 
 static void options_apply(struct plan_options *o, const struct option_row *row, char *text)
@@ -124,19 +149,14 @@ static void options_apply(struct plan_options *o, const struct option_row *row, 
 		options_attr(o, 0, row->value, row->is_recursive);
 		break;
 	case OPTION_ATIME:
-		/* mount_setattr(2): the whole field has to be cleared to set any of its values. */
-		options_attr(o, 0, MOUNT_ATTR__ATIME, row->is_recursive);
-		if (row->is_recursive)
-			o->recursive_attr_set |= row->value;
-		else
-			o->attr_set |= row->value;
+	case OPTION_ATIME_BACK:
+		options_atime(o, row);
 		break;
 	case OPTION_PROPAGATION:
 		options_propagation(o, row);
 		break;
 	case OPTION_SUPERBLOCK:
-		o->has_superblock_flag |= row->value != 0;
-		o->data.v[o->data.count++] = text;
+		options_data(o, text, row->value != 0);
 		break;
 	case OPTION_BIND:
 		o->is_bind = true;
@@ -175,6 +195,6 @@ void plan_options_parse(const struct spec_list *options, struct plan_options *re
 		if (row != NULL)
 			options_apply(ret, row, options->v[i]);
 		else if (options->v[i][0] != '\0')
-			ret->data.v[ret->data.count++] = options->v[i];
+			options_data(ret, options->v[i], true);
 	}
 }

@@ -14,8 +14,8 @@ struct plan_options {
 	} propagation[PLAN_PROPAGATIONS];
 	int propagation_count; /* may pass PLAN_PROPAGATIONS: then there were too many */
 	bool is_bind, is_recursive, is_remount, is_copy_up, is_idmap, is_idmap_recursive;
-	bool has_superblock_flag; /* sync and its like: not for binds */
-	struct spec_list data;    /* the rest, for the file system; the strings are the options' own */
+	const char *not_for_binds; /* the first that changes a superblock, or NULL */
+	struct spec_list data;     /* the rest, for the file system; the strings are the options' own */
 };
 
 /* Sorts the options; data.v is allocated, the caller frees it. */

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every mount option of runtime-spec config-linux.md ("Linux mount options"), asked from inside.
+load helpers
+
+# The options field of a mount point, "flags superblock-options" as "rw,nosuid rw,size=1024k".
+flags_of() {
+	awk -v p="$1" '$5 == p { print $6, $NF }' <<<"$output" | tail -n 1
+}
+
+# The optional fields of a mount point: "shared:1", "master:1", "unbindable", or nothing.
+peers_of() {
+	awk -v p="$1" '$5 == p { for (i = 7; $i != "-"; i++) print $i }' <<<"$output" | sed 's/:.*//' | tr '\n' ' '
+}
+
+# Runs the container where the host has more mounts: those that script $1 makes, in a mount namespace of their own.
+run_with_mounts() {
+	run unshare -m --propagation "${2:-private}" sh -c "$1"'
+		exec "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"'
+	[ "$status" -eq 0 ] || { echo "status $status: $output"; return 1; }
+}
+
+# Two trees, each a tmpfs with another one below: plain/sub has no flags, full/sub all of them.
+trees() {
+	mkdir "$WORK/plain" "$WORK/full"
+	export TARE ROOT BUNDLE ID WORK
+	TREES='set -e
+		mount -t tmpfs -o relatime t "$WORK/plain"; mkdir "$WORK/plain/sub"; mount -t tmpfs -o relatime t "$WORK/plain/sub"
+		mount -t tmpfs t "$WORK/full"; mkdir "$WORK/full/sub"; mount -t tmpfs t "$WORK/full/sub"
+		for d in full/sub full; do
+			mount -o remount,bind,ro,nosuid,nodev,noexec,nodiratime,noatime,nosymfollow "$WORK/$d"
+		done'
+}
+
+# binds SOURCE OPTION...: a recursive bind for each OPTION (a "+" joins several) at /SOURCE-OPTION.
+binds() {
+	local from=$1
+	shift
+	config --arg w "$WORK" --arg from "$from" '.mounts+=[$ARGS.positional[]|{"destination":("/"+$from+"-"+.),
+		"type":"none","source":($w+"/"+$from),"options":(["rbind"]+(split("+")))}]' --args "$@"
+}
+
+# expect MOUNT FLAGS SUBMOUNT-FLAGS, without "rw"
+expect() {
+	local top sub
+	top=$(flags_of "/$1") sub=$(flags_of "/$1/sub")
+	[ "$(sed 's/^rw,\?//; s/ .*//' <<<"$top")" = "$2" ] && [ "$(sed 's/^rw,\?//; s/ .*//' <<<"$sub")" = "$3" ] ||
+		{ echo "$1: '$top', '$sub' in the place of '$2', '$3'"; return 1; }
+}
+
+FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
+
+@test "options that set a flag: alone for the mount, with r for all below" {
+	trees
+	flags='ro nosuid nodev noexec nodiratime noatime nosymfollow strictatime'
+	binds plain $flags $(printf 'r%s ' $flags)
+	config '.process.args=["cat","/proc/self/mountinfo"]'
+	run_with_mounts "$TREES"
+	for flag in ro nosuid nodev noexec nosymfollow nodiratime; do
+		shown="$flag,relatime"
+		[ $flag = nodiratime ] && shown=nodiratime,relatime
+		[ $flag = nosymfollow ] && shown=relatime,nosymfollow
+		expect plain-$flag $shown relatime
+		expect plain-r$flag $shown $shown
+	done
+	expect plain-noatime noatime relatime
+	expect plain-rnoatime noatime noatime
+	# The kernel shows neither noatime nor relatime for strictatime.
+	expect plain-strictatime "" relatime
+	expect plain-rstrictatime "" ""
+}
+
+@test "options that clear a flag: alone for the mount, with r for all below" {
+	trees
+	flags='rw suid dev exec diratime symfollow atime relatime'
+	binds full rbind $flags $(printf 'r%s ' $flags) rnorelatime rnostrictatime norelatime nostrictatime
+	config '.process.args=["cat","/proc/self/mountinfo"]'
+	run_with_mounts "$TREES"
+	expect full-rbind $FULL $FULL
+	for pair in rw:ro suid:nosuid dev:nodev exec:noexec diratime:nodiratime symfollow:nosymfollow; do
+		shown=$(sed "s/\b${pair#*:}\b//; s/,,/,/; s/^,//; s/,$//" <<<$FULL)
+		expect full-${pair%:*} $shown $FULL
+		expect full-r${pair%:*} $shown $shown
+	done
+	relatime=${FULL/noatime,nodiratime/nodiratime,relatime}
+	for flag in atime relatime; do
+		expect full-$flag $relatime $FULL
+		expect full-r$flag $relatime $relatime
+	done
+	expect full-rnorelatime $relatime $relatime
+	expect full-rnostrictatime $relatime $relatime
+}
+
+@test "the last word wins, and what takes back another option leaves the rest alone" {
+	trees
+	binds plain ro+rw rw+ro noatime+atime noatime+strictatime strictatime+norelatime strictatime+nostrictatime \
+		noatime+nostrictatime noatime+norelatime strictatime+atime nosuid+suid rro+rrw rnoatime+ratime \
+		rstrictatime+rnorelatime rnoatime+rnostrictatime
+	config '.process.args=["cat","/proc/self/mountinfo"]'
+	run_with_mounts "$TREES"
+	expect plain-ro+rw relatime relatime
+	expect plain-rw+ro ro,relatime relatime
+	expect plain-noatime+atime relatime relatime
+	expect plain-noatime+strictatime "" relatime
+	expect plain-strictatime+norelatime "" relatime
+	expect plain-strictatime+nostrictatime relatime relatime
+	expect plain-noatime+nostrictatime noatime relatime
+	expect plain-noatime+norelatime noatime relatime
+	expect plain-strictatime+atime "" relatime
+	expect plain-nosuid+suid relatime relatime
+	expect plain-rro+rrw relatime relatime
+	expect plain-rnoatime+ratime relatime relatime
+	expect plain-rstrictatime+rnorelatime "" ""
+	expect plain-rnoatime+rnostrictatime noatime noatime
+}
+
+@test "options that change nothing are taken by binds and by file systems" {
+	mkdir "$WORK/data"
+	config --arg s "$WORK/data" '["async","defaults","iversion","loud","mand","noiversion","nolazytime","nomand","silent","rw","suid"] as $all
+		| .mounts+=[$all[]|{"destination":("/bind-"+.),"type":"bind","source":$s,"options":["bind",.]},
+			{"destination":("/fs-"+.),"type":"tmpfs","source":"t","options":[.]}]'
+	inside 'cat /proc/self/mountinfo'
+	for option in async defaults iversion loud mand noiversion nolazytime nomand silent rw suid; do
+		[ -n "$(flags_of /bind-$option)" ]
+		[[ "$(flags_of /fs-$option)" == "rw,relatime rw"* ]]
+	done
+}
+
+@test "options of the superblock, and data that only the file system knows" {
+	config '.mounts+=[{"destination":"/sync","type":"tmpfs","source":"t","options":["sync","dirsync","lazytime"]},
+		{"destination":"/async","type":"tmpfs","source":"t","options":["sync","async","lazytime","nolazytime"]},
+		{"destination":"/data","type":"tmpfs","source":"name","options":["size=1m","nr_inodes=77","mode=0711","uid=3","gid=4"]}]'
+	inside 'stat -c "%a %u %g" /data; cat /proc/self/mountinfo'
+	[ "${lines[0]}" = "711 3 4" ]
+	[[ "$(flags_of /sync)" == *" rw,sync,dirsync,lazytime"* ]]
+	[[ "$(flags_of /async)" != *sync* && "$(flags_of /async)" != *lazytime* ]]
+	[[ "$(flags_of /data)" == *"size=1024k,nr_inodes=77,mode=711,uid=3,gid=4"* ]]
+	[[ "$(awk '$5 == "/data" { print $(NF - 1) }' <<<"$output")" = name ]]
+	config '.mounts=[{"destination":"/t","type":"tmpfs","source":"t","options":["no-such-option=1"]}]'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/mounts/0"*"no-such-option"* ]]
+}
+
+@test "what a bind cannot take is refused by name" {
+	for option in sync dirsync lazytime size=1m wrong; do
+		config --arg o $option '.mounts=[{"destination":"/b","type":"bind","source":"rootfs","options":["bind","defaults",$o]}]'
+		run -1 tare run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"/mounts/0: "*"filesystem-specific options applied: '$option'"* ]]
+	done
+}
+
+@test "propagation, each type" {
+	trees
+	binds plain shared rshared slave rslave private rprivate unbindable shared+slave
+	config '.process.args=["cat","/proc/self/mountinfo"]'
+	run_with_mounts "$TREES" shared
+	[ "$(peers_of /plain-shared)" = "shared master " ]
+	[ "$(peers_of /plain-shared/sub)" = "master " ]
+	[ "$(peers_of /plain-rshared/sub)" = "shared master " ]
+	[ "$(peers_of /plain-slave)$(peers_of /plain-rslave/sub)" = "master master " ]
+	[ "$(peers_of /plain-private)$(peers_of /plain-rprivate)$(peers_of /plain-rprivate/sub)" = "" ]
+	[ "$(peers_of /plain-private/sub)" = "master " ]
+	[ "$(peers_of /plain-unbindable)" = "unbindable " ]
+	config '.mounts|=map(select(.source|endswith("plain")|not))'
+	binds plain runbindable
+	run_with_mounts "$TREES" shared
+	[ "$(peers_of /plain-runbindable/sub)" = "unbindable " ]
+}
+
+@test "propagation of the root, each type" {
+	for type in shared slave private unbindable rshared rslave rprivate runbindable; do
+		config --arg t $type '.linux.rootfsPropagation=$t'
+		inside 'cat /proc/self/mountinfo'
+		case $type in
+		*shared) [[ "$(peers_of /)" == *"shared "* ]] ;;
+		*unbindable) [ "$(peers_of /)" = "unbindable " ] ;;
+		*) [[ "$(peers_of /)" != *shared* && "$(peers_of /)" != *unbindable* ]] ;;
+		esac
+		case $type in
+		rshared) [[ "$(peers_of /proc)" == *"shared "* ]] ;;
+		runbindable) [ "$(peers_of /proc)" = "unbindable " ] ;;
+		*) [ -z "$(peers_of /proc)" ] ;;
+		esac
+	done
+}
+
+@test "a mount that is made later on the host reaches a slave, and nothing comes back" {
+	trees
+	config --arg w "$WORK" '.mounts+=[{"destination":"/slave","type":"none","source":($w+"/plain"),"options":["rbind","rslave"]}]'
+	script 'mount -t tmpfs t /slave/sub; echo ready; while ! grep -q /slave/later /proc/self/mountinfo; do sleep 0.05; done; echo seen'
+	config '.process.capabilities|=map_values(.+["CAP_SYS_ADMIN"])'
+	run timeout 20 unshare -m --propagation shared sh -c "$TREES"'
+		mkdir "$WORK/plain/later"
+		"$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" >"$WORK/out" &
+		until grep -q ready "$WORK/out"; do sleep 0.05; done
+		grep -c "plain/sub " /proc/self/mountinfo
+		mount -t tmpfs t "$WORK/plain/later"
+		wait $!
+		cat "$WORK/out"'
+	[ "$output" = $'1\nready\nseen' ]
+}
+
+@test "mounts are made in their order; remount changes the one that is there" {
+	mkdir "$WORK/one" && echo one >"$WORK/one/file"
+	config --arg s "$WORK/one" '.mounts+=[{"destination":"/m","type":"tmpfs","source":"t"},{"destination":"/m/inner","type":"bind","source":$s,"options":["bind"]},
+		{"destination":"/n/inner","type":"bind","source":$s,"options":["bind"]},{"destination":"/n","type":"tmpfs","source":"t"},
+		{"destination":"/m/inner","type":"none","source":"none","options":["remount","ro","nosuid"]}]'
+	inside 'cat /m/inner/file; ls /n; cat /proc/self/mountinfo'
+	[ "${lines[0]}" = one ]
+	[[ "${lines[1]}" != inner* ]]
+	[[ "$(flags_of /m/inner)" == "ro,nosuid,"* ]]
+	[[ "$(flags_of /m)" == "rw,"* ]]
+}
+
+@test "symbolic links are not followed on a nosymfollow mount" {
+	mkdir "$WORK/links" && echo there >"$WORK/links/file" && ln -s file "$WORK/links/link"
+	config --arg s "$WORK/links" '.mounts+=[{"destination":"/no","type":"bind","source":$s,"options":["bind","nosymfollow"]},
+		{"destination":"/yes","type":"bind","source":$s,"options":["bind","nosymfollow","symfollow"]}]'
+	inside 'cat /yes/link; cat /no/link 2>/dev/null || echo refused; cat /no/file'
+	[ "$output" = $'there\nrefused\nthere' ]
+}
+
+@test "idmap takes the container's mapping, ridmap reaches submounts, and half a mapping is refused" {
+	export TARE ROOT BUNDLE ID WORK
+	mkdir "$WORK/data"
+	chmod 755 "$WORK"
+	chown -R 100000:100000 "$BUNDLE/rootfs"
+	config --arg w "$WORK" '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings
+		| .mounts+=[{"destination":"/one","type":"none","source":($w+"/data"),"options":["rbind","idmap"]},
+			{"destination":"/all","type":"none","source":($w+"/data"),"options":["rbind","ridmap"]}]'
+	config '.process.args=["sh","-c","stat -c %u /one/f /one/sub/f /all/f /all/sub/f; touch /all/sub/new && stat -c %u /all/sub/new"]'
+	run_with_mounts 'set -e; mount -t tmpfs t "$WORK/data"; mkdir "$WORK/data/sub"; mount -t tmpfs t "$WORK/data/sub"
+		chmod 777 "$WORK/data" "$WORK/data/sub"; touch "$WORK/data/f" "$WORK/data/sub/f"; chown 7:7 "$WORK/data/f" "$WORK/data/sub/f"'
+	[ "$output" = $'7\n65534\n7\n7\n0' ]
+	config '.mounts=[{"destination":"/m","type":"bind","source":"rootfs","options":["bind","idmap"],"uidMappings":[{"containerID":0,"hostID":5,"size":1}]}]'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/mounts/0"*"gidMappings"* ]]
+	config 'del(.linux.uidMappings,.linux.gidMappings,.mounts[0].uidMappings) | .linux.namespaces|=map(select(.type!="user"))'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/mounts/0"*"user namespace"* ]]
+}
+
+@test "the file systems of the default configuration" {
+	inside 'cat /proc/self/mountinfo; ls /sys/class/net; ls -A /dev/mqueue; touch /dev/mqueue/own && ls -l /dev/mqueue/own | cut -c1; stat -f -c %T /dev/shm /dev/pts; ls -d /dev/pts/ptmx; cat /proc/1/comm'
+	[[ "$(flags_of /proc)" == "rw,relatime rw" ]]
+	[[ "$(flags_of /sys)" == "ro,nosuid,nodev,noexec,relatime "* ]]
+	[[ "$(flags_of /dev)" == "rw,nosuid rw,size=65536k,mode=755"* ]]
+	[[ "$(flags_of /dev/pts)" == "rw,nosuid,noexec,relatime rw,gid=5,mode=620,ptmxmode=666" ]]
+	[[ "$(flags_of /dev/shm)" == "rw,nosuid,nodev,noexec,relatime rw,size=65536k"* ]]
+	[[ "$(flags_of /dev/mqueue)" == "rw,nosuid,nodev,noexec,relatime rw" ]]
+	[[ "$(flags_of /sys/fs/cgroup)" == "ro,nosuid,nodev,noexec,relatime "* ]]
+	# A network of its own shows in sysfs; the message queue of its own ipc namespace in mqueue alone.
+	[[ "$output" == *$'\nlo\n-\n'* ]]
+	[ ! -e /dev/mqueue/own ]
+	[[ "$output" == *"/dev/pts/ptmx"* ]]
+}
+
+@test "without a cgroup namespace a new cgroup2 may not be had: the host's is shown, read-only" {
+	chmod 755 "$WORK"
+	chown -R 100000:100000 "$BUNDLE/rootfs"
+	config '.linux.namespaces|=map(select(.type!="cgroup")) | .linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}]
+		| .linux.gidMappings=.linux.uidMappings | (.mounts[]|select(.type=="cgroup").options)=["nosuid","noexec","nodev"]'
+	inside 'stat -f -c %T /sys/fs/cgroup; cat /proc/self/cgroup | grep ^0; cat /proc/self/mountinfo'
+	[ -d "$(cgroup_mount)${lines[1]#0::}" ] || [ "${lines[1]}" = "0::/$ID" ]
+	[[ "$(flags_of /sys/fs/cgroup)" == "ro,"* ]]
+}
