@@ -42,13 +42,22 @@ static int check_startable(const struct container *container, struct err *err)
 	return err_set(err, ERR_STATE, 0, NULL, "cannot start an already running container");
 }
 
-/* The specification's word on poststart hooks: their failure stops and destroys the container. */
-static int run_poststart(struct container *container, const struct spec *spec, struct err *err)
+/*
+ * The specification's word on startContainer and poststart hooks: their failure stops and destroys the
+ * container. One whose program cannot be executed stays, as stopped.
+ */
+static int start(struct container *container, const struct spec *spec, int gate_fd, int pidfd, struct err *err)
 {
 	struct err later;
-	int r = starter_run_hooks(&container->record, spec, SPEC_HOOK_POSTSTART, err);
+	int r = starter_start(gate_fd, pidfd, err);
+	bool is_hook = r < 0 && str_has_prefix(err->where, "/hooks/");
 
-	if (r < 0)
+	k_unlinkat(container->dir_fd, "gate", 0);
+	if (r >= 0) {
+		r = starter_run_hooks(&container->record, spec, SPEC_HOOK_POSTSTART, err);
+		is_hook = r < 0;
+	}
+	if (is_hook)
 		(void)!container_destroy(container, &later);
 	return r;
 }
@@ -79,10 +88,7 @@ int run_start(const char *state_root, const char *id, struct err *err)
 	r = notify_open(&notify, container.dir_fd, err);
 	if (r < 0)
 		return r;
-	r = starter_start(gate_fd, pidfd, err);
-	k_unlinkat(container.dir_fd, "gate", 0);
-	if (r >= 0)
-		r = run_poststart(&container, spec, err);
+	r = start(&container, spec, gate_fd, pidfd, err);
 	if (r < 0)
 		return r;
 	/* It may take as long as it likes; other commands on the container need the lock. */

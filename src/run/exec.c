@@ -16,6 +16,7 @@
 #include <tare/sys.h>
 
 #include "container.h"
+#include "notify.h"
 #include "parent.h"
 
 #define PROCESS_MAX ((size_t)16 << 20) /* bytes of a --process file */
@@ -301,6 +302,7 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 {
 	_cleanup_container_ struct container container;
 	_cleanup_parent_ struct parent parent;
+	struct notify nothing = NOTIFY_NONE;
 	uint64_t all = ~0ull;
 	int r;
 
@@ -320,7 +322,7 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 		r = starter_wait(parent.socket_fd, parent.pidfd, err);
 	*ret_status = 0;
 	if (r >= 0 && !options->is_detached)
-		r = foreground_wait(&parent, ret_status, err);
+		r = foreground_wait(&parent, &nothing, ret_status, err);
 	if (r < 0)
 		undo(&parent);
 	return r;

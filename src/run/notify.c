@@ -14,6 +14,7 @@
 #define NOTIFY_NAME "notify.sock"
 #define BARRIER_TIMEOUT_S 30
 #define MESSAGE_MAX 4096
+#define SERVE_MAX 64 /* messages in a row: a program that never stops talking must not keep its caller busy */
 
 /* The address in NOTIFY_SOCKET, sd_notify(3). False for what is no local socket, or does not fit. */
 static bool host_address(struct sockaddr_un *ret, socklen_t *ret_size)
@@ -162,7 +163,7 @@ static bool says_ready(const char *message)
 
 void notify_serve(struct notify *notify, pid_t main_pid)
 {
-	while (notify->fd >= 0) {
+	for (int i = 0; i < SERVE_MAX && notify->fd >= 0; i++) {
 		char message[MESSAGE_MAX + 1];
 		ssize_t len = k_read(notify->fd, message, MESSAGE_MAX);
 

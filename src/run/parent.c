@@ -232,6 +232,16 @@ static int step_open_source(struct parent *parent, const struct plan_step *step,
 	return keep(parent, step->u.source.slot, mount_open_source(parent->plan, &source, base, err));
 }
 
+static bool has_init_hooks(const struct plan *plan)
+{
+	const struct plan_step *steps = plan_steps(plan);
+
+	for (uint32_t i = 0; i < plan->step_count; i++)
+		if (steps[i].kind == PLAN_HOOKS && steps[i].who == PLAN_INIT)
+			return true;
+	return false;
+}
+
 static int step_spawn(struct parent *parent, const struct plan_step *step, struct err *err)
 {
 	int fds[2], r;
@@ -263,6 +273,9 @@ static int step_spawn(struct parent *parent, const struct plan_step *step, struc
 	if (r < 0)
 		return r;
 	parent->pid = r;
+	/* Whether init got as far as its hooks is not known when it fails: poststop hooks have to expect both.
+	 */
+	parent->has_hooked |= has_init_hooks(parent->plan);
 	return 0;
 }
 

@@ -83,3 +83,99 @@ H
 	[ -e "$WORK/ran" ]
 	grep -q poststop "$WORK/log"
 }
+
+@test "environment and arguments that are not given" {
+	# Without env a hook of the runtime has the runtime's, with an empty one nothing.
+	config --arg e "$WORK/env1" '.hooks={"createRuntime":[{"path":"/usr/bin/env","args":["env","sh","-c",("env >"+$e)]}]} | .process.args=["true"]'
+	MINE=yes run -0 tare run -b "$BUNDLE" "$ID"
+	grep -qx MINE=yes "$WORK/env1"
+	config --arg e "$WORK/env2" '.hooks={"createRuntime":[{"path":"/bin/busybox","args":["dd","if=/proc/self/environ",("of="+$e)],"env":[]}]}'
+	MINE=yes run -0 tare run -b "$BUNDLE" "$ID"
+	[ -e "$WORK/env2" ]
+	[ ! -s "$WORK/env2" ]
+	# startContainer's is the container's.
+	config '.hooks={"startContainer":[{"path":"/bin/sh","args":["sh","-c","env >/env3"]}]} | .process.env+=["OWN=1"]'
+	MINE=yes run -0 tare run -b "$BUNDLE" "$ID"
+	grep -qx OWN=1 "$BUNDLE/rootfs/env3"
+	run ! grep -q MINE "$BUNDLE/rootfs/env3"
+	# Without args the program's name is its path.
+	printf '#!/bin/sh\ntr "\\0" " " </proc/$$/cmdline >"%s"\n' "$WORK/argv" >"$WORK/hook"
+	chmod 755 "$WORK/hook"
+	config --arg h "$WORK/hook" '.hooks={"createRuntime":[{"path":$h}]}'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[ "$(cat "$WORK/argv")" = "/bin/sh $WORK/hook " ]
+}
+
+@test "a hook that does not read its state, that writes a lot, and that leaves a child behind" {
+	config '.annotations=([range(2000)|{key:("key"+tostring),value:("x"*100)}]|from_entries) |
+		.hooks={"createRuntime":[{"path":"/bin/true"},{"path":"/bin/sh","args":["sh","-c","yes | head -c 1000000; yes | head -c 1000000 >&2"]},
+			{"path":"/bin/sh","args":["sh","-c","sleep 3 &"]}]} | .process.args=["echo","fine"]'
+	begin=$(date +%s%N)
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[ "$output" = fine ]
+	[ $((($(date +%s%N) - begin) / 1000000)) -lt 2500 ]
+}
+
+@test "hooks of the runtime: the caller's directory, the container in its cgroup, before pivot_root" {
+	cat >"$WORK/hook" <<'H'
+#!/bin/sh
+pid=$(jq .pid)
+pwd >"$1"
+grep ^0 "/proc/$pid/cgroup" >>"$1"
+readlink "/proc/$pid/root" >>"$1"
+grep -c "$2/rootfs/proc " "/proc/$pid/mountinfo" >>"$1"
+H
+	chmod 755 "$WORK/hook"
+	config --arg h "$WORK/hook" --arg o "$WORK/saw" --arg b "$BUNDLE" '.hooks={"createRuntime":[{"path":$h,"args":["hook",$o,$b]}]} | .process.args=["true"]'
+	cd "$WORK"
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[ "$(head -n 1 "$WORK/saw")" = "$WORK" ]
+	[[ "$(sed -n 2p "$WORK/saw")" == *"$ID" ]]
+	[ "$(sed -n 3p "$WORK/saw")" = / ]
+	[ "$(sed -n 4p "$WORK/saw")" = 1 ]
+}
+
+@test "what a hook mounts before pivot_root is the container's" {
+	mkdir "$BUNDLE/rootfs/added"
+	cat >"$WORK/hook" <<'H'
+#!/bin/sh
+pid=$(jq .pid)
+exec nsenter -t "$pid" -m sh -c "mount -t tmpfs added '$1/rootfs/added' && echo from-hook >'$1/rootfs/added/file'"
+H
+	chmod 755 "$WORK/hook"
+	config --arg h "$WORK/hook" --arg b "$BUNDLE" '.hooks={"createRuntime":[{"path":$h,"args":["hook",$b]}]}'
+	inside 'cat /added/file'
+	[ "$output" = from-hook ]
+	[ -z "$(ls "$BUNDLE/rootfs/added")" ]
+}
+
+@test "a failed creation runs the poststop hooks" {
+	for kind in createRuntime createContainer startContainer; do
+		rm -f "$WORK/stopped"
+		config --arg k $kind --arg f "$WORK/stopped" '.hooks={poststop:[{path:"/bin/sh",args:["sh","-c",("cat >"+$f)]}]} | .hooks[$k]=[{path:"/bin/false"}]'
+		run -1 tare run -b "$BUNDLE" "$ID"
+		jq -e '.status=="stopped"' "$WORK/stopped"
+	done
+}
+
+@test "a failing startContainer or poststart hook at start destroys the container" {
+	config '.process.args=["sleep","1000"] | .hooks={"poststart":[{"path":"/bin/false"}]}'
+	create "$ID"
+	pid=$(pid_of "$ID")
+	run -1 tare start "$ID"
+	[[ "$output" == *"/hooks/poststart/0"* ]]
+	[ ! -e "$ROOT/$ID" ]
+	ended() { [ ! -e "/proc/$1" ] || grep -q "State:.Z" "/proc/$1/status"; }
+	ended "$pid"
+	config '.hooks={"startContainer":[{"path":"/bin/false"}]}'
+	create "$ID"
+	run -1 tare start "$ID"
+	[[ "$output" == *"/hooks/startContainer/0"* ]]
+	[ ! -e "$ROOT/$ID" ]
+	# A program that is missing leaves a stopped container.
+	config 'del(.hooks)'
+	create "$ID"
+	rm "$BUNDLE/rootfs/bin/sleep" "$BUNDLE/rootfs/bin/busybox"
+	run -1 tare start "$ID"
+	[ "$(status_of "$ID")" = stopped ]
+}

@@ -48,3 +48,95 @@ P
 	run -1 tare create -b "$BUNDLE" --console-socket "$WORK/x" "$ID"
 	[[ "$output" == *"cannot use console socket"* ]]
 }
+
+# Runs tare with a terminal of its own: python plays the terminal emulator. $1 is its script, which has run(), with
+# what it has read so far in text.
+emulator() {
+	command -v python3 >/dev/null || not_here "needs python3"
+	cat >"$WORK/emulator.py" <<'P'
+import fcntl, os, pty, select, signal, struct, sys, termios, time
+def size(rows, columns):
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+def until(word, seconds=10):
+    global text
+    end = time.time() + seconds
+    while word not in text:
+        if not select.select([master], [], [], max(0, end - time.time()))[0]:
+            sys.exit("never: %r in %r" % (word, text))
+        text += os.read(master, 1000)
+def send(data):
+    os.write(master, data)
+text = b""
+pid, master = pty.fork()
+if pid == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 21, 71, 0, 0))
+    os.execv(sys.argv[1], sys.argv[1:])
+P
+	cat >>"$WORK/emulator.py"
+	run timeout 30 python3 "$WORK/emulator.py" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" 3>&-
+	[ "$status" -eq 0 ] || { echo "status $status: $output"; return 1; }
+}
+
+@test "the terminal has the caller's size and follows it" {
+	script 'stty size; trap "stty size" WINCH; echo ready; i=0; while [ $i -lt 100 ]; do sleep 0.1; i=$((i + 1)); done'
+	config '.process.terminal=true'
+	emulator <<'P'
+until(b"ready")
+assert b"21 71\r\n" in text, text
+size(44, 144)
+until(b"44 144\r\n")
+os.kill(pid, signal.SIGWINCH)
+os.kill(pid, signal.SIGTERM)
+time.sleep(0.1)
+os.kill(pid, signal.SIGKILL)
+P
+}
+
+@test "keys go in raw, signals of the terminal are the container's, and the caller's modes come back" {
+	script 'trap "echo interrupted; exit 5" INT; stty -a | tr " ;" "\n\n" | grep -x isig; echo ready; read line; echo "got $line"; while :; do sleep 0.1; done'
+	config '.process.terminal=true'
+	emulator <<'P'
+before = termios.tcgetattr(master)
+until(b"ready")
+assert not termios.tcgetattr(master)[3] & termios.ICANON
+send(b"a word\r")
+until(b"got a word")
+send(b"\x03")
+until(b"interrupted")
+_, status = os.waitpid(pid, 0)
+assert os.waitstatus_to_exitcode(status) == 5, status
+P
+}
+
+@test "/dev/console, owner, controlling terminal, and all three descriptors" {
+	script 'for fd in 0 1 2; do readlink /proc/self/fd/$fd; done; stat -c "%u %a" /dev/pts/0; stat -c %t:%T /dev/console /dev/pts/0 | uniq | wc -l; cut -d" " -f7 /proc/self/stat; echo x >/dev/tty && echo end'
+	config '.process.terminal=true | .process.user={"uid":1234,"gid":5}'
+	emulator <<'P'
+until(b"end\r\n")
+lines = text.decode().split("\r\n")
+assert lines[:3] == ["/dev/pts/0"] * 3, lines
+assert lines[3:6] == ["1234 620", "1", str(136 << 8)], lines
+P
+}
+
+@test "consoleSize sizes a terminal that is handed over, and means nothing without one" {
+	config '.process.consoleSize={"height":33,"width":77} | .process.args=["sh","-c","test -t 0 || echo none"]'
+	run -0 tare run -b "$BUNDLE" "$ID" </dev/null
+	[ "$output" = none ]
+	command -v python3 >/dev/null || not_here "needs python3"
+	config '.process.terminal=true | .process.args=["stty","size"]'
+	cat >"$WORK/receive.py" <<'P'
+import array, os, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen(1)
+print("ready", flush=True)
+peer, _ = server.accept()
+fd = array.array("i", peer.recvmsg(100, socket.CMSG_SPACE(4))[1][0][2])[0]
+print(os.read(fd, 100).decode(), flush=True)
+P
+	python3 "$WORK/receive.py" "$WORK/socket" >"$WORK/received" 3>&- &
+	wait_for 'grep -q ready "$WORK/received"'
+	tare run -d --console-socket "$WORK/socket" -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	wait_for 'grep -q "33 77" "$WORK/received"'
+}
