@@ -171,6 +171,10 @@ static inline int k_fchownat(int dir_fd, const char *name, uid_t uid, gid_t gid,
 {
 	return (int)k_call5(__NR_fchownat, dir_fd, name, uid, gid, flags);
 }
+static inline int k_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags)
+{
+	return (int)k_call5(__NR_fsetxattr, fd, name, value, size, flags);
+}
 static inline int k_faccessat2(int dir_fd, const char *path, int mode, int flags)
 {
 	return (int)k_call4(__NR_faccessat2, dir_fd, path, mode, flags);

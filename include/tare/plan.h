@@ -69,6 +69,7 @@ enum plan_kind {
 	PLAN_HOSTNAME,       /* init: text */
 	PLAN_DOMAINNAME,     /* init: text */
 	PLAN_SYSCTL,         /* init: sysctl */
+	PLAN_LABEL,          /* init or bridge: label, a security module's, of what it executes or makes */
 	PLAN_READONLY_PATH,  /* init: text = path that becomes read-only with all below it */
 	PLAN_MASK_PATH,      /* init: text = path that is hidden */
 	PLAN_PROPAGATION,    /* init: number = MS_*, bool is_recursive: of the root mount */
@@ -141,6 +142,18 @@ struct plan_mount {
 	bool is_cgroup;         /* falls back to a bind of cgroup_path if a new mount is not allowed */
 	bool is_fallback_readonly;
 	plan_text cgroup_path; /* host path for that fallback */
+	plan_text label; /* SELinux label of the root directory, of a file system without an option for it */
+};
+
+enum plan_label_kind {
+	PLAN_LABEL_APPARMOR,     /* profile that the next execve(2) changes to */
+	PLAN_LABEL_SELINUX,      /* context that the next execve(2) changes to */
+	PLAN_LABEL_SELINUX_KEYS, /* context of the keys and keyrings that are made */
+};
+struct plan_label {
+	uint32_t kind;
+	int32_t slot; /* procfs */
+	plan_text text;
 };
 struct plan_device {
 	plan_text path;
@@ -257,6 +270,7 @@ struct plan_step {
 			plan_text path, value, key;
 			int32_t slot;
 		} sysctl;
+		struct plan_label label;
 		struct {
 			uint64_t type;
 			bool is_recursive;
@@ -288,8 +302,9 @@ struct plan {
 	uint32_t has_bridge;
 	uint64_t namespaces; /* CLONE_NEW* of those that are not the caller's */
 	plan_text exec_affinity_initial, exec_affinity_final; /* cpu lists, for a later exec */
-	uint64_t layout; /* of a stored plan: what the program that wrote it means by these bytes */
-	uint64_t sum;    /* of a stored plan: of all bytes, with sum itself 0 */
+	plan_text mount_context; /* "context=LABEL": of file systems that no step of their own makes */
+	uint64_t layout;         /* of a stored plan: what the program that wrote it means by these bytes */
+	uint64_t sum;            /* of a stored plan: of all bytes, with sum itself 0 */
 };
 
 /* What the command line adds to the configuration. */

@@ -33,6 +33,8 @@ int mount_open_source(const struct plan *plan, const struct plan_source *source,
 int mount_open_proc(struct err *err) MUST_CHECK;
 /* Makes and attaches one mount of the plan. */
 int mount_attach(struct rootfs *rootfs, const struct plan_mount *mount, struct err *err) MUST_CHECK;
+/* "key" or "key=value" of a file system that fsopen(2) opened. */
+int mount_set_option(int fs_fd, const char *option) MUST_CHECK;
 /* Attributes and propagation of the mount at fd. */
 int mount_set(int fd, uint64_t set, uint64_t clear, uint64_t propagation, bool is_recursive) MUST_CHECK;
 
@@ -84,6 +86,17 @@ int exec_lookup(const struct plan *plan, const struct plan_program *program, str
 void exec_home(uint32_t uid, char *ret, size_t size);
 /* Puts into *err why execve(2) of path failed with errnum: interpreter, architecture, noexec mount ... */
 int exec_explain(const char *name, const char *path, int errnum, struct err *err);
+
+/* --- label.c: AppArmor and SELinux, for init and the bridge --- */
+
+/*
+ * Writes the label into this process's own attributes in the procfs of its slot, so that the next execve(2), here
+ * or in a child, changes to it: proc_pid_attr(5). ENOENT: no such AppArmor profile. A security module that is not
+ * enabled is an error, but for the profile "unconfined".
+ */
+int label_set(const struct rootfs *rootfs, const struct plan_label *label, struct err *err) MUST_CHECK;
+/* Of the directory at the root of a mount whose file system takes no context= option. */
+int label_root_directory(int mount_fd, const char *label, struct err *err) MUST_CHECK;
 
 /* --- process.c: single attributes --- */
 

@@ -97,6 +97,10 @@ static const char *out_conversion(struct out *out, const char *fmt, va_list *arg
 
 		max = precision < 0 ? SIZE_MAX : (size_t)precision;
 		fmt += 2;
+	} else if (fmt[0] == '.') {
+		max = 0;
+		for (fmt++; *fmt >= '0' && *fmt <= '9'; fmt++)
+			max = max * 10 + (size_t)(*fmt - '0');
 	}
 	for (; *fmt == 'l' || *fmt == 'z'; fmt++)
 		is_long = true;

@@ -5,10 +5,10 @@
 #include <tare/spec.h>
 
 #include "cli.h"
+#include "user.h"
 
 /* runc's status for an exec that could not be set up: the program's own end could be 1. */
 #define SETUP_FAILED 255
-#define ID_MAX (UINT32_MAX - 1) /* setresuid(2): -1 is no id */
 
 struct exec_flags {
 	const char *process, *pid_file, *console_socket, *pidfd_socket, *cgroup, *cwd, *apparmor,
@@ -42,33 +42,20 @@ static const struct option_row exec_rows[] = {
 	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
 };
 
-/*
- * Numbers alone: a name would have to be looked up in the container's files, which are not to be trusted with
- * the choice of an identity.
- */
-static int parse_user(const char *text, struct exec_options *o, struct err *err)
+static int load_user(const char *text, struct exec_options *o, struct err *err)
 {
-	char uid[24];
-	size_t len;
-	uint64_t number;
+	struct user_numbers user;
+	int r;
 
 	if (text == NULL)
 		return 0;
-	len = strcspn(text, ":");
-	str_format(uid, sizeof uid, "%.*s", (int)(len < sizeof uid ? len : sizeof uid - 1), text);
-	if (len >= sizeof uid || !str_to_u64(uid, ID_MAX, &number))
-		return err_set(err, ERR_USAGE, 0, NULL,
-			       "invalid value '%.100s' for flag --user: UID or UID:GID in numbers is needed",
-			       text);
+	r = user_parse(text, &user, err);
+	if (r < 0)
+		return r;
 	o->has_uid = true;
-	o->uid = (uint32_t)number;
-	if (text[len] == '\0')
-		return 0;
-	if (!str_to_u64(text + len + 1, ID_MAX, &number))
-		return err_set(err, ERR_USAGE, 0, NULL,
-			       "invalid value '%.100s' for flag --user: the gid is not a number", text);
-	o->has_gid = true;
-	o->gid = (uint32_t)number;
+	o->has_gid = user.has_gid;
+	o->uid = user.uid;
+	o->gid = user.gid;
 	return 0;
 }
 
@@ -79,7 +66,7 @@ static int parse_groups(const struct option_list *list, struct arena *arena, str
 	uint64_t number;
 
 	for (size_t i = 0; i < list->count; i++) {
-		if (!str_to_u64(list->v[i], ID_MAX, &number))
+		if (!str_to_u64(list->v[i], USER_ID_MAX, &number))
 			return err_set(err, ERR_USAGE, 0, NULL,
 				       "invalid value '%.100s' for flag --additional-gids: a number is needed",
 				       list->v[i]);
@@ -163,7 +150,7 @@ static int exec(struct cli_call *call, const void *options, struct err *err)
 	if (r >= 0)
 		r = check_env(&flags->env, err);
 	if (r >= 0)
-		r = parse_user(flags->user, &o, err);
+		r = load_user(flags->user, &o, err);
 	if (r >= 0)
 		r = parse_groups(&flags->groups, &call->arena, &o, err);
 	if (r >= 0)

@@ -50,8 +50,8 @@ static void add_linux(struct json *json)
 	add_names(json, "capabilities", spec_capability_name);
 	add_cgroup(json);
 	add_enabled(json, "seccomp", false);
-	add_enabled(json, "apparmor", false);
-	add_enabled(json, "selinux", false);
+	add_enabled(json, "apparmor", true);
+	add_enabled(json, "selinux", true);
 	add_enabled(json, "intelRdt", false);
 	json_key(json, "memoryPolicy");
 	json_object(json);

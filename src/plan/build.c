@@ -41,9 +41,6 @@ static void refuse_later_work(struct builder *b)
 		const char *where, *what;
 	} rows[] = {
 		{s->seccomp.is_set, "/linux/seccomp", "seccomp filters"},
-		{!str_is_empty(s->process.apparmor_profile), "/process/apparmorProfile", "AppArmor profiles"},
-		{!str_is_empty(s->process.selinux_label), "/process/selinuxLabel", "SELinux labels"},
-		{!str_is_empty(s->mount_label), "/linux/mountLabel", "SELinux mount labels"},
 		{s->intel_rdt.is_set, "/linux/intelRdt", "resctrl"},
 		{s->net_device_count > 0, "/linux/netDevices", "moving network devices"},
 		{b->request->is_systemd_cgroup, NULL, "the systemd cgroup driver"},
@@ -91,6 +88,7 @@ static void add_setup(struct builder *b)
 	if (plan_is_new(b->spec, SPEC_NS_CGROUP))
 		builder_step(b, PLAN_INIT, PLAN_CGROUP_NS, 0);
 	if (!b->request->is_no_new_keyring) {
+		plan_add_key_label(b, PLAN_INIT);
 		keyring = mem_format("_ses.%s", b->request->id);
 		name = builder_text(b, keyring);
 		builder_step(b, PLAN_INIT, PLAN_KEYRING, 0)->u.text = name;
@@ -128,12 +126,14 @@ static struct plan *finish(struct builder *b)
 {
 	const char *initial = b->spec->process.exec_cpu_affinity.initial;
 	const char *final = b->spec->process.exec_cpu_affinity.final;
-	plan_text texts[2] = {builder_text(b, initial), builder_text(b, final)};
+	plan_text texts[3] = {builder_text(b, initial), builder_text(b, final),
+			      builder_text(b, plan_mount_context(b))};
 	struct plan *plan = builder_finish(b);
 
 	plan->namespaces = plan_namespaces(b->spec);
 	plan->exec_affinity_initial = texts[0];
 	plan->exec_affinity_final = texts[1];
+	plan->mount_context = texts[2];
 	return plan;
 }
 

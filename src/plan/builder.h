@@ -83,6 +83,15 @@ struct plan_user plan_user_of(struct builder *b);
 void plan_add_rlimits(struct builder *b, enum plan_who who);
 void plan_add_parent_attributes(struct builder *b);
 
+/* Labels of AppArmor and SELinux; labels.c. */
+bool plan_has_labels(const struct builder *b);
+void plan_add_key_label(struct builder *b, enum plan_who who);
+void plan_add_labels(struct builder *b, enum plan_who who);
+/* "context=LABEL" of /linux/mountLabel, or NULL; lives as long as the builder. */
+char *plan_mount_context(struct builder *b);
+/* Adds it to the options of a file system that takes it. Sets mount->options or mount->label, or nothing. */
+void plan_label_mount(struct builder *b, struct plan_mount *mount, const struct spec_list *options);
+
 /* The path without ".", "..", "//" and a trailing "/", always beginning with "/". In ret. */
 const char *plan_clean_path(const char *path, char *ret, size_t size);
 /* Whether path is dir or below it; both clean. */

@@ -18,7 +18,7 @@ struct exec {
 	struct plan_request request;
 	const struct plan *container;
 	const struct plan_exec_request *asked;
-	int32_t container_slot, root_slot, proc_slot;
+	int32_t container_slot, root_slot;
 };
 
 /* --- the process: the container's own, changed --- */
@@ -98,6 +98,31 @@ static void take_user(struct exec *e, const struct plan_user *user)
 	p->user.gid = user->gid;
 	p->user.additional_gids = (uint32_t *)(uintptr_t)plan_rows(e->container, user->groups);
 	p->user.additional_gid_count = user->groups.count;
+}
+
+static const char *container_label(const struct exec *e, enum plan_label_kind kind)
+{
+	const struct plan_step *steps = plan_steps(e->container);
+
+	for (uint32_t i = 0; i < e->container->step_count; i++)
+		if (steps[i].kind == PLAN_LABEL && steps[i].u.label.kind == kind)
+			return plan_get(e->container, steps[i].u.label.text);
+	return NULL;
+}
+
+static void take_labels(struct exec *e)
+{
+	const struct plan_exec_request *asked = e->asked;
+	struct spec_process *p = &e->spec.process;
+
+	if (str_is_empty(p->apparmor_profile))
+		p->apparmor_profile = container_label(e, PLAN_LABEL_APPARMOR);
+	if (str_is_empty(p->selinux_label))
+		p->selinux_label = container_label(e, PLAN_LABEL_SELINUX);
+	if (asked->apparmor_profile != NULL)
+		p->apparmor_profile = asked->apparmor_profile;
+	if (asked->selinux_label != NULL)
+		p->selinux_label = asked->selinux_label;
 }
 
 static void take_rlimits(struct exec *e)
@@ -200,6 +225,7 @@ static void make_process(struct exec *e)
 	if (!p->user.umask.is_set && umask != NULL)
 		p->user.umask = (struct spec_uint){true, (uint64_t)umask->u.number};
 	take_scheduling(e);
+	take_labels(e);
 	change(e);
 }
 
@@ -247,9 +273,9 @@ static void add_container(struct exec *e)
 
 		builder_step(&e->b, PLAN_PARENT, PLAN_OPEN_CGROUP, 0)->u.text = path;
 	}
-	if (e->spec.process.oom_score_adj.is_set) {
-		e->proc_slot = builder_slot(&e->b);
-		builder_step(&e->b, PLAN_PARENT, PLAN_OPEN_PROC, 0)->u.slot = e->proc_slot;
+	if (e->spec.process.oom_score_adj.is_set || plan_has_labels(&e->b)) {
+		e->b.proc_slot = builder_slot(&e->b);
+		builder_step(&e->b, PLAN_PARENT, PLAN_OPEN_PROC, 0)->u.slot = e->b.proc_slot;
 	}
 	e->container_slot = container.slot;
 	e->root_slot = container.root_slot;
@@ -270,6 +296,11 @@ static void add_birth(struct exec *e)
 		add_affinity(e, PLAN_BRIDGE, p->exec_cpu_affinity.final, "/process/execCPUAffinity/final");
 	else if (!p->exec_cpu_affinity.is_set)
 		add_affinity(e, PLAN_BRIDGE, NULL, NULL);
+	/* Through the caller's own procfs: the container's may be a fake. They last until the program is
+	 * executed. */
+	if (plan_find(e->container, PLAN_KEYRING) != NULL)
+		plan_add_key_label(&e->b, PLAN_BRIDGE);
+	plan_add_labels(&e->b, PLAN_BRIDGE);
 	step = builder_step(&e->b, PLAN_BRIDGE, PLAN_ENTER, 0);
 	step->u.container.slot = e->container_slot;
 	step->u.container.root_slot = e->root_slot;
@@ -382,7 +413,6 @@ int plan_build_exec(const struct plan *container, const struct host *host,
 			    .listen_fdnames = request->listen_fdnames},
 		.container = container,
 		.asked = request,
-		.proc_slot = PLAN_NO_SLOT,
 	};
 	plan_text id;
 
@@ -390,6 +420,7 @@ int plan_build_exec(const struct plan *container, const struct host *host,
 	e.b.request = &e.request;
 	e.b.has_user = (container->namespaces & CLONE_NEWUSER) != 0;
 	e.b.has_bridge = true;
+	e.b.proc_slot = PLAN_NO_SLOT;
 	buf_add(&e.b.pool, &empty, sizeof empty);
 	id = builder_text(&e.b, e.request.id);
 	((struct plan *)(void *)e.b.pool.data)->id = id;

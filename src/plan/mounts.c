@@ -311,6 +311,7 @@ static void add_mount(struct builder *b, const struct spec_mount *m)
 			type = "cgroup2";
 		mount.type = builder_text(b, type == NULL ? "" : type);
 		mount.options = builder_texts(b, o.data.v, o.data.count);
+		plan_label_mount(b, &mount, &o.data);
 		mount_filesystem(b, &mount, &o);
 		if (mount.is_cgroup)
 			mount.cgroup_path = builder_text(b, b->host->cgroup_mount);

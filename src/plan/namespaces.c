@@ -221,7 +221,7 @@ static uint32_t mapped_root(const struct spec_id_maps *maps)
 static void add_proc(struct builder *b)
 {
 	bool is_needed = b->spec->sysctl.count > 0 || plan_is_new(b->spec, SPEC_NS_TIME) || b->has_new_user ||
-			 b->spec->process.oom_score_adj.is_set;
+			 b->spec->process.oom_score_adj.is_set || plan_has_labels(b);
 
 	b->proc_slot = PLAN_NO_SLOT;
 	if (!is_needed)

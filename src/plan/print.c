@@ -45,6 +45,7 @@ static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_HOSTNAME] = "hostname",
 	[PLAN_DOMAINNAME] = "domainname",
 	[PLAN_SYSCTL] = "sysctl",
+	[PLAN_LABEL] = "label",
 	[PLAN_READONLY_PATH] = "readonly-path",
 	[PLAN_MASK_PATH] = "mask-path",
 	[PLAN_PROPAGATION] = "propagation",
@@ -138,6 +139,12 @@ static void add_rules(struct buf *out, const struct plan *plan, struct plan_tabl
 	}
 }
 
+static const char *const label_names[] = {
+	[PLAN_LABEL_APPARMOR] = "apparmor",
+	[PLAN_LABEL_SELINUX] = "selinux",
+	[PLAN_LABEL_SELINUX_KEYS] = "selinux keys",
+};
+
 static void add_mount(struct buf *out, const struct plan *plan, const struct plan_mount *m)
 {
 	if (m->is_remount)
@@ -167,6 +174,8 @@ static void add_mount(struct buf *out, const struct plan *plan, const struct pla
 	}
 	buf_add_str(out, m->is_copy_up ? " copy-up" : "");
 	buf_add_str(out, m->keep_slot != PLAN_NO_SLOT ? " read-only-later" : "");
+	if (m->label != 0)
+		add_item(out, " labelled ", plan_get(plan, m->label));
 }
 
 static void add_user(struct buf *out, const struct plan *plan, const struct plan_user *user)
@@ -257,6 +266,9 @@ static void add_rootfs_step(struct buf *out, const struct plan *plan, const stru
 		break;
 	case PLAN_SYSCTL:
 		buf_format(out, "%s = %s", plan_get(plan, s->u.sysctl.key), plan_get(plan, s->u.sysctl.value));
+		break;
+	case PLAN_LABEL:
+		buf_format(out, "%s %s", label_names[s->u.label.kind], plan_get(plan, s->u.label.text));
 		break;
 	case PLAN_PROPAGATION:
 		buf_add_str(out, s->u.propagation.is_recursive ? "r" : "");

@@ -247,6 +247,7 @@ static void add_init_attributes(struct builder *b)
 		where = builder_text(b, "/linux/personality");
 		builder_step(b, PLAN_INIT, PLAN_PERSONALITY, where)->u.number = b->spec->personality.domain;
 	}
+	plan_add_labels(b, PLAN_INIT);
 	if (p->no_new_privileges) {
 		where = builder_text(b, "/process/noNewPrivileges");
 		builder_step(b, PLAN_INIT, PLAN_NO_NEW_PRIVS, where);

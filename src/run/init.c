@@ -308,6 +308,8 @@ int init_step(struct walker *walker, const struct plan_step *step, struct err *e
 		return process_set_hostname(plan_get(plan, step->u.text), err);
 	case PLAN_DOMAINNAME:
 		return process_set_domainname(plan_get(plan, step->u.text), err);
+	case PLAN_LABEL:
+		return label_set(&walker->rootfs, &step->u.label, err);
 	case PLAN_SYSCTL:
 		return process_write_sysctl(&walker->rootfs, step, err);
 	default:

@@ -162,6 +162,42 @@ int run_load(const struct run_options *options, struct spec **ret_spec, struct h
 	return 0;
 }
 
+/* What the plan cannot know: the security modules are not asked on the way to a start. */
+static int check_labels(const struct spec *spec, void (*on_finding)(void *context, const struct err *finding),
+			void *context)
+{
+	const char *profile = spec->process.apparmor_profile;
+	bool has_profile = !str_is_empty(profile) && !str_equal(profile, "unconfined");
+	bool has_label = !str_is_empty(spec->process.selinux_label), has_mount_label;
+	struct host_details details;
+	struct err finding;
+	int count = 0;
+
+	has_mount_label = !str_is_empty(spec->mount_label);
+	if (!has_profile && !has_label && !has_mount_label)
+		return 0;
+	host_probe_details(&details);
+	const struct {
+		bool is_missing;
+		const char *where, *module;
+	} rows[] = {
+		{has_profile && !details.has_apparmor, "/process/apparmorProfile", "AppArmor"},
+		{has_label && !details.has_selinux, "/process/selinuxLabel", "SELinux"},
+		{has_mount_label && !details.has_selinux, "/linux/mountLabel", "SELinux"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!rows[i].is_missing)
+			continue;
+		finding = (struct err){0};
+		err_set(&finding, ERR_UNSUPPORTED, 0, rows[i].where, "%s is not enabled on this host",
+			rows[i].module);
+		on_finding(context, &finding);
+		count++;
+	}
+	return count;
+}
+
 int run_check(const struct run_options *options, void (*on_finding)(void *context, const struct err *finding),
 	      void *context, struct err *err)
 {
@@ -183,5 +219,6 @@ int run_check(const struct run_options *options, void (*on_finding)(void *contex
 	if (r < 0)
 		return r;
 	load_namespaces(&parent);
-	return plan_check(parent.spec, &parent.host, &parent.request, on_finding, context);
+	findings = plan_check(parent.spec, &parent.host, &parent.request, on_finding, context);
+	return findings + check_labels(parent.spec, on_finding, context);
 }

@@ -10,6 +10,8 @@
 
 #include <tare/sys.h>
 
+#include "passwd.h"
+
 #ifndef AT_EACCESS
 #define AT_EACCESS 0x200
 #endif
@@ -26,59 +28,11 @@
 
 /* --- HOME --- */
 
-struct passwd_line {
-	char text[1024];
-	size_t len;
-	bool is_too_long;
-};
-
-/* name:password:uid:gid:gecos:home:shell */
-static bool line_home(struct passwd_line *line, uint32_t uid, char *ret, size_t size)
-{
-	char *field = line->text;
-	uint64_t found;
-
-	line->text[line->len] = '\0';
-	for (int i = 0; i < 5; i++) {
-		char *colon = strchr(field, ':');
-
-		if (colon == NULL)
-			return false;
-		*colon = '\0';
-		if (i == 2 && (!str_to_u64(field, UINT32_MAX, &found) || found != uid))
-			return false;
-		field = colon + 1;
-	}
-	if (strchr(field, ':') != NULL)
-		*strchr(field, ':') = '\0';
-	if (field[0] != '/')
-		return false;
-	str_format(ret, size, "%s", field);
-	return true;
-}
-
-static bool line_add(struct passwd_line *line, char c, uint32_t uid, char *ret, size_t size)
-{
-	bool is_found;
-
-	if (c != '\n') {
-		if (line->len < sizeof line->text - 1)
-			line->text[line->len++] = c;
-		else
-			line->is_too_long = true;
-		return false;
-	}
-	is_found = !line->is_too_long && line_home(line, uid, ret, size);
-	line->len = 0;
-	line->is_too_long = false;
-	return is_found;
-}
-
 void exec_home(uint32_t uid, char *ret, size_t size)
 {
 	_cleanup_fd_ int fd =
 		k_openat(AT_FDCWD, "/etc/passwd", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
-	struct passwd_line line = {.len = 0};
+	struct passwd_scan scan = {.uid = uid};
 	char block[1024];
 	struct stat st;
 	ssize_t len;
@@ -88,10 +42,9 @@ void exec_home(uint32_t uid, char *ret, size_t size)
 		return;
 	for (int total = 0; total < PASSWD_MAX && (len = k_read(fd, block, sizeof block)) > 0;
 	     total += (int)len)
-		for (ssize_t i = 0; i < len; i++)
-			if (line_add(&line, block[i], uid, ret, size))
-				return;
-	(void)line_add(&line, '\n', uid, ret, size);
+		if (passwd_scan(&scan, block, (size_t)len, ret, size))
+			return;
+	(void)passwd_scan(&scan, "\n", 1, ret, size);
 }
 
 /* --- the executable --- */

@@ -18,6 +18,7 @@ static void mount_fs_message(int fs_fd, struct err *err)
 	if (len <= 2 || text[1] != ' ')
 		return;
 	text[len] = '\0';
+	text[strcspn(text, "\n")] = '\0';
 	err_hint(err, "%s", text + 2);
 }
 
@@ -178,7 +179,7 @@ static int open_target(const struct rootfs *rootfs, const struct plan_mount *mou
 
 /* --- new file systems --- */
 
-static int set_option(int fs_fd, const char *option)
+int mount_set_option(int fs_fd, const char *option)
 {
 	const char *equals = strchr(option, '=');
 	char key[64];
@@ -214,7 +215,7 @@ static int set_options(const struct plan *plan, const struct plan_mount *mount, 
 	for (uint32_t i = 0; i < mount->options.count; i++) {
 		const char *option = plan_item(plan, mount->options, i);
 
-		r = set_option(fs_fd, option);
+		r = mount_set_option(fs_fd, option);
 		if (r < 0 && !is_empty_option(option)) {
 			r = err_system(err, r, "cannot set option '%s' of file system '%s'", option, type);
 			mount_fs_message(fs_fd, err);
@@ -324,8 +325,14 @@ static bool is_directory_fd(int fd)
 
 static int open_mount(struct rootfs *rootfs, const struct plan_mount *mount, int target_fd, struct err *err)
 {
-	int fd = new_filesystem(rootfs, mount, target_fd, err);
+	int fd = new_filesystem(rootfs, mount, target_fd, err), r;
 
+	if (fd >= 0 && mount->label != 0) {
+		r = label_root_directory(fd, plan_get(rootfs->plan, mount->label), err);
+		if (r < 0)
+			k_close(fd);
+		return r < 0 ? r : fd;
+	}
 	if ((fd == -EPERM || fd == -EBUSY) && mount->is_cgroup) {
 		int bound = cgroup_fallback(rootfs, mount, err);
 

@@ -143,6 +143,8 @@ static int attach_empty(struct rootfs *rootfs, int target_fd)
 		r = k_fsconfig(fs_fd, FSCONFIG_SET_STRING, "nr_blocks", "1", 0);
 	if (r >= 0)
 		r = k_fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", "0755", 0);
+	if (r >= 0 && rootfs->plan->mount_context != 0)
+		r = mount_set_option(fs_fd, plan_get(rootfs->plan, rootfs->plan->mount_context));
 	if (r >= 0)
 		r = k_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 	fd = r < 0 ? r

@@ -2,17 +2,6 @@
 # exec into a container that wants something of the host.
 load helpers
 
-setup_file() {
-	command -v gcc >/dev/null || return 0
-	TOOLS=$(mktemp -d)
-	export TOOLS
-	gcc -O1 -static -o "$TOOLS/tracer" "$BATS_TEST_DIRNAME/../tools/tracer.c"
-}
-
-teardown_file() {
-	rm -rf "${TOOLS:-}"
-}
-
 hostile() {
 	config '.process.args=["sleep","10000"]'
 	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
@@ -31,7 +20,8 @@ untouched() {
 	chmod 755 "$BUNDLE/rootfs/bin/sh"
 	for args in "" "a" "a b" "3 init"; do
 		# init as a program of the container knows what to say; one built with sanitizers has no loader there.
-		run tare exec "$ID" sh $args
+		status=0
+		output=$(tare exec "$ID" sh $args 2>&1) || status=$?
 		[ "$status" -eq 127 ] || [[ "$status $output" == 255*"No such file"* ]]
 	done
 	rm "$BUNDLE/rootfs/bin/sh"
@@ -108,7 +98,6 @@ untouched() {
 }
 
 @test "a process with CAP_SYS_PTRACE sees nobody of more rights than its own" {
-	[ -x "${TOOLS:-}/tracer" ] || not_here "needs gcc"
 	cp "$TOOLS/tracer" "$BUNDLE/rootfs/bin/tracer"
 	config '.process.capabilities.bounding=["CAP_SYS_PTRACE","CAP_KILL"] | .process.capabilities.effective=["CAP_SYS_PTRACE","CAP_KILL"] | .process.capabilities.permitted=["CAP_SYS_PTRACE","CAP_KILL"] | .process.args=["tracer","/tmp/seen"]'
 	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-

@@ -19,23 +19,53 @@ setup() {
 	"$TARE" spec -b "$BUNDLE"
 	config '.process.terminal=false | .process.env=["PATH=/bin"] | .root.readonly=false | .process.noNewPrivileges=false'
 	HOST_MOUNTS=$(cat /proc/self/mountinfo)
+	watch_mounts
+}
+
+# From here to the end of the case nobody changes the host's mounts, not even for a moment. A case that has to
+# change them itself calls this again when it has.
+watch_mounts() {
+	end_watch
+	mkfifo "$WORK/watch.end"
+	coproc WATCH { exec "$TOOLS/mountwatch" "$WORK/watch.end" "$WORK/watch.report" 3>&-; }
+	read -r -u "${WATCH[0]}" || true
+}
+
+end_watch() {
+	[ -e "$WORK/watch.end" ] || return 0
+	: >"$WORK/watch.end"
+	wait "$WATCH_PID"
+	rm "$WORK/watch.end"
 }
 
 # Whatever a case made is gone, and the host's mounts are what they were.
 teardown() {
+	end_case
+}
+
+end_case() {
 	[ -n "${WORK:-}" ] || return 0
 	for id in $(tare list -q 2>/dev/null); do
 		tare delete --force "$id"
 	done
+	end_watch
 	mounts=$(cat /proc/self/mountinfo)
+	report=$(cat "$WORK/watch.report")
 	rm -rf --one-file-system "$WORK"
 	[ "$mounts" = "$HOST_MOUNTS" ]
+	[ -z "$report" ] || { printf '%s\n' "$report"; return 1; }
 	[ -z "$(ls -d "$(cgroup_mount)"/t$$.* 2>/dev/null)" ]
 }
 
-# A case that cannot run says so; TARE_MUST_RUN=1 makes that a failure.
+# A case that cannot run says so. TARE_MUST_RUN=1 makes that a failure; TARE_MUST_RUN=tools only where something
+# is missing that can be installed, and not where this host's kernel or hierarchy lacks it (host_lacks).
 not_here() {
-	[ "${TARE_MUST_RUN:-0}" = 1 ] && { echo "cannot run here: $1" >&2; return 1; }
+	[ "${TARE_MUST_RUN:-0}" = 0 ] || { echo "cannot run here: $1" >&2; return 1; }
+	skip "$1"
+}
+
+host_lacks() {
+	[ "${TARE_MUST_RUN:-0}" != 1 ] || { echo "cannot run here: $1" >&2; return 1; }
 	skip "$1"
 }
 

@@ -8,7 +8,6 @@
  *   end                     /tmp/stop has appeared
  * Usage: tracer FILE
  */
-#define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Security labels: when which one is set. A label of what is executed comes last, so that the runtime's own
+ * hooks do not run under it.
+ */
+#include <string.h>
+
+#include "builder.h"
+
+#define LABEL_MAX 4000 /* bytes; the kernel takes a page, with a word in front */
+
+static void check_label(struct builder *b, const char *where, const char *label)
+{
+	if (strlen(label) > LABEL_MAX)
+		builder_finding(b, ERR_CONFIG, where, "is longer than %d characters", LABEL_MAX);
+	if (strpbrk(label, "\n\r\t ") != NULL && str_equal(where, "/process/apparmorProfile"))
+		builder_finding(b, ERR_CONFIG, where, "'%.100s' is not the name of a profile", label);
+}
+
+static void add_label(struct builder *b, enum plan_who who, enum plan_label_kind kind, const char *text)
+{
+	const char *at = kind == PLAN_LABEL_APPARMOR ? "/process/apparmorProfile" : "/process/selinuxLabel";
+	struct plan_label label = {.kind = kind, .slot = b->proc_slot};
+	plan_text where;
+
+	if (str_is_empty(text))
+		return;
+	check_label(b, at, text);
+	label.text = builder_text(b, text);
+	where = builder_text(b, at);
+	builder_step(b, who, PLAN_LABEL, where)->u.label = label;
+}
+
+bool plan_has_labels(const struct builder *b)
+{
+	return !str_is_empty(b->spec->process.apparmor_profile) ||
+	       !str_is_empty(b->spec->process.selinux_label);
+}
+
+void plan_add_key_label(struct builder *b, enum plan_who who)
+{
+	add_label(b, who, PLAN_LABEL_SELINUX_KEYS, b->spec->process.selinux_label);
+}
+
+void plan_add_labels(struct builder *b, enum plan_who who)
+{
+	add_label(b, who, PLAN_LABEL_APPARMOR, b->spec->process.apparmor_profile);
+	add_label(b, who, PLAN_LABEL_SELINUX, b->spec->process.selinux_label);
+}
+
+/* proc and sysfs have one label for everybody, a cgroup file system the policy's own. */
+static bool has_context(const char *type)
+{
+	static const char *const without[] = {"proc", "sysfs", "mqueue", "cgroup2"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(without); i++)
+		if (str_equal(type, without[i]))
+			return false;
+	return true;
+}
+
+/* mount(8) "context=": which of the four it is can be chosen where a policy needs another than the first. */
+static const char *context_option(struct builder *b)
+{
+	static const char *const names[] = {"context", "fscontext", "defcontext", "rootcontext"};
+	const char *asked = spec_annotation(b->spec, "run.oci.mount_context_type");
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (asked == NULL || str_equal(asked, names[i]))
+			return names[i];
+	builder_finding(b, ERR_CONFIG, "/annotations/run.oci.mount_context_type",
+			"'%.40s' is none of context, fscontext, defcontext, rootcontext", asked);
+	return names[0];
+}
+
+char *plan_mount_context(struct builder *b)
+{
+	const char *label = b->spec->mount_label;
+
+	if (str_is_empty(label))
+		return NULL;
+	check_label(b, "/linux/mountLabel", label);
+	return arena_format(&b->arena, "%s=%s", context_option(b), label);
+}
+
+void plan_label_mount(struct builder *b, struct plan_mount *mount, const struct spec_list *options)
+{
+	const char *type = builder_get(b, mount->type), *context = plan_mount_context(b);
+	char **v;
+
+	if (context == NULL)
+		return;
+	if (str_equal(type, "mqueue"))
+		mount->label = builder_text(b, b->spec->mount_label);
+	if (!has_context(type))
+		return;
+	for (size_t i = 0; i < options->count; i++)
+		if (strncmp(options->v[i], context, strcspn(context, "=") + 1) == 0)
+			return;
+	v = arena_alloc(&b->arena, (options->count + 1) * sizeof *v);
+	if (options->count > 0)
+		memcpy(v, options->v, options->count * sizeof *v);
+	v[options->count] = (char *)(uintptr_t)context;
+	mount->options = builder_texts(b, v, options->count + 1);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include <tare/sys.h>
+
+#define TEXT_MAX 4096 /* proc_pid_attr(5): the kernel takes no more in one write, and a label has to be one */
+
+/* proc_pid_attr(5). "self" is read and not followed: it names this process as that procfs numbers it. */
+static int open_attribute(int proc_fd, const char *name)
+{
+	char self[16], path[48];
+	ssize_t len = k_readlinkat(proc_fd, "self", self, sizeof self - 1);
+
+	if (len < 0)
+		return (int)len;
+	self[len] = '\0';
+	str_format(path, sizeof path, "%s/attr/%s", self, name);
+	return path_open_beneath(proc_fd, path, O_WRONLY, 0);
+}
+
+/* One security module may be the only one behind the plain name; stacked ones have directories of their own. */
+static int open_apparmor(int proc_fd, const char **ret_name)
+{
+	int fd = open_attribute(proc_fd, "apparmor/exec");
+
+	*ret_name = "apparmor/exec";
+	if (fd != -ENOENT)
+		return fd;
+	*ret_name = "exec";
+	return open_attribute(proc_fd, "exec");
+}
+
+static int explain_apparmor(const char *profile, const char *name, int r, struct err *err)
+{
+	bool is_off = r == -EINVAL || r == -EOPNOTSUPP;
+
+	r = err_system(err, r, "cannot set AppArmor profile '%s' by `/proc/self/attr/%s`", profile, name);
+	if (r == -ENOENT)
+		err_hint(err, "load the profile with apparmor_parser(8)");
+	else if (is_off)
+		err_hint(err, "AppArmor is not enabled on this host");
+	return r;
+}
+
+static int set_apparmor(int proc_fd, const char *profile, struct err *err)
+{
+	const char *name;
+	_cleanup_fd_ int fd = open_apparmor(proc_fd, &name);
+	char text[TEXT_MAX];
+	ssize_t r = fd;
+	int len = str_format(text, sizeof text, "exec %s", profile);
+
+	if (fd >= 0)
+		r = (size_t)len < sizeof text ? k_write(fd, text, (size_t)len) : -E2BIG;
+	/* Where AppArmor is not enabled everything is unconfined. */
+	if ((fd == -ENOENT || r == -EINVAL) && str_equal(profile, "unconfined"))
+		return 0;
+	return r < 0 ? explain_apparmor(profile, name, fd == -ENOENT ? -EOPNOTSUPP : (int)r, err) : 0;
+}
+
+static int set_selinux(int proc_fd, const char *label, const char *name, struct err *err)
+{
+	_cleanup_fd_ int fd = open_attribute(proc_fd, name);
+	ssize_t r = fd < 0 ? fd : k_write(fd, label, strlen(label));
+	if (r >= 0)
+		return 0;
+	r = err_system(err, (int)r, "cannot set SELinux label '%s' by `/proc/self/attr/%s`", label, name);
+	err_hint(err, "SELinux has to be enabled, and its policy has to know the label");
+	return (int)r;
+}
+
+int label_set(const struct rootfs *rootfs, const struct plan_label *label, struct err *err)
+{
+	const char *text = plan_get(rootfs->plan, label->text);
+	int proc_fd = rootfs->slot_base + label->slot;
+
+	switch ((enum plan_label_kind)label->kind) {
+	case PLAN_LABEL_APPARMOR:
+		return set_apparmor(proc_fd, text, err);
+	case PLAN_LABEL_SELINUX:
+		return set_selinux(proc_fd, text, "exec", err);
+	case PLAN_LABEL_SELINUX_KEYS:
+		return set_selinux(proc_fd, text, "keycreate", err);
+	}
+	return err_set(err, ERR_PEER, EPROTO, NULL, "there is no label of kind %u", label->kind);
+}
+
+int label_root_directory(int mount_fd, const char *label, struct err *err)
+{
+	_cleanup_fd_ int fd = k_openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	int r = fd < 0 ? fd : k_fsetxattr(fd, "security.selinux", label, strlen(label) + 1, 0);
+
+	return r < 0 ? err_system(err, r, "cannot set SELinux label '%s'", label) : 0;
+}

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+# AppArmor profiles and SELinux labels: what the kernel says of the process, and errors where a label cannot be.
+load helpers
+
+has_apparmor() {
+	[ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]
+}
+
+has_selinux() {
+	[ -e /sys/fs/selinux/enforce ]
+}
+
+# A profile of this case's own that allows all but reading /secret.
+profile() { # NAME
+	has_apparmor || host_lacks "AppArmor is not enabled"
+	command -v apparmor_parser >/dev/null || not_here "needs apparmor_parser"
+	printf 'profile %s flags=(attach_disconnected,mediate_deleted) {\n file,\n capability,\n network,\n mount,\n umount,\n pivot_root,\n ptrace,\n signal,\n unix,\n deny /secret r,\n}\n' "$1" >"$WORK/$1"
+	apparmor_parser -Kr "$WORK/$1"
+	echo "$1" >>"$WORK/profiles"
+}
+
+teardown() {
+	while read -r name; do
+		for id in $(tare list -q); do tare delete --force "$id"; done
+		apparmor_parser -R "$WORK/$name"
+	done < <(cat "$WORK/profiles" 2>/dev/null)
+	end_case
+}
+
+@test "apparmorProfile confines the program, and what it starts" {
+	profile "$ID"
+	echo hidden >"$BUNDLE/rootfs/secret"
+	config --arg p "$ID" '.process.apparmorProfile=$p'
+	inside 'cat /proc/self/attr/current; sh -c "cat /proc/self/attr/current"; cat /secret || echo denied'
+	[ "${lines[0]}" = "$ID (enforce)" ]
+	[ "${lines[1]}" = "$ID (enforce)" ]
+	[[ "$output" == *"cat: can't open '/secret': Permission denied"*denied ]]
+}
+
+@test "a profile with no_new_privs, and as another user without capabilities" {
+	profile "$ID"
+	config --arg p "$ID" '.process.apparmorProfile=$p | .process.noNewPrivileges=true | .process.user={uid:1000,gid:1000} | .process.capabilities={}'
+	inside 'cat /proc/self/attr/current; grep NoNewPrivs /proc/self/status'
+	[ "${lines[0]}" = "$ID (enforce)" ]
+	[ "${lines[1]}" = "NoNewPrivs:	1" ]
+}
+
+@test "a profile is set through the runtime's own procfs, whatever covers /proc" {
+	profile "$ID"
+	config --arg p "$ID" '.process.apparmorProfile=$p | .mounts|=map(if .destination=="/proc" then {destination:"/proc",type:"tmpfs",source:"tmpfs"} else . end) | .linux.maskedPaths=[] | .linux.readonlyPaths=[] | .process.args=["sleep","1000"]'
+	mkdir -p "$BUNDLE/rootfs/proc/self/attr/apparmor"
+	: >"$BUNDLE/rootfs/proc/self/attr/apparmor/exec"
+	tare run -d -b "$BUNDLE" "$ID" >"$WORK/out" 2>&1 3>&-
+	[ "$(cat "/proc/$(pid_of "$ID")/attr/current")" = "$ID (enforce)" ]
+	[ ! -s "$BUNDLE/rootfs/proc/self/attr/apparmor/exec" ]
+}
+
+@test "the runtime's hooks are not confined, the container's own are" {
+	profile "$ID"
+	config --arg p "$ID" --arg w "$WORK" '.process.apparmorProfile=$p | .process.args=["true"] |
+		.hooks={createRuntime:[{path:"/bin/sh",args:["sh","-c",("cat /proc/self/attr/current >"+$w+"/runtime")]}],
+			startContainer:[{path:"/bin/sh",args:["sh","-c","cat /proc/self/attr/current >/container"]}]}'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[ "$(cat "$WORK/runtime")" = "$(cat /proc/self/attr/current)" ]
+	[ "$(cat "$BUNDLE/rootfs/container")" = "$ID (enforce)" ]
+}
+
+@test "exec has the container's profile, or the one that it asks for" {
+	profile "$ID"
+	profile "$ID-other"
+	config --arg p "$ID" '.process.apparmorProfile=$p | .process.args=["sleep","1000"]'
+	tare run -d -b "$BUNDLE" "$ID" >"$WORK/out" 2>&1 3>&-
+	run -0 tare exec "$ID" cat /proc/self/attr/current
+	[ "$output" = "$ID (enforce)" ]
+	run -0 tare exec --user 1000 --no-new-privs "$ID" cat /proc/self/attr/current
+	[ "$output" = "$ID (enforce)" ]
+	run -0 tare exec --apparmor "$ID-other" "$ID" cat /proc/self/attr/current
+	[ "$output" = "$ID-other (enforce)" ]
+	run -0 tare exec --apparmor unconfined "$ID" cat /proc/self/attr/current
+	[ "$output" = unconfined ]
+	jq --arg p "$ID-other" '.process | .args=["cat","/proc/self/attr/current"] | .apparmorProfile=$p' "$BUNDLE/config.json" >"$WORK/process.json"
+	run -0 tare exec --process "$WORK/process.json" "$ID"
+	[ "$output" = "$ID-other (enforce)" ]
+	jq '.process | .args=["cat","/proc/self/attr/current"] | del(.apparmorProfile)' "$BUNDLE/config.json" >"$WORK/process.json"
+	run -0 tare exec --process "$WORK/process.json" "$ID"
+	[ "$output" = "$ID (enforce)" ]
+}
+
+@test "a profile in a user namespace" {
+	profile "$ID"
+	chmod 755 "$WORK"
+	config --arg p "$ID" '.process.apparmorProfile=$p | .linux.namespaces+=[{type:"user"}] |
+		.linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.gidMappings=.linux.uidMappings'
+	inside 'cat /proc/self/attr/current; cat /proc/self/uid_map'
+	[ "${lines[0]}" = "$ID (enforce)" ]
+	[[ "${lines[1]}" == *100000* ]]
+}
+
+@test "a profile that is not loaded is an error that says how to load it" {
+	has_apparmor || host_lacks "AppArmor is not enabled"
+	config '.process.apparmorProfile="there-is-no-such-profile"'
+	run -1 tare create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/process/apparmorProfile: cannot set AppArmor profile 'there-is-no-such-profile' by \`/proc/self/attr/"*"exec\`: No such file or directory"*apparmor_parser* ]]
+	run -1 tare state "$ID"
+	config '.process.apparmorProfile=null | .process.args=["sleep","1000"]'
+	tare run -d -b "$BUNDLE" "$ID" >"$WORK/out" 2>&1 3>&-
+	run -255 tare exec --apparmor there-is-no-such-profile "$ID" true
+	[[ "$output" == *"cannot set AppArmor profile 'there-is-no-such-profile'"* ]]
+}
+
+@test "without AppArmor a profile is an error, and unconfined is not" {
+	! has_apparmor || skip "AppArmor is enabled"
+	config '.process.apparmorProfile="some-profile"'
+	run -1 tare create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/process/apparmorProfile: cannot set AppArmor profile 'some-profile' by \`/proc/self/attr/"*"AppArmor is not enabled on this host"* ]]
+	run -1 tare check -b "$BUNDLE"
+	[[ "$output" == *"/process/apparmorProfile: AppArmor is not enabled on this host"* ]]
+	config '.process.apparmorProfile="unconfined" | .process.args=["echo","fine"]'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[ "$output" = fine ]
+	run -0 tare check -b "$BUNDLE"
+}
+
+@test "without SELinux a label is an error" {
+	! has_selinux || skip "SELinux is enabled"
+	config '.process.selinuxLabel="system_u:system_r:container_t:s0"'
+	run -1 tare create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/process/selinuxLabel: cannot set SELinux label 'system_u:system_r:container_t:s0' by \`/proc/self/attr/keycreate\`: "*"SELinux has to be enabled"* ]]
+	run -1 tare create --no-new-keyring -b "$BUNDLE" "$ID"
+	[[ "$output" == *"by \`/proc/self/attr/exec\`: "* ]]
+	config 'del(.process.selinuxLabel) | .linux.mountLabel="system_u:object_r:container_file_t:s0:c1,c2"'
+	run -1 tare create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/mounts/"*": cannot set option 'context=system_u:object_r:container_file_t:s0:c1,c2' of file system 'tmpfs'"* ]]
+	run -1 tare check -b "$BUNDLE"
+	[[ "$output" == *"/linux/mountLabel: SELinux is not enabled on this host"* ]]
+	config 'del(.linux.mountLabel) | .process.args=["sleep","1000"]'
+	tare run -d -b "$BUNDLE" "$ID" >"$WORK/out" 2>&1 3>&-
+	run -255 tare exec --process-label system_u:system_r:container_t:s0 "$ID" true
+	[[ "$output" == *"cannot set SELinux label"* ]]
+}
+
+@test "run.oci.mount_context_type chooses the option, and nothing else is one" {
+	config '.linux.mountLabel="a:b:c:s0" | .annotations={"run.oci.mount_context_type":"rootcontext"}'
+	run -0 tare plan -b "$BUNDLE"
+	[[ "$output" == *"rootcontext=a:b:c:s0"* ]]
+	config '.annotations={"run.oci.mount_context_type":"bind"}'
+	run -1 tare create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/annotations/run.oci.mount_context_type: 'bind' is none of context, fscontext, defcontext, rootcontext"* ]]
+}

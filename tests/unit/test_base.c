@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Formatting is the room's own, since init has no C library: it says what printf(3) says. */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <tare/base.h>
+
+#include "unit.h"
+
+#define SAME(...)                                                                                              \
+	do {                                                                                                   \
+		char own[256], library[256];                                                                   \
+		int own_len = str_format(own, sizeof own, __VA_ARGS__);                                        \
+		int library_len = snprintf(library, sizeof library, __VA_ARGS__);                              \
+                                                                                                               \
+		CHECK(own_len == library_len && strcmp(own, library) == 0);                                    \
+	} while (0)
+
+static void test_conversions(void)
+{
+	SAME("plain");
+	SAME("100%%");
+	SAME("%s and %s", "one", "");
+	SAME("'%.3s' '%.0s' '%.100s' '%.10s'", "abcdef", "abc", "abc", "0123456789");
+	SAME("%.*s|%.*s|%.*s", 2, "abc", 0, "abc", -1, "abc");
+	SAME("%c%c", 'x', '\n');
+	SAME("%d %d %d", 0, INT_MIN, INT_MAX);
+	SAME("%u %x %o", UINT_MAX, 0xdeadbeefu, 0755u);
+	SAME("%ld %lld", LONG_MIN, LLONG_MAX);
+	SAME("%lu %llu %zu %lx", ULONG_MAX, ULLONG_MAX, (size_t)-1, ULONG_MAX);
+}
+
+static void test_truncation(void)
+{
+	char text[4] = "xyz";
+
+	CHECK(str_format(text, sizeof text, "%s", "abcdef") == 6 && strcmp(text, "abc") == 0);
+	CHECK(str_format(text, 1, "%d", 77) == 2 && text[0] == '\0');
+	CHECK(str_format(NULL, 0, "%d", 12345) == 5);
+}
+
+static void test_numbers(void)
+{
+	uint64_t number = 7;
+
+	CHECK(str_to_u64("18446744073709551615", UINT64_MAX, &number) && number == UINT64_MAX);
+	CHECK(!str_to_u64("18446744073709551616", UINT64_MAX, &number) && number == UINT64_MAX);
+	CHECK(str_to_u64("0", 0, &number) && number == 0);
+	CHECK(!str_to_u64("1", 0, &number) && !str_to_u64("", 9, &number) && !str_to_u64(" 1", 9, &number));
+	CHECK(!str_to_u64("+1", 9, &number) && !str_to_u64("-1", 9, &number) && !str_to_u64("1x", 9, &number));
+}
+
+int main(void)
+{
+	test_conversions();
+	test_truncation();
+	test_numbers();
+	UNIT_MAIN_END;
+}
