@@ -78,7 +78,7 @@ static void add_setup(struct builder *b)
 	plan_text name;
 	_cleanup_free_ char *keyring = NULL;
 
-	if (b->has_new_user && !b->is_user_early)
+	if (b->has_new_user || b->has_bridge)
 		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_MAPPED;
 	if (b->has_user) {
 		step = builder_step(b, PLAN_INIT, PLAN_SETUP_IDS, 0);

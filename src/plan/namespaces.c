@@ -183,10 +183,11 @@ static void add_bridge(struct builder *b)
 		add_time(b);
 	add_spawn(b, PLAN_BRIDGE, flags, false);
 	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_BORN;
-	if (b->has_new_user && !b->is_user_early) {
+	if (b->has_new_user && !b->is_user_early)
 		add_maps(b);
-		builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_MAPPED;
-	}
+	/* Even without maps: two processes write into one socket now, and init's next message must be the
+	 * later. */
+	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_MAPPED;
 }
 
 static void add_birth(struct builder *b)

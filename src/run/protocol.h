@@ -8,7 +8,7 @@
  *     |--- MAPPED --------------->|                              |
  *     |                            |--- spawn ----------------->|
  *     |<-- BORN (pid) ------------|  and exits; carries the console's master of an exec
- *     |--- MAPPED --------------------------------------------->| (new user ns)
+ *     |--- MAPPED --------------------------------------------->| (new user ns, or a bridge)
  *     |<-- MOUNTED --------------------------------------------| (if there are hooks)
  *     |    prestart and createRuntime hooks                      |
  *     |--- HOOKED --------------------------------------------->|
@@ -37,7 +37,7 @@ enum protocol_step {
 	STEP_FAILED,    /* child -> parent: err says what */
 	STEP_UNSHARED,  /* bridge -> parent: its user namespace waits for id maps */
 	STEP_BORN,      /* bridge -> parent: value is init's pid in the bridge's pid namespace */
-	STEP_MAPPED,    /* parent -> bridge or init: the id maps are in force */
+	STEP_MAPPED,    /* parent -> bridge or init: you are known, and your id maps, if any, are in force */
 	STEP_MOUNTED,   /* init -> parent: the mounts stand, nothing of the host is left writable by accident */
 	STEP_HOOKED,    /* parent -> init: the runtime's hooks have run */
 	STEP_READY,     /* init -> parent: all but execve is done; may carry the console's master */

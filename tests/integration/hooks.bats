@@ -57,7 +57,7 @@ H
 		run -1 tare run -b "$BUNDLE" "$ID"
 		[[ "$output" == *"/hooks/$kind/0"*"hook '/bin/sh' ended with status 5 (because)"* ]]
 		[ ! -e "$ROOT/$ID" ]
-		[ ! -e "$(cgroup_mount)/$ID" ]
+		[ ! -e "$(cgroup_of "$ID")" ]
 	done
 	config '.hooks={"startContainer":[{"path":"/bin/false"}]}'
 	run -1 tare run -b "$BUNDLE" "$ID"

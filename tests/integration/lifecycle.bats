@@ -128,7 +128,7 @@ load helpers
 	script 'sleep 1000 & sleep 1000 & sleep 1000'
 	create "$ID"
 	tare start "$ID"
-	cgroup=$(cgroup_mount)/$ID
+	cgroup=$(cgroup_of "$ID")
 	wait_for '[ "$(wc -l <"$cgroup/cgroup.procs")" -ge 3 ]'
 	pids=$(cat "$cgroup/cgroup.procs")
 	run -0 tare delete --force "$ID"
@@ -146,7 +146,7 @@ load helpers
 	pid=$(pid_of "$ID")
 	kill -9 "$pid"
 	wait_for '[ "$(status_of "$ID")" = stopped ]'
-	rmdir "$(cgroup_mount)/$ID"
+	rmdir "$(cgroup_of "$ID")"
 	run -0 tare delete --force "$ID"
 	mkdir -p "$ROOT/$ID"
 	echo nonsense >"$ROOT/$ID/record"

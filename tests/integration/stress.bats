@@ -12,7 +12,7 @@ load helpers
 			wait $pid 2>/dev/null || true
 			run -0 tare delete --force "$ID"
 			[ ! -e "$ROOT/$ID" ]
-			[ ! -e "$(cgroup_mount)/$ID" ]
+			[ ! -e "$(cgroup_of "$ID")" ]
 		done
 	done
 	[ "$(cat /proc/self/mountinfo)" = "$HOST_MOUNTS" ]
