@@ -33,6 +33,38 @@ int cgroup_open(int mount_fd, const char *path, struct err *err) MUST_CHECK;
 int cgroup_devices_set(int cgroup_fd, const struct plan_device_rule *rules, size_t count,
 		       struct err *err) MUST_CHECK;
 
+/* A cgroup and the way to it. */
+struct cgroup_place {
+	int mount_fd, fd;
+	const char *path;
+};
+
+/*
+ * Enables controllers for the cgroup: in cgroup.subtree_control of every cgroup above it that does not name
+ * them yet, from the mount down. They stay enabled when the cgroup goes. Fails with ERR_UNSUPPORTED if one of
+ * them is not there, with ERR_SYSTEM (EBUSY, EACCES, ...) if it cannot be enabled; says which one, and at which
+ * level.
+ */
+int cgroup_enable(const struct cgroup_place *place, const struct plan *plan, struct plan_texts controllers,
+		  struct err *err) MUST_CHECK;
+
+/* Writes one limit as plan.h tells. Fails with ERR_UNSUPPORTED if there is no such file, else with ERR_SYSTEM.
+ */
+int cgroup_write(int cgroup_fd, const struct plan *plan, const struct plan_cgroup_write *write,
+		 struct err *err) MUST_CHECK;
+
+/* Fails with ERR_STATE if more than the new limit is in use (memory.checkBeforeUpdate); no such file: nothing
+ * is. */
+int cgroup_check_usage(int cgroup_fd, const struct plan *plan, const struct plan_cgroup_usage *usage,
+		       struct err *err) MUST_CHECK;
+
+/* Makes uid (of the host) the owner of the cgroup and of its files in /sys/kernel/cgroup/delegate (cgroups(7)).
+ */
+int cgroup_set_owner(int cgroup_fd, uid_t uid, struct err *err) MUST_CHECK;
+
+/* How many processes of it and below the OOM killer has killed so far; 0 without the memory controller. */
+uint64_t cgroup_oom_kills(int cgroup_fd);
+
 /*
  * Kills every process of the cgroup and of all below it, frozen ones too (cgroup.kill), and waits up to
  * timeout_ms until cgroup.events says populated 0. -ETIMEDOUT with *err set otherwise.
