@@ -71,6 +71,14 @@ uint64_t cgroup_oom_kills(int cgroup_fd);
  */
 int cgroup_kill(int cgroup_fd, int timeout_ms, struct err *err) MUST_CHECK;
 
+/*
+ * Stops every process of the cgroup and of all below it, or lets them go on (cgroup.freeze), and waits up to
+ * timeout_ms until cgroup.events says so. -ETIMEDOUT with *err set otherwise; what could not be frozen in time
+ * is thawed again. A cgroup below a frozen one cannot be thawed.
+ */
+int cgroup_freeze(int cgroup_fd, int timeout_ms, struct err *err) MUST_CHECK;
+int cgroup_thaw(int cgroup_fd, int timeout_ms, struct err *err) MUST_CHECK;
+
 /* Whether any process is in it or below: 1, 0, or -errno. */
 int cgroup_is_populated(int cgroup_fd);
 
@@ -83,5 +91,30 @@ int cgroup_remove(int mount_fd, const char *path, unsigned int created, struct e
 
 /* The pids in the cgroup and below, in ascending order; the caller frees *ret_pids. Count or -errno. */
 int cgroup_pids(int cgroup_fd, pid_t **ret_pids, struct err *err) MUST_CHECK;
+
+/* Two descriptors that the caller closes by cgroup_watch_close. */
+struct cgroup_watch {
+	int events_fd;
+	int memory_fd; /* -1 without the memory controller: CGROUP_OOM never comes then */
+	uint64_t oom_kills;
+};
+int cgroup_watch_open(int cgroup_fd, struct cgroup_watch *ret, struct err *err) MUST_CHECK;
+void cgroup_watch_close(struct cgroup_watch *watch);
+
+/*
+ * Waits up to timeout_ms for processes to be killed for want of memory, since the last call or the opening
+ * (CGROUP_OOM), or for the cgroup to be empty or gone (CGROUP_EMPTY). Both may come at once; 0 when the time is
+ * over.
+ */
+#define CGROUP_OOM 1
+#define CGROUP_EMPTY 2
+int cgroup_watch_wait(struct cgroup_watch *watch, int64_t timeout_ms);
+
+/*
+ * Writes what the cgroup has used, as the object that "events" calls data: CPU times in ns, memory in bytes, no
+ * limit as 2^64-1 (for pids as 0). Files that are not there, since their controller is not, are left out.
+ */
+struct json;
+void cgroup_write_stats(int cgroup_fd, struct json *json);
 
 #endif
