@@ -99,6 +99,7 @@ int socket_send_fd(const char *path, const char *payload, int fd, struct err *er
 
 /* foreground.c: forwards signals and the terminal until the container ends; its status is 0-255. */
 struct notify;
-int foreground_wait(struct parent *parent, struct notify *notify, int *ret_status, struct err *err) MUST_CHECK;
+int foreground_wait(struct parent *parent, struct notify *notify, struct state_end *ret_end,
+		    struct err *err) MUST_CHECK;
 
 #endif
