@@ -215,10 +215,12 @@ void json_key(struct json *json, const char *key);
 void json_string(struct json *json, const char *value); /* NULL writes null */
 void json_int(struct json *json, int64_t value);
 void json_uint(struct json *json, uint64_t value);
+void json_number(struct json *json, const char *text, size_t len); /* as it stands: digits, maybe ".", digits */
 void json_bool(struct json *json, bool value);
 void json_null(struct json *json);
 /* A key and its value in one call. */
 void json_pair(struct json *json, const char *key, const char *value);
+void json_pair_uint(struct json *json, const char *key, uint64_t value);
 void json_pair_int(struct json *json, const char *key, int64_t value);
 void json_pair_bool(struct json *json, const char *key, bool value);
 

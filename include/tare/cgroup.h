@@ -33,11 +33,51 @@ int cgroup_open(int mount_fd, const char *path, struct err *err) MUST_CHECK;
 int cgroup_devices_set(int cgroup_fd, const struct plan_device_rule *rules, size_t count,
 		       struct err *err) MUST_CHECK;
 
+/* A cgroup and the way to it. */
+struct cgroup_place {
+	int mount_fd, fd;
+	const char *path;
+};
+
+/*
+ * Enables controllers for the cgroup: in cgroup.subtree_control of every cgroup above it that does not name
+ * them yet, from the mount down. They stay enabled when the cgroup goes. Fails with ERR_UNSUPPORTED if one of
+ * them is not there, with ERR_SYSTEM (EBUSY, EACCES, ...) if it cannot be enabled; says which one, and at which
+ * level.
+ */
+int cgroup_enable(const struct cgroup_place *place, const struct plan *plan, struct plan_texts controllers,
+		  struct err *err) MUST_CHECK;
+
+/* Writes one limit as plan.h tells. Fails with ERR_UNSUPPORTED if there is no such file, else with ERR_SYSTEM.
+ */
+int cgroup_write(int cgroup_fd, const struct plan *plan, const struct plan_cgroup_write *write,
+		 struct err *err) MUST_CHECK;
+
+/* Fails with ERR_STATE if more than the new limit is in use (memory.checkBeforeUpdate); no such file: nothing
+ * is. */
+int cgroup_check_usage(int cgroup_fd, const struct plan *plan, const struct plan_cgroup_usage *usage,
+		       struct err *err) MUST_CHECK;
+
+/* Makes uid (of the host) the owner of the cgroup and of its files in /sys/kernel/cgroup/delegate (cgroups(7)).
+ */
+int cgroup_set_owner(int cgroup_fd, uid_t uid, struct err *err) MUST_CHECK;
+
+/* How many processes of it and below the OOM killer has killed so far; 0 without the memory controller. */
+uint64_t cgroup_oom_kills(int cgroup_fd);
+
 /*
  * Kills every process of the cgroup and of all below it, frozen ones too (cgroup.kill), and waits up to
  * timeout_ms until cgroup.events says populated 0. -ETIMEDOUT with *err set otherwise.
  */
 int cgroup_kill(int cgroup_fd, int timeout_ms, struct err *err) MUST_CHECK;
+
+/*
+ * Stops every process of the cgroup and of all below it, or lets them go on (cgroup.freeze), and waits up to
+ * timeout_ms until cgroup.events says so. -ETIMEDOUT with *err set otherwise; what could not be frozen in time
+ * is thawed again. A cgroup below a frozen one cannot be thawed.
+ */
+int cgroup_freeze(int cgroup_fd, int timeout_ms, struct err *err) MUST_CHECK;
+int cgroup_thaw(int cgroup_fd, int timeout_ms, struct err *err) MUST_CHECK;
 
 /* Whether any process is in it or below: 1, 0, or -errno. */
 int cgroup_is_populated(int cgroup_fd);
@@ -51,5 +91,30 @@ int cgroup_remove(int mount_fd, const char *path, unsigned int created, struct e
 
 /* The pids in the cgroup and below, in ascending order; the caller frees *ret_pids. Count or -errno. */
 int cgroup_pids(int cgroup_fd, pid_t **ret_pids, struct err *err) MUST_CHECK;
+
+/* Two descriptors that the caller closes by cgroup_watch_close. */
+struct cgroup_watch {
+	int events_fd;
+	int memory_fd; /* -1 without the memory controller: CGROUP_OOM never comes then */
+	uint64_t oom_kills;
+};
+int cgroup_watch_open(int cgroup_fd, struct cgroup_watch *ret, struct err *err) MUST_CHECK;
+void cgroup_watch_close(struct cgroup_watch *watch);
+
+/*
+ * Waits up to timeout_ms for processes to be killed for want of memory, since the last call or the opening
+ * (CGROUP_OOM), or for the cgroup to be empty or gone (CGROUP_EMPTY). Both may come at once; 0 when the time is
+ * over.
+ */
+#define CGROUP_OOM 1
+#define CGROUP_EMPTY 2
+int cgroup_watch_wait(struct cgroup_watch *watch, int64_t timeout_ms);
+
+/*
+ * Writes what the cgroup has used, as the object that "events" calls data: CPU times in ns, memory in bytes, no
+ * limit as 2^64-1 (for pids as 0). Files that are not there, since their controller is not, are left out.
+ */
+struct json;
+void cgroup_write_stats(int cgroup_fd, struct json *json);
 
 #endif

@@ -15,6 +15,7 @@
 #include <tare/base.h>
 
 struct spec;
+struct spec_resources;
 struct host;
 
 #define PLAN_MAGIC 0x3130524154455241ull
@@ -36,7 +37,11 @@ enum plan_who {
 
 enum plan_kind {
 	PLAN_CGROUP_CREATE,  /* parent: text = path below the cgroup2 mount, of a new cgroup */
+	PLAN_CGROUP_ENABLE,  /* parent: controllers that the cgroup needs, enabled above it */
+	PLAN_CGROUP_OWNER,   /* parent: number = uid on the host that may make cgroups below it */
 	PLAN_CGROUP_DEVICES, /* parent: devices */
+	PLAN_CGROUP_USAGE,   /* parent: usage, refuses a limit that is below what is used already */
+	PLAN_CGROUP_WRITE,   /* parent: write, a limit */
 	PLAN_OPEN_PROC,      /* parent: a private procfs in slot */
 	PLAN_OPEN_NAMESPACE, /* parent: ns, into slot */
 	PLAN_OPEN_IDMAP,     /* parent: a user namespace with maps, into slot, for idmapped mounts */
@@ -106,6 +111,18 @@ struct plan_device_rule {     /* element */
 #define PLAN_ACCESS_MKNOD 1u
 #define PLAN_ACCESS_READ 2u
 #define PLAN_ACCESS_WRITE 4u
+
+#define PLAN_WRITE_OPTIONAL 1u  /* the file may be missing: the value is what is so without the controller */
+#define PLAN_WRITE_TENTATIVE 2u /* EINVAL is no error: a later step insists */
+struct plan_cgroup_write {
+	plan_text file, value;             /* one write(2) */
+	plan_text other_file, other_value; /* absent, or what is written where file is missing */
+	uint32_t flags;                    /* PLAN_WRITE_* */
+};
+struct plan_cgroup_usage {
+	plan_text file; /* holds a number; missing: nothing is used */
+	uint64_t limit;
+};
 
 struct plan_source {
 	plan_text path;
@@ -242,7 +259,10 @@ struct plan_step {
 			bool into_cgroup;
 		} spawn; /* CLONE_NEW* */
 		struct plan_maps maps;
-		struct plan_table devices; /* of struct plan_device_rule */
+		struct plan_table devices;     /* of struct plan_device_rule */
+		struct plan_texts controllers; /* names of cgroup.controllers */
+		struct plan_cgroup_write write;
+		struct plan_cgroup_usage usage;
 		struct {
 			int32_t slot;
 			bool has_monotonic, has_boottime;
@@ -328,6 +348,24 @@ struct plan_request {
  */
 int plan_build(const struct spec *spec, const struct host *host, const struct plan_request *request,
 	       struct plan **ret_plan, struct err *err) MUST_CHECK;
+
+/*
+ * Computes the plan of "update": nothing but the steps PLAN_CGROUP_ENABLE, PLAN_CGROUP_USAGE and
+ * PLAN_CGROUP_WRITE that put these limits in force, by the rules of plan_build; device rules are no part of it.
+ * What is not set stays as it is, so that a quota without a period gets the default one, and swap without a
+ * memory limit is refused: the caller completes such pairs from what is in force. is_document: the resources
+ * are a document of their own, and JSON pointers begin at its root, not at /linux/resources. The caller frees.
+ */
+int plan_build_update(const struct spec_resources *resources, const struct host *host, bool is_document,
+		      struct plan **ret_plan, struct err *err) MUST_CHECK;
+
+/*
+ * cpu.weight for cpu.shares, 0 for "not set" (0): the curve through 2 -> 1, 1024 -> 100 and 262144 -> 10000
+ * that runc and crun use, rounded up. io.weight (1 to 10000) for blockIO.weight (10 to 1000), linear, rounded
+ * down.
+ */
+uint32_t plan_cpu_weight(uint64_t shares);
+uint32_t plan_io_weight(uint64_t weight);
 
 /* As plan_build, but hands every finding over and goes on, for "check". Returns their number. */
 int plan_check(const struct spec *spec, const struct host *host, const struct plan_request *request,

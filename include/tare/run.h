@@ -53,6 +53,33 @@ int run_kill(const char *state_root, const char *id, int signal, bool is_all, st
  */
 int run_delete(const char *state_root, const char *id, bool is_force, struct err *err) MUST_CHECK;
 
+/*
+ * pause ID, resume ID: freezes and thaws all processes of a created or running container; return when that is
+ * done. ERR_STATE "container not running", "container paused already", "container not paused". A freeze that
+ * cannot be done within 10 s is taken back.
+ */
+int run_pause(const char *state_root, const char *id, struct err *err) MUST_CHECK;
+int run_resume(const char *state_root, const char *id, struct err *err) MUST_CHECK;
+
+/* The pids of a container's processes in the caller's pid namespace, ascending. Count or -errno; the caller
+ * frees. */
+int run_pids(const char *state_root, const char *id, pid_t **ret_pids, struct err *err) MUST_CHECK;
+
+/*
+ * events ID: one line of JSON with what the container's cgroup has used, or, unless is_once, one such line each
+ * interval_ms (above 0) and one line for each time that memory ran out, until the container has no processes.
+ * on_line is given each line with its newline; its failure is the command's.
+ */
+struct events_options {
+	const char *state_root; /* --root, or NULL */
+	const char *id;
+	bool is_once;
+	int64_t interval_ms;
+	int (*on_line)(void *context, const char *line, size_t len, struct err *err);
+	void *context;
+};
+int run_events(const struct events_options *options, struct err *err) MUST_CHECK;
+
 /* The command line of exec. Strings and arrays are the caller's. */
 struct exec_options {
 	const char *id;

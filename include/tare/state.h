@@ -5,6 +5,7 @@
  *   <root>/<id>/record   one file: a head of "key value" lines, an empty line, then the container's own copy
  *                        of its config.json. Replaced atomically (temporary name, rename).
  *   <root>/<id>/plan     the container's plan as an image, what exec starts from
+ *   <root>/<id>/end      how the program ended, if somebody was there to see it: "status signal"
  *   <root>/<id>/gate     the socket at which init waits for "start"
  *   <root>/<id>/notify/  NOTIFY_SOCKET's directory, if there is one
  *
@@ -86,8 +87,8 @@ int state_write(int dir_fd, const struct state_record *record, struct err *err) 
 int state_read(int dir_fd, struct state_record *record, struct err *err) MUST_CHECK;
 
 /*
- * The plan's bytes, for exec. state_map_plan gives them as a private mapping for as long as the process lives, and
- * their number in *ret_size; NULL if there are none.
+ * The plan's bytes, for exec. state_map_plan gives them as a private mapping for as long as the process lives,
+ * and their number in *ret_size; NULL if there are none.
  */
 int state_write_plan(int dir_fd, const void *data, size_t size, struct err *err) MUST_CHECK;
 const void *state_map_plan(int dir_fd, size_t *ret_size);
@@ -119,6 +120,23 @@ enum state_status state_status(int dir_fd, const struct state_record *record);
 /* Whether the container's cgroup is frozen; false where that cannot be found out. */
 bool state_is_paused(const struct state_record *record);
 
+/* How the container's program ended, as far as it is known. */
+struct state_end {
+	bool has_status;
+	int status, signal; /* 0-255, 128 + signal; signal 0: it ended by itself */
+	bool has_oom_kills; /* there is a memory controller, and the cgroup is still there */
+	uint64_t oom_kills; /* processes of the container that were killed for want of memory */
+};
+
+/* Remembers status and signal; by whoever waited for the container. 0 or -errno with *err. */
+int state_write_end(int dir_fd, const struct state_end *end, struct err *err) MUST_CHECK;
+
+/*
+ * What is known of a stopped container's end: from what was remembered, from init's /proc/PID/stat while nobody
+ * has waited for it, from its cgroup's memory.events.
+ */
+void state_read_end(int dir_fd, const struct state_record *record, struct state_end *ret);
+
 /* A pidfd of init, checked against the recorded start time; -ESRCH if it is gone. */
 int state_open_pidfd(const struct state_record *record);
 
@@ -129,10 +147,11 @@ int state_process_start(pid_t pid, uint64_t *ret_start) MUST_CHECK;
 char *state_created(const struct state_record *record);
 
 /*
- * The state document of the runtime-spec, with rootfs, created and owner added, as an object into json. Status
- * and pid (0 when stopped) are the caller's to find out.
+ * The state document of the runtime-spec, with rootfs, created and owner added, as an object into json. The
+ * status is the caller's to find out; of a stopped one the pid is 0. With end, what it knows is added as
+ * exitStatus, exitSignal and oomKills.
  */
-void state_write_json(struct json *json, const struct state_record *record, const char *status, pid_t pid,
-		      const char *owner);
+void state_write_json(struct json *json, const struct state_record *record, enum state_status status,
+		      const struct state_end *end, const char *owner);
 
 #endif

@@ -157,6 +157,12 @@ void json_uint(struct json *json, uint64_t value)
 	buf_format(json->buf, "%llu", (unsigned long long)value);
 }
 
+void json_number(struct json *json, const char *text, size_t len)
+{
+	json_item(json);
+	buf_add(json->buf, text, len);
+}
+
 void json_bool(struct json *json, bool value)
 {
 	json_item(json);
@@ -173,6 +179,12 @@ void json_pair(struct json *json, const char *key, const char *value)
 {
 	json_key(json, key);
 	json_string(json, value);
+}
+
+void json_pair_uint(struct json *json, const char *key, uint64_t value)
+{
+	json_key(json, key);
+	json_uint(json, value);
 }
 
 void json_pair_int(struct json *json, const char *key, int64_t value)

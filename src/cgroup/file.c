@@ -83,8 +83,7 @@ void cgroup_sleep(struct cgroup_pause *pause)
 
 /* --- cgroup.events --- */
 
-/* The value of a line "key 0" or "key 1"; -EBADMSG if there is no such line. */
-static int events_value(const char *events, const char *key)
+int cgroup_events_value(const char *events, const char *key)
 {
 	size_t len = strlen(key);
 
@@ -101,7 +100,7 @@ static int events_read(int cgroup_fd, const char *key)
 	char events[256];
 	int r = io_read_small(cgroup_fd, "cgroup.events", O_NOFOLLOW, events, sizeof events);
 
-	return r < 0 ? r : events_value(events, key);
+	return r < 0 ? r : cgroup_events_value(events, key);
 }
 
 /* The root of the hierarchy has no cgroup.events, and always has processes. A cgroup that is gone has none. */
@@ -267,8 +266,7 @@ int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, str
 
 #define KILL_REPEAT 100 /* ms; a process that was moved in behind the kill gets the next one */
 
-/* Sleeps until cgroup.events changes (POLLPRI, since the events were read last) or ms have passed. */
-static void events_wait(int events_fd, int64_t ms)
+void cgroup_events_wait(int events_fd, int64_t ms)
 {
 	struct pollfd poll = {.fd = events_fd, .events = POLLPRI};
 	struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
@@ -285,7 +283,7 @@ static int events_populated(int events_fd)
 	if (len < 0)
 		return is_gone((int)len) ? 0 : (int)len;
 	events[len] = '\0';
-	return events_value(events, "populated");
+	return cgroup_events_value(events, "populated");
 }
 
 /* Kills until nobody is left. 0, -ETIMEDOUT, or another errno. */
@@ -308,7 +306,7 @@ static int kill_and_wait(int cgroup_fd, int timeout_ms)
 		left = deadline - cgroup_now();
 		if (left <= 0)
 			return -ETIMEDOUT;
-		events_wait(events_fd, left < KILL_REPEAT ? left : KILL_REPEAT);
+		cgroup_events_wait(events_fd, left < KILL_REPEAT ? left : KILL_REPEAT);
 	}
 }
 

@@ -33,6 +33,11 @@ struct cgroup_pause {
 };
 void cgroup_sleep(struct cgroup_pause *pause);
 
+/* The value of a line "key 0" or "key 1" of cgroup.events; -EBADMSG if there is no such line. */
+int cgroup_events_value(const char *events, const char *key) MUST_CHECK;
+/* Sleeps until cgroup.events changes (POLLPRI, since the events were read last) or ms have passed. */
+void cgroup_events_wait(int events_fd, int64_t ms);
+
 /* Pids in the cgroup and below, unsorted, with those that this pid namespace cannot see as 0. */
 int cgroup_pids_collect(int cgroup_fd, pid_t **ret_pids, size_t *ret_count) MUST_CHECK;
 

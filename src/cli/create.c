@@ -90,7 +90,11 @@ static int run(struct cli_call *call, const void *options, struct err *err)
 	struct run_options o;
 	int r = cli_run_options(call, options, &o, err);
 
-	return r < 0 ? r : run_run(&o, &call->status, err);
+	if (r >= 0)
+		r = run_run(&o, &call->status, err);
+	/* A program that ended in an unusual way: the status is still its own. */
+	call->failure_status = call->status;
+	return r;
 }
 
 static int plan(struct cli_call *call, const void *options, struct err *err)

@@ -38,7 +38,7 @@ static void add_cgroup(struct json *json)
 	json_pair_bool(json, "v2", true);
 	json_pair_bool(json, "systemd", false);
 	json_pair_bool(json, "systemdUser", false);
-	json_pair_bool(json, "rdma", false);
+	json_pair_bool(json, "rdma", true);
 	json_object_end(json);
 }
 

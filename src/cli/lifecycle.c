@@ -135,6 +135,7 @@ static int state(struct cli_call *call, const void *options, struct err *err)
 	_cleanup_fd_ int root_fd = -1, dir_fd = -1;
 	_cleanup_record_ struct state_record record = {0};
 	enum state_status status;
+	struct state_end end = {.has_status = false};
 	struct json json;
 	int r = state_check_id(call->id, err);
 
@@ -152,8 +153,9 @@ static int state(struct cli_call *call, const void *options, struct err *err)
 		return r;
 	status = state_status(dir_fd, &record);
 	json_begin(&json, &call->out, 2);
-	state_write_json(&json, &record, state_status_name(status), status == STATE_STOPPED ? 0 : record.pid,
-			 "");
+	if (status == STATE_STOPPED)
+		state_read_end(dir_fd, &record, &end);
+	state_write_json(&json, &record, status, status == STATE_STOPPED ? &end : NULL, "");
 	buf_add(&call->out, "\n", 1);
 	return 0;
 }

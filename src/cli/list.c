@@ -53,12 +53,14 @@ static char *owner_name(const struct list *list, uid_t uid)
 	return mem_format("#%u", uid);
 }
 
-static void add_json(struct list *list, const struct state_record *record, enum state_status status)
+static void add_json(struct list *list, int dir_fd, const struct state_record *record, enum state_status status)
 {
 	_cleanup_free_ char *owner = owner_name(list, record->owner);
-	pid_t pid = status == STATE_STOPPED ? 0 : record->pid;
+	struct state_end end;
 
-	state_write_json(&list->json, record, state_status_name(status), pid, owner);
+	if (status == STATE_STOPPED)
+		state_read_end(dir_fd, record, &end);
+	state_write_json(&list->json, record, status, status == STATE_STOPPED ? &end : NULL, owner);
 }
 
 static void add_row(struct list *list, const struct state_record *record, enum state_status status)
@@ -94,7 +96,7 @@ static void on_id(void *context, const char *id)
 	if (list->is_quiet)
 		buf_format(list->out, "%s\n", id);
 	else if (list->is_json)
-		add_json(list, &record, status);
+		add_json(list, dir_fd, &record, status);
 	else
 		add_row(list, &record, status);
 	list->count++;

@@ -23,7 +23,7 @@ struct builder {
 	int finding_count;
 
 	/* What several parts need to know. */
-	bool has_new_user, has_user, has_mount_ns, has_bridge;
+	bool has_new_user, has_user, has_mount_ns, has_bridge, has_cgroup;
 	bool is_user_early;              /* the bridge makes the user namespace, before the time namespace */
 	int32_t ns_slots[SPEC_NS_COUNT]; /* of namespaces that are joined */
 	int32_t proc_slot, idmap_slot, root_slot, gate_slot;
@@ -66,6 +66,8 @@ struct plan_maps builder_maps(struct builder *b, const struct spec_id_maps *uid,
 
 /* The parts, in the order of the plan. */
 void plan_add_cgroup(struct builder *b);         /* cgroup.c */
+void plan_add_limits(struct builder *b);         /* resources.c: what is in force before init is born */
+void plan_add_late_limits(struct builder *b);    /* resources.c: what init could not be born under */
 void plan_add_namespaces(struct builder *b);     /* namespaces.c: from opening to the birth of init */
 void plan_add_sources(struct builder *b);        /* mounts.c: numbers the slots of bind sources */
 void plan_add_root(struct builder *b);           /* rootfs.c */

@@ -46,47 +46,6 @@ static void add_devices(struct builder *b)
 	builder_step(b, PLAN_PARENT, PLAN_CGROUP_DEVICES, where)->u.devices = table;
 }
 
-/*
- * A limit that is asked for and not enforced would be a silent downgrade. Only an object that is there but
- * asks for nothing passes.
- */
-static void refuse_limits(struct builder *b)
-{
-	const struct spec_resources *r = &b->spec->resources;
-	const struct {
-		bool is_asked;
-		const char *where;
-	} rows[] = {
-		{r->memory.limit.is_set || r->memory.reservation.is_set || r->memory.swap.is_set ||
-			 r->memory.kernel.is_set || r->memory.kernel_tcp.is_set ||
-			 r->memory.swappiness.is_set ||
-			 (r->memory.disable_oom_killer.is_set && r->memory.disable_oom_killer.value),
-		 "/linux/resources/memory"},
-		{r->cpu.shares.is_set || r->cpu.burst.is_set || r->cpu.period.is_set || r->cpu.quota.is_set ||
-			 r->cpu.idle.is_set || r->cpu.realtime_period.is_set ||
-			 r->cpu.realtime_runtime.is_set || !str_is_empty(r->cpu.cpus) ||
-			 !str_is_empty(r->cpu.mems),
-		 "/linux/resources/cpu"},
-		{r->block_io.weight.is_set || r->block_io.leaf_weight.is_set ||
-			 r->block_io.weight_device_count > 0 ||
-			 r->block_io.throttle[SPEC_THROTTLE_READ_BPS].count > 0 ||
-			 r->block_io.throttle[SPEC_THROTTLE_WRITE_BPS].count > 0 ||
-			 r->block_io.throttle[SPEC_THROTTLE_READ_IOPS].count > 0 ||
-			 r->block_io.throttle[SPEC_THROTTLE_WRITE_IOPS].count > 0,
-		 "/linux/resources/blockIO"},
-		{r->hugepage_limit_count > 0, "/linux/resources/hugepageLimits"},
-		{r->pids_limit.is_set, "/linux/resources/pids"},
-		{r->network.class_id.is_set || r->network.priority_count > 0, "/linux/resources/network"},
-		{r->rdma_count > 0, "/linux/resources/rdma"},
-		{r->unified.count > 0, "/linux/resources/unified"},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (rows[i].is_asked)
-			builder_finding(b, ERR_UNSUPPORTED, rows[i].where,
-					"this version of tare cannot set this limit");
-}
-
 /* contract of cgroupsPath: absolute below the mount, otherwise beside the caller's own cgroup. */
 static plan_text cgroup_path(struct builder *b)
 {
@@ -105,33 +64,96 @@ static plan_text cgroup_path(struct builder *b)
 	return builder_text(b, plan_clean_path(joined, clean, sizeof clean));
 }
 
-void plan_add_cgroup(struct builder *b)
+/* The host's id of a container's uid; false if it has none. */
+static bool host_uid(const struct spec *spec, uint32_t uid, uint32_t *ret)
+{
+	const struct spec_id_maps *maps = &spec->uid_mappings;
+
+	*ret = uid;
+	if (!spec->namespaces[SPEC_NS_USER].is_set)
+		return true;
+	for (size_t i = 0; i < maps->count; i++) {
+		const struct spec_id_map *map = &maps->v[i];
+
+		if (uid < map->container_id || uid - map->container_id >= map->size)
+			continue;
+		*ret = map->host_id + (uid - map->container_id);
+		return true;
+	}
+	return false;
+}
+
+static bool has_option(const struct spec_mount *mount, const char *option)
+{
+	for (size_t i = 0; i < mount->options.count; i++)
+		if (str_equal(mount->options.v[i], option))
+			return true;
+	return false;
+}
+
+/*
+ * "Cgroup ownership" of runtime-spec config-linux.md: who runs the container's process may divide its cgroup if
+ * the container has a cgroup namespace of its own and can write there. What is root's on the host is that
+ * already.
+ */
+static void add_owner(struct builder *b)
+{
+	const struct spec *spec = b->spec;
+	char clean[sizeof "/sys/fs/cgroup" + 1];
+	bool is_writable = false;
+	uint32_t uid;
+
+	for (size_t i = 0; i < spec->mount_count; i++) {
+		const struct spec_mount *mount = &spec->mounts[i];
+
+		if (!str_equal(plan_clean_path(mount->destination, clean, sizeof clean), "/sys/fs/cgroup"))
+			continue;
+		is_writable = (str_equal(mount->type, "cgroup") || str_equal(mount->type, "cgroup2")) &&
+			      !has_option(mount, "ro") && !has_option(mount, "rro");
+	}
+	if (!plan_is_new(spec, SPEC_NS_CGROUP) || !is_writable)
+		return;
+	if (host_uid(spec, spec->process.user.uid, &uid) && uid != 0)
+		builder_step(b, PLAN_PARENT, PLAN_CGROUP_OWNER, 0)->u.number = uid;
+}
+
+/* False if the container gets none. */
+static bool add_create(struct builder *b)
 {
 	bool has_path = !str_is_empty(b->spec->cgroups_path);
 	plan_text path, where;
 
-	refuse_limits(b);
 	if (has_path && strlen(b->spec->cgroups_path) > 900) {
 		builder_finding(b, ERR_CONFIG, "/linux/cgroupsPath", "the path is longer than 900 bytes");
-		return;
+		return false;
 	}
 	if (!b->host->is_privileged || b->host->is_in_user_ns) {
 		if (has_path)
 			builder_finding(b, ERR_UNSUPPORTED, "/linux/cgroupsPath",
 					"a cgroup for an unprivileged caller is not supported yet");
-		return;
+		return false;
 	}
 	if (b->host->cgroup_mount[0] == '\0') {
 		builder_finding(b, ERR_UNSUPPORTED, has_path ? "/linux/cgroupsPath" : NULL,
 				"this host has no cgroup2 file system mounted");
-		return;
+		return false;
 	}
 	path = cgroup_path(b);
 	if (str_equal(builder_get(b, path), "/")) {
 		builder_finding(b, ERR_CONFIG, "/linux/cgroupsPath", "the root cgroup cannot be a container's");
-		return;
+		return false;
 	}
 	where = has_path ? builder_text(b, "/linux/cgroupsPath") : 0;
 	builder_step(b, PLAN_PARENT, PLAN_CGROUP_CREATE, where)->u.text = path;
-	add_devices(b);
+	return true;
+}
+
+void plan_add_cgroup(struct builder *b)
+{
+	b->has_cgroup = add_create(b);
+	if (b->has_cgroup) {
+		add_owner(b);
+		add_devices(b);
+	}
+	plan_add_limits(b);
 }

@@ -12,7 +12,11 @@ static const char *const who_names[] = {"parent", "bridge", "init"};
 
 static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_CGROUP_CREATE] = "cgroup",
+	[PLAN_CGROUP_ENABLE] = "controllers",
+	[PLAN_CGROUP_OWNER] = "cgroup-owner",
 	[PLAN_CGROUP_DEVICES] = "device-rules",
+	[PLAN_CGROUP_USAGE] = "check-usage",
+	[PLAN_CGROUP_WRITE] = "limit",
 	[PLAN_OPEN_PROC] = "open-procfs",
 	[PLAN_OPEN_NAMESPACE] = "open-namespace",
 	[PLAN_OPEN_IDMAP] = "open-idmap",
@@ -144,6 +148,20 @@ static const char *const label_names[] = {
 	[PLAN_LABEL_SELINUX] = "selinux",
 	[PLAN_LABEL_SELINUX_KEYS] = "selinux keys",
 };
+/* A value that is a line feed empties the file. */
+static void add_write(struct buf *out, const struct plan *plan, const struct plan_cgroup_write *write)
+{
+	const char *value = plan_get(plan, write->value);
+
+	buf_format(out, "%s = %.*s", plan_get(plan, write->file), (int)strcspn(value, "\n"), value);
+	if (write->other_file != 0)
+		buf_format(out, " or %s = %s", plan_get(plan, write->other_file),
+			   plan_get(plan, write->other_value));
+	if (write->flags & PLAN_WRITE_OPTIONAL)
+		buf_add_str(out, " if there is one");
+	if (write->flags & PLAN_WRITE_TENTATIVE)
+		buf_add_str(out, " if allowed");
+}
 
 static void add_mount(struct buf *out, const struct plan *plan, const struct plan_mount *m)
 {
@@ -279,6 +297,31 @@ static void add_rootfs_step(struct buf *out, const struct plan *plan, const stru
 	}
 }
 
+static void add_cgroup_step(struct buf *out, const struct plan *plan, const struct plan_step *s)
+{
+	switch ((enum plan_kind)s->kind) {
+	case PLAN_CGROUP_ENABLE:
+		for (uint32_t i = 0; i < s->u.controllers.count; i++)
+			add_item(out, i == 0 ? "" : " ", plan_item(plan, s->u.controllers, i));
+		break;
+	case PLAN_CGROUP_OWNER:
+		buf_format(out, "uid %lld", (long long)s->u.number);
+		break;
+	case PLAN_CGROUP_DEVICES:
+		add_rules(out, plan, s->u.devices);
+		break;
+	case PLAN_CGROUP_USAGE:
+		buf_format(out, "%s at most %llu", plan_get(plan, s->u.usage.file),
+			   (unsigned long long)s->u.usage.limit);
+		break;
+	case PLAN_CGROUP_WRITE:
+		add_write(out, plan, &s->u.write);
+		break;
+	default:
+		add_rootfs_step(out, plan, s);
+	}
+}
+
 static void add_detail(struct buf *out, const struct plan *plan, const struct plan_step *s)
 {
 	switch ((enum plan_kind)s->kind) {
@@ -291,9 +334,6 @@ static void add_detail(struct buf *out, const struct plan *plan, const struct pl
 	case PLAN_READONLY_PATH:
 	case PLAN_MASK_PATH:
 		add_item(out, "", plan_get(plan, s->u.text));
-		break;
-	case PLAN_CGROUP_DEVICES:
-		add_rules(out, plan, s->u.devices);
 		break;
 	case PLAN_OPEN_NAMESPACE:
 		buf_format(out, "%s %s", spec_namespace_name((enum spec_ns)s->u.ns.ns),
@@ -338,7 +378,7 @@ static void add_detail(struct buf *out, const struct plan *plan, const struct pl
 		add_hooks(out, plan, &s->u.hooks);
 		break;
 	default:
-		add_rootfs_step(out, plan, s);
+		add_cgroup_step(out, plan, s);
 	}
 }
 

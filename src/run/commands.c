@@ -12,6 +12,7 @@
 #include "parent.h"
 
 #define LOCK_TIMEOUT_MS 10000
+#define FREEZE_TIMEOUT_MS 2000
 
 /* --- start --- */
 
@@ -100,40 +101,76 @@ int run_start(const char *state_root, const char *id, struct err *err)
 
 /* --- kill --- */
 
-static int kill_cgroup(const struct state_record *record, int signal, struct err *err)
+/*
+ * Signals every process of the cgroup. They are frozen meanwhile, so that none is born behind the list; a
+ * container that is paused stays so, and one that cannot be frozen soon gets its signals all the same.
+ */
+static int signal_cgroup(const struct container *container, int cgroup_fd, int signal, struct err *err)
 {
-	_cleanup_fd_ int mount_fd = cgroup_open_mount(record->cgroup_mount, err);
-	_cleanup_fd_ int cgroup_fd = mount_fd < 0 ? mount_fd : cgroup_open(mount_fd, record->cgroup_path, err);
+	bool is_paused = state_status(container->dir_fd, &container->record) == STATE_PAUSED;
 	_cleanup_free_ pid_t *pids = NULL;
+	uint64_t all = ~0ull, old;
+	struct err ignored;
+	bool is_frozen;
 	int count;
 
-	if (cgroup_fd == -ENOENT)
-		return 0;
-	if (cgroup_fd < 0)
-		return cgroup_fd;
-	if (signal == SIGKILL)
-		return cgroup_kill(cgroup_fd, LOCK_TIMEOUT_MS, err);
+	k_sigprocmask(SIG_SETMASK, &all, &old);
+	is_frozen = !is_paused && cgroup_freeze(cgroup_fd, FREEZE_TIMEOUT_MS, &ignored) >= 0;
 	count = cgroup_pids(cgroup_fd, &pids, err);
 	for (int i = 0; i < count; i++)
 		k_kill(pids[i], signal);
+	if (is_frozen && cgroup_thaw(cgroup_fd, LOCK_TIMEOUT_MS, count < 0 ? &ignored : err) < 0 && count >= 0)
+		count = -err->errnum;
+	k_sigprocmask(SIG_SETMASK, &old, NULL);
 	return count < 0 ? count : 0;
+}
+
+/* SIGKILL by the kernel's own way: no process escapes by forking, and frozen ones die too. */
+static int kill_cgroup(int cgroup_fd, struct err *err)
+{
+	int r = cgroup_kill(cgroup_fd, 0, err);
+
+	return r == -ETIMEDOUT ? 0 : r; /* sent is what was asked for, not died */
+}
+
+/* The end of a pid namespace's init ends all others in it; elsewhere nothing does. */
+static bool has_own_pids(const struct container *container)
+{
+	_cleanup_spec_ struct spec *spec = NULL;
+	struct err ignored;
+
+	if (spec_parse(container->record.config, container->record.config_len, &spec, &ignored) < 0)
+		return false;
+	return spec->namespaces[SPEC_NS_PID].is_set && spec->namespaces[SPEC_NS_PID].path == NULL;
+}
+
+static int kill_init(const struct container *container, int signal, struct err *err)
+{
+	_cleanup_fd_ int pidfd = state_open_pidfd(&container->record);
+	int r = pidfd < 0 ? pidfd : k_pidfd_send_signal(pidfd, signal);
+
+	if (r == -ESRCH)
+		return err_set(err, ERR_STATE, 0, NULL, "container not running"), -ESRCH;
+	return r < 0 ? err_system(err, r, "cannot send signal %d", signal) : 0;
 }
 
 int run_kill(const char *state_root, const char *id, int signal, bool is_all, struct err *err)
 {
 	_cleanup_container_ struct container container;
-	_cleanup_fd_ int pidfd = -1;
+	_cleanup_fd_ int cgroup_fd = -ENOENT;
 	int r = container_open(state_root, id, -1, &container, err);
 
 	if (r < 0)
 		return r;
-	if (is_all && !str_is_empty(container.record.cgroup_path))
-		return kill_cgroup(&container.record, signal, err);
-	pidfd = container.record.pid > 0 ? state_open_pidfd(&container.record) : -ESRCH;
-	r = pidfd < 0 ? pidfd : k_pidfd_send_signal(pidfd, signal);
-	if (r == -ESRCH)
-		return is_all ? 0 : err_set(err, ERR_STATE, 0, NULL, "container not running");
-	return r < 0 ? err_system(err, r, "cannot send signal %d", signal) : 0;
+	if (is_all || (signal == SIGKILL && !has_own_pids(&container)))
+		cgroup_fd = container_open_cgroup(&container, err);
+	if (cgroup_fd < 0 && cgroup_fd != -ENOENT)
+		return cgroup_fd;
+	if (cgroup_fd >= 0 && (is_all || cgroup_is_populated(cgroup_fd) == 1))
+		return signal == SIGKILL ? kill_cgroup(cgroup_fd, err)
+					 : signal_cgroup(&container, cgroup_fd, signal, err);
+	r = kill_init(&container, signal, err);
+	return r == -ESRCH && is_all ? 0 : r;
 }
 
 /* --- delete --- */

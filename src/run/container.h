@@ -19,6 +19,9 @@ int container_open(const char *state_root, const char *id, int lock_ms, struct c
 void container_done(struct container *container);
 #define _cleanup_container_ __attribute__((cleanup(container_done)))
 
+/* Opens the container's cgroup. -ENOENT with *err set if it has none, or it is gone. */
+int container_open_cgroup(const struct container *container, struct err *err) MUST_CHECK;
+
 /*
  * Kills what lives, waits for its end, removes cgroup and state, runs poststop hooks. Goes on after a failure
  * and returns the first one.

@@ -303,6 +303,7 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 	_cleanup_container_ struct container container;
 	_cleanup_parent_ struct parent parent;
 	struct notify nothing = NOTIFY_NONE;
+	struct state_end end = {.status = 0};
 	uint64_t all = ~0ull;
 	int r;
 
@@ -320,9 +321,9 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 	r = parent_walk(&parent, err);
 	if (r >= 0)
 		r = starter_wait(parent.socket_fd, parent.pidfd, err);
-	*ret_status = 0;
 	if (r >= 0 && !options->is_detached)
-		r = foreground_wait(&parent, &nothing, ret_status, err);
+		r = foreground_wait(&parent, &nothing, &end, err);
+	*ret_status = end.status;
 	if (r < 0)
 		undo(&parent);
 	return r;

@@ -22,6 +22,8 @@
 #include "parent.h"
 #include "protocol.h"
 
+#define LOCK_TIMEOUT_MS 10000
+
 /* One direction of the copy. Bytes that could not be written yet stay here, and nothing more is read then. */
 struct stream {
 	int from, to;
@@ -180,13 +182,14 @@ static void wait_end(struct foreground *f, int signal_fd)
 	}
 }
 
-int foreground_wait(struct parent *parent, struct notify *notify, int *ret_status, struct err *err)
+int foreground_wait(struct parent *parent, struct notify *notify, struct state_end *ret_end, struct err *err)
 {
 	struct foreground f = {.parent = parent, .notify = notify};
 	sigset_t all;
 	_cleanup_fd_ int signal_fd = -1;
 	siginfo_t info = {0};
 
+	*ret_end = (struct state_end){.has_status = false};
 	sigfillset(&all);
 	signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signal_fd < 0)
@@ -197,7 +200,9 @@ int foreground_wait(struct parent *parent, struct notify *notify, int *ret_statu
 	notify_finish(notify);
 	if (k_waitid(P_PIDFD, parent->pidfd, &info, WEXITED) < 0)
 		return err_system(err, ECHILD, "cannot wait for the container");
-	*ret_status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+	ret_end->has_status = true;
+	ret_end->signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
+	ret_end->status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 	return 0;
 }
 
@@ -216,12 +221,60 @@ static void wait_detached(struct parent *parent, struct notify *notify)
 	notify_finish(notify);
 }
 
+/*
+ * The other commands may have the container while it runs. Whoever removed it meanwhile has done all that this
+ * process would: -ENOENT then.
+ */
+static int unlock_and_wait(struct parent *parent, struct notify *notify, struct state_end *ret_end,
+			   struct err *err)
+{
+	struct err gone;
+	int r, locked;
+
+	k_flock(parent->dir_fd, LOCK_UN);
+	r = foreground_wait(parent, notify, ret_end, err);
+	locked = state_lock(parent->dir_fd, LOCK_TIMEOUT_MS, &gone);
+	if (r < 0 && locked >= 0)
+		parent_undo(parent);
+	if (r >= 0 && locked < 0)
+		*err = gone;
+	return r < 0 ? r : locked;
+}
+
+/* A program that the kernel killed for want of memory looks like one that somebody killed: this tells them
+ * apart. */
+static int fail_of_memory(const struct state_end *end, struct err *err)
+{
+	if (end->signal == SIGKILL)
+		return err_set(err, ERR_STATE, 0, NULL,
+			       "container init was OOM-killed (memory limit too low?)");
+	return err_set(err, ERR_STATE, 0, NULL,
+		       "a process of the container was OOM-killed (memory limit too low?)");
+}
+
+static int wait_and_end(struct parent *parent, struct notify *notify, int *ret_status, struct err *err)
+{
+	struct state_end end;
+	int r = unlock_and_wait(parent, notify, &end, err);
+	bool is_of_memory = end.status == 128 + SIGKILL && limits_was_oom_killed(parent);
+
+	*ret_status = end.status;
+	if (r >= 0 && parent->options->is_keep)
+		r = state_write_end(parent->dir_fd, &end, err);
+	else if (r >= 0)
+		parent_undo(parent);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	return is_of_memory ? fail_of_memory(&end, err) : 0;
+}
+
 int run_run(const struct run_options *options, int *ret_status, struct err *err)
 {
 	_cleanup_notify_ struct notify notify = NOTIFY_NONE;
 	_cleanup_parent_ struct parent parent;
 	int r;
 
+	*ret_status = 0;
 	parent_init(&parent, options);
 	parent.request.is_run = true;
 	r = state_check_id(options->id, err);
@@ -237,14 +290,13 @@ int run_run(const struct run_options *options, int *ret_status, struct err *err)
 		r = starter_start(parent.socket_fd, parent.pidfd, err);
 	if (r >= 0)
 		r = run_poststart(&parent, err);
-	*ret_status = 0;
-	if (r >= 0 && options->is_detached)
-		wait_detached(&parent, &notify);
-	else if (r >= 0)
-		r = foreground_wait(&parent, &notify, ret_status, err);
-	if (r < 0 || (!options->is_detached && !options->is_keep)) {
-		parent.has_pid_file = r < 0 && parent.has_pid_file;
+	if (r < 0) {
 		parent_undo(&parent);
+		return r;
 	}
-	return r;
+	parent.has_pid_file = false;
+	if (!options->is_detached)
+		return wait_and_end(&parent, &notify, ret_status, err);
+	wait_detached(&parent, &notify);
+	return 0;
 }

@@ -190,17 +190,6 @@ static int open_state(struct parent *parent, struct err *err)
 
 /* --- steps --- */
 
-static int step_cgroup(struct parent *parent, const struct plan_step *step, struct err *err)
-{
-	const char *path = plan_get(parent->plan, step->u.text);
-
-	parent->mount_fd = cgroup_open_mount(parent->host.cgroup_mount, err);
-	if (parent->mount_fd < 0)
-		return parent->mount_fd;
-	parent->cgroup_fd = cgroup_create(parent->mount_fd, path, &parent->record.cgroup_created, err);
-	return parent->cgroup_fd < 0 ? parent->cgroup_fd : 0;
-}
-
 static int keep(struct parent *parent, int32_t slot, int fd)
 {
 	if (fd < 0)
@@ -287,6 +276,15 @@ static int step_born(struct parent *parent, int64_t pid, struct err *err)
 	return parent->pidfd < 0 ? err_system(err, parent->pidfd, "cannot open init's pidfd") : 0;
 }
 
+static void explain_end(struct parent *parent, struct err *err)
+{
+	parent_explain_end(parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd, err);
+	if (parent->exec == NULL && limits_was_oom_killed(parent)) {
+		err_set(err, ERR_PEER, 0, NULL, "container init was OOM-killed (memory limit too low?)");
+		err_where(err, "/linux/resources");
+	}
+}
+
 static int step_expect(struct parent *parent, const struct plan_step *step, struct err *err)
 {
 	bool has_console = step->u.step == STEP_READY || (step->u.step == STEP_BORN && parent->exec != NULL);
@@ -295,7 +293,7 @@ static int step_expect(struct parent *parent, const struct plan_step *step, stru
 				has_console ? &parent->console_fd : NULL, err);
 
 	if (r == -EPIPE && err->kind == ERR_PEER)
-		parent_explain_end(parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd, err);
+		explain_end(parent, err);
 	if (r >= 0 && step->u.step == STEP_BORN)
 		return step_born(parent, value, err);
 	return r;
@@ -409,11 +407,6 @@ static int parent_step(struct parent *parent, const struct plan_step *step, stru
 	const struct plan *plan = parent->plan;
 
 	switch ((enum plan_kind)step->kind) {
-	case PLAN_CGROUP_CREATE:
-		return step_cgroup(parent, step, err);
-	case PLAN_CGROUP_DEVICES:
-		return cgroup_devices_set(parent->cgroup_fd, plan_rows(plan, step->u.devices),
-					  step->u.devices.count, err);
 	case PLAN_OPEN_PROC:
 		return keep(parent, step->u.slot, mount_open_proc(err));
 	case PLAN_OPEN_NAMESPACE:
@@ -447,7 +440,7 @@ static int parent_step(struct parent *parent, const struct plan_step *step, stru
 	case PLAN_EXPECT:
 		return step_expect(parent, step, err);
 	default:
-		return err_set(err, ERR_PEER, EPROTO, NULL, "the parent has no step %u", step->kind);
+		return limits_step(parent, step, err);
 	}
 }
 

@@ -27,6 +27,7 @@ struct parent {
 	int socket_fd, child_socket_fd;
 	int pidfd, bridge_pidfd;
 	pid_t pid;
+	uint64_t oom_kills;              /* in the cgroup, before the container */
 	int console_fd;                  /* the master */
 	int *slots;                      /* of the plan */
 	int first_fd;                    /* behind the descriptors that the program keeps */
@@ -55,6 +56,11 @@ struct parent_announcement {
 };
 int parent_announce(struct parent *parent, const struct parent_announcement *announcement,
 		    struct err *err) MUST_CHECK;
+
+/* limits.c: the steps PLAN_CGROUP_*. */
+int limits_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
+/* Whether the OOM killer took somebody out of the container's cgroup since it was made. */
+bool limits_was_oom_killed(const struct parent *parent);
 
 /* exec.c: the parent's steps that only exec has. */
 int exec_open_container(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
@@ -93,6 +99,7 @@ int socket_send_fd(const char *path, const char *payload, int fd, struct err *er
 
 /* foreground.c: forwards signals and the terminal until the container ends; its status is 0-255. */
 struct notify;
-int foreground_wait(struct parent *parent, struct notify *notify, int *ret_status, struct err *err) MUST_CHECK;
+int foreground_wait(struct parent *parent, struct notify *notify, struct state_end *ret_end,
+		    struct err *err) MUST_CHECK;
 
 #endif

@@ -343,6 +343,7 @@ static int unlink_known(int dir_fd)
 		{STATE_RECORD_NAME, 0},
 		{STATE_GATE_NAME, 0},
 		{STATE_PLAN_NAME, 0},
+		{STATE_END_NAME, 0},
 	};
 	_cleanup_fd_ int notify_fd = open_child(dir_fd, "notify");
 

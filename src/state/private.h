@@ -8,6 +8,7 @@
 #define STATE_RECORD_NAME "record"
 #define STATE_GATE_NAME "gate"
 #define STATE_PLAN_NAME "plan"
+#define STATE_END_NAME "end"
 #define STATE_SECS_MAX 253402300799 /* the end of the year 9999: what RFC 3339 can say */
 
 /* As state_check_id, without words. */

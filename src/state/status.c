@@ -26,10 +26,12 @@ const char *state_status_name(enum state_status status)
 #define FIELD_STATE 3
 #define FIELD_THREADS 20
 #define FIELD_START 22
+#define FIELD_EXIT_CODE 52
 
 struct process {
 	uint64_t start;
-	bool is_dead; /* a zombie */
+	bool is_dead;    /* a zombie */
+	int wait_status; /* of a zombie, as waitpid(2) gives it; 0 also for those who may not know it */
 };
 
 /* Field number of a stat line as a string, cut out of it; text is what stands behind the command's ")". */
@@ -46,11 +48,21 @@ static char *stat_field(char **text, int *at, int number)
 	return field;
 }
 
+/* The last field; its end is that of the line. */
+static const char *exit_code_field(char **text, int *at)
+{
+	char *field = stat_field(text, at, FIELD_EXIT_CODE);
+
+	if (field != NULL)
+		field[strcspn(field, "\n")] = '\0';
+	return field;
+}
+
 static int process_read(pid_t pid, struct process *ret_process)
 {
 	char path[64], text[1024], *rest;
 	const char *state;
-	uint64_t threads, start;
+	uint64_t threads, start, code = 0;
 	int at = FIELD_STATE - 1;
 	int r;
 
@@ -73,6 +85,9 @@ static int process_read(pid_t pid, struct process *ret_process)
 	/* A first thread that has ended looks like a zombie while others go on: they are counted. */
 	ret_process->is_dead = state[0] == 'X' || (state[0] == 'Z' && threads <= 1);
 	ret_process->start = start;
+	ret_process->wait_status = 0;
+	if (ret_process->is_dead && str_to_u64(exit_code_field(&rest, &at), UINT16_MAX, &code))
+		ret_process->wait_status = (int)code;
 	return 0;
 }
 
@@ -132,18 +147,24 @@ static bool is_gate_open(int dir_fd)
 
 /* --- the cgroup --- */
 
-bool state_is_paused(const struct state_record *record)
+static int open_cgroup(const struct state_record *record)
 {
-	_cleanup_fd_ int mount_fd = -1, fd = -1;
-	char events[256];
+	_cleanup_fd_ int mount_fd = -1;
 
 	if (str_is_empty(record->cgroup_mount) || str_is_empty(record->cgroup_path))
-		return false;
+		return -ENOENT;
 	mount_fd = k_openat(AT_FDCWD, record->cgroup_mount, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (mount_fd < 0)
-		return false;
-	fd = path_open_beneath(mount_fd, record->cgroup_path + strspn(record->cgroup_path, "/"),
-			       O_PATH | O_DIRECTORY, 0);
+		return mount_fd;
+	return path_open_beneath(mount_fd, record->cgroup_path + strspn(record->cgroup_path, "/"),
+				 O_PATH | O_DIRECTORY, 0);
+}
+
+bool state_is_paused(const struct state_record *record)
+{
+	_cleanup_fd_ int fd = open_cgroup(record);
+	char events[256];
+
 	if (fd < 0 || io_read_small(fd, "cgroup.events", O_NOFOLLOW, events, sizeof events) < 0)
 		return false;
 	return str_has_prefix(events, "frozen 1") || strstr(events, "\nfrozen 1") != NULL;
@@ -159,6 +180,65 @@ enum state_status state_status(int dir_fd, const struct state_record *record)
 	if (state_is_paused(record))
 		return STATE_PAUSED;
 	return record->has_gate && is_gate_open(dir_fd) ? STATE_CREATED : STATE_RUNNING;
+}
+
+/* --- the end --- */
+
+int state_write_end(int dir_fd, const struct state_end *end, struct err *err)
+{
+	char text[32];
+	int len = str_format(text, sizeof text, "%d %d\n", end->status, end->signal);
+	int r = io_replace_file(dir_fd, STATE_END_NAME, text, (size_t)len, 0600);
+
+	return r < 0 ? err_system(err, r, "cannot write down how the container ended") : 0;
+}
+
+static bool read_remembered(int dir_fd, struct state_end *end)
+{
+	char text[32], *at = text;
+	const char *status_text, *signal_text;
+	uint64_t status, signal;
+
+	if (io_read_small(dir_fd, STATE_END_NAME, O_NOFOLLOW, text, sizeof text) < 0)
+		return false;
+	status_text = strsep(&at, " ");
+	signal_text = strsep(&at, "\n");
+	if (!str_to_u64(status_text, 255, &status) || !str_to_u64(signal_text, 64, &signal))
+		return false;
+	end->status = (int)status;
+	end->signal = (int)signal;
+	return true;
+}
+
+static bool read_zombie(const struct state_record *record, struct state_end *end)
+{
+	struct process process;
+
+	if (process_read(record->pid, &process) < 0 || process.start != record->pid_start || !process.is_dead)
+		return false;
+	end->signal = process.wait_status & 0x7f;
+	end->status = end->signal == 0 ? process.wait_status >> 8 : 128 + end->signal;
+	return process.wait_status != 0; /* 0 is also what those read who may not know it */
+}
+
+static bool read_oom_kills(const struct state_record *record, uint64_t *ret_kills)
+{
+	_cleanup_fd_ int fd = open_cgroup(record);
+	char events[512], *at = events, *line;
+
+	if (fd < 0 || io_read_small(fd, "memory.events", O_NOFOLLOW, events, sizeof events) < 0)
+		return false;
+	while ((line = strsep(&at, "\n")) != NULL)
+		if (str_has_prefix(line, "oom_kill "))
+			return str_to_u64(line + strlen("oom_kill "), UINT64_MAX, ret_kills);
+	return false;
+}
+
+void state_read_end(int dir_fd, const struct state_record *record, struct state_end *ret)
+{
+	*ret = (struct state_end){.has_status = false};
+	ret->has_status = read_remembered(dir_fd, ret) || read_zombie(record, ret);
+	ret->has_oom_kills = read_oom_kills(record, &ret->oom_kills);
 }
 
 /* --- the document --- */
@@ -190,20 +270,32 @@ static void json_text(struct json *json, const char *key, const char *value)
 	json_pair(json, key, value == NULL ? "" : value);
 }
 
-void state_write_json(struct json *json, const struct state_record *record, const char *status, pid_t pid,
-		      const char *owner)
+static void json_end(struct json *json, const struct state_end *end)
+{
+	if (end->has_status)
+		json_pair_int(json, "exitStatus", end->status);
+	if (end->has_status && end->signal > 0)
+		json_pair_int(json, "exitSignal", end->signal);
+	if (end->has_oom_kills)
+		json_pair_uint(json, "oomKills", end->oom_kills);
+}
+
+void state_write_json(struct json *json, const struct state_record *record, enum state_status status,
+		      const struct state_end *end, const char *owner)
 {
 	_cleanup_free_ char *created = state_created(record);
 
 	json_object(json);
 	json_text(json, "ociVersion", record->oci_version);
 	json_text(json, "id", record->id);
-	json_pair_int(json, "pid", pid);
-	json_text(json, "status", status);
+	json_pair_int(json, "pid", status == STATE_STOPPED ? 0 : record->pid);
+	json_text(json, "status", state_status_name(status));
 	json_text(json, "bundle", record->bundle);
 	json_text(json, "rootfs", record->rootfs);
 	json_text(json, "created", created);
 	json_annotations(json, record);
 	json_text(json, "owner", owner);
+	if (end != NULL)
+		json_end(json, end);
 	json_object_end(json);
 }

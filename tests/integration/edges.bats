@@ -53,15 +53,15 @@ load helpers
 	refuse() {
 		config "$1"
 		run -1 tare run -b "$BUNDLE" "$ID"
-		[[ "$output" == *"$2"*"not support"* || "$output" == *"$2"*"cannot set this limit"* ]] || { echo "$output"; return 1; }
+		[[ "$output" == *"$2"*"not support"* || "$output" == *"$2: cgroup v2 "* ]] || { echo "$output"; return 1; }
 		run -1 --separate-stderr tare check -b "$BUNDLE" --format json
 		[ -z "$stderr" ]
 		jq -e --arg w "$2" '.valid==false and (.findings|map(select(.kind=="unsupported" and .where==$w))|length==1)' <<<"$output"
 	}
 	refuse '.linux.seccomp={"defaultAction":"SCMP_ACT_ALLOW"}' /linux/seccomp
-	refuse 'del(.linux.seccomp) | .linux.resources.memory={"limit":1000000}' /linux/resources/memory
-	refuse 'del(.linux.resources.memory) | .linux.resources.pids={"limit":0}' /linux/resources/pids
-	refuse 'del(.linux.resources.pids) | .linux.intelRdt={"closID":"x"}' /linux/intelRdt
+	refuse 'del(.linux.seccomp) | .linux.resources.memory={"swappiness":60}' /linux/resources/memory/swappiness
+	refuse 'del(.linux.resources.memory) | .linux.resources.network={"classID":1}' /linux/resources/network/classID
+	refuse 'del(.linux.resources.network) | .linux.intelRdt={"closID":"x"}' /linux/intelRdt
 	refuse 'del(.linux.intelRdt) | .linux.netDevices={"eth9":{}}' /linux/netDevices
 }
 

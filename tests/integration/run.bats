@@ -89,3 +89,43 @@ load helpers
 	run -1 bash -c '"$1" features >/dev/full' _ "$TARE"
 	[[ "$output" == *"cannot write to standard output"* ]]
 }
+
+@test "state of a kept container says how its program ended" {
+	script 'exit 7'
+	run -7 tare run --keep -b "$BUNDLE" "$ID"
+	run -0 tare state "$ID"
+	jq -e '.status=="stopped" and .pid==0 and .exitStatus==7 and (has("exitSignal")|not)' <<<"$output"
+	run -0 tare list -f json
+	jq -e '.[0].exitStatus==7' <<<"$output"
+	tare delete "$ID"
+	script 'kill -9 $$'
+	config '.linux.namespaces|=map(select(.type!="pid"))'
+	run -137 tare run --keep -b "$BUNDLE" "$ID"
+	[ -z "$output" ]
+	run -0 tare state "$ID"
+	jq -e '.exitStatus==137 and .exitSignal==9' <<<"$output"
+}
+
+@test "state has no exit status before the end, and the right one or none behind it" {
+	config '.process.args=["sleep","1000"]'
+	create "$ID"
+	tare state "$ID" | jq -e '(has("exitStatus") or has("exitSignal"))|not'
+	tare start "$ID"
+	tare state "$ID" | jq -e '(has("exitStatus") or has("exitSignal"))|not'
+	tare kill "$ID" KILL
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	tare state "$ID" | jq -e '.exitStatus==137 or (has("exitStatus")|not)'
+}
+
+@test "the other commands have a container in the foreground" {
+	script 'echo >/ready; exec sleep 1000'
+	tare run -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- &
+	foreground=$!
+	wait_for '[ -e "$BUNDLE/rootfs/ready" ]'
+	run -0 timeout 5 "$TARE" --root "$ROOT" exec "$ID" true
+	run -0 timeout 5 "$TARE" --root "$ROOT" delete --force "$ID"
+	status=0
+	wait "$foreground" || status=$?
+	[ "$status" = 137 ]
+	[ ! -s "$WORK/out" ]
+}

@@ -624,13 +624,17 @@ static void test_json(void)
 	struct state_record record = sample();
 	_cleanup_free_ char *created = NULL, *latest = NULL;
 	_cleanup_buf_ struct buf text = {0};
+	const struct state_end killed = {
+		.has_status = true, .status = 137, .signal = 9, .has_oom_kills = true, .oom_kills = 2};
+	const struct state_end ended = {.has_status = true};
 	struct json json;
 
 	record.bundle = (char *)"/b";
 	record.annotations = &annotation;
 	record.annotation_count = 1;
 	json_begin(&json, &text, 0);
-	state_write_json(&json, &record, "running", 42, "");
+	record.pid = 42;
+	state_write_json(&json, &record, STATE_RUNNING, NULL, "");
 	CHECK_STR(text.data, "{\"ociVersion\":\"1.3.0\",\"id\":\"web1\",\"pid\":42,\"status\":\"running\","
 			     "\"bundle\":\"/b\",\"rootfs\":\"/srv/rootfs\","
 			     "\"created\":\"2026-01-02T03:04:05.000006789Z\","
@@ -638,10 +642,19 @@ static void test_json(void)
 	record.annotation_count = 0;
 	text.len = 0;
 	json_begin(&json, &text, 0);
-	state_write_json(&json, &record, "stopped", 0, "root");
+	state_write_json(&json, &record, STATE_STOPPED, NULL, "root");
 	CHECK(strstr(text.data, "\"pid\":0,\"status\":\"stopped\"") != NULL);
 	CHECK(strstr(text.data, "annotations") == NULL);
 	CHECK(strstr(text.data, "\"owner\":\"root\"}") != NULL);
+	text.len = 0;
+	json_begin(&json, &text, 0);
+	state_write_json(&json, &record, STATE_STOPPED, &killed, "root");
+	CHECK(strstr(text.data, "\"owner\":\"root\",\"exitStatus\":137,\"exitSignal\":9,\"oomKills\":2}") !=
+	      NULL);
+	text.len = 0;
+	json_begin(&json, &text, 0);
+	state_write_json(&json, &record, STATE_STOPPED, &ended, "root");
+	CHECK(strstr(text.data, "\"owner\":\"root\",\"exitStatus\":0}") != NULL);
 	record.created_secs = -5;
 	created = state_created(&record);
 	CHECK_STR(created, "1970-01-01T00:00:00.000006789Z");

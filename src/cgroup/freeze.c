@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The freezer of cgroup2 (cgroup-v2.rst, cgroup.freeze). */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "file.h"
+
+#define LOOK_AGAIN 100 /* ms; a notification may be late */
+
+static int events_frozen(int events_fd)
+{
+	char events[256];
+	ssize_t len = k_pread(events_fd, events, sizeof events - 1, 0);
+
+	if (len < 0)
+		return (int)len;
+	events[len] = '\0';
+	return cgroup_events_value(events, "frozen");
+}
+
+/* 0, -ETIMEDOUT, or another errno. */
+static int set_frozen(int cgroup_fd, bool is_frozen, int timeout_ms)
+{
+	_cleanup_fd_ int events_fd = k_openat(cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+	int64_t deadline = cgroup_now() + timeout_ms;
+	int r = events_fd < 0 ? events_fd : io_write_file(cgroup_fd, "cgroup.freeze", is_frozen ? "1" : "0", 1);
+
+	if (r < 0)
+		return r;
+	for (;;) {
+		int64_t left = deadline - cgroup_now();
+
+		r = events_frozen(events_fd);
+		if (r < 0 || r == is_frozen)
+			return r < 0 ? r : 0;
+		if (left <= 0)
+			return -ETIMEDOUT;
+		cgroup_events_wait(events_fd, left < LOOK_AGAIN ? left : LOOK_AGAIN);
+	}
+}
+
+int cgroup_freeze(int cgroup_fd, int timeout_ms, struct err *err)
+{
+	int r = set_frozen(cgroup_fd, true, timeout_ms);
+
+	if (r >= 0)
+		return 0;
+	(void)!io_write_file(cgroup_fd, "cgroup.freeze", "0", 1);
+	r = err_system(err, r, "cannot freeze the processes of the cgroup");
+	if (r == -ETIMEDOUT)
+		err_hint(err, "one of them waits for a device or a file system and cannot be stopped now");
+	return r;
+}
+
+int cgroup_thaw(int cgroup_fd, int timeout_ms, struct err *err)
+{
+	int r = set_frozen(cgroup_fd, false, timeout_ms);
+
+	if (r >= 0)
+		return 0;
+	r = err_system(err, r, "cannot thaw the processes of the cgroup");
+	if (r == -ETIMEDOUT)
+		err_hint(err, "a cgroup above it is frozen");
+	return r;
+}

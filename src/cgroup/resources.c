@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Limits as files of a cgroup (cgroup-v2.rst of the kernel's documentation). */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "file.h"
+
+/* --- writing --- */
+
+static const char *hint_of(int r)
+{
+	switch (r) {
+	case -ENOENT:
+		return "the kernel is too old for it, or built without it";
+	case -EINVAL:
+	case -ERANGE:
+		return "the kernel takes no such value here";
+	case -ENODEV:
+		return "there is no such device";
+	case -EBUSY:
+		return "what is in use now does not allow it";
+	case -EACCES:
+	case -EPERM:
+		return "a parent's settings or the caller's rights do not allow it";
+	default:
+		return NULL;
+	}
+}
+
+static int write_fail(struct err *err, int r, const char *file, const char *value)
+{
+	if (r == -ENOENT)
+		err_set(err, ERR_UNSUPPORTED, 0, NULL, "cannot set '%s': the cgroup has no such file", file);
+	else
+		err_system(err, r, "cannot set '%s' to '%.*s'", file, (int)strcspn(value, "\n"), value);
+	if (hint_of(r) != NULL)
+		err_hint(err, "%s", hint_of(r));
+	return r;
+}
+
+static int write_value(int cgroup_fd, const char *file, const char *value)
+{
+	return io_write_file(cgroup_fd, file, value, strlen(value));
+}
+
+int cgroup_write(int cgroup_fd, const struct plan *plan, const struct plan_cgroup_write *write, struct err *err)
+{
+	const char *file = plan_get(plan, write->file), *value = plan_get(plan, write->value);
+	int r = write_value(cgroup_fd, file, value);
+
+	/* EOPNOTSUPP: the device's I/O scheduler is not the one that the file belongs to. */
+	if ((r == -ENOENT || r == -EOPNOTSUPP) && write->other_file != 0) {
+		file = plan_get(plan, write->other_file);
+		value = plan_get(plan, write->other_value);
+		r = write_value(cgroup_fd, file, value);
+	}
+	if (r == -ENOENT && (write->flags & PLAN_WRITE_OPTIONAL) != 0)
+		return 0;
+	if (r == -EINVAL && (write->flags & PLAN_WRITE_TENTATIVE) != 0)
+		return 0;
+	return r < 0 ? write_fail(err, r, file, value) : 0;
+}
+
+/* --- reading --- */
+
+static int read_number(int cgroup_fd, const char *file, uint64_t *ret)
+{
+	char text[32];
+	int r = io_read_small(cgroup_fd, file, O_NOFOLLOW, text, sizeof text);
+
+	if (r < 0)
+		return r;
+	text[strcspn(text, "\n")] = '\0';
+	return str_to_u64(text, UINT64_MAX, ret) ? 0 : -EBADMSG;
+}
+
+int cgroup_check_usage(int cgroup_fd, const struct plan *plan, const struct plan_cgroup_usage *usage,
+		       struct err *err)
+{
+	const char *file = plan_get(plan, usage->file);
+	uint64_t current = 0;
+	int r = read_number(cgroup_fd, file, &current);
+
+	if (r < 0 && !is_gone(r))
+		return err_system(err, r, "cannot read '%s' of the cgroup", file);
+	if (current <= usage->limit)
+		return 0;
+	err_set(err, ERR_STATE, EBUSY, NULL, "cannot set a limit of %llu bytes: '%s' is %llu already",
+		(unsigned long long)usage->limit, file, (unsigned long long)current);
+	err_hint(err, "without checkBeforeUpdate the kernel reclaims, or kills, to get below it");
+	return -EBUSY;
+}
+
+uint64_t cgroup_oom_kills(int cgroup_fd)
+{
+	static const char key[] = "\noom_kill ";
+	char text[512];
+	const char *at;
+	uint64_t count;
+
+	if (io_read_small(cgroup_fd, "memory.events", O_NOFOLLOW, text, sizeof text) < 0)
+		return 0;
+	at = strstr(text, key);
+	if (at == NULL)
+		return 0;
+	at += sizeof key - 1;
+	text[(size_t)(at - text) + strcspn(at, "\n")] = '\0';
+	return str_to_u64(at, UINT64_MAX, &count) ? count : 0;
+}
+
+/* --- the owner --- */
+
+#define DELEGATE_MAX 4096 /* bytes of a list of file names */
+
+/* runtime-spec config-linux.md, "Cgroup ownership": a kernel without the list has these three. */
+static const char delegate_default[] = "cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n";
+
+static int change_owner(int cgroup_fd, const char *name, uid_t uid, struct err *err)
+{
+	int r = k_fchownat(cgroup_fd, name, uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
+
+	if (r == -ENOENT && name[0] != '\0')
+		return 0;
+	return r < 0 ? err_system(err, r, "cannot make uid %u the owner of the cgroup's '%s'", uid,
+				  name[0] == '\0' ? "." : name)
+		     : 0;
+}
+
+int cgroup_set_owner(int cgroup_fd, uid_t uid, struct err *err)
+{
+	char list[DELEGATE_MAX];
+	int r = io_read_small(AT_FDCWD, "/sys/kernel/cgroup/delegate", 0, list, sizeof list);
+
+	if (r < 0)
+		memcpy(list, delegate_default, sizeof delegate_default);
+	r = change_owner(cgroup_fd, "", uid, err);
+	for (char *line = list, *end; r >= 0 && *line != '\0'; line = end + 1) {
+		end = strchr(line, '\n');
+		if (end == NULL)
+			break;
+		*end = '\0';
+		if (line[0] != '\0')
+			r = change_owner(cgroup_fd, line, uid, err);
+	}
+	return r;
+}

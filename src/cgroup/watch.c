@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waiting for what the kernel tells of a cgroup: that memory ran out in it, and that it is empty. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+
+#include "file.h"
+
+/*
+ * The kernel delays notifications that follow each other closely, and drops the delayed ones with the cgroup;
+ * so it is looked at now and then, too.
+ */
+#define LOOK_AGAIN 500 /* ms */
+
+/* memory.events is hierarchical: processes that were killed in cgroups below count. */
+static int read_oom_kills(int memory_fd, uint64_t *ret_kills)
+{
+	char events[512], *value;
+	ssize_t len = k_pread(memory_fd, events, sizeof events - 1, 0);
+
+	if (len < 0)
+		return (int)len;
+	events[len] = '\0';
+	value = strstr(events, "oom_kill ");
+	if (value == NULL || (value != events && value[-1] != '\n'))
+		return -EBADMSG;
+	value += strlen("oom_kill ");
+	value[strcspn(value, "\n")] = '\0';
+	return str_to_u64(value, UINT64_MAX, ret_kills) ? 0 : -EBADMSG;
+}
+
+int cgroup_watch_open(int cgroup_fd, struct cgroup_watch *ret, struct err *err)
+{
+	struct cgroup_watch watch = {.memory_fd = -1};
+
+	*ret = (struct cgroup_watch){.events_fd = -1, .memory_fd = -1};
+	watch.events_fd = k_openat(cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+	if (watch.events_fd < 0)
+		return err_system(err, watch.events_fd, "cannot watch the cgroup");
+	watch.memory_fd = k_openat(cgroup_fd, "memory.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+	if (watch.memory_fd < 0 || read_oom_kills(watch.memory_fd, &watch.oom_kills) < 0)
+		fd_close(&watch.memory_fd);
+	*ret = watch;
+	return 0;
+}
+
+void cgroup_watch_close(struct cgroup_watch *watch)
+{
+	fd_close(&watch->events_fd);
+	fd_close(&watch->memory_fd);
+}
+
+/* Reading is also what makes the next poll wait for the next change. */
+static int look(struct cgroup_watch *watch)
+{
+	char events[256];
+	uint64_t kills = watch->oom_kills;
+	ssize_t len = k_pread(watch->events_fd, events, sizeof events - 1, 0);
+	int result = 0;
+
+	events[len < 0 ? 0 : len] = '\0';
+	if (len < 0 || cgroup_events_value(events, "populated") != 1)
+		result |= CGROUP_EMPTY;
+	if (watch->memory_fd >= 0 && read_oom_kills(watch->memory_fd, &kills) >= 0 && kills > watch->oom_kills)
+		result |= CGROUP_OOM;
+	watch->oom_kills = kills;
+	return result;
+}
+
+int cgroup_watch_wait(struct cgroup_watch *watch, int64_t timeout_ms)
+{
+	int64_t deadline = cgroup_now() + timeout_ms;
+
+	for (;;) {
+		struct pollfd fds[2] = {{.fd = watch->events_fd, .events = POLLPRI},
+					{.fd = watch->memory_fd, .events = POLLPRI}};
+		int result = look(watch);
+		int64_t left = deadline - cgroup_now();
+		struct timespec time = {0};
+
+		if (result != 0 || left <= 0)
+			return result;
+		left = left < LOOK_AGAIN ? left : LOOK_AGAIN;
+		time.tv_nsec = left * 1000000;
+		k_ppoll(fds, ARRAY_SIZE(fds), &time, NULL);
+	}
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ps: the processes of a container, as their pids or as ps(1) shows them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+#define OUTPUT_MAX ((size_t)256 << 20)
+#define BLANKS " \t"
+
+struct ps_options {
+	const char *format;
+};
+
+static const struct option_row ps_rows[] = {
+	{"format", 'f', OPTION_TEXT, offsetof(struct ps_options, format), "FORMAT",
+	 "table (default) or json, which is the pids alone"},
+	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
+};
+
+struct processes {
+	pid_t *pids; /* ascending */
+	int count;
+};
+
+static void processes_done(struct processes *processes)
+{
+	mem_free(&processes->pids);
+}
+
+/* --- ps(1) --- */
+
+/* Starts ps(1) with the user's options; what it prints comes from *ret_fd. Its pid or -errno. */
+static int start_ps(char **options, int *ret_fd, struct err *err)
+{
+	static const char every[] = "-ef";
+	bool has_options = options != NULL && options[0] != NULL;
+	_cleanup_free_ char **args = NULL;
+	_cleanup_fd_ int read_fd = -1, write_fd = -1;
+	posix_spawn_file_actions_t actions;
+	size_t count = 0;
+	int fds[2], r;
+	pid_t pid;
+
+	while (has_options && options[count] != NULL)
+		count++;
+	args = mem_alloc((count + 3) * sizeof *args);
+	args[0] = (char *)(uintptr_t) "ps";
+	args[1] = (char *)(uintptr_t)every;
+	if (has_options)
+		memcpy(args + 1, options, count * sizeof *args);
+	r = k_pipe2(fds, O_CLOEXEC);
+	if (r < 0)
+		return err_system(err, r, "cannot make a pipe for ps");
+	read_fd = fds[0];
+	write_fd = fds[1];
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, write_fd, 1);
+	r = posix_spawnp(&pid, "ps", &actions, NULL, args, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (r != 0) {
+		r = err_system(err, r, "cannot execute ps");
+		err_hint(err, "the table is printed by ps(1); --format json does without it");
+		return r;
+	}
+	*ret_fd = take_fd(&read_fd);
+	return pid;
+}
+
+static int read_ps(char **options, struct buf *out, struct err *err)
+{
+	_cleanup_fd_ int fd = -1;
+	siginfo_t info = {0};
+	int pid = start_ps(options, &fd, err), r;
+
+	if (pid < 0)
+		return pid;
+	r = io_read_fd(fd, OUTPUT_MAX, out);
+	fd_close(&fd);
+	k_waitid(P_PID, pid, &info, WEXITED);
+	if (r < 0)
+		return err_system(err, r, "cannot read what ps prints");
+	if (info.si_code != CLD_EXITED || info.si_status != 0)
+		return err_set(err, ERR_SYSTEM, 0, NULL, "ps failed with %s %d",
+			       info.si_code == CLD_EXITED ? "status" : "signal", info.si_status);
+	return 0;
+}
+
+/* --- the table --- */
+
+/* The word number index of a line, and its length in *ret_len; the last, empty one if there are not as many. */
+static const char *word(const char *line, int index, size_t *ret_len)
+{
+	for (;;) {
+		line += strspn(line, BLANKS);
+		*ret_len = strcspn(line, BLANKS "\n");
+		if (index-- == 0 || *ret_len == 0)
+			return line;
+		line += *ret_len;
+	}
+}
+
+/* The column of the pids, or -1. */
+static int pid_column(const char *head)
+{
+	for (int index = 0;; index++) {
+		size_t len;
+		const char *name = word(head, index, &len);
+
+		if (len == 0)
+			return -1;
+		if (len == 3 && strncmp(name, "PID", 3) == 0)
+			return index;
+	}
+}
+
+static bool is_listed(const struct processes *processes, const char *line, int column)
+{
+	char digits[16];
+	uint64_t pid;
+	size_t len;
+	const char *text = word(line, column, &len);
+
+	str_format(digits, sizeof digits, "%.*s", (int)(len < sizeof digits ? len : 0), text);
+	if (!str_to_u64(digits, INT32_MAX, &pid))
+		return false;
+	for (int i = 0; i < processes->count; i++)
+		if ((uint64_t)processes->pids[i] == pid)
+			return true;
+	return false;
+}
+
+/* The head of what ps(1) printed, and the lines of the container's processes. */
+static int add_table(const struct processes *processes, const char *text, struct buf *out, struct err *err)
+{
+	int column = pid_column(text);
+
+	if (column < 0)
+		return err_set(err, ERR_USAGE, 0, NULL,
+			       "cannot tell the container's processes: ps printed no column PID");
+	for (bool is_head = true; *text != '\0'; is_head = false) {
+		size_t len = strcspn(text, "\n");
+
+		len += text[len] == '\n';
+		if (is_head || is_listed(processes, text, column))
+			buf_add(out, text, len);
+		text += len;
+	}
+	return 0;
+}
+
+static int ps(struct cli_call *call, const void *options, struct err *err)
+{
+	const struct ps_options *o = options;
+	__attribute__((cleanup(processes_done))) struct processes processes = {NULL, 0};
+	_cleanup_buf_ struct buf text = {0};
+	bool is_json;
+	int r = cli_is_json(o->format, &is_json, err);
+
+	if (r < 0)
+		return r;
+	processes.count = run_pids(call->globals.root, call->id, &processes.pids, err);
+	if (processes.count < 0)
+		return processes.count;
+	if (is_json) {
+		struct json json;
+
+		json_begin(&json, &call->out, 0);
+		json_array(&json);
+		for (int i = 0; i < processes.count; i++)
+			json_int(&json, processes.pids[i]);
+		json_array_end(&json);
+		buf_add(&call->out, "\n", 1);
+		return 0;
+	}
+	buf_add(&text, "", 0);
+	r = read_ps(call->rest, &text, err);
+	return r < 0 ? r : add_table(&processes, text.data, &call->out, err);
+}
+
+const struct cli_command cli_ps = {"ps",
+				   "ID [PS OPTIONS]",
+				   "List the processes of a container",
+				   ps_rows,
+				   sizeof(struct ps_options),
+				   1,
+				   1,
+				   true,
+				   true,
+				   ps,
+				   true};

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "values.h"
+
+#include <string.h>
+
+struct unit {
+	const char *name;
+	int64_t factor;
+};
+
+/* --- decimal numbers --- */
+
+#define DECIMALS_MAX 9
+
+struct decimal {
+	uint64_t digits; /* the number times 10 ^ places */
+	unsigned int places;
+};
+
+/* Reads the number at *at and moves behind it. Places behind the ninth are cut off: they are below any unit. */
+static bool take_decimal(const char **at, struct decimal *ret)
+{
+	struct decimal d = {0, 0};
+	bool is_fraction = false, has_digit = false;
+
+	for (; (**at >= '0' && **at <= '9') || (**at == '.' && !is_fraction); (*at)++) {
+		if (**at == '.') {
+			is_fraction = true;
+			continue;
+		}
+		has_digit = true;
+		if (is_fraction && d.places == DECIMALS_MAX)
+			continue;
+		if (d.digits > (UINT64_MAX - 9) / 10)
+			return false;
+		d.digits = d.digits * 10 + (uint64_t)(**at - '0');
+		d.places += is_fraction;
+	}
+	*ret = d;
+	return has_digit;
+}
+
+static bool multiply(struct decimal d, int64_t factor, int64_t *ret)
+{
+	__extension__ typedef unsigned __int128 wide;
+	wide value = (wide)d.digits * (wide)factor;
+
+	for (; d.places > 0; d.places--)
+		value /= 10;
+	if (value > INT64_MAX)
+		return false;
+	*ret = (int64_t)value;
+	return true;
+}
+
+/* --- durations --- */
+
+bool value_duration(const char *text, int64_t *ret_ns)
+{
+	/* What is the beginning of another one comes behind it. */
+	static const struct unit units[] = {
+		{"ns", 1},       {"us", 1000},      {"\xc2\xb5s", 1000}, {"\xce\xbcs", 1000},
+		{"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000},  {"h", 3600000000000},
+	};
+	int64_t total = 0;
+
+	if (str_equal(text, "0"))
+		return *ret_ns = 0, true;
+	if (str_is_empty(text))
+		return false;
+	while (*text != '\0') {
+		const struct unit *unit = NULL;
+		struct decimal number;
+		int64_t part;
+
+		if (!take_decimal(&text, &number))
+			return false;
+		for (size_t i = 0; i < ARRAY_SIZE(units) && unit == NULL; i++)
+			if (str_has_prefix(text, units[i].name))
+				unit = &units[i];
+		if (unit == NULL || !multiply(number, unit->factor, &part) ||
+		    __builtin_add_overflow(total, part, &total))
+			return false;
+		text += strlen(unit->name);
+	}
+	*ret_ns = total;
+	return true;
+}
+
+/* --- sizes --- */
+
+bool value_size(const char *text, int64_t *ret_bytes)
+{
+	static const char letters[] = "kmgtp";
+	struct decimal number;
+	const char *letter;
+	int64_t factor = 1;
+
+	if (str_equal(text, "-1"))
+		return *ret_bytes = -1, true;
+	if (str_is_empty(text) || !take_decimal(&text, &number))
+		return false;
+	letter = *text == '\0' ? NULL : strchr(letters, *text | 0x20);
+	if (letter != NULL) {
+		factor <<= 10 * (letter - letters + 1);
+		text++;
+		text += *text == 'i' && (text[1] | 0x20) == 'b';
+	}
+	text += (*text | 0x20) == 'b';
+	return *text == '\0' && multiply(number, factor, ret_bytes);
+}

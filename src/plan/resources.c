@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * linux.resources as writes to files of a cgroup (runtime-spec config-linux.md "Control groups", cgroup-v2.rst
+ * of the kernel). The values are those of cgroup v1; what v2 has no word for is refused if it asks for an
+ * effect.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "builder.h"
+
+#define CONTROLLERS_MAX 32
+#define CONTROLLER_NAME_MAX 32
+
+struct limits {
+	struct builder *b;
+	const struct spec_resources *r;
+	const char *prefix;     /* of JSON pointers */
+	bool has_cgroup;        /* else only findings are made */
+	const char *late_where; /* the property that is put in force when init is there, or NULL */
+	uint32_t enable;        /* index of the step that names the controllers, which are known at the end */
+	char controllers[CONTROLLERS_MAX][CONTROLLER_NAME_MAX];
+	size_t controller_count;
+};
+
+static void refuse(struct limits *l, const char *where, const char *text)
+{
+	_cleanup_free_ char *pointer = mem_format("%s%s", l->prefix, where);
+
+	builder_finding(l->b, ERR_UNSUPPORTED, pointer, "%s", text);
+}
+
+static void refuse_config(struct limits *l, const char *where, const char *text)
+{
+	_cleanup_free_ char *pointer = mem_format("%s%s", l->prefix, where);
+
+	builder_finding(l->b, ERR_CONFIG, pointer, "%s", text);
+}
+
+/* The part of a file's name before the first dot; files of the core need no controller. */
+static void need_controller(struct limits *l, const char *file)
+{
+	size_t len = strcspn(file, ".");
+
+	if (file[len] == '\0' || len >= CONTROLLER_NAME_MAX || strncmp(file, "cgroup.", 7) == 0)
+		return;
+	for (size_t i = 0; i < l->controller_count; i++)
+		if (strncmp(l->controllers[i], file, len) == 0 && l->controllers[i][len] == '\0')
+			return;
+	if (l->controller_count < CONTROLLERS_MAX)
+		memcpy(l->controllers[l->controller_count++], file, len);
+}
+
+struct write {
+	const char *where; /* below the prefix */
+	const char *file, *value;
+	const char *other_file, *other_value;
+	uint32_t flags;
+};
+
+static void add_write(struct limits *l, const struct write *w)
+{
+	struct plan_cgroup_write write = {.flags = w->flags};
+	plan_text where;
+
+	if (!l->has_cgroup && (w->flags & (PLAN_WRITE_OPTIONAL | PLAN_WRITE_TENTATIVE)) == 0)
+		refuse(l, w->where, "a limit needs a cgroup, and this container gets none");
+	if (!l->has_cgroup)
+		return;
+	if ((w->flags & PLAN_WRITE_OPTIONAL) == 0)
+		need_controller(l, w->file);
+	where = builder_where(l->b, "%s%s", l->prefix, w->where);
+	write.file = builder_text(l->b, w->file);
+	write.value = builder_text(l->b, w->value);
+	write.other_file = builder_text(l->b, w->other_file);
+	write.other_value = builder_text(l->b, w->other_value);
+	builder_step(l->b, PLAN_PARENT, PLAN_CGROUP_WRITE, where)->u.write = write;
+}
+
+/* A number, or "max" for -1: where nothing is limited already that asks for nothing. */
+static void add_limit(struct limits *l, const char *where, const char *file, int64_t value)
+{
+	char text[24];
+
+	str_format(text, sizeof text, "%lld", (long long)value);
+	if (value < 0)
+		add_write(l, &(struct write){where, file, "max", .flags = PLAN_WRITE_OPTIONAL});
+	else
+		add_write(l, &(struct write){where, file, text});
+}
+
+/* --- what v2 cannot express --- */
+
+static void refuse_impossible(struct limits *l)
+{
+	const struct spec_resources *r = l->r;
+	const struct {
+		bool is_asked;
+		const char *where, *text;
+	} rows[] = {
+		{r->memory.kernel.value > 0, "/memory/kernel",
+		 "cgroup v2 has no limit of kernel memory: it counts as memory"},
+		{r->memory.kernel_tcp.value > 0, "/memory/kernelTCP",
+		 "cgroup v2 has no limit of TCP buffers: they count as memory"},
+		{r->memory.swappiness.value > 0, "/memory/swappiness", "cgroup v2 has no swappiness"},
+		{r->memory.disable_oom_killer.value, "/memory/disableOOMKiller",
+		 "cgroup v2 cannot disable the OOM killer"},
+		{r->memory.use_hierarchy.value, "/memory/useHierarchy", "cgroup v2 has no useHierarchy"},
+		{r->cpu.realtime_runtime.value > 0, "/cpu/realtimeRuntime",
+		 "cgroup v2 has no limits of realtime processes"},
+		{r->cpu.realtime_period.value > 0, "/cpu/realtimePeriod",
+		 "cgroup v2 has no limits of realtime processes"},
+		{r->block_io.leaf_weight.value > 0, "/blockIO/leafWeight", "cgroup v2 has no leafWeight"},
+		{r->network.class_id.value > 0, "/network/classID", "cgroup v2 has no network classes"},
+		{r->network.priority_count > 0, "/network/priorities", "cgroup v2 has no network priorities"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].is_asked)
+			refuse(l, rows[i].where, rows[i].text);
+	for (size_t i = 0; i < r->block_io.weight_device_count; i++) {
+		char where[64];
+
+		str_format(where, sizeof where, "/blockIO/weightDevice/%zu/leafWeight", i);
+		if (r->block_io.weight_devices[i].leaf_weight.value > 0)
+			refuse(l, where, "cgroup v2 has no leafWeight");
+	}
+}
+
+/* --- memory --- */
+
+static void add_usage(struct limits *l, const char *where, const char *file, int64_t limit)
+{
+	plan_text pointer = builder_where(l->b, "%s%s", l->prefix, where), name = builder_text(l->b, file);
+	struct plan_step *step = builder_step(l->b, PLAN_PARENT, PLAN_CGROUP_USAGE, pointer);
+
+	step->u.usage.file = name;
+	step->u.usage.limit = (uint64_t)limit;
+}
+
+/*
+ * swap is that of v1: memory and swap together. False if nothing is to be written; -1 in *ret is "max". 0 is
+ * "not set" in both.
+ */
+static bool swap_limit(struct limits *l, int64_t *ret)
+{
+	int64_t memory = l->r->memory.limit.value, swap = l->r->memory.swap.value;
+
+	if (swap < 0 || (swap == 0 && memory < 0)) {
+		*ret = -1;
+		return true;
+	}
+	if (swap == 0)
+		return false;
+	if (memory == 0)
+		refuse_config(l, "/memory/swap", "unable to set swap limit without memory limit");
+	else if (memory > 0 && swap < memory)
+		refuse_config(l, "/memory/swap", "memory+swap limit should be >= memory limit");
+	*ret = memory > 0 ? swap - memory : swap;
+	return memory != 0 && swap >= memory;
+}
+
+static void add_memory(struct limits *l)
+{
+	int64_t memory = l->r->memory.limit.value, reservation = l->r->memory.reservation.value, swap = -1;
+	bool has_swap = swap_limit(l, &swap), is_checked = l->r->memory.check_before_update.value;
+
+	/* Both before anything is written, so that what is refused changes nothing. */
+	if (l->has_cgroup && is_checked && has_swap && swap >= 0)
+		add_usage(l, "/memory/swap", "memory.swap.current", swap);
+	if (l->has_cgroup && is_checked && memory > 0)
+		add_usage(l, "/memory/limit", "memory.current", memory);
+	/* A kernel without swap limits what cannot grow: no swap at all is what it has. */
+	if (has_swap && swap == 0)
+		add_write(l, &(struct write){"/memory/swap", "memory.swap.max", "0",
+					     .flags = PLAN_WRITE_OPTIONAL});
+	else if (has_swap)
+		add_limit(l, l->r->memory.swap.value != 0 ? "/memory/swap" : "/memory/limit", "memory.swap.max",
+			  swap);
+	if (memory != 0)
+		add_limit(l, "/memory/limit", "memory.max", memory);
+	if (reservation != 0)
+		add_limit(l, "/memory/reservation", "memory.low", reservation);
+}
+
+/* --- block I/O --- */
+
+static void add_device_weights(struct limits *l)
+{
+	char where[64], weight[48], other[48];
+
+	for (size_t i = 0; i < l->r->block_io.weight_device_count; i++) {
+		const struct spec_weight_device *device = &l->r->block_io.weight_devices[i];
+
+		if (device->weight.value == 0)
+			continue;
+		str_format(where, sizeof where, "/blockIO/weightDevice/%zu/weight", i);
+		str_format(weight, sizeof weight, "%lld:%lld %llu", (long long)device->major,
+			   (long long)device->minor, (unsigned long long)device->weight.value);
+		str_format(other, sizeof other, "%lld:%lld %u", (long long)device->major,
+			   (long long)device->minor, plan_io_weight(device->weight.value));
+		add_write(l, &(struct write){where, "io.bfq.weight", weight, "io.weight", other});
+	}
+}
+
+/* A rate of 0 was the way to take a limit away in v1. */
+static void add_throttle(struct limits *l, enum spec_throttle kind)
+{
+	static const struct {
+		const char *where, *key;
+	} rows[SPEC_THROTTLES] = {
+		[SPEC_THROTTLE_READ_BPS] = {"throttleReadBpsDevice", "rbps"},
+		[SPEC_THROTTLE_WRITE_BPS] = {"throttleWriteBpsDevice", "wbps"},
+		[SPEC_THROTTLE_READ_IOPS] = {"throttleReadIOPSDevice", "riops"},
+		[SPEC_THROTTLE_WRITE_IOPS] = {"throttleWriteIOPSDevice", "wiops"},
+	};
+	char where[64], value[64];
+
+	for (size_t i = 0; i < l->r->block_io.throttle[kind].count; i++) {
+		const struct spec_throttle_device *device = &l->r->block_io.throttle[kind].v[i];
+		struct write write = {where, "io.max", value};
+		int len = str_format(value, sizeof value, "%lld:%lld %s=", (long long)device->major,
+				     (long long)device->minor, rows[kind].key);
+
+		str_format(where, sizeof where, "/blockIO/%s/%zu", rows[kind].where, i);
+		if (device->rate == 0) {
+			str_format(value + len, sizeof value - (size_t)len, "max");
+			write.flags = PLAN_WRITE_OPTIONAL;
+		} else {
+			str_format(value + len, sizeof value - (size_t)len, "%llu",
+				   (unsigned long long)device->rate);
+		}
+		add_write(l, &write);
+	}
+}
+
+static void add_io(struct limits *l)
+{
+	uint64_t weight = l->r->block_io.weight.value;
+	char raw[24], converted[24];
+
+	if (weight != 0) {
+		str_format(raw, sizeof raw, "%llu", (unsigned long long)weight);
+		str_format(converted, sizeof converted, "%u", plan_io_weight(weight));
+		add_write(l, &(struct write){"/blockIO/weight", "io.bfq.weight", raw, "io.weight", converted});
+	}
+	add_device_weights(l);
+	for (int kind = 0; kind < SPEC_THROTTLES; kind++)
+		add_throttle(l, (enum spec_throttle)kind);
+}
+
+/* --- cpu --- */
+
+#define DEFAULT_PERIOD 100000 /* us, as the kernel's */
+
+static void add_bandwidth(struct limits *l)
+{
+	int64_t quota = l->r->cpu.quota.value;
+	uint64_t period = l->r->cpu.period.value;
+	struct write write = {quota != 0 ? "/cpu/quota" : "/cpu/period", "cpu.max"};
+	char text[48];
+
+	if (quota == 0 && period == 0)
+		return;
+	if (quota <= 0)
+		write.flags = PLAN_WRITE_OPTIONAL;
+	if (period == 0)
+		period = DEFAULT_PERIOD;
+	if (quota > 0)
+		str_format(text, sizeof text, "%lld %llu", (long long)quota, (unsigned long long)period);
+	else
+		str_format(text, sizeof text, "max %llu", (unsigned long long)period);
+	write.value = text;
+	add_write(l, &write);
+}
+
+static void add_cpu(struct limits *l)
+{
+	const struct spec_resources *r = l->r;
+	uint32_t weight = plan_cpu_weight(r->cpu.shares.value);
+	struct write burst = {"/cpu/burst", "cpu.max.burst"};
+	char text[24];
+
+	/* The kernel refuses a weight for an idle cgroup: shares have no effect then, as in v1. */
+	if (r->cpu.idle.is_set)
+		add_write(l, &(struct write){"/cpu/idle", "cpu.idle", r->cpu.idle.value != 0 ? "1" : "0",
+					     .flags = r->cpu.idle.value != 0 ? 0 : PLAN_WRITE_OPTIONAL});
+	if (weight != 0 && r->cpu.idle.value == 0) {
+		str_format(text, sizeof text, "%u", weight);
+		add_write(l, &(struct write){"/cpu/shares", "cpu.weight", text});
+	}
+	str_format(text, sizeof text, "%llu", (unsigned long long)r->cpu.burst.value);
+	burst.value = text;
+	burst.flags = r->cpu.burst.value == 0 ? PLAN_WRITE_OPTIONAL : 0;
+	/* Never above the quota, at no moment: a lower one goes first, a higher one last. */
+	if (r->cpu.burst.is_set && r->cpu.quota.value > 0) {
+		burst.flags |= PLAN_WRITE_TENTATIVE;
+		add_write(l, &burst);
+		burst.flags &= ~PLAN_WRITE_TENTATIVE;
+	}
+	add_bandwidth(l);
+	if (r->cpu.burst.is_set)
+		add_write(l, &burst);
+}
+
+static void add_cpuset(struct limits *l)
+{
+	if (!str_is_empty(l->r->cpu.cpus))
+		add_write(l, &(struct write){"/cpu/cpus", "cpuset.cpus", l->r->cpu.cpus});
+	if (!str_is_empty(l->r->cpu.mems))
+		add_write(l, &(struct write){"/cpu/mems", "cpuset.mems", l->r->cpu.mems});
+}
+
+/* --- huge pages, rdma, unified --- */
+
+/* The specification wants reservations limited where the kernel can, and otherwise page faults. */
+static void add_huge_pages(struct limits *l)
+{
+	char where[64], limit[24];
+
+	for (size_t i = 0; i < l->r->hugepage_limit_count; i++) {
+		const char *size = l->r->hugepage_limits[i].page_size;
+		_cleanup_free_ char *reserved = mem_format("hugetlb.%s.rsvd.max", size);
+		_cleanup_free_ char *faulted = mem_format("hugetlb.%s.max", size);
+
+		str_format(where, sizeof where, "/hugepageLimits/%zu", i);
+		str_format(limit, sizeof limit, "%llu", (unsigned long long)l->r->hugepage_limits[i].limit);
+		add_write(l, &(struct write){where, reserved, limit, faulted, limit});
+	}
+}
+
+static void add_rdma(struct limits *l)
+{
+	for (size_t i = 0; i < l->r->rdma_count; i++) {
+		const char *device = l->r->rdma[i].device;
+		_cleanup_buf_ struct buf value = {0};
+		_cleanup_free_ char *where = mem_format("/rdma/%s", device);
+
+		buf_add_str(&value, device);
+		if (l->r->rdma[i].hca_handles.is_set)
+			buf_format(&value, " hca_handle=%llu",
+				   (unsigned long long)l->r->rdma[i].hca_handles.value);
+		if (l->r->rdma[i].hca_objects.is_set)
+			buf_format(&value, " hca_object=%llu",
+				   (unsigned long long)l->r->rdma[i].hca_objects.value);
+		add_write(l, &(struct write){where, "rdma.max", value.data});
+	}
+}
+
+/* The kernel takes one line a write. An empty value empties the file, which a write of nothing would not. */
+static void add_lines(struct limits *l, const char *where, const char *file, const char *value)
+{
+	if (value[0] == '\0')
+		add_write(l, &(struct write){where, file, "\n"});
+	while (*value != '\0') {
+		size_t len = strcspn(value, "\n");
+		_cleanup_free_ char *line = mem_format("%.*s", (int)len, value);
+
+		if (len > 0)
+			add_write(l, &(struct write){where, file, line});
+		value += len + (value[len] == '\n');
+	}
+}
+
+/* What does something to processes is no parameter, and a frozen cgroup could not become a container's. */
+static bool is_action(const char *file)
+{
+	static const char *const actions[] = {"cgroup.freeze", "cgroup.kill", "cgroup.procs", "cgroup.threads",
+					      "cgroup.type"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+		if (str_equal(file, actions[i]))
+			return true;
+	return false;
+}
+
+static void add_unified(struct limits *l)
+{
+	for (size_t i = 0; i < l->r->unified.count; i++) {
+		const char *file = l->r->unified.v[i].key;
+		_cleanup_free_ char *where = mem_format("/unified/%s", file);
+
+		if (is_action(file))
+			refuse(l, where, "this file is the runtime's own: it acts on processes");
+		else if (str_equal(where, l->late_where))
+			need_controller(l, file);
+		else
+			add_lines(l, where, file, l->r->unified.v[i].value);
+	}
+}
+
+/* --- the whole --- */
+
+static void begin_limits(struct limits *l)
+{
+	l->enable = l->b->step_count;
+	if (l->has_cgroup)
+		builder_step(l->b, PLAN_PARENT, PLAN_CGROUP_ENABLE, 0);
+}
+
+/* A plan that needs no controller has no step for them. */
+static void end_limits(struct limits *l)
+{
+	struct builder *b = l->b;
+	char *names[CONTROLLERS_MAX];
+	struct plan_texts texts;
+
+	if (!l->has_cgroup)
+		return;
+	for (size_t i = 0; i < l->controller_count; i++)
+		names[i] = l->controllers[i];
+	if (l->controller_count > 0) {
+		texts = builder_texts(b, names, l->controller_count);
+		b->steps[l->enable].where = builder_where(b, "%s", l->prefix);
+		b->steps[l->enable].u.controllers = texts;
+		return;
+	}
+	b->step_count--;
+	memmove(b->steps + l->enable, b->steps + l->enable + 1, (b->step_count - l->enable) * sizeof *b->steps);
+}
+
+#define UNIFIED_PIDS "/unified/pids.max"
+
+/*
+ * No process at all is a limit, but one that init itself could not be born under. Names the property that asks
+ * for it, or NULL.
+ */
+static const char *late_limit(const struct spec_resources *r)
+{
+	for (size_t i = 0; i < r->unified.count; i++)
+		if (str_equal(r->unified.v[i].key, "pids.max"))
+			return str_equal(r->unified.v[i].value, "0") ? UNIFIED_PIDS : NULL;
+	return r->pids_limit.is_set && r->pids_limit.value == 0 ? "/pids/limit" : NULL;
+}
+
+static void add_pids(struct limits *l)
+{
+	if (!l->r->pids_limit.is_set)
+		return;
+	if (l->late_where != NULL)
+		need_controller(l, "pids.max");
+	else
+		add_limit(l, "/pids/limit", "pids.max", l->r->pids_limit.value);
+}
+
+/* unified comes last: what it says about a file that another property also sets is what counts. */
+static void add_limits(struct limits *l)
+{
+	begin_limits(l);
+	refuse_impossible(l);
+	add_pids(l);
+	add_memory(l);
+	add_io(l);
+	add_cpu(l);
+	add_cpuset(l);
+	add_huge_pages(l);
+	add_rdma(l);
+	add_unified(l);
+	end_limits(l);
+}
+
+#define IN_CONFIG "/linux/resources"
+
+void plan_add_limits(struct builder *b)
+{
+	const struct spec_resources *r = &b->spec->resources;
+	struct limits limits = {.b = b, .r = r, .prefix = IN_CONFIG, .has_cgroup = b->has_cgroup};
+
+	limits.late_where = b->has_cgroup ? late_limit(r) : NULL;
+	add_limits(&limits);
+}
+
+void plan_add_late_limits(struct builder *b)
+{
+	const struct spec_resources *r = &b->spec->resources;
+	struct limits limits = {.b = b, .r = r, .prefix = IN_CONFIG, .has_cgroup = true};
+
+	if (b->has_cgroup && late_limit(r) != NULL)
+		add_limit(&limits, late_limit(r), "pids.max", 0);
+}
+
+int plan_build_update(const struct spec_resources *resources, const struct host *host, bool is_document,
+		      struct plan **ret_plan, struct err *err)
+{
+	static const struct plan empty;
+	struct builder b = {.host = host, .first = err};
+	struct limits limits = {
+		.b = &b, .r = resources, .prefix = is_document ? "" : IN_CONFIG, .has_cgroup = true};
+
+	buf_add(&b.pool, &empty, sizeof empty);
+	add_limits(&limits);
+	if (b.finding_count == 0)
+		*ret_plan = builder_finish(&b);
+	builder_done(&b);
+	return b.finding_count == 0 ? 0 : -EINVAL;
+}

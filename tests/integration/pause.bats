@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+load helpers
+
+# A container that writes a growing number every 20 ms.
+start_counter() {
+	script 'i=0; while :; do i=$((i+1)); echo $i >/count; usleep 20000; done'
+	create "$ID"
+	tare start "$ID"
+	wait_for '[ -s "$BUNDLE/rootfs/count" ]'
+}
+
+# Whether the counter moves within 200 ms.
+is_counting() {
+	local before
+	before=$(cat "$BUNDLE/rootfs/count")
+	sleep 0.2
+	[ "$(cat "$BUNDLE/rootfs/count")" != "$before" ]
+}
+
+freezer() {
+	cat "$(cgroup_mount)/$ID/cgroup.freeze"
+}
+
+@test "pause stops all processes, resume lets them go on" {
+	start_counter
+	is_counting
+	run -0 tare pause "$ID"
+	[ -z "$output" ]
+	[ "$(status_of "$ID")" = paused ]
+	[ "$(freezer)" = 1 ]
+	run -1 is_counting
+	run -0 tare list
+	[[ "$output" == *"$ID"*paused* ]]
+	run -0 tare resume "$ID"
+	[ -z "$output" ]
+	[ "$(status_of "$ID")" = running ]
+	[ "$(freezer)" = 0 ]
+	is_counting
+}
+
+@test "a created container is paused and resumed" {
+	config '.process.args=["true"]'
+	create "$ID"
+	tare pause "$ID"
+	[ "$(status_of "$ID")" = paused ]
+	tare resume "$ID"
+	[ "$(status_of "$ID")" = created ]
+	tare start "$ID"
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+}
+
+@test "pause and resume in the wrong state say so and change nothing" {
+	start_counter
+	run -1 tare resume "$ID"
+	[[ "$output" == *"container not paused"* ]]
+	tare pause "$ID"
+	run -1 tare pause "$ID"
+	[[ "$output" == *"container paused"* ]]
+	[ "$(status_of "$ID")" = paused ]
+	run -1 tare start "$ID"
+	[[ "$output" == *"cannot start an already running container"* ]]
+	run -1 tare delete "$ID"
+	[[ "$output" == *"that is not stopped: paused"* ]]
+	run -255 tare exec "$ID" true
+	[[ "$output" == *"cannot exec in a paused container"* ]]
+	tare resume "$ID"
+	tare kill "$ID" KILL
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	run -1 tare pause "$ID"
+	[[ "$output" == *"container not running"* ]]
+	[ "$(freezer)" = 0 ]
+	run -1 tare resume "$ID"
+	[[ "$output" == *"container not paused"* ]]
+}
+
+@test "no container, no pause" {
+	for c in pause resume; do
+		run -1 tare $c nothing
+		[[ "$output" == *"does not exist"* ]]
+	done
+}
+
+@test "SIGKILL ends a paused container" {
+	start_counter
+	tare pause "$ID"
+	run -0 tare kill "$ID" KILL
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	run -0 tare delete "$ID"
+}
+
+@test "kill --all KILL ends a paused container" {
+	script 'sleep 1000 & sleep 1000 & wait'
+	create "$ID"
+	tare start "$ID"
+	wait_for '[ "$(tare ps -f json "$ID" | jq length)" = 3 ]'
+	tare pause "$ID"
+	run -0 tare kill --all "$ID" KILL
+	wait_for '[ "$(tare ps -f json "$ID")" = "[]" ]'
+	[ "$(status_of "$ID")" = stopped ]
+}
+
+@test "delete --force of a paused container leaves nothing" {
+	start_counter
+	tare pause "$ID"
+	run -0 tare delete --force "$ID"
+	[ -z "$output" ]
+	[ ! -e "$(cgroup_mount)/$ID" ]
+	[ "$(tare list -q)" = "" ]
+}
+
+@test "a signal to a paused container is there when it goes on" {
+	script 'trap "echo got >/got; exit" TERM; echo >/ready; while :; do usleep 20000; done'
+	create "$ID"
+	tare start "$ID"
+	wait_for '[ -e "$BUNDLE/rootfs/ready" ]'
+	tare pause "$ID"
+	run -0 tare kill "$ID" TERM
+	run -0 tare kill --all "$ID" TERM
+	[ "$(status_of "$ID")" = paused ]
+	[ ! -e "$BUNDLE/rootfs/got" ]
+	tare resume "$ID"
+	wait_for '[ -e "$BUNDLE/rootfs/got" ]'
+}
+
+@test "kill --all reaches every process, and leaves the container thawed" {
+	script 'for n in 1 2 3; do sh -c "trap \"echo >/got$n\" USR1; echo >/ready$n; while :; do usleep 20000; done" & done
+		trap "" USR1; wait; wait; wait'
+	create "$ID"
+	tare start "$ID"
+	wait_for '[ -e "$BUNDLE/rootfs/ready1" ] && [ -e "$BUNDLE/rootfs/ready2" ] && [ -e "$BUNDLE/rootfs/ready3" ]'
+	run -0 tare kill --all "$ID" USR1
+	[ -z "$output" ]
+	wait_for '[ -e "$BUNDLE/rootfs/got1" ] && [ -e "$BUNDLE/rootfs/got2" ] && [ -e "$BUNDLE/rootfs/got3" ]'
+	[ "$(freezer)" = 0 ]
+	[ "$(status_of "$ID")" = running ]
+}
+
+@test "SIGKILL of a container without a pid namespace of its own kills all of its processes" {
+	config '.linux.namespaces|=map(select(.type!="pid"))'
+	script 'sleep 1000 & sleep 1000 & wait'
+	create "$ID"
+	tare start "$ID"
+	wait_for '[ "$(tare ps -f json "$ID" | jq length)" = 3 ]'
+	run -0 tare kill "$ID" KILL
+	wait_for '[ "$(tare ps -f json "$ID")" = "[]" ]'
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+}
+
+@test "a paused container without a pid namespace of its own is killed, too" {
+	config '.linux.namespaces|=map(select(.type!="pid"))'
+	script 'sleep 1000 & sleep 1000 & wait'
+	create "$ID"
+	tare start "$ID"
+	wait_for '[ "$(tare ps -f json "$ID" | jq length)" = 3 ]'
+	tare pause "$ID"
+	run -0 tare kill "$ID" KILL
+	wait_for '[ "$(tare ps -f json "$ID")" = "[]" ]'
+}
+
+@test "what the program left behind is killed after its end" {
+	config '.linux.namespaces|=map(select(.type!="pid"))'
+	script 'sleep 1000 &'
+	create "$ID"
+	tare start "$ID"
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	[ "$(tare ps -f json "$ID" | jq length)" = 1 ]
+	run -0 tare kill "$ID" KILL
+	wait_for '[ "$(tare ps -f json "$ID")" = "[]" ]'
+	run -1 tare kill "$ID" KILL
+	[[ "$output" == *"container not running"* ]]
+}

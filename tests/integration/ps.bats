@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+load helpers
+
+start_three() {
+	script 'sleep 1001 & sleep 1001 & wait'
+	create "$ID"
+	tare start "$ID"
+	wait_for '[ "$(tare ps -f json "$ID" | jq length)" = 3 ]'
+}
+
+@test "ps --format json prints the pids on the host, ascending, in one line" {
+	start_three
+	run -0 tare ps --format json "$ID"
+	[ "${#lines[@]}" = 1 ]
+	[[ "$output" =~ ^\[[0-9]+,[0-9]+,[0-9]+\]$ ]]
+	[ "$output" = "$(sort -n "$(cgroup_mount)/$ID/cgroup.procs" | jq -sc .)" ]
+	jq -e --argjson init "$(pid_of "$ID")" 'index($init) != null' <<<"$output"
+	run -0 tare ps --format=json "$ID" -ef
+	[[ "$output" =~ ^\[[0-9,]+\]$ ]]
+}
+
+@test "ps of a container in a created, paused and stopped state" {
+	config '.process.args=["true"]'
+	create "$ID"
+	[ "$(tare ps -f json "$ID")" = "[$(pid_of "$ID")]" ]
+	tare pause "$ID"
+	[ "$(tare ps -f json "$ID")" = "[$(pid_of "$ID")]" ]
+	tare resume "$ID"
+	tare start "$ID"
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	wait_for '[ "$(tare ps -f json "$ID")" = "[]" ]'
+}
+
+@test "ps prints the lines of ps(1) that are the container's" {
+	command -v ps >/dev/null || not_here "needs ps(1)"
+	start_three
+	run -0 tare ps "$ID"
+	[ "${#lines[@]}" = 4 ]
+	[[ "${lines[0]}" == *UID*PID*PPID*CMD* ]]
+	[ "$(printf '%s\n' "${lines[@]:1}" | awk '{print $2}' | sort -n | jq -sc .)" = "$(tare ps -f json "$ID")" ]
+	[ "$(grep -c 'sleep 1001$' <<<"$output")" = 2 ]
+}
+
+@test "ps takes options of ps(1) behind the id" {
+	command -v ps >/dev/null || not_here "needs ps(1)"
+	start_three
+	run -0 tare ps "$ID" -A -o comm=PROGRAM -o pid
+	[[ "${lines[0]}" =~ ^PROGRAM\ +PID$ ]]
+	[ "${#lines[@]}" = 4 ]
+	run -0 tare ps --format table "$ID" -p 1 -o pid
+	[ "${#lines[@]}" = 1 ]
+	run -1 tare ps "$ID" -A -o comm
+	[[ "$output" == *"no column PID"* ]]
+	run -1 tare ps "$ID" --no-such-option
+	[[ "$output" == *"ps failed with status"* ]]
+}
+
+@test "ps without ps(1) says what is missing" {
+	start_three
+	run -1 env PATH=/nowhere "$TARE" --root "$ROOT" ps "$ID"
+	[[ "$output" == *"cannot execute ps"*"--format json"* ]]
+}
+
+@test "ps of no container, and in no such format" {
+	run -1 tare ps nothing
+	[[ "$output" == *"does not exist"* ]]
+	create "$ID"
+	run -1 tare ps -f yaml "$ID"
+	[[ "$output" == *yaml* ]]
+}
