@@ -41,14 +41,6 @@ struct foreground {
 	bool is_ended;
 };
 
-static void copy_size(const struct foreground *f)
-{
-	struct winsize size;
-
-	if (f->parent->console_fd >= 0 && k_ioctl(0, TIOCGWINSZ, &size) >= 0)
-		k_ioctl(f->parent->console_fd, TIOCSWINSZ, &size);
-}
-
 static void terminal_begin(struct foreground *f)
 {
 	struct termios raw;
@@ -60,7 +52,7 @@ static void terminal_begin(struct foreground *f)
 	(void)!k_fcntl(f->parent->console_fd, F_SETFL, O_NONBLOCK);
 	if (tcgetattr(0, &f->saved) < 0)
 		return;
-	copy_size(f);
+	parent_copy_size(f->parent);
 	raw = f->saved;
 	cfmakeraw(&raw);
 	f->is_raw = tcsetattr(0, TCSANOW, &raw) == 0;
@@ -139,7 +131,7 @@ static void serve_signal(struct foreground *f, int signal_fd)
 	if (k_read(signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
 		return;
 	if (info.ssi_signo == SIGWINCH)
-		copy_size(f);
+		parent_copy_size(f->parent);
 	else if (info.ssi_signo == SIGCHLD)
 		reap_orphans(f);
 	else if (is_forwarded(info.ssi_signo))

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -347,6 +348,14 @@ static int write_pid_file(struct parent *parent, const char *path, struct err *e
 	return 0;
 }
 
+void parent_copy_size(const struct parent *parent)
+{
+	struct winsize size;
+
+	if (parent->console_fd >= 0 && k_ioctl(0, TIOCGWINSZ, &size) >= 0)
+		k_ioctl(parent->console_fd, TIOCSWINSZ, &size);
+}
+
 int parent_announce(struct parent *parent, const struct parent_announcement *a, struct err *err)
 {
 	int r;
@@ -357,6 +366,8 @@ int parent_announce(struct parent *parent, const struct parent_announcement *a, 
 			return r;
 		fd_close(&parent->console_fd);
 	}
+	/* The program may ask for it as soon as it runs. */
+	parent_copy_size(parent);
 	if (a->pidfd_socket != NULL) {
 		r = socket_send_fd(a->pidfd_socket, a->pidfd_payload, parent->pidfd, err);
 		if (r < 0)

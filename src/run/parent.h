@@ -49,6 +49,8 @@ int parent_open_slots(struct parent *parent, struct err *err) MUST_CHECK;
 /* Whether the terminal that is asked for can be given this way: ERR_USAGE otherwise. */
 int parent_check_console(const char *console_socket, bool is_detached, bool has_terminal,
 			 struct err *err) MUST_CHECK;
+/* The container's terminal, if this process has its master, becomes as large as the caller's. */
+void parent_copy_size(const struct parent *parent);
 /* Sockets and pid file that the caller named; before COMMITTED. */
 struct parent_announcement {
 	const char *console_socket, *pidfd_socket, *pid_file; /* or NULL */

@@ -94,12 +94,14 @@ int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_val
 	do
 		r = k_recvmsg(socket_fd, &header, MSG_CMSG_CLOEXEC);
 	while (r == -EINTR);
+	/* Also an empty message can carry one. */
+	if (r >= 0)
+		fd = received_fd(&header);
 	if (r == 0 || r == -ECONNRESET)
 		return err_set(err, ERR_PEER, EPIPE, NULL, "the other process ended before '%s'",
 			       protocol_step_name(expected));
 	if (r < 0)
 		return err_system(err, (int)r, "cannot receive '%s'", protocol_step_name(expected));
-	fd = received_fd(&header);
 	if (r != (ssize_t)sizeof message || message.magic != MESSAGE_MAGIC)
 		return err_set(err, ERR_PEER, EPROTO, NULL, "a malformed message in the place of '%s'",
 			       protocol_step_name(expected));

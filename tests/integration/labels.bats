@@ -88,7 +88,8 @@ teardown() {
 
 @test "a profile in a user namespace" {
 	profile "$ID"
-	chmod 755 "$WORK"
+	chmod 711 "$WORK"
+	chown -R 100000:100000 "$BUNDLE/rootfs"
 	config --arg p "$ID" '.process.apparmorProfile=$p | .linux.namespaces+=[{type:"user"}] |
 		.linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.gidMappings=.linux.uidMappings'
 	inside 'cat /proc/self/attr/current; cat /proc/self/uid_map'
