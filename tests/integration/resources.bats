@@ -332,6 +332,7 @@ owner() {
 		| .mounts|=map(select(.destination!="/sys/fs/cgroup"))
 		+[{"destination":"/sys/fs/cgroup","type":"cgroup","source":"cgroup","options":["nosuid"]}]'
 	limits '{}'
+	! grep -qw memory "$(cgroup_mount)/cgroup.controllers" || limits '{memory:{limit:33554432}}'
 	created
 	[ "$(owner)" = 1234 ]
 	while read -r file; do
