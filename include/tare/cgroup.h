@@ -48,6 +48,14 @@ struct cgroup_place {
 int cgroup_enable(const struct cgroup_place *place, const struct plan *plan, struct plan_texts controllers,
 		  struct err *err) MUST_CHECK;
 
+/*
+ * A cgroup made below a threaded domain can hold no process until it is threaded itself (cgroups(7)). It, and
+ * what is between, become that if all the controllers are for threads too, and ERR_UNSUPPORTED says which one
+ * is not. No other cgroup is changed.
+ */
+int cgroup_settle_type(const struct cgroup_place *place, const struct plan *plan, struct plan_texts controllers,
+		       struct err *err) MUST_CHECK;
+
 /* Writes one limit as plan.h tells. Fails with ERR_UNSUPPORTED if there is no such file, else with ERR_SYSTEM.
  */
 int cgroup_write(int cgroup_fd, const struct plan *plan, const struct plan_cgroup_write *write,
@@ -62,8 +70,11 @@ int cgroup_check_usage(int cgroup_fd, const struct plan *plan, const struct plan
  */
 int cgroup_set_owner(int cgroup_fd, uid_t uid, struct err *err) MUST_CHECK;
 
-/* How many processes of it and below the OOM killer has killed so far; 0 without the memory controller. */
-uint64_t cgroup_oom_kills(int cgroup_fd);
+/*
+ * A count of memory.events, of the cgroup and all below it: "oom_kill" are processes that the OOM killer took,
+ * "oom" is how often memory could not be had. 0 without the memory controller.
+ */
+uint64_t cgroup_memory_events(int cgroup_fd, const char *key);
 
 /*
  * Kills every process of the cgroup and of all below it, frozen ones too (cgroup.kill), and waits up to
@@ -89,7 +100,10 @@ int cgroup_is_populated(int cgroup_fd);
  */
 int cgroup_remove(int mount_fd, const char *path, unsigned int created, struct err *err) MUST_CHECK;
 
-/* The pids in the cgroup and below, in ascending order; the caller frees *ret_pids. Count or -errno. */
+/*
+ * The pids in the cgroup and below, threaded ones included, in ascending order; the caller frees *ret_pids.
+ * Count or -errno.
+ */
 int cgroup_pids(int cgroup_fd, pid_t **ret_pids, struct err *err) MUST_CHECK;
 
 /* Two descriptors that the caller closes by cgroup_watch_close. */

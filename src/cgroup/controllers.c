@@ -38,6 +38,42 @@ static int has_all(int cgroup_fd, const char *file, const struct plan *plan, str
 	return r < 0 ? r : 1;
 }
 
+/* Calls visit for each cgroup from the mount down to the last or, is_whole, the cgroup itself. */
+struct visit {
+	const struct plan *plan;
+	struct plan_texts names;
+	int (*visit)(const struct visit *visit, int cgroup_fd, const char *path, struct err *err);
+	bool is_whole;
+};
+
+static int visit_levels(const struct cgroup_place *place, const struct visit *visit, struct err *err)
+{
+	struct cgroup_path whole, level;
+	int r = cgroup_path_init(&whole, place->path);
+
+	if (r < 0)
+		return err_system(err, r, "cannot open cgroup '%s'", place->path);
+	level = whole;
+	for (size_t i = 0; i < whole.len + visit->is_whole; i++) {
+		_cleanup_fd_ int fd = -1;
+
+		if (i > 0 && i < whole.len && whole.text[i] != '/')
+			continue;
+		level.len = i;
+		level.text[i] = '\0';
+		fd = cgroup_path_open(place->mount_fd, &level, O_PATH);
+		if (fd < 0)
+			return err_system(err, fd, "cannot open cgroup '/%s'", level.text);
+		r = visit->visit(visit, fd, level.text, err);
+		if (r < 0)
+			return r;
+		level.text[i] = whole.text[i];
+	}
+	return 0;
+}
+
+/* --- enabling --- */
+
 static int hand_down(int cgroup_fd, const char *name)
 {
 	char text[64];
@@ -82,56 +118,91 @@ static int enable_fail(struct err *err, int r, const char *name, const char *lev
 }
 
 /* All in one write; one by one only to find out which of them is the trouble. */
-static int enable_at(int cgroup_fd, const char *level, const struct plan *plan, struct plan_texts names,
-		     struct err *err)
+static int enable_at(const struct visit *visit, int cgroup_fd, const char *path, struct err *err)
 {
 	_cleanup_buf_ struct buf all = {0};
-	int r = has_all(cgroup_fd, "cgroup.subtree_control", plan, names);
+	int r = has_all(cgroup_fd, "cgroup.subtree_control", visit->plan, visit->names);
 
 	if (r > 0)
 		return 0;
 	if (r < 0)
-		return err_system(err, r, "cannot read cgroup.subtree_control of cgroup '/%s'", level);
-	for (uint32_t i = 0; i < names.count; i++)
-		buf_format(&all, "%s+%s", i == 0 ? "" : " ", plan_item(plan, names, i));
+		return err_system(err, r, "cannot read cgroup.subtree_control of cgroup '/%s'", path);
+	for (uint32_t i = 0; i < visit->names.count; i++)
+		buf_format(&all, "%s+%s", i == 0 ? "" : " ", plan_item(visit->plan, visit->names, i));
 	r = io_write_file(cgroup_fd, "cgroup.subtree_control", all.data, all.len);
-	for (uint32_t i = 0; r < 0 && i < names.count; i++) {
-		int each = hand_down(cgroup_fd, plan_item(plan, names, i));
+	for (uint32_t i = 0; r < 0 && i < visit->names.count; i++) {
+		const char *name = plan_item(visit->plan, visit->names, i);
+		int each = hand_down(cgroup_fd, name);
 
 		if (each < 0)
-			return enable_fail(err, each, plan_item(plan, names, i), level);
+			return enable_fail(err, each, name, path);
 	}
 	return 0;
 }
 
-/* From the mount down to the parent of the cgroup. */
 int cgroup_enable(const struct cgroup_place *place, const struct plan *plan, struct plan_texts names,
 		  struct err *err)
 {
-	struct cgroup_path whole, level;
+	const struct visit visit = {plan, names, enable_at, false};
 	int r = has_all(place->fd, "cgroup.controllers", plan, names);
 
-	if (r > 0)
-		return 0;
-	if (r >= 0)
-		r = cgroup_path_init(&whole, place->path);
 	if (r < 0)
 		return err_system(err, r, "cannot read the controllers of cgroup '%s'", place->path);
-	level = whole;
-	for (size_t i = 0; i < whole.len; i++) {
-		_cleanup_fd_ int fd = -1;
+	return r > 0 ? 0 : visit_levels(place, &visit, err);
+}
 
-		if (i > 0 && whole.text[i] != '/')
+/* --- threaded cgroups --- */
+
+/* The word in cgroup.type; -errno otherwise. */
+static int is_of_type(int cgroup_fd, const char *type)
+{
+	char text[32];
+	int r = io_read_small(cgroup_fd, "cgroup.type", O_NOFOLLOW, text, sizeof text);
+
+	if (r < 0)
+		return is_gone(r) ? 0 : r; /* the root has no type */
+	text[strcspn(text, "\n")] = '\0';
+	return str_equal(text, type);
+}
+
+static int check_threaded(const struct plan *plan, struct plan_texts names, const char *path, struct err *err)
+{
+	for (uint32_t i = 0; i < names.count; i++) {
+		const char *name = plan_item(plan, names, i);
+
+		if (has_word("cpu cpuset perf_event pids", name))
 			continue;
-		level.len = i;
-		level.text[i] = '\0';
-		fd = cgroup_path_open(place->mount_fd, &level, O_PATH);
-		if (fd < 0)
-			return err_system(err, fd, "cannot open cgroup '/%s'", level.text);
-		r = enable_at(fd, level.text, plan, names, err);
-		if (r < 0)
-			return r;
-		level.text[i] = whole.text[i];
+		err_set(err, ERR_UNSUPPORTED, 0, NULL,
+			"cannot use controller '%s' in cgroup '%s': it is part of a threaded domain", name,
+			path);
+		err_hint(err,
+			 "choose a cgroupsPath elsewhere, or leave out all limits but those of cpu, cpuset and "
+			 "pids");
+		return -EOPNOTSUPP;
 	}
 	return 0;
+}
+
+static int make_threaded(const struct visit *visit, int cgroup_fd, const char *path, struct err *err)
+{
+	int r = is_of_type(cgroup_fd, "domain invalid");
+
+	(void)visit;
+	if (r > 0)
+		r = io_write_file(cgroup_fd, "cgroup.type", "threaded", 8);
+	return r < 0 ? err_system(err, r, "cannot make cgroup '/%s' threaded", path) : 0;
+}
+
+int cgroup_settle_type(const struct cgroup_place *place, const struct plan *plan, struct plan_texts names,
+		       struct err *err)
+{
+	const struct visit visit = {plan, names, make_threaded, true};
+	int r = is_of_type(place->fd, "domain invalid");
+
+	if (r < 0)
+		return err_system(err, r, "cannot read cgroup.type of cgroup '%s'", place->path);
+	if (r == 0)
+		return 0;
+	r = check_threaded(plan, names, place->path, err);
+	return r < 0 ? r : visit_levels(place, &visit, err);
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/statfs.h>
 #include <time.h>
@@ -286,6 +287,25 @@ static int events_populated(int events_fd)
 	return cgroup_events_value(events, "populated");
 }
 
+/*
+ * A threaded cgroup has no cgroup.kill (EOPNOTSUPP). Frozen, it does not grow, and SIGKILL ends a frozen
+ * process; who is born before the freeze has reached everybody gets the next one.
+ */
+static int kill_threaded(int cgroup_fd)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t count = 0;
+	int r = io_write_file(cgroup_fd, "cgroup.freeze", "1", 1);
+
+	if (r >= 0)
+		r = cgroup_pids_collect(cgroup_fd, &pids, &count);
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		if (pids[i] > 0)
+			(void)k_kill(pids[i], SIGKILL);
+	(void)!io_write_file(cgroup_fd, "cgroup.freeze", "0", 1);
+	return r;
+}
+
 /* Kills until nobody is left. 0, -ETIMEDOUT, or another errno. */
 static int kill_and_wait(int cgroup_fd, int timeout_ms)
 {
@@ -301,6 +321,8 @@ static int kill_and_wait(int cgroup_fd, int timeout_ms)
 		if (r <= 0)
 			return r;
 		r = io_write_file(cgroup_fd, "cgroup.kill", "1", 1);
+		if (r == -EOPNOTSUPP)
+			r = kill_threaded(cgroup_fd);
 		if (r < 0)
 			return is_gone(r) && cgroup_is_populated(cgroup_fd) == 0 ? 0 : r;
 		left = deadline - cgroup_now();

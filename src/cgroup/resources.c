@@ -92,21 +92,21 @@ int cgroup_check_usage(int cgroup_fd, const struct plan *plan, const struct plan
 	return -EBUSY;
 }
 
-uint64_t cgroup_oom_kills(int cgroup_fd)
+uint64_t cgroup_memory_events(int cgroup_fd, const char *key)
 {
-	static const char key[] = "\noom_kill ";
+	size_t len = strlen(key);
 	char text[512];
-	const char *at;
 	uint64_t count;
 
 	if (io_read_small(cgroup_fd, "memory.events", O_NOFOLLOW, text, sizeof text) < 0)
 		return 0;
-	at = strstr(text, key);
-	if (at == NULL)
-		return 0;
-	at += sizeof key - 1;
-	text[(size_t)(at - text) + strcspn(at, "\n")] = '\0';
-	return str_to_u64(at, UINT64_MAX, &count) ? count : 0;
+	for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		*end = '\0';
+		if (strncmp(line, key, len) == 0 && line[len] == ' ' &&
+		    str_to_u64(line + len + 1, UINT64_MAX, &count))
+			return count;
+	}
+	return 0;
 }
 
 /* --- the owner --- */

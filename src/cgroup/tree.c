@@ -89,13 +89,37 @@ static void pid_list_done(struct pid_list *list)
 
 #define PROCS_MAX ((size_t)64 << 20) /* bytes: more than PID_MAX_LIMIT lines */
 
-/* A threaded cgroup has no list of its own (EOPNOTSUPP): its domain, further up, lists its processes. */
+/* The process that thread tid belongs to, 0 if it is gone. */
+static pid_t process_of(uint64_t tid)
+{
+	static const char key[] = "\nTgid:\t";
+	char path[48], status[512];
+	const char *at;
+	pid_t pid = 0;
+
+	str_format(path, sizeof path, "/proc/%llu/status", (unsigned long long)tid);
+	/* Only the head of it is wanted: EFBIG leaves that in the buffer, without an end. */
+	memset(status, 0, sizeof status);
+	(void)!io_read_small(AT_FDCWD, path, 0, status, sizeof status - 1);
+	at = strstr(status, key);
+	for (at = at == NULL ? "" : at + sizeof key - 1; *at >= '0' && *at <= '9'; at++)
+		pid = pid * 10 + (*at - '0');
+	return pid;
+}
+
+/*
+ * A threaded cgroup has a list of threads only (cgroup.procs gives EOPNOTSUPP). Its processes may be listed by
+ * a domain further up as well, so that they come several times.
+ */
 static int add_processes(int fd, struct pid_list *list)
 {
 	_cleanup_buf_ struct buf text = {0};
 	int r = io_read_file(fd, "cgroup.procs", PROCS_MAX, &text);
+	bool is_threaded = r == -EOPNOTSUPP;
 
-	if (is_gone(r) || r == -EOPNOTSUPP)
+	if (is_threaded)
+		r = io_read_file(fd, "cgroup.threads", PROCS_MAX, &text);
+	if (is_gone(r))
 		return 0;
 	if (r < 0)
 		return r;
@@ -108,7 +132,7 @@ static int add_processes(int fd, struct pid_list *list)
 		*end = '\0';
 		if (!str_to_u64(line, INT32_MAX, &pid))
 			return -EBADMSG;
-		pid_list_add(list, (pid_t)pid);
+		pid_list_add(list, is_threaded ? process_of(pid) : (pid_t)pid);
 	}
 	return 0;
 }

@@ -151,9 +151,10 @@ static bool add_create(struct builder *b)
 void plan_add_cgroup(struct builder *b)
 {
 	b->has_cgroup = add_create(b);
-	if (b->has_cgroup) {
-		add_owner(b);
+	if (b->has_cgroup)
 		add_devices(b);
-	}
 	plan_add_limits(b);
+	/* Last, since controllers bring files of their own. */
+	if (b->has_cgroup)
+		add_owner(b);
 }

@@ -6,7 +6,9 @@
 
 static int step_create(struct parent *parent, const struct plan_step *step, struct err *err)
 {
+	const struct plan_step *enable = plan_find(parent->plan, PLAN_CGROUP_ENABLE);
 	const char *path = plan_get(parent->plan, step->u.text);
+	struct cgroup_place place = {.path = path};
 
 	parent->mount_fd = cgroup_open_mount(parent->host.cgroup_mount, err);
 	if (parent->mount_fd < 0)
@@ -15,8 +17,12 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 	if (parent->cgroup_fd < 0)
 		return parent->cgroup_fd;
 	/* One that was there before may have seen some. */
-	parent->oom_kills = parent->record.cgroup_created > 0 ? 0 : cgroup_oom_kills(parent->cgroup_fd);
-	return 0;
+	parent->oom_kills =
+		parent->record.cgroup_created > 0 ? 0 : cgroup_memory_events(parent->cgroup_fd, "oom_kill");
+	place.mount_fd = parent->mount_fd;
+	place.fd = parent->cgroup_fd;
+	return cgroup_settle_type(&place, parent->plan,
+				  enable == NULL ? (struct plan_texts){0} : enable->u.controllers, err);
 }
 
 int limits_step(struct parent *parent, const struct plan_step *step, struct err *err)
@@ -45,5 +51,17 @@ int limits_step(struct parent *parent, const struct plan_step *step, struct err 
 
 bool limits_was_oom_killed(const struct parent *parent)
 {
-	return parent->cgroup_fd >= 0 && cgroup_oom_kills(parent->cgroup_fd) > parent->oom_kills;
+	return parent->cgroup_fd >= 0 &&
+	       cgroup_memory_events(parent->cgroup_fd, "oom_kill") > parent->oom_kills;
+}
+
+void limits_explain(const struct parent *parent, struct err *err)
+{
+	if (parent->cgroup_fd < 0 || parent->exec != NULL)
+		return;
+	if (err->kind == ERR_PEER && limits_was_oom_killed(parent))
+		err_set(err, ERR_PEER, 0, "/linux/resources",
+			"container init was OOM-killed (memory limit too low?)");
+	else if (err->errnum == ENOMEM && cgroup_memory_events(parent->cgroup_fd, "oom") > 0)
+		err_hint(err, "memory limit too low?");
 }

@@ -90,6 +90,9 @@ static void undo_cgroup(struct parent *parent)
 		return;
 	(void)!cgroup_kill(parent->cgroup_fd, KILL_TIMEOUT_MS, &ignored);
 	fd_close(&parent->cgroup_fd);
+	/* One that was there before is not ours to take away. */
+	if (parent->record.cgroup_created == 0)
+		return;
 	(void)!cgroup_remove(parent->mount_fd, parent->record.cgroup_path, parent->record.cgroup_created,
 			     &ignored);
 }
@@ -277,15 +280,6 @@ static int step_born(struct parent *parent, int64_t pid, struct err *err)
 	return parent->pidfd < 0 ? err_system(err, parent->pidfd, "cannot open init's pidfd") : 0;
 }
 
-static void explain_end(struct parent *parent, struct err *err)
-{
-	parent_explain_end(parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd, err);
-	if (parent->exec == NULL && limits_was_oom_killed(parent)) {
-		err_set(err, ERR_PEER, 0, NULL, "container init was OOM-killed (memory limit too low?)");
-		err_where(err, "/linux/resources");
-	}
-}
-
 static int step_expect(struct parent *parent, const struct plan_step *step, struct err *err)
 {
 	bool has_console = step->u.step == STEP_READY || (step->u.step == STEP_BORN && parent->exec != NULL);
@@ -294,7 +288,7 @@ static int step_expect(struct parent *parent, const struct plan_step *step, stru
 				has_console ? &parent->console_fd : NULL, err);
 
 	if (r == -EPIPE && err->kind == ERR_PEER)
-		explain_end(parent, err);
+		parent_explain_end(parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd, err);
 	if (r >= 0 && step->u.step == STEP_BORN)
 		return step_born(parent, value, err);
 	return r;
@@ -478,6 +472,7 @@ int parent_walk(struct parent *parent, struct err *err)
 		log_step(parent->plan, &steps[i]);
 		r = parent_step(parent, &steps[i], err);
 		if (r < 0) {
+			limits_explain(parent, err);
 			err_where(err, plan_get(parent->plan, steps[i].where));
 			return r;
 		}

@@ -63,6 +63,8 @@ int parent_announce(struct parent *parent, const struct parent_announcement *ann
 int limits_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
 /* Whether the OOM killer took somebody out of the container's cgroup since it was made. */
 bool limits_was_oom_killed(const struct parent *parent);
+/* Puts into the error of a creation that a limit of memory is behind it, if that is so. */
+void limits_explain(const struct parent *parent, struct err *err);
 
 /* exec.c: the parent's steps that only exec has. */
 int exec_open_container(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;

@@ -250,6 +250,63 @@ static void test_kill_frozen(void)
 	remove_path(below("/ice"), 1);
 }
 
+/* The word in cgroup.type, in a static buffer. */
+static const char *type_of(int cgroup_fd)
+{
+	static char text[32];
+
+	if (io_read_small(cgroup_fd, "cgroup.type", 0, text, sizeof text) < 0)
+		return "unreadable";
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+/* Below a threaded domain everything has to be threaded; such a cgroup holds processes, and lets them be
+ * killed. */
+static void test_threaded(void)
+{
+	_cleanup_fd_ int domain_fd = -1, first_fd = -1, between_fd = -1, fd = -1, other_fd = -1;
+	struct cgroup_place place = {.mount_fd = test.mount_fd, .path = below("/thr/a/b")};
+	_cleanup_free_ pid_t *pids = NULL;
+	unsigned int created = 0;
+	struct err err = {0};
+	pid_t expected[2];
+
+	domain_fd = create(below("/thr"), &created);
+	first_fd = create(below("/thr/first"), &created);
+	CHECK_INT(io_write_file(first_fd, "cgroup.type", "threaded", 8), 0);
+	CHECK_STR(type_of(domain_fd), "domain threaded");
+	place.fd = fd = create(place.path, &created);
+	CHECK_STR(type_of(fd), "domain invalid");
+	CHECK_INT(cgroup_settle_type(&place, NULL, (struct plan_texts){0}, &err), 0);
+	CHECK_STR(type_of(fd), "threaded");
+	between_fd = cgroup_open(test.mount_fd, below("/thr/a"), &err);
+	CHECK_STR(type_of(between_fd), "threaded");
+	CHECK_STR(type_of(domain_fd), "domain threaded");
+	expected[0] = spawn(fd);
+	expected[1] = spawn(between_fd);
+	CHECK_INT(cgroup_pids(fd, &pids, &err), 1);
+	CHECK(pids != NULL && pids[0] == expected[0]);
+	mem_free(&pids);
+	/* The domain lists them, and so do the threaded ones: once each. */
+	CHECK_INT(cgroup_pids(domain_fd, &pids, &err), 2);
+	CHECK_INT(cgroup_create(test.mount_fd, below("/thr/a/b"), &created, &err), -EBUSY);
+	CHECK_STR(err.msg, "container's cgroup is not empty: 1 process(es) found");
+	CHECK_INT(cgroup_kill(fd, 5000, &err), 0);
+	CHECK_INT(cgroup_is_populated(fd), 0);
+	reap(expected[0]);
+	CHECK_INT(cgroup_is_populated(between_fd), 1);
+	reap(expected[1]);
+
+	/* An ordinary one stays what it is. */
+	place.path = below("/plain");
+	place.fd = other_fd = create(place.path, &created);
+	CHECK_INT(cgroup_settle_type(&place, NULL, (struct plan_texts){0}, &err), 0);
+	CHECK_STR(type_of(other_fd), "domain");
+	remove_path(below("/plain"), 1);
+	remove_path(below("/thr"), 1);
+}
+
 /* A cgroup whose process dies while the removal waits for it. */
 static void test_remove_waits(void)
 {
@@ -429,6 +486,7 @@ int main(void)
 	test_fit();
 	test_pids();
 	test_kill_frozen();
+	test_threaded();
 	test_remove_waits();
 	test_remove_tree();
 	test_devices();
