@@ -1,0 +1,368 @@
+# SPDX-License-Identifier: Apache-2.0
+# linux.resources as files of the cgroup, and as what a process feels. Most of it needs a host whose controllers
+# are all in cgroup v2; the cases say which ones they need.
+
+load helpers
+
+# The case needs these controllers in the v2 hierarchy.
+controllers() {
+	for name in "$@"; do
+		grep -qw "$name" "$(cgroup_mount)/cgroup.controllers" || not_here "no controller '$name' in cgroup v2"
+	done
+}
+
+# Adds to the resources, and gives the container the cgroup /$ID.
+limits() {
+	config --arg id "$ID" ".linux.cgroupsPath=\"/\"+\$id | .linux.resources+=$1"
+}
+
+created() {
+	create "$ID" || { cat "$WORK/err"; return 1; }
+}
+
+again() {
+	tare delete --force "$ID"
+	created
+}
+
+# limit FILE VALUE: what the file of the container's cgroup says.
+limit() {
+	local actual
+	actual=$(cat "$(cgroup_mount)/$ID/$1")
+	[ "$actual" = "$2" ] || { echo "$1 is '$actual', not '$2'"; return 1; }
+}
+
+# Creation fails with these words, and leaves nothing behind.
+refused() {
+	run -1 tare create -b "$BUNDLE" "$ID"
+	for words in "$@"; do
+		[[ "$output" == *"$words"* ]] || { echo "$output"; return 1; }
+	done
+	[ ! -e "$(cgroup_mount)/$ID" ]
+	[ -z "$(tare list -q)" ]
+}
+
+@test "memory: limit, reservation, and swap beside it" {
+	controllers memory
+	limits '{memory:{limit:33554432,swap:67108864,reservation:16777216}}'
+	created
+	limit memory.max 33554432
+	limit memory.swap.max 33554432
+	limit memory.low 16777216
+	limits '{memory:{limit:33554432,swap:33554432}}'
+	again
+	limit memory.swap.max 0
+	limit memory.low 0
+	limits '{memory:{limit:33554432,swap:-1}}'
+	again
+	limit memory.max 33554432
+	limit memory.swap.max max
+	limits '{memory:{limit:-1,swap:8192,reservation:-1}}'
+	again
+	limit memory.max max
+	limit memory.swap.max 8192
+	limit memory.low max
+}
+
+@test "memory: more than the limit is not to be had" {
+	controllers memory
+	limits '{memory:{limit:8388608,swap:8388608}}'
+	inside 'dd if=/dev/zero of=/dev/null bs=1M count=1 2>/dev/null; echo $?
+		dd if=/dev/zero of=/dev/null bs=32M count=1 2>/dev/null; echo $?'
+	[[ "$output" == *0$'\n'*137 ]]
+}
+
+@test "memory: a container starts and runs with 256 KiB" {
+	controllers memory
+	config '.process.args=["/bin/true"]'
+	limits '{memory:{limit:262144}}'
+	for _ in 1 2 3 4 5 6 7 8; do
+		run -0 tare run -b "$BUNDLE" "$ID"
+	done
+	config '.linux.namespaces+=[{"type":"user"},{"type":"time"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
+	chmod 755 "$WORK"
+	chown -R 100000:100000 "$BUNDLE/rootfs"
+	run -0 tare run -b "$BUNDLE" "$ID"
+	config '.process.terminal=true'
+	run -0 tare run -b "$BUNDLE" "$ID"
+}
+
+@test "memory: init that the OOM killer took is told as that" {
+	controllers memory
+	limits '{memory:{limit:65536}}'
+	refused "container init was OOM-killed (memory limit too low?)"
+	limits '{memory:{limit:4096}}'
+	refused "memory limit too low"
+	config 'del(.linux.resources.memory)'
+	limits '{unified:{"memory.max":"64K"}}'
+	refused "container init was OOM-killed (memory limit too low?)"
+}
+
+@test "memory: checkBeforeUpdate does not go below what is in use" {
+	controllers memory
+	local dir
+	dir=$(cgroup_mount)/$ID
+	mkdir "$dir" "$WORK/tmpfs"
+	grep -qw memory "$dir/cgroup.controllers" || { rmdir "$dir"; not_here "memory is not handed down"; }
+	mount -t tmpfs none "$WORK/tmpfs"
+	sh -c "echo \$\$ >$dir/cgroup.procs; exec dd if=/dev/zero of=$WORK/tmpfs/file bs=1M count=4" 2>/dev/null
+	limits '{memory:{limit:1048576,checkBeforeUpdate:true}}'
+	run -1 tare create -b "$BUNDLE" "$ID"
+	umount "$WORK/tmpfs"
+	[[ "$output" == *"/linux/resources/memory/limit: cannot set a limit of 1048576 bytes: 'memory.current' is "* ]]
+	[ "$(cat "$dir/memory.max")" = max ]
+	limits '{memory:{limit:33554432,checkBeforeUpdate:true}}'
+	created
+	limit memory.max 33554432
+	tare delete --force "$ID"
+	rmdir "$dir" 2>/dev/null || [ ! -e "$dir" ]
+}
+
+@test "pids: a limit, none, and zero" {
+	controllers pids
+	limits '{pids:{limit:7}}'
+	created
+	limit pids.max 7
+	limits '{pids:{limit:-1}}'
+	again
+	limit pids.max max
+	limits '{pids:{limit:0}}'
+	again
+	limit pids.max 0
+	tare delete --force "$ID"
+	script '(:); echo "not reached"'
+	run tare run -b "$BUNDLE" "$ID"
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"can't fork"* ]]
+	limits '{pids:{limit:1}}'
+	inside 'echo "alone"'
+	[ "$output" = alone ]
+	config 'del(.linux.resources.pids)'
+	limits '{unified:{"pids.max":"0"}}'
+	inside 'echo "alone"'
+	limits '{pids:{limit:0},unified:{"pids.max":"3"}}'
+	created
+	limit pids.max 3
+}
+
+@test "cpu: weight, bandwidth, burst, idle" {
+	controllers cpu
+	limits '{cpu:{shares:2048,quota:20000,period:50000,burst:10000}}'
+	created
+	limit cpu.weight 174
+	limit cpu.max "20000 50000"
+	limit cpu.max.burst 10000
+	limits '{cpu:{shares:2,quota:-1,period:200000}}'
+	again
+	limit cpu.weight 1
+	limits '{cpu:{quota:30000}}'
+	again
+	limit cpu.weight 100
+	limit cpu.max "30000 100000"
+	limits '{cpu:{idle:1,shares:1024}}'
+	again
+	limit cpu.idle 1
+}
+
+@test "cpu: a quota slows down" {
+	controllers cpu
+	limits '{cpu:{quota:10000,period:100000}}'
+	inside 'i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; cat /sys/fs/cgroup/cpu.stat'
+	throttled=$(sed -n 's/^nr_throttled //p' <<<"$output")
+	[ "$throttled" -gt 0 ]
+}
+
+@test "cpuset: cpus and mems" {
+	controllers cpuset
+	limits '{cpu:{cpus:"0",mems:"0"}}'
+	created
+	limit cpuset.cpus 0
+	limit cpuset.mems 0
+	tare delete --force "$ID"
+	inside 'grep -E "^(Cpus|Mems)_allowed_list" /proc/self/status'
+	[ "${lines[0]##*$'\t'}" = 0 ]
+	[ "${lines[1]##*$'\t'}" = 0 ]
+	limits '{cpu:{cpus:"4000"}}'
+	refused "/linux/resources/cpu/cpus: cannot set 'cpuset.cpus' to '4000'"
+}
+
+@test "blockIO: throttles of a device, weights" {
+	controllers io
+	local dev
+	dev=$(cat /sys/block/[svn]*/dev | head -n 1)
+	[ -n "$dev" ] || not_here "no block device"
+	limits "{blockIO:{throttleReadBpsDevice:[{major:${dev%:*},minor:${dev#*:},rate:1048576}],
+		throttleWriteIOPSDevice:[{major:${dev%:*},minor:${dev#*:},rate:100}]}}"
+	created
+	limit io.max "$dev rbps=1048576 wbps=max riops=max wiops=100"
+	limits "{blockIO:{throttleReadBpsDevice:[{major:4095,minor:77,rate:1}]}}"
+	tare delete --force "$ID"
+	refused "/linux/resources/blockIO/throttleReadBpsDevice/0: cannot set 'io.max' to '4095:77 rbps=1'" "no such device"
+	limits '{blockIO:{weight:500}}'
+	if [ -e "$(dirname "$(find "$(cgroup_mount)" -mindepth 2 -maxdepth 2 -name io.stat | head -n 1)")/io.bfq.weight" ]; then
+		created
+		limit io.bfq.weight "default 500"
+	elif [ -e "$(dirname "$(find "$(cgroup_mount)" -mindepth 2 -maxdepth 2 -name io.stat | head -n 1)")/io.weight" ]; then
+		created
+		limit io.weight "default 4950"
+	else
+		refused "/linux/resources/blockIO/weight: cannot set 'io.weight': the cgroup has no such file"
+	fi
+}
+
+@test "hugepageLimits: reservations are limited" {
+	controllers hugetlb
+	limits '{hugepageLimits:[{pageSize:"2MB",limit:4194304}]}'
+	created
+	limit hugetlb.2MB.rsvd.max 4194304
+	[ "$(cat "$(cgroup_mount)/$ID/hugetlb.2MB.max")" != 4194304 ]
+	limits '{hugepageLimits:[{pageSize:"3MB",limit:4194304}]}'
+	tare delete --force "$ID"
+	refused "/linux/resources/hugepageLimits/0: cannot set 'hugetlb.3MB.max': the cgroup has no such file"
+}
+
+@test "rdma: a device that is not there is an error" {
+	controllers rdma
+	limits '{rdma:{nodev0:{hcaHandles:3,hcaObjects:4}}}'
+	refused "/linux/resources/rdma/nodev0: cannot set 'rdma.max' to 'nodev0 hca_handle=3 hca_object=4'"
+}
+
+@test "unified: written last, line by line" {
+	controllers hugetlb
+	limits '{unified:{"hugetlb.2MB.max":"2097152\n6291456\n","cgroup.max.depth":"3"}}'
+	created
+	limit hugetlb.2MB.max 6291456
+	limit cgroup.max.depth 3
+	limits '{unified:{"hugetlb.2MB.rsvd.max":"2097152"},hugepageLimits:[{pageSize:"2MB",limit:4194304}]}'
+	again
+	limit hugetlb.2MB.rsvd.max 2097152
+}
+
+@test "unified: memory.high and memory.oom.group" {
+	controllers memory
+	limits '{unified:{"memory.high":"64M","memory.oom.group":"1","memory.max":"128M"},memory:{limit:1000000000}}'
+	created
+	limit memory.high 67108864
+	limit memory.oom.group 1
+	limit memory.max 134217728
+}
+
+@test "unified: what there is not, and what is not for it, is refused by name" {
+	limits '{unified:{"nonsense.max":"1"}}'
+	refused "cannot use controller 'nonsense': cgroup '/' does not have it" "Delegate="
+	limits '{unified:{"cgroup.nonsense":"1"}}'
+	refused "/linux/resources/unified/cgroup.nonsense: cannot set 'cgroup.nonsense': the cgroup has no such file"
+	limits '{unified:{"cgroup.max.depth":"deep"}}'
+	refused "/linux/resources/unified/cgroup.max.depth: cannot set 'cgroup.max.depth' to 'deep': Invalid argument"
+	limits '{unified:{"cgroup.procs":"1"}}'
+	refused "/linux/resources/unified/cgroup.procs" "runtime's own"
+	limits '{unified:{"../cgroup.max.depth":"1"}}'
+	refused "/linux/resources/unified"
+}
+
+@test "only the controllers that are asked for are enabled, all the way down" {
+	controllers hugetlb
+	limits '{hugepageLimits:[{pageSize:"2MB",limit:4194304}]}'
+	config --arg id "$ID" '.linux.cgroupsPath="/"+$id+"/a/b"'
+	created
+	[ "$(cat "$(cgroup_mount)/$ID/cgroup.subtree_control")" = hugetlb ]
+	[ "$(cat "$(cgroup_mount)/$ID/a/cgroup.subtree_control")" = hugetlb ]
+	[ -z "$(cat "$(cgroup_mount)/$ID/a/b/cgroup.subtree_control")" ]
+	limit a/b/hugetlb.2MB.rsvd.max 4194304
+	tare delete --force "$ID"
+	[ ! -e "$(cgroup_mount)/$ID" ]
+	config 'del(.linux.resources.hugepageLimits)'
+	created
+	[ -z "$(cat "$(cgroup_mount)/$ID/cgroup.subtree_control")" ]
+}
+
+@test "a cgroup with processes hands nothing down: the error says where" {
+	controllers hugetlb
+	local dir
+	dir=$(cgroup_mount)/$ID
+	mkdir "$dir"
+	sleep 60 3>&- &
+	local pid=$!
+	echo $pid >"$dir/cgroup.procs"
+	limits '{hugepageLimits:[{pageSize:"2MB",limit:4194304}]}'
+	config --arg id "$ID" '.linux.cgroupsPath="/"+$id+"/x"'
+	run -1 tare create -b "$BUNDLE" "$ID"
+	kill $pid
+	wait $pid || true
+	[[ "$output" == *"cannot enable controller 'hugetlb' in cgroup.subtree_control of cgroup '/$ID'"*"has processes of its own"* ]]
+	[ ! -e "$dir/x" ]
+	rmdir "$dir"
+}
+
+@test "a container in a threaded domain: what threads can have, and nothing else" {
+	local dir
+	dir=$(cgroup_mount)/$ID
+	mkdir "$dir" "$dir/first"
+	echo threaded >"$dir/first/cgroup.type"
+	config --arg id "$ID" '.linux.cgroupsPath="/"+$id+"/a/b" | .process.args=["sleep","100"]'
+	created
+	[ "$(cat "$dir/a/b/cgroup.type")" = threaded ]
+	tare start "$ID"
+	run -0 tare delete --force "$ID"
+	[ ! -e "$dir/a" ]
+	config '.linux.resources.hugepageLimits=[{"pageSize":"2MB","limit":4194304}]'
+	run -1 tare create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"cannot use controller 'hugetlb' in cgroup '/$ID/a/b': it is part of a threaded domain"* ]]
+	[ ! -e "$dir/a" ]
+	rmdir "$dir/first" "$dir"
+}
+
+@test "values that ask for nothing need nothing" {
+	limits '{memory:{limit:-1,swap:-1,kernel:-1,kernelTCP:0,swappiness:0,disableOOMKiller:false},
+		cpu:{shares:0,quota:-1,realtimeRuntime:0},pids:{limit:-1},blockIO:{weight:0,leafWeight:0},network:{classID:0}}'
+	config --arg id "$ID" '.linux.cgroupsPath="/"+$id+"/x"'
+	created
+	[ -z "$(cat "$(cgroup_mount)/$ID/cgroup.subtree_control")" ]
+}
+
+# Who owns what of the container's cgroup.
+owner() {
+	stat -c %u "$(cgroup_mount)/$ID${1:+/$1}"
+}
+
+@test "the container's user owns its cgroup if it can get at it" {
+	config '.linux.namespaces|=map(select(.type!="cgroup"))+[{"type":"cgroup"}] | .process.user.uid=1234
+		| .mounts|=map(select(.destination!="/sys/fs/cgroup"))
+		+[{"destination":"/sys/fs/cgroup","type":"cgroup","source":"cgroup","options":["nosuid"]}]'
+	limits '{}'
+	created
+	[ "$(owner)" = 1234 ]
+	while read -r file; do
+		[ ! -e "$(cgroup_mount)/$ID/$file" ] || [ "$(owner "$file")" = 1234 ]
+	done < <(cat /sys/kernel/cgroup/delegate 2>/dev/null || printf '%s\n' cgroup.procs cgroup.subtree_control cgroup.threads)
+	[ "$(owner cgroup.procs)" = 1234 ]
+	[ "$(owner cgroup.freeze)" = 0 ]
+	# read-only, not its own, or not there: nothing to own
+	config '(.mounts[]|select(.destination=="/sys/fs/cgroup").options)+=["ro"]'
+	again
+	[ "$(owner)" = 0 ]
+	config '(.mounts[]|select(.destination=="/sys/fs/cgroup").options)-=["ro"] | .linux.namespaces|=map(select(.type!="cgroup"))'
+	again
+	[ "$(owner)" = 0 ]
+	config '.mounts|=map(select(.destination!="/sys/fs/cgroup")) | .linux.namespaces+=[{"type":"cgroup"}]'
+	again
+	[ "$(owner)" = 0 ]
+}
+
+@test "root of a user namespace divides its cgroup, and no other" {
+	chmod 755 "$WORK"
+	chown -R 100000:100000 "$BUNDLE/rootfs"
+	config '.linux.namespaces|=map(select(.type!="cgroup"))+[{"type":"cgroup"},{"type":"user"}]
+		| .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings
+		| .mounts|=map(select(.destination!="/sys/fs/cgroup"))
+		+[{"destination":"/sys/fs/cgroup","type":"cgroup","source":"cgroup","options":["nosuid"]}]'
+	limits '{}'
+	created
+	[ "$(owner)" = 100000 ]
+	tare delete --force "$ID"
+	inside 'cd /sys/fs/cgroup; stat -c %u . cgroup.procs; mkdir a a/b && echo 0 >a/b/cgroup.procs && cat /proc/self/cgroup
+		echo max >cgroup.max.depth 2>/dev/null || echo not mine'
+	[ "${lines[0]} ${lines[1]}" = "0 0" ]
+	[[ "$output" == *"0::/a/b"*"not mine"* ]]
+	[ ! -e "$(cgroup_mount)/$ID" ]
+}
