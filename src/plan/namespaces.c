@@ -162,7 +162,12 @@ static void add_spawn(struct builder *b, enum plan_who who, uint64_t flags, bool
 
 	step->u.spawn.flags = flags;
 	step->u.spawn.is_bridge = is_bridge;
-	step->u.spawn.into_cgroup = !is_bridge;
+	/*
+	 * In a foreign cgroup namespace a process can be born only where its parent is: cgroups outside of the
+	 * namespace are not found (nsdelegate, cgroups(7)). So the bridge itself goes into the container's
+	 * cgroup.
+	 */
+	step->u.spawn.into_cgroup = is_bridge == (b->has_bridge && b->ns_slots[SPEC_NS_CGROUP] != PLAN_NO_SLOT);
 }
 
 static void add_bridge(struct builder *b)

@@ -43,17 +43,21 @@ int walk_join(struct walker *walker, const struct plan_step *step, struct err *e
 static int bridge_spawn(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	int cgroup_fd = walker->first_fd + INIT_FD_CGROUP;
-	bool has_cgroup = step->u.spawn.into_cgroup && plan_find(walker->plan, PLAN_CGROUP_CREATE) != NULL;
+	bool has_cgroup = plan_find(walker->plan, PLAN_CGROUP_CREATE) != NULL;
 	struct clone_args args = {.flags = step->u.spawn.flags | CLONE_PARENT};
 	long pid;
 
-	if (has_cgroup) {
+	if (has_cgroup && step->u.spawn.into_cgroup) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)cgroup_fd;
 	}
 	pid = k_clone3(&args);
-	if (pid < 0)
-		return err_system(err, (int)pid, "cannot start init in its namespaces");
+	if (pid < 0) {
+		err_system(err, (int)pid, "cannot start init in its namespaces");
+		if (pid == -EAGAIN)
+			err_hint(err, "the cgroup's pids.max, or the user's limit of processes, is reached");
+		return (int)pid;
+	}
 	if (pid == 0) {
 		walker->who = PLAN_INIT;
 		/* A session ends with its leader, so it is begun by the process that stays. */

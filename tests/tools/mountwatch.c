@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 	static char before[TABLE_MAX], after[TABLE_MAX];
 	int table_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	int pipe_fd = argc == 3 ? open(argv[1], O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
-	FILE *report = argc == 3 ? fopen(argv[2], "we") : NULL;
+	FILE *report = argc == 3 ? fopen(argv[2], "ae") : NULL;
 	struct pollfd fds[] = {{.fd = table_fd, .events = POLLPRI}, {.fd = pipe_fd, .events = POLLIN}};
 
 	if (table_fd < 0 || pipe_fd < 0 || report == NULL)
