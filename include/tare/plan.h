@@ -91,6 +91,8 @@ enum plan_kind {
 	PLAN_USER,           /* init: user: bounding set, groups, ids, capabilities, working directory */
 	PLAN_LOOKUP,         /* init: program, find the executable */
 	PLAN_GATE,           /* init: wait until somebody says start; in slot a listening socket, or none */
+	PLAN_HANDOVER,       /* init: program, nothing is left to do but to execute it, and the peer is told */
+	PLAN_SECCOMP,        /* bridge or init: filter */
 	PLAN_EXEC,           /* init: program */
 	PLAN_KINDS,
 };
@@ -224,6 +226,12 @@ struct plan_program {
 	uint32_t preserved_fds; /* descriptors 3 to 2 + n stay open */
 	uint32_t own_env;       /* the last n entries of env are the runtime's, not the configuration's */
 };
+struct plan_filter {
+	struct plan_table program;                  /* of struct sock_filter */
+	uint32_t flags;                             /* SECCOMP_FILTER_FLAG_* */
+	bool is_notify;                             /* the listener goes to the peer as LISTENER */
+	plan_text listener_path, listener_metadata; /* whom the peer hands it to */
+};
 struct plan_container {
 	int32_t slot;      /* of the pidfd */
 	int32_t root_slot; /* of the root directory, for a container without a mount namespace; or none */
@@ -309,6 +317,7 @@ struct plan_step {
 		struct plan_rlimit rlimit;
 		struct plan_user user;
 		struct plan_program program;
+		struct plan_filter filter;
 	} u;
 };
 
@@ -327,6 +336,13 @@ struct plan {
 	uint64_t sum;            /* of a stored plan: of all bytes, with sum itself 0 */
 };
 
+/* A compiled seccomp filter. Owned by whoever made it. */
+struct plan_filter_program {
+	const void *filter; /* of struct sock_filter */
+	uint32_t count, flags;
+	bool is_notify;
+};
+
 /* What the command line adds to the configuration. */
 struct plan_request {
 	const char *id;
@@ -339,6 +355,7 @@ struct plan_request {
 	const char *listen_fdnames;
 	const char *notify_dir; /* host directory to show at /run/notify, or NULL */
 	bool is_systemd_cgroup;
+	const struct plan_filter_program *filter; /* of the configuration's seccomp section, or NULL */
 };
 
 /*

@@ -7,6 +7,7 @@
  *   <root>/<id>/plan     the container's plan as an image, what exec starts from
  *   <root>/<id>/end      how the program ended, if somebody was there to see it: "status signal"
  *   <root>/<id>/gate     the socket at which init waits for "start"
+ *   <root>/@NAME/        what is kept to save work and may go at any time: state_cache_*; no id has an "@"
  *   <root>/<id>/notify/  NOTIFY_SOCKET's directory, if there is one
  *
  * <root> is /run/tare, or $XDG_RUNTIME_DIR/tare for users, mode 0700. The directory <root>/<id> itself is
@@ -92,6 +93,15 @@ int state_read(int dir_fd, struct state_record *record, struct err *err) MUST_CH
  */
 int state_write_plan(int dir_fd, const void *data, size_t size, struct err *err) MUST_CHECK;
 const void *state_map_plan(int dir_fd, size_t *ret_size);
+
+/*
+ * Files that save work, of this user and for every container below the root: <root>/@<cache>/<name>, both plain
+ * names. Reading appends at most max bytes to out, and fails (-ENOENT and others) for whatever is not there or
+ * not surely this user's own: links, other kinds of files, those of others or that others may write to. Writing
+ * replaces atomically and keeps the number of files within bounds; that it failed is nobody's loss.
+ */
+int state_cache_read(int root_fd, const char *cache, const char *name, size_t max, struct buf *out) MUST_CHECK;
+void state_cache_write(int root_fd, const char *cache, const char *name, const void *data, size_t size);
 
 /* Parses the bytes of a record file; what state_read and the fuzzer call. */
 int state_parse(const char *data, size_t size, struct state_record *record, struct err *err) MUST_CHECK;

@@ -90,13 +90,21 @@ int exec_explain(const char *name, const char *path, int errnum, struct err *err
 /* --- label.c: AppArmor and SELinux, for init and the bridge --- */
 
 /*
- * Writes the label into this process's own attributes in the procfs of its slot, so that the next execve(2), here
- * or in a child, changes to it: proc_pid_attr(5). ENOENT: no such AppArmor profile. A security module that is not
- * enabled is an error, but for the profile "unconfined".
+ * Writes the label into this process's own attributes in the procfs of its slot, so that the next execve(2),
+ * here or in a child, changes to it: proc_pid_attr(5). ENOENT: no such AppArmor profile. A security module that
+ * is not enabled is an error, but for the profile "unconfined".
  */
 int label_set(const struct rootfs *rootfs, const struct plan_label *label, struct err *err) MUST_CHECK;
 /* Of the directory at the root of a mount whose file system takes no context= option. */
 int label_root_directory(int mount_fd, const char *label, struct err *err) MUST_CHECK;
+
+/* --- filter.c --- */
+
+/*
+ * Installs a seccomp filter for this process, once and for all: seccomp(2). Returns the listener's descriptor,
+ * or 0 if the filter has none. Makes no system call behind that one, except for one that failed.
+ */
+int filter_install(const struct plan *plan, const struct plan_filter *filter, struct err *err) MUST_CHECK;
 
 /* --- process.c: single attributes --- */
 

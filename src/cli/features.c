@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What was compiled in, not what this host has (runtime-spec features.md). */
 #include <tare/plan.h>
+#include <tare/seccomp.h>
 #include <tare/spec.h>
 
 #include "cli.h"
@@ -42,6 +43,20 @@ static void add_cgroup(struct json *json)
 	json_object_end(json);
 }
 
+/* "supported" is what the kernel that runs has, too. */
+static void add_seccomp(struct json *json)
+{
+	json_key(json, "seccomp");
+	json_object(json);
+	json_pair_bool(json, "enabled", true);
+	add_names(json, "actions", spec_seccomp_action_name);
+	add_names(json, "operators", spec_seccomp_operator_name);
+	add_names(json, "archs", seccomp_architecture_name);
+	add_names(json, "knownFlags", spec_seccomp_flag_name);
+	add_names(json, "supportedFlags", seccomp_supported_flag_name);
+	json_object_end(json);
+}
+
 static void add_linux(struct json *json)
 {
 	json_key(json, "linux");
@@ -49,7 +64,7 @@ static void add_linux(struct json *json)
 	add_names(json, "namespaces", spec_namespace_list);
 	add_names(json, "capabilities", spec_capability_name);
 	add_cgroup(json);
-	add_enabled(json, "seccomp", false);
+	add_seccomp(json);
 	add_enabled(json, "apparmor", true);
 	add_enabled(json, "selinux", true);
 	add_enabled(json, "intelRdt", false);
@@ -68,6 +83,7 @@ static void add_linux(struct json *json)
 
 static int features(struct cli_call *call, const void *options, struct err *err)
 {
+	_cleanup_free_ char *libseccomp = seccomp_library_version();
 	struct json json;
 
 	(void)options;
@@ -83,6 +99,7 @@ static int features(struct cli_call *call, const void *options, struct err *err)
 	json_object(&json);
 	json_pair(&json, "org.tare.version", TARE_VERSION);
 	json_pair(&json, "org.tare.commit", TARE_COMMIT);
+	json_pair(&json, "io.github.seccomp.libseccomp.version", libseccomp);
 	json_object_end(&json);
 	json_object_end(&json);
 	buf_add(&call->out, "\n", 1);

@@ -40,7 +40,6 @@ static void refuse_later_work(struct builder *b)
 		bool is_asked;
 		const char *where, *what;
 	} rows[] = {
-		{s->seccomp.is_set, "/linux/seccomp", "seccomp filters"},
 		{s->intel_rdt.is_set, "/linux/intelRdt", "resctrl"},
 		{s->net_device_count > 0, "/linux/netDevices", "moving network devices"},
 		{b->request->is_systemd_cgroup, NULL, "the systemd cgroup driver"},

@@ -94,6 +94,21 @@ char *plan_mount_context(struct builder *b);
 /* Adds it to the options of a file system that takes it. Sets mount->options or mount->label, or nothing. */
 void plan_label_mount(struct builder *b, struct plan_mount *mount, const struct spec_list *options);
 
+/* Where in a process's life its seccomp filter is installed; seccomp.c. */
+enum plan_filter_time {
+	PLAN_FILTER_NEVER,
+	PLAN_FILTER_PRIVILEGED, /* without no_new_privs: while CAP_SYS_ADMIN is there */
+	PLAN_FILTER_WATCHED,    /* with a listener: while the parent is there to hand it on */
+	PLAN_FILTER_LAST,       /* execve alone comes after it */
+};
+/* The configuration's filter into the image; nothing if there is none. */
+void plan_add_filter(struct builder *b, struct plan_filter *ret);
+enum plan_filter_time plan_filter_time(const struct plan_filter *filter, bool is_no_new_privs);
+/* The end of a process's preparation: startContainer hooks, the handover, execve. process.c. */
+void plan_add_exec(struct builder *b, const struct plan_program *program, const struct plan_filter *filter);
+/* The step, and the parent's that hands a listener on. */
+void plan_add_seccomp(struct builder *b, enum plan_who who, const struct plan_filter *filter);
+
 /* The path without ".", "..", "//" and a trailing "/", always beginning with "/". In ret. */
 const char *plan_clean_path(const char *path, char *ret, size_t size);
 /* Whether path is dir or below it; both clean. */

@@ -4,6 +4,7 @@
  * own plan, so that no configuration has to be read again.
  */
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/sched.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ struct exec {
 	const struct plan *container;
 	const struct plan_exec_request *asked;
 	int32_t container_slot, root_slot;
+	struct plan_filter filter;
 };
 
 /* --- the process: the container's own, changed --- */
@@ -229,6 +231,26 @@ static void make_process(struct exec *e)
 	change(e);
 }
 
+static void take_filter(struct exec *e)
+{
+	const struct plan_step *step = plan_find(e->container, PLAN_SECCOMP);
+	const struct plan_filter *filter;
+
+	if (step == NULL)
+		return;
+	filter = &step->u.filter;
+	e->filter = *filter;
+	e->filter.program = builder_table(&e->b, plan_rows(e->container, filter->program),
+					  filter->program.count, sizeof(struct sock_filter));
+	e->filter.listener_path = builder_text(&e->b, plan_get(e->container, filter->listener_path));
+	e->filter.listener_metadata = builder_text(&e->b, plan_get(e->container, filter->listener_metadata));
+}
+
+static enum plan_filter_time filter_time(const struct exec *e)
+{
+	return plan_filter_time(&e->filter, e->spec.process.no_new_privileges);
+}
+
 /* --- the steps --- */
 
 struct cpu_mask {
@@ -372,6 +394,8 @@ static void add_identity(struct exec *e)
 		builder_step(&e->b, PLAN_BRIDGE, PLAN_NO_NEW_PRIVS, 0);
 	builder_step(&e->b, PLAN_BRIDGE, PLAN_STDIO_OWNER, 0)->u.number = p->user.uid;
 	plan_add_rlimits(&e->b, PLAN_BRIDGE);
+	if (filter_time(e) == PLAN_FILTER_PRIVILEGED)
+		plan_add_seccomp(&e->b, PLAN_BRIDGE, &e->filter);
 	user = plan_user_of(&e->b);
 	user.keep_groups = container_user != NULL && container_user->u.user.keep_groups;
 	if (user.keep_groups && p->user.additional_gid_count > 0)
@@ -396,9 +420,11 @@ static void add_program(struct exec *e)
 		builder_step(b, PLAN_INIT, PLAN_CONTROLLING, 0);
 	plan_add_parent_attributes(b);
 	plan_add_rlimits(b, PLAN_PARENT);
+	if (filter_time(e) == PLAN_FILTER_WATCHED)
+		plan_add_seccomp(b, PLAN_INIT, &e->filter);
 	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_COMMITTED;
 	builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_COMMITTED;
-	builder_step(b, PLAN_INIT, PLAN_EXEC, where)->u.program = program;
+	plan_add_exec(b, &program, &e->filter);
 }
 
 int plan_build_exec(const struct plan *container, const struct host *host,
@@ -425,6 +451,7 @@ int plan_build_exec(const struct plan *container, const struct host *host,
 	id = builder_text(&e.b, e.request.id);
 	((struct plan *)(void *)e.b.pool.data)->id = id;
 	make_process(&e);
+	take_filter(&e);
 	if (e.spec.process.args.count == 0)
 		builder_finding(&e.b, ERR_USAGE, NULL, "there is no program to execute");
 	add_container(&e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plan for people and for programs. What is printed is what will be done, in the order of the steps. */
 #include <string.h>
+#include <linux/seccomp.h>
 #include <sys/types.h>
 
 #include <tare/spec.h>
@@ -66,6 +67,8 @@ static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_USER] = "user",
 	[PLAN_LOOKUP] = "lookup",
 	[PLAN_GATE] = "gate",
+	[PLAN_HANDOVER] = "hand-over",
+	[PLAN_SECCOMP] = "seccomp",
 	[PLAN_EXEC] = "exec",
 };
 
@@ -92,6 +95,14 @@ static const struct bit propagation_bits[] = {
 	{MS_SHARED, "shared"}, {MS_SLAVE, "slave"}, {MS_PRIVATE, "private"}, {MS_UNBINDABLE, "unbindable"}};
 static const struct bit access_bits[] = {
 	{PLAN_ACCESS_READ, "r"}, {PLAN_ACCESS_WRITE, "w"}, {PLAN_ACCESS_MKNOD, "m"}};
+
+static const struct bit filter_bits[] = {
+	{SECCOMP_FILTER_FLAG_TSYNC, "tsync"},
+	{SECCOMP_FILTER_FLAG_LOG, "log"},
+	{SECCOMP_FILTER_FLAG_SPEC_ALLOW, "spec-allow"},
+	{SECCOMP_FILTER_FLAG_NEW_LISTENER, "new-listener"},
+	{1u << 5, "wait-killable-recv"}, /* not in the oldest headers */
+};
 
 static void add_bits(struct buf *out, uint64_t value, const struct bit *bits, size_t count, const char *between)
 {
@@ -219,6 +230,14 @@ static void add_hooks(struct buf *out, const struct plan *plan, const struct pla
 		add_item(out, " ", plan_get(plan, rows[i].path));
 }
 
+static void add_filter(struct buf *out, const struct plan *plan, const struct plan_filter *filter)
+{
+	buf_add_str(out, filter->flags == 0 ? "no flags" : "");
+	add_bits(out, filter->flags, filter_bits, ARRAY_SIZE(filter_bits), ",");
+	if (filter->is_notify)
+		add_item(out, " to ", plan_get(plan, filter->listener_path));
+}
+
 static void add_process_step(struct buf *out, const struct plan *plan, const struct plan_step *s)
 {
 	switch ((enum plan_kind)s->kind) {
@@ -244,6 +263,9 @@ static void add_process_step(struct buf *out, const struct plan *plan, const str
 		break;
 	case PLAN_USER:
 		add_user(out, plan, &s->u.user);
+		break;
+	case PLAN_SECCOMP:
+		add_filter(out, plan, &s->u.filter);
 		break;
 	case PLAN_LOOKUP:
 	case PLAN_EXEC:

@@ -254,17 +254,39 @@ static void add_init_attributes(struct builder *b)
 	}
 }
 
+void plan_add_exec(struct builder *b, const struct plan_program *program, const struct plan_filter *filter)
+{
+	bool has_hooks = b->spec->hooks[SPEC_HOOK_START_CONTAINER].count > 0;
+	bool is_last = plan_filter_time(filter, b->spec->process.no_new_privileges) == PLAN_FILTER_LAST;
+	plan_text where = builder_text(b, "/process/args");
+
+	/* These hooks are programs of the container as much as its own is. */
+	if (is_last && has_hooks)
+		plan_add_seccomp(b, PLAN_INIT, filter);
+	plan_add_hooks(b, PLAN_INIT, SPEC_HOOK_START_CONTAINER);
+	builder_step(b, PLAN_INIT, PLAN_HANDOVER, where)->u.program = *program;
+	if (is_last && !has_hooks)
+		plan_add_seccomp(b, PLAN_INIT, filter);
+	builder_step(b, PLAN_INIT, PLAN_EXEC, where)->u.program = *program;
+}
+
 void plan_add_process(struct builder *b)
 {
 	const struct spec_process *p = &b->spec->process;
+	enum plan_filter_time filter_time;
 	struct plan_program program;
+	struct plan_filter filter;
 	struct plan_user user;
 	plan_text where;
 
+	plan_add_filter(b, &filter);
+	filter_time = plan_filter_time(&filter, p->no_new_privileges);
 	if (b->spec->has_process) {
 		add_init_attributes(b);
 		builder_step(b, PLAN_INIT, PLAN_STDIO_OWNER, 0)->u.number = p->user.uid;
 		plan_add_rlimits(b, PLAN_INIT);
+		if (filter_time == PLAN_FILTER_PRIVILEGED)
+			plan_add_seccomp(b, PLAN_INIT, &filter);
 		where = builder_text(b, "/process/user");
 		user = plan_user_of(b);
 		builder_step(b, PLAN_INIT, PLAN_USER, where)->u.user = user;
@@ -272,6 +294,8 @@ void plan_add_process(struct builder *b)
 		where = builder_text(b, "/process/args");
 		if (p->args.count > 0)
 			builder_step(b, PLAN_INIT, PLAN_LOOKUP, where)->u.program = program;
+		if (filter_time == PLAN_FILTER_WATCHED)
+			plan_add_seccomp(b, PLAN_INIT, &filter);
 	}
 	builder_step(b, PLAN_INIT, PLAN_SEND, 0)->u.step = STEP_READY;
 	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_READY;
@@ -283,11 +307,14 @@ void plan_add_process(struct builder *b)
 	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_COMMITTED;
 	builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_COMMITTED;
 	builder_step(b, PLAN_INIT, PLAN_GATE, 0)->u.slot = b->gate_slot;
-	plan_add_hooks(b, PLAN_INIT, SPEC_HOOK_START_CONTAINER);
-	where = builder_text(b, "/process/args");
-	if (b->spec->has_process && p->args.count > 0)
-		builder_step(b, PLAN_INIT, PLAN_EXEC, where)->u.program = program;
-	else if (b->request->is_run)
-		builder_finding(b, ERR_CONFIG, "/process", "is required to start the container");
+	if (b->spec->has_process && p->args.count > 0) {
+		plan_add_exec(b, &program, &filter);
+	} else {
+		if (b->request->is_run)
+			builder_finding(b, ERR_CONFIG, "/process", "is required to start the container");
+		/* Nobody comes here, but an exec takes the filter from this plan. */
+		if (filter.program.count > 0)
+			plan_add_seccomp(b, PLAN_INIT, &filter);
+	}
 	plan_add_hooks(b, PLAN_PARENT, SPEC_HOOK_POSTSTART);
 }

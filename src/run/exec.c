@@ -46,14 +46,20 @@ static int open_init(const struct container *container, const struct exec_option
 static int rebuild_plan(const struct container *container, struct buf *ret, struct err *err)
 {
 	const struct state_record *record = &container->record;
-	const struct plan_request request = {.id = record->id, .bundle = record->bundle};
+	struct plan_request request = {.id = record->id, .bundle = record->bundle};
 	_cleanup_spec_ struct spec *spec = NULL;
+	_cleanup_seccomp_ struct seccomp_program program = {0};
 	_cleanup_free_ struct plan *plan = NULL;
+	struct plan_filter_program filter;
 	struct host whole;
 	int r = spec_parse(record->config, record->config_len, &spec, err);
 
 	if (r >= 0)
 		r = host_probe(&whole, err);
+	if (r >= 0 && spec->seccomp.is_set) {
+		request.filter = &filter;
+		r = filter_load(&spec->seccomp, container->root_fd, &program, &filter, err);
+	}
 	if (r >= 0)
 		r = plan_build(spec, &whole, &request, &plan, err);
 	if (r < 0)

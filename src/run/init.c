@@ -21,6 +21,8 @@
 #include "protocol.h"
 #include "walk.h"
 
+#define FDS_BEHIND_SLOTS 64 /* more than init ever opens at a time */
+
 /* --- identity and namespaces --- */
 
 /* The container's root makes directories and devices: an unmapped user cannot (EOVERFLOW). */
@@ -148,6 +150,17 @@ static int expect_step(struct walker *walker, const struct plan_step *step, stru
 	return r;
 }
 
+/* A filter may deny close_range(2); what init has open is known well enough to close it one by one. */
+static void close_range_of(const struct walker *walker, int first, int last)
+{
+	int end = walker->rootfs.slot_base + (int)walker->plan->slot_count + FDS_BEHIND_SLOTS;
+
+	if (k_close_range((unsigned int)first, (unsigned int)last, 0) >= 0)
+		return;
+	for (int fd = first; fd <= (last < 0 ? end : last); fd++)
+		k_close(fd);
+}
+
 /*
  * Waits until somebody says start. A connection that is closed without a word only wanted to know whether
  * somebody waits here. Nothing else stays open meanwhile: not the plan's file, not a descriptor of the host.
@@ -158,8 +171,8 @@ static int gate(struct walker *walker, const struct plan_step *step, struct err 
 
 	if (step->u.slot == PLAN_NO_SLOT)
 		return protocol_expect(walker->socket_fd, STEP_START, NULL, NULL, err);
-	k_close_range((unsigned int)walker->first_fd, (unsigned int)gate_fd - 1, 0);
-	k_close_range((unsigned int)gate_fd + 1, ~0u, 0);
+	close_range_of(walker, walker->first_fd, gate_fd - 1);
+	close_range_of(walker, gate_fd + 1, -1);
 	do {
 		walker->socket_fd = k_accept4(gate_fd, SOCK_CLOEXEC);
 		if (walker->socket_fd < 0)
@@ -172,11 +185,27 @@ static int gate(struct walker *walker, const struct plan_step *step, struct err 
 	return 0;
 }
 
+/* Everything but execve(2), which a filter may stand before. */
+static int hand_over(struct walker *walker, struct err *err)
+{
+	uint64_t no_signals = 0;
+	int r = k_close_range((unsigned int)walker->first_fd, ~0u, CLOSE_RANGE_CLOEXEC);
+
+	/* Every single one is so from its beginning on; a filter that denies the call makes no difference. */
+	if (r < 0 && !walker->is_filtered)
+		return err_system(err, r, "cannot mark the descriptors to be closed");
+	for (int fd = 3; fd < walker->first_fd; fd++)
+		k_fcntl(fd, F_SETFD, 0);
+	r = protocol_send(walker->socket_fd, STEP_EXEC, 0, NULL, -1);
+	if (r >= 0)
+		r = k_sigprocmask(SIG_SETMASK, &no_signals, NULL);
+	return r < 0 ? err_system(err, r, "cannot tell that the program starts") : 0;
+}
+
 static int execute(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	const struct plan_program *program = &step->u.program;
 	char *args[program->args.count + 1], *env[program->env.count + 2];
-	uint64_t no_signals = 0;
 	uint32_t count = 0;
 	int r;
 
@@ -187,16 +216,6 @@ static int execute(struct walker *walker, const struct plan_step *step, struct e
 	if (program->needs_home)
 		env[count++] = walker->program.home;
 	env[count] = NULL;
-	r = k_close_range((unsigned int)walker->first_fd, ~0u, CLOSE_RANGE_CLOEXEC);
-	if (r < 0)
-		return err_system(err, r, "cannot mark the descriptors to be closed");
-	for (int fd = 3; fd < walker->first_fd; fd++)
-		k_fcntl(fd, F_SETFD, 0);
-	r = protocol_send(walker->socket_fd, STEP_EXEC, 0, NULL, -1);
-	if (r >= 0)
-		r = k_sigprocmask(SIG_SETMASK, &no_signals, NULL);
-	if (r < 0)
-		return err_system(err, r, "cannot tell that the program starts");
 	r = k_execve(walker->program.path, args, env);
 	return exec_explain(args[0], walker->program.path, r, err);
 }
@@ -244,6 +263,10 @@ static int late_step(struct walker *walker, const struct plan_step *step, struct
 		return run_hooks(walker, step, err);
 	case PLAN_GATE:
 		return gate(walker, step, err);
+	case PLAN_HANDOVER:
+		return hand_over(walker, err);
+	case PLAN_SECCOMP:
+		return walk_filter(walker, step, err);
 	case PLAN_EXEC:
 		return execute(walker, step, err);
 	default:
@@ -401,6 +424,8 @@ void init_main(int argc, char **argv, char **env)
 		r = walk(&walker, &err);
 	if (r < 0 && err.kind == ERR_NONE)
 		err_system(&err, r, "cannot go on");
+	if (walker.is_filtered)
+		filter_explain(&err);
 	(void)!protocol_send(walker.socket_fd, STEP_FAILED, 0, &err, -1);
 	k_exit(1);
 }

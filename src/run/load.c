@@ -129,6 +129,26 @@ static void load_warnings(const struct parent *parent)
 				 spec_capability_name(cap));
 }
 
+static int build(struct parent *parent, struct err *err)
+{
+	_cleanup_seccomp_ struct seccomp_program program = {0};
+	struct plan_filter_program filter;
+	int r = 0;
+
+	if (parent->spec->seccomp.is_set && parent->is_changing) {
+		parent->root_fd = state_open_root(parent->options->state_root, true, err);
+		r = parent->root_fd < 0 ? parent->root_fd : 0;
+	}
+	if (r >= 0 && parent->spec->seccomp.is_set) {
+		parent->request.filter = &filter;
+		r = filter_load(&parent->spec->seccomp, parent->root_fd, &program, &filter, err);
+	}
+	if (r >= 0)
+		r = plan_build(parent->spec, &parent->host, &parent->request, &parent->plan, err);
+	parent->request.filter = NULL;
+	return r;
+}
+
 int parent_load(struct parent *parent, struct err *err)
 {
 	int r = load_request(parent, err);
@@ -140,7 +160,7 @@ int parent_load(struct parent *parent, struct err *err)
 	if (r < 0)
 		return r;
 	load_namespaces(parent);
-	r = plan_build(parent->spec, &parent->host, &parent->request, &parent->plan, err);
+	r = build(parent, err);
 	if (r >= 0)
 		load_warnings(parent);
 	return r;
@@ -202,7 +222,10 @@ int run_check(const struct run_options *options, void (*on_finding)(void *contex
 	      void *context, struct err *err)
 {
 	_cleanup_parent_ struct parent parent;
+	_cleanup_seccomp_ struct seccomp_program program = {0};
 	_cleanup_buf_ struct buf text = {0};
+	struct plan_filter_program filter;
+	struct err finding;
 	int r, findings;
 
 	parent_init(&parent, options);
@@ -219,6 +242,14 @@ int run_check(const struct run_options *options, void (*on_finding)(void *contex
 	if (r < 0)
 		return r;
 	load_namespaces(&parent);
-	findings = plan_check(parent.spec, &parent.host, &parent.request, on_finding, context);
+	if (parent.spec->seccomp.is_set) {
+		parent.request.filter = &filter;
+		if (filter_load(&parent.spec->seccomp, -1, &program, &filter, &finding) < 0) {
+			parent.request.filter = NULL;
+			findings++;
+			on_finding(context, &finding);
+		}
+	}
+	findings += plan_check(parent.spec, &parent.host, &parent.request, on_finding, context);
 	return findings + check_labels(parent.spec, on_finding, context);
 }

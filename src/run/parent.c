@@ -175,7 +175,8 @@ static int open_state(struct parent *parent, struct err *err)
 {
 	int r;
 
-	parent->root_fd = state_open_root(parent->options->state_root, true, err);
+	if (parent->root_fd < 0)
+		parent->root_fd = state_open_root(parent->options->state_root, true, err);
 	if (parent->root_fd < 0)
 		return parent->root_fd;
 	parent->dir_fd = state_create_dir(parent->root_fd, parent->options->id, err);
@@ -511,6 +512,7 @@ int parent_create(struct parent *parent, struct err *err)
 	int r;
 
 	k_sigprocmask(SIG_SETMASK, &all, &parent->old_signals);
+	parent->is_changing = true;
 	r = parent_load(parent, err);
 	if (r >= 0)
 		r = parent_check_console(parent->options->console_socket,
@@ -539,6 +541,9 @@ void parent_explain_end(int pidfd, struct err *err)
 			info.si_status);
 		if (info.si_status == SIGKILL)
 			err_hint(err, "out of memory, or somebody killed it");
+		if (info.si_status == SIGSYS)
+			err_hint(err, "the seccomp filter kills for a call that tare itself still makes; with "
+				      "noNewPrivileges it has to allow execve alone");
 	}
 }
 

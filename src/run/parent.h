@@ -7,6 +7,7 @@
 #include <tare/host.h>
 #include <tare/plan.h>
 #include <tare/run.h>
+#include <tare/seccomp.h>
 #include <tare/spec.h>
 #include <tare/state.h>
 
@@ -35,12 +36,20 @@ struct parent {
 	int container_pidfd;             /* of exec, until its slot has it */
 	bool has_hooked;                 /* hooks ran: poststop has to, if it all comes to nothing */
 	bool has_pid_file;
+	bool is_changing; /* create and run, not plan and check: files of the state root may be written */
 };
 
 /* load.c: what the command line and the bundle come to. Strings of *parent live until parent_done. */
 int parent_load(struct parent *parent, struct err *err) MUST_CHECK;
 /* Descriptors 3 and up that the program is to keep: LISTEN_FDS of the environment, and preserve_fds more. */
 int parent_load_descriptors(struct parent *parent, uint32_t preserve_fds, struct err *err) MUST_CHECK;
+
+/*
+ * seccomp.c: the program of the configuration's filter, from the cache below root_fd or compiled and put there;
+ * root_fd -1: without a cache. *ret_filter points into *ret, which the caller frees.
+ */
+int filter_load(const struct spec_seccomp *spec, int root_fd, struct seccomp_program *ret,
+		struct plan_filter_program *ret_filter, struct err *err) MUST_CHECK;
 
 /* Carries out the parent's steps of the plan up to COMMITTED. */
 int parent_walk(struct parent *parent, struct err *err) MUST_CHECK;

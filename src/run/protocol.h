@@ -13,6 +13,7 @@
  *     |    prestart and createRuntime hooks                      |
  *     |--- HOOKED --------------------------------------------->|
  *     |                                  createContainer hooks, pivot, ...
+ *     |<-- LISTENER (of a seccomp filter that notifies) ------|
  *     |<-- READY (console master) ------------------------------| everything but execve is done; the
  *     |                                                          | parent's end is told by end of file now
  *     |    rlimits, record, pid file                             |
@@ -22,7 +23,8 @@
  *     |<-- EXEC -----------------------------------------------| execve comes next
  *     |<-- end of file: execve worked (close-on-exec), or init died: the pidfd tells
  *
- * exec has a bridge always, and no READY and START: BORN, COMMITTED, EXEC, end of file.
+ * exec has a bridge always, and no READY and START: BORN, COMMITTED, EXEC, end of file; LISTENER before BORN or
+ * behind it.
  *
  * FAILED may come from a child in the place of any message, and ends the conversation. End of file in any
  * other place means that the peer died. One message is one datagram of a SOCK_SEQPACKET socket.
@@ -40,6 +42,7 @@ enum protocol_step {
 	STEP_MAPPED,    /* parent -> bridge or init: you are known, and your id maps, if any, are in force */
 	STEP_MOUNTED,   /* init -> parent: the mounts stand, nothing of the host is left writable by accident */
 	STEP_HOOKED,    /* parent -> init: the runtime's hooks have run */
+	STEP_LISTENER,  /* bridge or init -> parent: carries the listener of a seccomp filter */
 	STEP_READY,     /* init -> parent: all but execve is done; may carry the console's master */
 	STEP_COMMITTED, /* parent -> init: limits are set, the record is on disk */
 	STEP_START,     /* starter -> init */

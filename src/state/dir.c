@@ -276,18 +276,12 @@ int state_open_dir(int root_fd, const char *id, struct err *err)
 
 /* --- reading directories --- */
 
-struct names {
-	char **names;
-	size_t count, cap;
-};
-
-static void names_done(struct names *names)
+void names_done(struct names *names)
 {
 	for (size_t i = 0; i < names->count; i++)
 		free(names->names[i]);
 	free(names->names);
 }
-#define _cleanup_names_ __attribute__((cleanup(names_done)))
 
 static void names_add(struct names *names, const char *name)
 {
@@ -306,7 +300,7 @@ struct entry { /* struct linux_dirent64 of getdents64(2) */
 	char name[];
 };
 
-static int names_read(int dir_fd, struct names *names)
+int names_read(int dir_fd, struct names *names)
 {
 	_cleanup_fd_ int fd = k_openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	_Alignas(struct entry) char data[8192];

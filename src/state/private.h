@@ -20,6 +20,15 @@ bool state_is_id(const char *id);
  */
 int state_dir_name(int dir_fd, char *buf, size_t size) MUST_CHECK;
 
+/* The names in a directory. */
+struct names {
+	char **names;
+	size_t count, cap;
+};
+void names_done(struct names *names);
+#define _cleanup_names_ __attribute__((cleanup(names_done)))
+int names_read(int dir_fd, struct names *names) MUST_CHECK;
+
 /* For ERR_STATE messages that are whole without the text of an errno. Returns -errnum. */
 int state_fail(struct err *err, int errnum, const char *fmt, ...) FORMAT(3, 4);
 

@@ -57,6 +57,14 @@ static const char *env_path(const struct plan *plan, const struct plan_program *
 	return NULL;
 }
 
+/* Filters older than Linux 5.8 do not know the call that takes flags; all ids are the same ones by now. */
+static int may_execute(const char *path)
+{
+	int r = k_faccessat2(AT_FDCWD, path, X_OK, AT_EACCESS);
+
+	return r == -ENOSYS || r == -EPERM ? (int)k_call3(__NR_faccessat, AT_FDCWD, path, X_OK) : r;
+}
+
 /* 0 if path is a file that this process may execute; -EACCES if it is there but not that. */
 static int try_path(const char *path)
 {
@@ -69,7 +77,7 @@ static int try_path(const char *path)
 		return -EISDIR;
 	if (!S_ISREG(st.st_mode))
 		return -EACCES;
-	return k_faccessat2(AT_FDCWD, path, X_OK, AT_EACCESS);
+	return may_execute(path);
 }
 
 static int lookup_failed(const char *name, int r, struct err *err)
@@ -145,7 +153,7 @@ static void explain_interpreter(const char *what, const char *interpreter, struc
 		err_hint(err, "the script's first line ends with a carriage return (DOS line ends)");
 	else if (k_fstatat(AT_FDCWD, interpreter, &st, 0) < 0)
 		err_hint(err, "its %s '%s' does not exist in the container", what, interpreter);
-	else if (k_faccessat2(AT_FDCWD, interpreter, X_OK, AT_EACCESS) < 0)
+	else if (may_execute(interpreter) < 0)
 		err_hint(err, "its %s '%s' is not executable", what, interpreter);
 }
 

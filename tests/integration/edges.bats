@@ -58,8 +58,7 @@ load helpers
 		[ -z "$stderr" ]
 		jq -e --arg w "$2" '.valid==false and (.findings|map(select(.kind=="unsupported" and .where==$w))|length==1)' <<<"$output"
 	}
-	refuse '.linux.seccomp={"defaultAction":"SCMP_ACT_ALLOW"}' /linux/seccomp
-	refuse 'del(.linux.seccomp) | .linux.resources.memory={"swappiness":60}' /linux/resources/memory/swappiness
+	refuse '.linux.resources.memory={"swappiness":60}' /linux/resources/memory/swappiness
 	refuse 'del(.linux.resources.memory) | .linux.resources.network={"classID":1}' /linux/resources/network/classID
 	refuse 'del(.linux.resources.network) | .linux.intelRdt={"closID":"x"}' /linux/intelRdt
 	refuse 'del(.linux.intelRdt) | .linux.netDevices={"eth9":{}}' /linux/netDevices

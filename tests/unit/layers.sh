@@ -12,14 +12,15 @@ allowed() {
 	base) echo 'base kernel' ;;
 	spec | host | state) echo "base kernel $1" ;;
 	plan) echo 'base kernel spec host plan' ;;
+	seccomp) echo 'base kernel spec seccomp' ;;
 	sys) echo 'base kernel plan sys' ;;
 	cgroup) echo 'base kernel plan host cgroup' ;;
-	run) echo 'base kernel spec host plan sys cgroup state run' ;;
-	cli) echo 'base kernel spec host plan cgroup state run' ;;
+	run) echo 'base kernel spec host plan seccomp sys cgroup state run' ;;
+	cli) echo 'base kernel spec host plan seccomp cgroup state run' ;;
 	esac
 }
 
-for room in base spec host plan sys cgroup state run cli; do
+for room in base spec host plan seccomp sys cgroup state run cli; do
 	for header in $(grep -rhoE '#include <tare/[a-z]+\.h>' "src/$room" | sed 's|.*/||; s|\.h>||' | sort -u); do
 		case " $(allowed $room) " in
 		*" $header "*) ;;
@@ -32,5 +33,8 @@ for room in base spec host plan sys cgroup state run cli; do
 done
 for file in $(grep -rl 'yajl' src --include=*.c); do
 	[ "$file" = src/spec/json.c ] || { echo "$file knows yajl"; status=1; }
+done
+for file in $(grep -rlE '#include <seccomp\.h>' src --include=*.[ch]); do
+	case $file in src/seccomp/*) ;; *) echo "$file knows libseccomp"; status=1 ;; esac
 done
 exit $status

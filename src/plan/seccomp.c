@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When the filter is installed. What the process still has to do under it must be allowed by it, so later is
+ * better: with no_new_privs nothing but execve(2) is left. Without that, installing one needs CAP_SYS_ADMIN.
+ */
+#include <linux/filter.h>
+
+#include "../run/protocol.h"
+#include "builder.h"
+
+enum plan_filter_time plan_filter_time(const struct plan_filter *filter, bool is_no_new_privs)
+{
+	if (filter->program.count == 0)
+		return PLAN_FILTER_NEVER;
+	if (!is_no_new_privs)
+		return PLAN_FILTER_PRIVILEGED;
+	return filter->is_notify ? PLAN_FILTER_WATCHED : PLAN_FILTER_LAST;
+}
+
+void plan_add_filter(struct builder *b, struct plan_filter *ret)
+{
+	const struct plan_filter_program *program = b->request->filter;
+	const struct spec_seccomp *seccomp = &b->spec->seccomp;
+
+	*ret = (struct plan_filter){0};
+	if (program == NULL)
+		return;
+	ret->program = builder_table(b, program->filter, program->count, sizeof(struct sock_filter));
+	ret->flags = program->flags;
+	ret->is_notify = program->is_notify;
+	ret->listener_path = builder_text(b, seccomp->listener_path);
+	ret->listener_metadata = builder_text(b, seccomp->listener_metadata);
+}
+
+void plan_add_seccomp(struct builder *b, enum plan_who who, const struct plan_filter *filter)
+{
+	plan_text where = builder_text(b, "/linux/seccomp");
+
+	builder_step(b, who, PLAN_SECCOMP, where)->u.filter = *filter;
+	if (filter->is_notify)
+		builder_step(b, PLAN_PARENT, PLAN_EXPECT, where)->u.step = STEP_LISTENER;
+}

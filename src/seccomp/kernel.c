@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the running kernel has of what a configuration asks for. */
+#include <errno.h>
+#include <linux/seccomp.h>
+
+#include "private.h"
+
+static const struct {
+	const char *name;
+	uint32_t value;
+} flags[] = {
+	{"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
+	{"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
+	{"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+	{"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", 1u << 5}, /* not in the oldest headers */
+};
+#define WAIT_KILLABLE_RECV (1u << 5)
+
+/* In the order of enum spec_seccomp_action. */
+static const uint32_t actions[] = {
+	SECCOMP_RET_KILL_THREAD, SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_TRAP, SECCOMP_RET_ERRNO,
+	SECCOMP_RET_TRACE,       SECCOMP_RET_ALLOW,        SECCOMP_RET_LOG,  SECCOMP_RET_USER_NOTIF,
+};
+
+bool seccomp_is_notify(const struct spec_seccomp *spec)
+{
+	bool is_notify = spec->default_action == SPEC_SECCOMP_NOTIFY;
+
+	for (size_t i = 0; i < spec->rule_count; i++)
+		is_notify = is_notify || spec->rules[i].action == SPEC_SECCOMP_NOTIFY;
+	return is_notify;
+}
+
+uint32_t seccomp_flags(const struct spec_seccomp *spec)
+{
+	bool is_notify = seccomp_is_notify(spec);
+	uint32_t value = spec->flags.v == NULL ? SECCOMP_FILTER_FLAG_SPEC_ALLOW : 0;
+
+	for (size_t i = 0; i < spec->flags.count; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(flags); k++)
+			if (str_equal(spec->flags.v[i], flags[k].name))
+				value |= flags[k].value;
+	/* It is about notifications, and an error of seccomp(2) where there are none. */
+	if (!is_notify)
+		return value & ~WAIT_KILLABLE_RECV;
+	/* seccomp(2) takes one of the two; init has only one thread to synchronize. */
+	return (value | SECCOMP_FILTER_FLAG_NEW_LISTENER) & ~(uint32_t)SECCOMP_FILTER_FLAG_TSYNC;
+}
+
+/* Without a program a known flag comes as far as reading one (EFAULT). */
+static bool has_flags(uint32_t value)
+{
+	return k_call3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, value, NULL) == -EFAULT;
+}
+
+static bool has_flag(uint32_t value)
+{
+	return has_flags(value == WAIT_KILLABLE_RECV ? value | SECCOMP_FILTER_FLAG_NEW_LISTENER : value);
+}
+
+const char *seccomp_supported_flag_name(int index)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if (has_flag(flags[i].value) && index-- == 0)
+			return flags[i].name;
+	return NULL;
+}
+
+static int check_action(enum spec_seccomp_action action, const char *where, struct err *err)
+{
+	uint32_t value = actions[action];
+
+	if (k_call3(__NR_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &value) >= 0)
+		return 0;
+	err_set(err, ERR_UNSUPPORTED, 0, where, "this kernel does not have this seccomp action");
+	return -EINVAL;
+}
+
+int seccomp_check_kernel(const struct spec_seccomp *spec, struct err *err)
+{
+	uint32_t wanted = seccomp_flags(spec), checked = 1u << spec->default_action;
+	int r = check_action(spec->default_action, "/linux/seccomp/defaultAction", err);
+	char where[64];
+
+	for (size_t i = 0; r >= 0 && i < spec->rule_count; i++) {
+		if ((checked >> spec->rules[i].action & 1) != 0)
+			continue;
+		checked |= 1u << spec->rules[i].action;
+		str_format(where, sizeof where, "/linux/seccomp/syscalls/%zu/action", i);
+		r = check_action(spec->rules[i].action, where, err);
+	}
+	if (r < 0 || has_flags(wanted))
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if ((wanted & flags[i].value) != 0 && !has_flag(flags[i].value))
+			return err_set(err, ERR_UNSUPPORTED, 0, "/linux/seccomp/flags",
+				       "this kernel does not have %s", flags[i].name);
+	return err_set(err, ERR_UNSUPPORTED, 0, "/linux/seccomp", "this kernel has no seccomp filters");
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+
+#include <tare/sys.h>
+
+int filter_install(const struct plan *plan, const struct plan_filter *filter, struct err *err)
+{
+	struct sock_fprog program = {
+		.len = (unsigned short)filter->program.count,
+		.filter = (struct sock_filter *)(uintptr_t)plan_rows(plan, filter->program),
+	};
+	long r = k_call3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, filter->flags, &program);
+
+	if (r >= 0 && filter->is_notify)
+		return (int)r;
+	/* With TSYNC a positive result is the thread that could not be synchronized. */
+	if (r > 0)
+		r = -EBUSY;
+	if (r == 0)
+		return 0;
+	err_system(err, (int)r, "cannot install the seccomp filter");
+	if (r == -EACCES)
+		err_hint(err, "without /process/noNewPrivileges that needs CAP_SYS_ADMIN");
+	else if (r == -EBUSY && filter->is_notify)
+		err_hint(err, "tare itself runs under a filter that notifies, and the kernel knows only one");
+	return (int)r;
+}

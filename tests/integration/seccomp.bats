@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+load helpers
+
+# Numbers of x86-64: 39 getpid, 83 mkdir, 165 mount, 205 set_thread_area, 439 faccessat2, 448 process_mrelease.
+PROFILE=$BATS_TEST_DIRNAME/../seccomp/profile.json
+
+# The configuration gets the section $1 (JSON), and noNewPrivileges $2.
+seccomp() {
+	[ "$(uname -m)" = x86_64 ] || not_here "numbers of x86-64"
+	cp "$TOOLS/probe" "$BUNDLE/rootfs/bin/probe"
+	config --argjson s "$1" --argjson n "${2:-false}" '.linux.seccomp=$s | .process.noNewPrivileges=$n'
+}
+
+profile() {
+	seccomp "$(cat "$PROFILE")" "$@"
+}
+
+# What the program makes of the calls named: one "NUMBER RESULT ERRNO" a line.
+probe() {
+	config '.process.args=["probe"]+$ARGS.positional' --args "$@"
+	run_container
+}
+
+@test "a profile as engines have it allows, denies, and knows what is newer" {
+	for nnp in true false; do
+		profile $nnp
+		probe 39 83 165 448 9999
+		[ "${lines[0]}" = "39 1 0" ]
+		[ "${lines[1]}" = "83 -1 14" ]
+		[ "${lines[2]}" = "165 -1 1" ]
+		[ "${lines[3]}" = "448 -1 38" ]
+		[ "${lines[4]}" = "9999 -1 38" ]
+	done
+}
+
+@test "the filter is the process's only one, and of the kind that no_new_privs asks for" {
+	for nnp in true false; do
+		profile $nnp
+		inside 'grep -E "^(NoNewPrivs|Seccomp)" /proc/self/status'
+		[ "${lines[0]}" = "NoNewPrivs:	$([ $nnp = true ] && echo 1 || echo 0)" ]
+		[ "${lines[1]}" = "Seccomp:	2" ]
+		[ "${lines[2]}" = "Seccomp_filters:	1" ]
+	done
+}
+
+@test "conditions on arguments: every operator" {
+	# kill(0 is this group, signal 0) is harmless; its second argument is what is compared: 62:0:0 against VALUE.
+	try() { # op value valueTwo argument -> denied?
+		seccomp "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"fcntl\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":99,
+			\"args\":[{\"index\":1,\"op\":\"SCMP_CMP_$1\",\"value\":$2,\"valueTwo\":$3}]}]}"
+		probe "72:99:$4"
+		# A descriptor that is not open gives EBADF (9) whatever the command is.
+		[ "${lines[0]}" = "72 -1 $5" ] || { echo "$* gave ${lines[0]}"; return 1; }
+	}
+	try NE 5 0 5 9
+	try NE 5 0 6 99
+	try LT 5 0 5 9
+	try LT 5 0 4 99
+	try LE 5 0 6 9
+	try LE 5 0 5 99
+	try EQ 5 0 4 9
+	try EQ 5 0 5 99
+	try GE 5 0 4 9
+	try GE 5 0 5 99
+	try GT 5 0 5 9
+	try GT 5 0 6 99
+	try MASKED_EQ 12 4 8 9
+	try MASKED_EQ 12 4 7 99
+	# Above 32 bits.
+	try EQ 4294967301 0 5 9
+	try EQ 4294967301 0 4294967301 99
+}
+
+@test "actions: errno, kill, trap, log, trace without a tracer" {
+	act() {
+		seccomp "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"mkdir\"],\"action\":\"SCMP_ACT_$1\"}]}"
+	}
+	act ERRNO
+	probe 83
+	[ "${lines[0]}" = "83 -1 1" ]
+	act LOG
+	probe 83
+	[ "${lines[0]}" = "83 -1 14" ]
+	act TRACE
+	probe 83
+	[ "${lines[0]}" = "83 -1 38" ]
+	# SIGSYS is 31, 128 + 31.
+	for action in KILL KILL_THREAD KILL_PROCESS TRAP; do
+		act $action
+		config '.process.args=["probe","83"]'
+		run_container "" 159
+	done
+}
+
+@test "exec runs under the container's filter" {
+	for nnp in true false; do
+		profile $nnp
+		config '.process.args=["sleep","1000"]'
+		create "$ID"
+		run -0 tare exec "$ID" probe 165 448
+		[ "${lines[0]}" = "165 -1 1" ]
+		tare start "$ID"
+		run -0 tare exec "$ID" probe 165 448
+		[ "${lines[0]}" = "165 -1 1" ]
+		[ "${lines[1]}" = "448 -1 38" ]
+		run -0 tare exec "$ID" grep Seccomp /proc/self/status
+		[ "${lines[1]}" = "Seccomp_filters:	1" ]
+		# A process document says nothing of filters.
+		echo '{"cwd":"/","args":["probe","165"],"env":["PATH=/bin"],"user":{"uid":0,"gid":0}}' >"$WORK/process"
+		run -0 tare exec --process "$WORK/process" "$ID"
+		[ "${lines[0]}" = "165 -1 1" ]
+		tare delete --force "$ID"
+	done
+}
+
+@test "with no_new_privs a filter has to allow nothing but execve" {
+	seccomp '{"defaultAction":"SCMP_ACT_KILL_PROCESS","syscalls":[{"names":["execve"],"action":"SCMP_ACT_ALLOW"}]}' true
+	config '.process.args=["probe","39"]'
+	# The program itself is killed at its first call.
+	run_container "" 159
+	[ -z "$output" ]
+	# Without it init is, and says so.
+	config '.process.noNewPrivileges=false'
+	run_container "" 1
+	[[ "$output" == *"signal 31"*"seccomp"* ]]
+}
+
+@test "a filter that denies what tare itself still needs is named" {
+	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["setgroups"],"action":"SCMP_ACT_ERRNO"}]}'
+	run_container "" 1
+	[[ "$output" == *"additional groups"*"seccomp filter is in force"* ]]
+	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["execve"],"action":"SCMP_ACT_ERRNO"}]}' true
+	config '.process.args=["true"]'
+	run_container "" 1
+	[[ "$output" == *exec*"seccomp filter is in force"* ]]
+	# Calls that only newer programs make are not needed.
+	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["sendmsg","recvmsg","close_range","faccessat2","clone3"],"action":"SCMP_ACT_ERRNO"}]}'
+	probe 39
+	[ "${lines[0]}" = "39 1 0" ]
+}
+
+@test "the compiled filter is kept, and a damaged or foreign one is not used" {
+	profile true
+	probe 165
+	entry=$(ls "$ROOT/@seccomp/"*)
+	[ "$(stat -c %a "$entry")" = 600 ]
+	cp "$entry" "$WORK/good"
+	probe 165
+	cmp "$entry" "$WORK/good"
+	# Whatever is there instead: the filter is the right one, and so is the file afterwards.
+	again() {
+		probe 165
+		[ "${lines[0]}" = "165 -1 1" ]
+		cmp "$entry" "$WORK/good"
+		[ ! -L "$entry" ]
+	}
+	printf 'x' | dd of="$entry" bs=1 seek=2000 conv=notrunc status=none
+	again
+	truncate -s 100 "$entry"
+	again
+	: >"$entry"
+	again
+	cp "$WORK/good" "$WORK/linked"
+	ln -sf "$WORK/linked" "$entry"
+	again
+	rm "$entry"
+	mkfifo "$entry"
+	again
+	chmod 666 "$entry"
+	again
+	[ "$(stat -c %a "$entry")" = 600 ]
+	chown 12345 "$entry"
+	again
+	[ "$(stat -c %u "$entry")" = 0 ]
+	# The entry of another filter under this name.
+	seccomp '{"defaultAction":"SCMP_ACT_ALLOW"}' true
+	probe 165
+	other=$(ls "$ROOT/@seccomp/"* | grep -v "$entry")
+	cp "$other" "$entry"
+	profile true
+	again
+}
+
+@test "a cache that cannot be written or trusted is no error, and is no container" {
+	profile true
+	mkdir -p "$ROOT"
+	chmod 700 "$ROOT"
+	: >"$ROOT/@seccomp"
+	probe 165
+	[ "${lines[0]}" = "165 -1 1" ]
+	rm "$ROOT/@seccomp"
+	mkdir -m 777 "$ROOT/@seccomp"
+	chmod 777 "$ROOT/@seccomp"
+	probe 165
+	[ "${lines[0]}" = "165 -1 1" ]
+	[ -z "$(ls "$ROOT/@seccomp")" ]
+	[ -z "$(tare list -q)" ]
+	run -1 tare state @seccomp
+}
+
+@test "what cannot be done is refused by name, and plan and check leave no trace" {
+	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86","SCMP_ARCH_S390X"]}'
+	run_container "" 1
+	[[ "$output" == *"/linux/seccomp/architectures/1"*"SCMP_ARCH_S390X"*"byte order"* ]]
+	run -1 tare check -b "$BUNDLE"
+	[[ "$output" == *"/linux/seccomp/architectures/1"* ]]
+	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_M68K"]}'
+	run_container "" 1
+	[[ "$output" == *"does not know SCMP_ARCH_M68K"* ]]
+	profile
+	run -0 tare check -b "$BUNDLE"
+	run -0 tare plan -b "$BUNDLE"
+	[[ "$output" == *"init    seccomp          spec-allow"* ]]
+	[ ! -e "$ROOT/@seccomp" ]
+}

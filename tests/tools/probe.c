@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Makes system calls and writes what came of each: "NUMBER RESULT ERRNO" a line. An argument is a number, or
+ * NUMBER:ARG0:ARG1... with up to six arguments. Uses no other call but write and exit_group behind its start.
+ * Usage: probe CALL...
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		unsigned long v[7] = {0};
+		char *at = argv[i], line[128];
+		long r;
+		int len;
+
+		for (int k = 0; k < 7 && *at != '\0'; k++) {
+			v[k] = strtoul(at, &at, 0);
+			at += *at == ':';
+		}
+		errno = 0;
+		r = syscall((long)v[0], v[1], v[2], v[3], v[4], v[5], v[6]);
+		len = snprintf(line, sizeof line, "%lu %ld %d\n", v[0], r, errno);
+		if (syscall(SYS_write, 1, line, (size_t)len) != len)
+			_exit(1);
+	}
+	_exit(0);
+}
