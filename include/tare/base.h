@@ -137,6 +137,8 @@ static inline bool str_is_empty(const char *s)
 }
 bool str_equal(const char *a, const char *b); /* NULL equals NULL only */
 bool str_has_prefix(const char *s, const char *prefix);
+/* Whether a line of words with a blank between them has this one, which is not empty. */
+bool str_has_word(const char *list, const char *word);
 
 /*
  * Decimal digits alone (no sign, blank, or leading "0x"; leading zeros are allowed), at most max. False,

@@ -15,6 +15,21 @@ bool str_has_prefix(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
+bool str_has_word(const char *list, const char *word)
+{
+	size_t len = strlen(word), at = 0;
+
+	while (*list != '\0') {
+		while (list[at] != '\0' && list[at] != ' ' && list[at] != '\n')
+			at++;
+		if (at == len && strncmp(list, word, len) == 0)
+			return true;
+		list += at + (list[at] != '\0');
+		at = 0;
+	}
+	return false;
+}
+
 bool str_to_u64(const char *s, uint64_t max, uint64_t *ret)
 {
 	uint64_t value = 0;

@@ -11,21 +11,6 @@
 
 #define LIST_MAX 512 /* bytes of cgroup.controllers: the kernel knows at most 16 controllers */
 
-/* Whether name is one of the blank-separated words of list. */
-static bool has_word(const char *list, const char *name)
-{
-	size_t len = strlen(name);
-
-	while (*list != '\0') {
-		size_t word = strcspn(list, " \n");
-
-		if (word == len && memcmp(list, name, len) == 0)
-			return true;
-		list += word + (list[word] != '\0');
-	}
-	return false;
-}
-
 /* Whether the list in the cgroup's file names all of them: 1, 0, or -errno. */
 static int has_all(int cgroup_fd, const char *file, const struct plan *plan, struct plan_texts names)
 {
@@ -33,7 +18,7 @@ static int has_all(int cgroup_fd, const char *file, const struct plan *plan, str
 	int r = io_read_small(cgroup_fd, file, O_NOFOLLOW, list, sizeof list);
 
 	for (uint32_t i = 0; r >= 0 && i < names.count; i++)
-		if (!has_word(list, plan_item(plan, names, i)))
+		if (!str_has_word(list, plan_item(plan, names, i)))
 			return 0;
 	return r < 0 ? r : 1;
 }
@@ -170,7 +155,7 @@ static int check_threaded(const struct plan *plan, struct plan_texts names, cons
 	for (uint32_t i = 0; i < names.count; i++) {
 		const char *name = plan_item(plan, names, i);
 
-		if (has_word("cpu cpuset perf_event pids", name))
+		if (str_has_word("cpu cpuset perf_event pids", name))
 			continue;
 		err_set(err, ERR_UNSUPPORTED, 0, NULL,
 			"cannot use controller '%s' in cgroup '%s': it is part of a threaded domain", name,

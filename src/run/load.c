@@ -218,6 +218,35 @@ static int check_labels(const struct spec *spec, void (*on_finding)(void *contex
 	return count;
 }
 
+/* Nor does it ask for the controllers, which it may have to enable first. */
+static int check_controllers(struct parent *parent,
+			     void (*on_finding)(void *context, const struct err *finding), void *context)
+{
+	const struct plan_step *step;
+	struct host_details details;
+	struct err finding;
+	int count = 0;
+
+	if (plan_build(parent->spec, &parent->host, &parent->request, &parent->plan, &finding) < 0)
+		return 0; /* plan_check has told */
+	step = plan_find(parent->plan, PLAN_CGROUP_ENABLE);
+	if (step == NULL)
+		return 0;
+	host_probe_details(&details);
+	for (uint32_t i = 0; i < step->u.controllers.count; i++) {
+		const char *name = plan_item(parent->plan, step->u.controllers, i);
+
+		if (str_has_word(details.cgroup_controllers, name))
+			continue;
+		finding = (struct err){0};
+		err_set(&finding, ERR_UNSUPPORTED, 0, "/linux/resources",
+			"cgroup v2 has no controller '%s' on this host", name);
+		on_finding(context, &finding);
+		count++;
+	}
+	return count;
+}
+
 int run_check(const struct run_options *options, void (*on_finding)(void *context, const struct err *finding),
 	      void *context, struct err *err)
 {
@@ -251,5 +280,6 @@ int run_check(const struct run_options *options, void (*on_finding)(void *contex
 		}
 	}
 	findings += plan_check(parent.spec, &parent.host, &parent.request, on_finding, context);
-	return findings + check_labels(parent.spec, on_finding, context);
+	findings += check_labels(parent.spec, on_finding, context);
+	return findings + check_controllers(&parent, on_finding, context);
 }

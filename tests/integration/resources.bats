@@ -252,6 +252,9 @@ refused() {
 @test "unified: what there is not, and what is not for it, is refused by name" {
 	limits '{unified:{"nonsense.max":"1"}}'
 	refused "cannot use controller 'nonsense': cgroup '/' does not have it" "Delegate="
+	run -1 tare check -b "$BUNDLE" --format json
+	jq -e '[.findings[]|{kind,where,message}]==[{"kind":"unsupported","where":"/linux/resources","message":"cgroup v2 has no controller '"'nonsense'"' on this host"}]' <<<"$output" || { echo "$output"; return 1; }
+	config 'del(.linux.resources.unified)'
 	limits '{unified:{"cgroup.nonsense":"1"}}'
 	refused "/linux/resources/unified/cgroup.nonsense: cannot set 'cgroup.nonsense': the cgroup has no such file"
 	limits '{unified:{"cgroup.max.depth":"deep"}}'
