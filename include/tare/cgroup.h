@@ -66,6 +66,12 @@ int cgroup_write(int cgroup_fd, const struct plan *plan, const struct plan_cgrou
 int cgroup_check_usage(int cgroup_fd, const struct plan *plan, const struct plan_cgroup_usage *usage,
 		       struct err *err) MUST_CHECK;
 
+/*
+ * Carries out a plan of plan_build_update. When a step fails, what the ones before it have written is put back;
+ * *err says where in the document, and its hint names a file that could not be put back.
+ */
+int cgroup_update(const struct cgroup_place *place, const struct plan *plan, struct err *err) MUST_CHECK;
+
 /* Makes uid (of the host) the owner of the cgroup and of its files in /sys/kernel/cgroup/delegate (cgroups(7)).
  */
 int cgroup_set_owner(int cgroup_fd, uid_t uid, struct err *err) MUST_CHECK;

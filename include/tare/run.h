@@ -61,6 +61,13 @@ int run_delete(const char *state_root, const char *id, bool is_force, struct err
 int run_pause(const char *state_root, const char *id, struct err *err) MUST_CHECK;
 int run_resume(const char *state_root, const char *id, struct err *err) MUST_CHECK;
 
+/*
+ * update ID: puts the limits of a document as /linux/resources of a configuration in force, but for its device
+ * rules; JSON pointers begin at its root. ERR_STATE "container not running". A quota without a period and
+ * memory without swap keep the other; all of the limits are changed, or none.
+ */
+int run_update(const char *state_root, const char *id, const struct buf *document, struct err *err) MUST_CHECK;
+
 /* The pids of a container's processes in the caller's pid namespace, ascending. Count or -errno; the caller
  * frees. */
 int run_pids(const char *state_root, const char *id, pid_t **ret_pids, struct err *err) MUST_CHECK;

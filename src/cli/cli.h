@@ -38,7 +38,8 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_create, cli_start, cli_run, cli_state, cli_kill, cli_delete, cli_list,
-	cli_spec, cli_features, cli_plan, cli_check, cli_exec, cli_pause, cli_resume, cli_ps, cli_events;
+	cli_spec, cli_features, cli_plan, cli_check, cli_exec, cli_pause, cli_resume, cli_ps, cli_events,
+	cli_update;
 
 /* Flags of create that run, plan and check have too. */
 struct cli_create_options {

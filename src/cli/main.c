@@ -12,8 +12,9 @@
 #include "version.h"
 
 static const struct cli_command *const commands[] = {
-	&cli_create, &cli_start, &cli_run,    &cli_exec,   &cli_state, &cli_kill,     &cli_delete, &cli_list,
-	&cli_ps,     &cli_pause, &cli_resume, &cli_events, &cli_spec,  &cli_features, &cli_plan,   &cli_check,
+	&cli_create, &cli_start, &cli_run,      &cli_exec,  &cli_state,  &cli_kill,
+	&cli_delete, &cli_list,  &cli_ps,       &cli_pause, &cli_resume, &cli_update,
+	&cli_events, &cli_spec,  &cli_features, &cli_plan,  &cli_check,
 };
 
 #define GLOBAL(field) offsetof(struct cli_globals, field)

@@ -52,16 +52,19 @@ static int kill_init(const struct state_record *record, struct err *err)
 	return 0;
 }
 
-int container_open_cgroup(const struct container *container, struct err *err)
+int container_open_mount(const struct container *container, struct err *err)
 {
-	const struct state_record *record = &container->record;
-	_cleanup_fd_ int mount_fd = -1;
-
-	if (str_is_empty(record->cgroup_path))
+	if (str_is_empty(container->record.cgroup_path))
 		return err_set(err, ERR_STATE, 0, NULL, "cgroup not exist: the container was made without one"),
 		       -ENOENT;
-	mount_fd = cgroup_open_mount(record->cgroup_mount, err);
-	return mount_fd < 0 ? mount_fd : cgroup_open(mount_fd, record->cgroup_path, err);
+	return cgroup_open_mount(container->record.cgroup_mount, err);
+}
+
+int container_open_cgroup(const struct container *container, struct err *err)
+{
+	_cleanup_fd_ int mount_fd = container_open_mount(container, err);
+
+	return mount_fd < 0 ? mount_fd : cgroup_open(mount_fd, container->record.cgroup_path, err);
 }
 
 static int remove_cgroup(const struct state_record *record, struct err *err)

@@ -19,6 +19,8 @@ int container_open(const char *state_root, const char *id, int lock_ms, struct c
 void container_done(struct container *container);
 #define _cleanup_container_ __attribute__((cleanup(container_done)))
 
+/* The cgroup2 mount that the container's cgroup is in. -ENOENT with *err set if it has none. */
+int container_open_mount(const struct container *container, struct err *err) MUST_CHECK;
 /* Opens the container's cgroup. -ENOENT with *err set if it has none, or it is gone. */
 int container_open_cgroup(const struct container *container, struct err *err) MUST_CHECK;
 

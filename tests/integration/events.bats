@@ -7,8 +7,15 @@ start_sleep() {
 	tare start "$ID"
 }
 
-has_controller() {
-	grep -qw "$1" "$(cgroup_mount)/$ID/cgroup.controllers"
+controllers() {
+	for name in "$@"; do
+		grep -qw "$name" "$(cgroup_mount)/cgroup.controllers" || not_here "no controller '$name' in cgroup v2"
+	done
+}
+
+# 16 MiB without swap.
+limit_memory() {
+	config '.linux.resources+={memory:{limit:16777216,swap:16777216},pids:{limit:50}}'
 }
 
 @test "events --stats prints one line of what the container uses" {
@@ -70,4 +77,60 @@ has_controller() {
 		run -1 tare events --interval "$interval" "$ID"
 		[[ "$output" == *interval* ]]
 	done
+}
+
+@test "events says each time that memory ran out, and statistics say how much there is" {
+	controllers memory pids
+	script 'for n in 1 2; do while [ ! -e /go$n ]; do usleep 50000; done; dd if=/dev/zero of=/dev/null bs=64M count=1; done; sleep 1000'
+	limit_memory
+	create "$ID"
+	tare start "$ID"
+	timeout 100 "$TARE" --root "$ROOT" events --interval 1h "$ID" >"$WORK/events" 3>&- &
+	watcher=$!
+	sleep 0.5
+	[ ! -s "$WORK/events" ]
+	for n in 1 2; do
+		touch "$BUNDLE/rootfs/go$n"
+		wait_for '[ "$(grep -c oom "$WORK/events")" = '$n' ]'
+	done
+	jq -se --arg id "$ID" '. == [{type:"oom",id:$id},{type:"oom",id:$id}]' "$WORK/events"
+	run -0 tare events --stats "$ID"
+	jq -e '.data|.memory.usage.limit==16777216 and .memory.usage.usage>0 and .memory.usage.failcnt>0
+		and .memory.swap.limit==16777216 and .memory.raw.anon>=0 and .memory.kernel.usage>0
+		and .pids=={current:2,limit:50} or .pids=={current:1,limit:50}' <<<"$output"
+	tare kill --all "$ID" KILL
+	wait "$watcher"
+	run -0 tare state "$ID"
+	jq -e '.status=="stopped" and .oomKills==2' <<<"$output"
+}
+
+@test "run says that memory was the reason" {
+	controllers memory pids
+	script 'exec dd if=/dev/zero of=/dev/null bs=64M count=1'
+	limit_memory
+	run -137 tare run --keep -b "$BUNDLE" "$ID"
+	[ "$output" = "tare: run $ID: container init was OOM-killed (memory limit too low?)" ]
+	run -0 tare state "$ID"
+	jq -e '.exitStatus==137 and .exitSignal==9 and .oomKills==1' <<<"$output"
+	tare delete "$ID"
+	script 'dd if=/dev/zero of=/dev/null bs=64M count=1 2>/dev/null; exit $?'
+	run -137 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"a process of the container was OOM-killed (memory limit too low?)"* ]]
+	# A program that lives with it has its own status.
+	script 'dd if=/dev/zero of=/dev/null bs=64M count=1 2>/dev/null; exit 3'
+	run -3 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" != *OOM* ]]
+}
+
+@test "statistics have pressure and block I/O where the kernel counts them" {
+	controllers memory io
+	script 'dd if=/dev/zero of=/file bs=1M count=4 conv=fsync 2>/dev/null; sleep 1000'
+	limit_memory
+	config '.linux.resources.blockIO={weight:100}'
+	create "$ID"
+	tare start "$ID"
+	wait_for '[ -s "$BUNDLE/rootfs/file" ]'
+	run -0 tare events --stats "$ID"
+	jq -e '(.data.blkio.ioServiceBytesRecursive|type=="array") and (.data.cpu.throttling|type=="object")' <<<"$output"
+	[ ! -e /proc/pressure/cpu ] || jq -e '[.data|.cpu,.memory,.blkio|.psi.some|.avg10,.avg60,.avg300,.total]|all(type=="number")' <<<"$output"
 }

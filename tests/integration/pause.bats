@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 load helpers
 
+# Where the case will find the cgroup: /$ID.
+create_here() {
+	config --arg id "$ID" '.linux.cgroupsPath="/"+$id'
+	create "$ID"
+}
+
 # A container that writes a growing number every 20 ms.
 start_counter() {
 	script 'i=0; while :; do i=$((i+1)); echo $i >/count; usleep 20000; done'
-	create "$ID"
+	create_here
 	tare start "$ID"
 	wait_for '[ -s "$BUNDLE/rootfs/count" ]'
 }
@@ -40,7 +46,7 @@ freezer() {
 
 @test "a created container is paused and resumed" {
 	config '.process.args=["true"]'
-	create "$ID"
+	create_here
 	tare pause "$ID"
 	[ "$(status_of "$ID")" = paused ]
 	tare resume "$ID"
@@ -90,7 +96,7 @@ freezer() {
 
 @test "kill --all KILL ends a paused container" {
 	script 'sleep 1000 & sleep 1000 & wait'
-	create "$ID"
+	create_here
 	tare start "$ID"
 	wait_for '[ "$(tare ps -f json "$ID" | jq length)" = 3 ]'
 	tare pause "$ID"
@@ -110,7 +116,7 @@ freezer() {
 
 @test "a signal to a paused container is there when it goes on" {
 	script 'trap "echo got >/got; exit" TERM; echo >/ready; while :; do usleep 20000; done'
-	create "$ID"
+	create_here
 	tare start "$ID"
 	wait_for '[ -e "$BUNDLE/rootfs/ready" ]'
 	tare pause "$ID"
@@ -125,7 +131,7 @@ freezer() {
 @test "kill --all reaches every process, and leaves the container thawed" {
 	script 'for n in 1 2 3; do sh -c "trap \"echo >/got$n\" USR1; echo >/ready$n; while :; do usleep 20000; done" & done
 		trap "" USR1; wait; wait; wait'
-	create "$ID"
+	create_here
 	tare start "$ID"
 	wait_for '[ -e "$BUNDLE/rootfs/ready1" ] && [ -e "$BUNDLE/rootfs/ready2" ] && [ -e "$BUNDLE/rootfs/ready3" ]'
 	run -0 tare kill --all "$ID" USR1
@@ -138,7 +144,7 @@ freezer() {
 @test "SIGKILL of a container without a pid namespace of its own kills all of its processes" {
 	config '.linux.namespaces|=map(select(.type!="pid"))'
 	script 'sleep 1000 & sleep 1000 & wait'
-	create "$ID"
+	create_here
 	tare start "$ID"
 	wait_for '[ "$(tare ps -f json "$ID" | jq length)" = 3 ]'
 	run -0 tare kill "$ID" KILL
@@ -149,7 +155,7 @@ freezer() {
 @test "a paused container without a pid namespace of its own is killed, too" {
 	config '.linux.namespaces|=map(select(.type!="pid"))'
 	script 'sleep 1000 & sleep 1000 & wait'
-	create "$ID"
+	create_here
 	tare start "$ID"
 	wait_for '[ "$(tare ps -f json "$ID" | jq length)" = 3 ]'
 	tare pause "$ID"
@@ -160,7 +166,7 @@ freezer() {
 @test "what the program left behind is killed after its end" {
 	config '.linux.namespaces|=map(select(.type!="pid"))'
 	script 'sleep 1000 &'
-	create "$ID"
+	create_here
 	tare start "$ID"
 	wait_for '[ "$(status_of "$ID")" = stopped ]'
 	[ "$(tare ps -f json "$ID" | jq length)" = 1 ]

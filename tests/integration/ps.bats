@@ -3,6 +3,7 @@ load helpers
 
 start_three() {
 	script 'sleep 1001 & sleep 1001 & wait'
+	config --arg id "$ID" '.linux.cgroupsPath="/"+$id'
 	create "$ID"
 	tare start "$ID"
 	wait_for '[ "$(tare ps -f json "$ID" | jq length)" = 3 ]'

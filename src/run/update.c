@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* update: new limits for a container that is there. Process: the caller's own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "container.h"
+#include "parent.h"
+
+#define LOCK_TIMEOUT_MS 10000
+
+/* The number in the file, -1 for "max"; false if there is none. */
+static bool read_limit(int cgroup_fd, const char *file, int64_t *ret)
+{
+	char text[64];
+	uint64_t value;
+
+	if (io_read_small(cgroup_fd, file, O_NOFOLLOW, text, sizeof text) < 0)
+		return false;
+	text[strcspn(text, " \n")] = '\0';
+	if (str_equal(text, "max"))
+		return *ret = -1, true;
+	if (!str_to_u64(text, INT64_MAX, &value))
+		return false;
+	*ret = (int64_t)value;
+	return true;
+}
+
+/* --- what is in force completes what was asked for --- */
+
+/* cpu.max holds both: "QUOTA PERIOD". */
+static void complete_cpu(int cgroup_fd, struct spec_resources *r)
+{
+	char text[64], *at = text;
+	uint64_t period;
+	int64_t quota;
+
+	if ((r->cpu.quota.value != 0) == (r->cpu.period.value != 0) ||
+	    !read_limit(cgroup_fd, "cpu.max", &quota) ||
+	    io_read_small(cgroup_fd, "cpu.max", O_NOFOLLOW, text, sizeof text) < 0)
+		return;
+	strsep(&at, " ");
+	if (at == NULL)
+		return;
+	at[strcspn(at, "\n")] = '\0';
+	if (r->cpu.quota.value == 0)
+		r->cpu.quota = (struct spec_int){.is_set = true, .value = quota};
+	else if (str_to_u64(at, UINT32_MAX, &period))
+		r->cpu.period = (struct spec_uint){.is_set = true, .value = period};
+}
+
+/*
+ * swap limits memory and swap together (runtime-spec config-linux.md), which v2 does not: a new limit for one
+ * of them means another one for what v2 calls swap.
+ */
+static int complete_memory(int cgroup_fd, struct spec_resources *r, struct err *err)
+{
+	int64_t memory, swap, both;
+
+	if ((r->memory.limit.value > 0) == (r->memory.swap.value > 0) || r->memory.limit.value < 0 ||
+	    r->memory.swap.value < 0 || !read_limit(cgroup_fd, "memory.max", &memory) || memory < 0)
+		return 0;
+	if (r->memory.limit.value == 0) {
+		r->memory.limit = (struct spec_int){.is_set = true, .value = memory};
+		return 0;
+	}
+	if (!read_limit(cgroup_fd, "memory.swap.max", &swap) || swap < 0 ||
+	    __builtin_add_overflow(memory, swap, &both))
+		return 0;
+	r->memory.swap = (struct spec_int){.is_set = true, .value = both};
+	if (both >= r->memory.limit.value)
+		return 0;
+	err_set(err, ERR_CONFIG, 0, "/memory/limit",
+		"memory+swap limit should be >= memory limit, and is %lld in this container", (long long)both);
+	err_hint(err, "set swap, too; -1 is no limit");
+	return -EINVAL;
+}
+
+/* --- the command --- */
+
+static int check_status(const struct container *container, struct err *err)
+{
+	enum state_status status = state_status(container->dir_fd, &container->record);
+
+	if (status == STATE_STOPPED || status == STATE_CREATING)
+		return err_set(err, ERR_STATE, 0, NULL, "container not running");
+	return 0;
+}
+
+static int update(const struct container *container, struct spec_resources *resources, struct err *err)
+{
+	_cleanup_fd_ int mount_fd = container_open_mount(container, err), cgroup_fd = -1;
+	_cleanup_free_ struct plan *plan = NULL;
+	struct cgroup_place place = {.mount_fd = mount_fd, .path = container->record.cgroup_path};
+	struct host host;
+	int r = mount_fd < 0 ? mount_fd : host_probe_caller(&host, err);
+
+	if (r < 0)
+		return r;
+	cgroup_fd = cgroup_open(mount_fd, place.path, err);
+	if (cgroup_fd < 0)
+		return cgroup_fd;
+	place.fd = cgroup_fd;
+	complete_cpu(cgroup_fd, resources);
+	r = complete_memory(cgroup_fd, resources, err);
+	if (r >= 0)
+		r = plan_build_update(resources, &host, true, &plan, err);
+	return r < 0 ? r : cgroup_update(&place, plan, err);
+}
+
+int run_update(const char *state_root, const char *id, const struct buf *document, struct err *err)
+{
+	_cleanup_container_ struct container container;
+	_cleanup_spec_ struct spec *spec = NULL;
+	int r = container_open(state_root, id, LOCK_TIMEOUT_MS, &container, err);
+
+	if (r >= 0)
+		r = check_status(&container, err);
+	if (r >= 0)
+		r = spec_parse_resources(document->data, document->len, &spec, err);
+	return r < 0 ? r : update(&container, &spec->resources, err);
+}
