@@ -10,8 +10,8 @@
 const char *protocol_step_name(enum protocol_step step)
 {
 	static const char *const names[STEP_COUNT] = {
-		"none",   "failed",   "unshared", "born",      "mapped", "mounted",
-		"hooked", "listener", "ready",    "committed", "start",  "exec",
+		"none",     "failed",   "unshared", "born",      "mapped", "mounted", "hooked",
+		"listener", "listened", "ready",    "committed", "start",  "exec",
 	};
 
 	return step < STEP_COUNT ? names[step] : "unknown";
