@@ -22,9 +22,10 @@ union control {
 	char data[CMSG_SPACE(sizeof(int))];
 };
 
+/* Whatever errno a filter has for it. */
 static bool is_denied(ssize_t r)
 {
-	return r == -EPERM || r == -EACCES || r == -ENOSYS;
+	return r < 0 && r != -EPIPE && r != -ECONNRESET;
 }
 
 int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const struct err *sent, int fd_to_pass)

@@ -214,6 +214,52 @@ probe() {
 	[ ! -e "$ROOT/@seccomp" ]
 }
 
+@test "what tare needs without no_new_privs is what its manual names" {
+	# The calls of the manual page, and those of the probe itself.
+	names=$(sed -n '/^# SECCOMP/,/A call that is missing/p' "$BATS_TEST_DIRNAME/../../man/tare.8.scd")
+	names=$(grep -oE '\*[a-z0-9_]+\*' <<<"$names" | tr -d '*' | jq -R . | jq -sc 'unique-["tare"]')
+	seccomp "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":99,\"syscalls\":[{\"action\":\"SCMP_ACT_ALLOW\",\"names\":$names},
+		{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[\"exit_group\",\"brk\",\"arch_prctl\",\"getpid\",\"mprotect\",\"uname\"]}]}" false
+	config '.process.env=["PATH=/sbin:/bin"] | .process.user={"uid":1000,"gid":1000,"additionalGids":[5]}'
+	probe 39 83
+	[ "${lines[0]}" = "39 1 0" ]
+	[ "${lines[1]}" = "83 -1 99" ]
+	create "$ID"
+	run -0 tare exec "$ID" probe 83
+	[ "${lines[0]}" = "83 -1 99" ]
+	tare start "$ID"
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	grep -q "39 1 0" "$WORK/out"
+}
+
+@test "startContainer hooks run under the filter, those of the runtime do not" {
+	for nnp in true false; do
+		profile $nnp
+		hook='{"path":"/bin/busybox","args":["sh","-c","busybox grep Seccomp: /proc/self/status >>FILE"]}'
+		config --argjson h "$hook" --arg w "$WORK" '.hooks={
+			"startContainer":[$h|.args[2]|=sub("FILE";"/tmp/start")],
+			"createContainer":[$h|.args[2]|=sub("FILE";"\($w)/container")],
+			"createRuntime":[$h|.args[2]|=sub("FILE";"\($w)/runtime")]}
+			| .process.args=["grep","Seccomp_filters","/proc/self/status"]'
+		run_container
+		[ "${lines[0]}" = "Seccomp_filters:	1" ]
+		[ "$(cat "$BUNDLE/rootfs/tmp/start")" = "Seccomp:	2" ]
+		[ "$(cat "$WORK/container" "$WORK/runtime")" = "Seccomp:	0
+Seccomp:	0" ]
+		rm "$BUNDLE/rootfs/tmp/start" "$WORK/container" "$WORK/runtime"
+	done
+}
+
+@test "names that libseccomp does not know are left out, and check says so" {
+	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","make_coffee"],"action":"SCMP_ACT_ERRNO"}]}'
+	probe 83
+	[ "${lines[0]}" = "83 -1 1" ]
+	run -0 tare check -b "$BUNDLE"
+	[[ "$output" == *"note: /linux/seccomp/syscalls/0/names/1:"*make_coffee*valid* ]]
+	run -0 tare check -b "$BUNDLE" --format json
+	jq -e '.valid and (.findings|length==1) and .findings[0].kind=="note"' <<<"$output"
+}
+
 # An agent that denies call $1 with errno 42 and lets all others go on.
 agent() {
 	mkdir -p "$WORK/agent"
