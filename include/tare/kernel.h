@@ -305,6 +305,10 @@ static inline int k_pidfd_open(int pid, unsigned int flags)
 {
 	return (int)k_call2(__NR_pidfd_open, pid, flags);
 }
+static inline int k_pidfd_getfd(int pidfd, int fd, unsigned int flags)
+{
+	return (int)k_call3(__NR_pidfd_getfd, pidfd, fd, flags);
+}
 static inline int k_pidfd_send_signal(int pidfd, int signal)
 {
 	return (int)k_call4(__NR_pidfd_send_signal, pidfd, signal, 0, 0);

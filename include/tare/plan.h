@@ -93,6 +93,7 @@ enum plan_kind {
 	PLAN_GATE,           /* init: wait until somebody says start; in slot a listening socket, or none */
 	PLAN_HANDOVER,       /* init: program, nothing is left to do but to execute it, and the peer is told */
 	PLAN_SECCOMP,        /* bridge or init: filter */
+	PLAN_LISTENER,       /* parent: filter, takes the listener out of that process and hands it on */
 	PLAN_EXEC,           /* init: program */
 	PLAN_KINDS,
 };
@@ -229,8 +230,8 @@ struct plan_program {
 struct plan_filter {
 	struct plan_table program;                  /* of struct sock_filter */
 	uint32_t flags;                             /* SECCOMP_FILTER_FLAG_* */
-	bool is_notify;                             /* the listener goes to the peer as LISTENER */
-	plan_text listener_path, listener_metadata; /* whom the peer hands it to */
+	bool is_notify;                             /* the parent takes the listener and hands it on */
+	plan_text listener_path, listener_metadata; /* to whom, with what */
 };
 struct plan_container {
 	int32_t slot;      /* of the pidfd */

@@ -128,7 +128,8 @@ int run_load(const struct run_options *options, struct spec **ret_spec, struct h
 
 /*
  * "check": reads the bundle's config and hands every finding over, first what is wrong with it, then what
- * this host cannot honour. Returns the number of findings, or -errno with *err set if there is nothing to
+ * this host cannot honour. What is no fault but worth knowing comes with kind ERR_NONE. Returns the number of
+ * findings without those, or -errno with *err set if there is nothing to
  * check (no such file).
  */
 int run_check(const struct run_options *options, void (*on_finding)(void *context, const struct err *finding),

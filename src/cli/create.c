@@ -131,7 +131,7 @@ struct findings {
 
 static const char *kind_name(int32_t kind)
 {
-	static const char *const names[] = {"none",        "usage",  "config", "state",
+	static const char *const names[] = {"note",        "usage",  "config", "state",
 					    "unsupported", "system", "peer"};
 
 	return kind >= 0 && (size_t)kind < ARRAY_SIZE(names) ? names[kind] : "unknown";
@@ -141,7 +141,7 @@ static void on_finding(void *context, const struct err *finding)
 {
 	struct findings *f = context;
 
-	f->count++;
+	f->count += finding->kind != ERR_NONE;
 	if (f->is_json) {
 		json_object(&f->json);
 		json_pair(&f->json, "kind", kind_name(finding->kind));

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <tare/seccomp.h>
 #include <tare/spec.h>
 
 #include "cli.h"
@@ -237,8 +238,10 @@ int main(int argc, char **argv)
 	if (r < 0)
 		return finish(&call, NULL, r, &err);
 	if (call.globals.is_version) {
-		buf_add_str(&call.out, "tare version " TARE_VERSION "\ncommit: " TARE_COMMIT
-				       "\nspec: " SPEC_VERSION_MAX "\n");
+		_cleanup_free_ char *libseccomp = seccomp_library_version();
+
+		buf_format(&call.out, "tare version %s\ncommit: %s\nspec: %s\nlibseccomp: %s\n", TARE_VERSION,
+			   TARE_COMMIT, SPEC_VERSION_MAX, libseccomp);
 		return finish(&call, NULL, 0, &err);
 	}
 	if (*rest == NULL || str_equal(*rest, "help") || call.globals.is_help) {

@@ -69,6 +69,7 @@ static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_GATE] = "gate",
 	[PLAN_HANDOVER] = "hand-over",
 	[PLAN_SECCOMP] = "seccomp",
+	[PLAN_LISTENER] = "listener",
 	[PLAN_EXEC] = "exec",
 };
 
@@ -230,12 +231,10 @@ static void add_hooks(struct buf *out, const struct plan *plan, const struct pla
 		add_item(out, " ", plan_get(plan, rows[i].path));
 }
 
-static void add_filter(struct buf *out, const struct plan *plan, const struct plan_filter *filter)
+static void add_filter(struct buf *out, const struct plan_filter *filter)
 {
 	buf_add_str(out, filter->flags == 0 ? "no flags" : "");
 	add_bits(out, filter->flags, filter_bits, ARRAY_SIZE(filter_bits), ",");
-	if (filter->is_notify)
-		add_item(out, " to ", plan_get(plan, filter->listener_path));
 }
 
 static void add_process_step(struct buf *out, const struct plan *plan, const struct plan_step *s)
@@ -264,8 +263,11 @@ static void add_process_step(struct buf *out, const struct plan *plan, const str
 	case PLAN_USER:
 		add_user(out, plan, &s->u.user);
 		break;
+	case PLAN_LISTENER:
+		add_item(out, "", plan_get(plan, s->u.filter.listener_path));
+		break;
 	case PLAN_SECCOMP:
-		add_filter(out, plan, &s->u.filter);
+		add_filter(out, &s->u.filter);
 		break;
 	case PLAN_LOOKUP:
 	case PLAN_EXEC:

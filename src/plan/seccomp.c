@@ -5,7 +5,6 @@
  */
 #include <linux/filter.h>
 
-#include "../run/protocol.h"
 #include "builder.h"
 
 enum plan_filter_time plan_filter_time(const struct plan_filter *filter, bool is_no_new_privs)
@@ -38,5 +37,5 @@ void plan_add_seccomp(struct builder *b, enum plan_who who, const struct plan_fi
 
 	builder_step(b, who, PLAN_SECCOMP, where)->u.filter = *filter;
 	if (filter->is_notify)
-		builder_step(b, PLAN_PARENT, PLAN_EXPECT, where)->u.step = STEP_LISTENER;
+		builder_step(b, PLAN_PARENT, PLAN_LISTENER, where)->u.filter = *filter;
 }

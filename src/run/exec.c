@@ -324,6 +324,7 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 		return r;
 	parent.record = container.record;
 	container.record = (struct state_record){0};
+	parent.dir_fd = take_fd(&container.dir_fd);
 	r = parent_walk(&parent, err);
 	if (r >= 0)
 		r = starter_wait(parent.socket_fd, parent.pidfd, err);

@@ -1,14 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* init and bridge: the seccomp filter comes into force. */
+/*
+ * init and bridge: the seccomp filter comes into force.
+ *
+ * A filter that notifies may do so for any call of this process, also for those that would hand the listener
+ * over, and nobody answers before it is handed over. So the parent takes it (pidfd_getfd(2)): it is told the
+ * number beforehand, and this process makes no call until then but to wait for the parent.
+ */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/prctl.h>
 
 #include "protocol.h"
 #include "walk.h"
 
+/* descriptors are given out lowest first, and nobody else opens any here. */
+static int next_descriptor(const struct walker *walker)
+{
+	int fd = k_fcntl(walker->socket_fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd >= 0)
+		k_close(fd);
+	return fd;
+}
+
+/* Change of ids made this process one that its own parent may not look into, if that has no capabilities. */
+static int announce(const struct walker *walker, struct err *err)
+{
+	int fd = next_descriptor(walker), r = fd;
+
+	if (r >= 0)
+		r = (int)k_prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	if (r >= 0)
+		r = protocol_send(walker->socket_fd, STEP_LISTENER, fd, NULL, -1);
+	return r < 0 ? err_system(err, r, "cannot announce the listener of the seccomp filter") : fd;
+}
+
+static int install_watched(struct walker *walker, const struct plan_filter *filter, struct err *err)
+{
+	int announced = announce(walker, err), fd, r;
+
+	if (announced < 0)
+		return announced;
+	fd = filter_install(walker->plan, filter, err);
+	if (fd < 0)
+		return fd;
+	walker->is_filtered = true;
+	if (fd != announced)
+		return err_set(err, ERR_PEER, EPROTO, NULL, "the seccomp filter's listener is %d, not %d", fd,
+			       announced);
+	r = protocol_expect(walker->socket_fd, STEP_LISTENED, NULL, NULL, err);
+	if (r >= 0)
+		k_close(fd);
+	return r;
+}
+
 int walk_filter(struct walker *walker, const struct plan_step *step, struct err *err)
 {
-	int r = filter_install(walker->plan, &step->u.filter, err);
+	const struct plan_filter *filter = &step->u.filter;
+	int r;
 
+	if (filter->is_notify)
+		return install_watched(walker, filter, err);
+	r = filter_install(walker->plan, filter, err);
 	if (r < 0)
 		return r;
 	walker->is_filtered = true;

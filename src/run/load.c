@@ -247,6 +247,21 @@ static int check_controllers(struct parent *parent,
 	return count;
 }
 
+struct notes {
+	void (*on_finding)(void *context, const struct err *finding);
+	void *context;
+};
+
+static void on_unknown_name(void *context, const char *where, const char *name)
+{
+	const struct notes *notes = context;
+	struct err note = {.kind = ERR_NONE};
+
+	err_set(&note, ERR_NONE, 0, where, "libseccomp does not know '%s', which the filter is made without",
+		name);
+	notes->on_finding(notes->context, &note);
+}
+
 int run_check(const struct run_options *options, void (*on_finding)(void *context, const struct err *finding),
 	      void *context, struct err *err)
 {
@@ -272,6 +287,9 @@ int run_check(const struct run_options *options, void (*on_finding)(void *contex
 		return r;
 	load_namespaces(&parent);
 	if (parent.spec->seccomp.is_set) {
+		struct notes notes = {on_finding, context};
+
+		(void)seccomp_unknown_names(&parent.spec->seccomp, on_unknown_name, &notes);
 		parent.request.filter = &filter;
 		if (filter_load(&parent.spec->seccomp, -1, &program, &filter, &finding) < 0) {
 			parent.request.filter = NULL;

@@ -445,6 +445,8 @@ static int parent_step(struct parent *parent, const struct plan_step *step, stru
 		return step_send(parent, step, err);
 	case PLAN_EXPECT:
 		return step_expect(parent, step, err);
+	case PLAN_LISTENER:
+		return filter_hand_on(parent, &step->u.filter, err);
 	default:
 		return limits_step(parent, step, err);
 	}

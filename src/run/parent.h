@@ -51,6 +51,9 @@ int parent_load_descriptors(struct parent *parent, uint32_t preserve_fds, struct
 int filter_load(const struct spec_seccomp *spec, int root_fd, struct seccomp_program *ret,
 		struct plan_filter_program *ret_filter, struct err *err) MUST_CHECK;
 
+/* Takes the listener of the child's filter and sends it to whom the configuration names. */
+int filter_hand_on(struct parent *parent, const struct plan_filter *filter, struct err *err) MUST_CHECK;
+
 /* Carries out the parent's steps of the plan up to COMMITTED. */
 int parent_walk(struct parent *parent, struct err *err) MUST_CHECK;
 /* Room for the plan's slots, all empty; the caller's descriptors are closed at the next execve(2). */

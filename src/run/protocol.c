@@ -10,8 +10,8 @@
 const char *protocol_step_name(enum protocol_step step)
 {
 	static const char *const names[STEP_COUNT] = {
-		"none",   "failed",   "unshared", "born",      "mapped", "mounted",
-		"hooked", "listener", "ready",    "committed", "start",  "exec",
+		"none",     "failed",   "unshared", "born",      "mapped", "mounted", "hooked",
+		"listener", "listened", "ready",    "committed", "start",  "exec",
 	};
 
 	return step < STEP_COUNT ? names[step] : "unknown";
@@ -22,9 +22,10 @@ union control {
 	char data[CMSG_SPACE(sizeof(int))];
 };
 
+/* Whatever errno a filter has for it. */
 static bool is_denied(ssize_t r)
 {
-	return r == -EPERM || r == -EACCES || r == -ENOSYS;
+	return r < 0 && r != -EPIPE && r != -ECONNRESET;
 }
 
 int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const struct err *sent, int fd_to_pass)

@@ -13,7 +13,9 @@
  *     |    prestart and createRuntime hooks                      |
  *     |--- HOOKED --------------------------------------------->|
  *     |                                  createContainer hooks, pivot, ...
- *     |<-- LISTENER (of a seccomp filter that notifies) ------|
+ *     |<-- LISTENER (number) --------------------------------| (if a seccomp filter notifies)
+ *     |    takes the listener out of init and hands it on        |
+ *     |--- LISTENED ------------------------------------------->|
  *     |<-- READY (console master) ------------------------------| everything but execve is done; the
  *     |                                                          | parent's end is told by end of file now
  *     |    rlimits, record, pid file                             |
@@ -23,8 +25,8 @@
  *     |<-- EXEC -----------------------------------------------| execve comes next
  *     |<-- end of file: execve worked (close-on-exec), or init died: the pidfd tells
  *
- * exec has a bridge always, and no READY and START: BORN, COMMITTED, EXEC, end of file; LISTENER before BORN or
- * behind it.
+ * exec has a bridge always, and no READY and START: BORN, COMMITTED, EXEC, end of file; LISTENER and
+ * LISTENED before BORN or behind it.
  *
  * FAILED may come from a child in the place of any message, and ends the conversation. End of file in any
  * other place means that the peer died. One message is one datagram of a SOCK_SEQPACKET socket.
@@ -36,14 +38,16 @@
 
 enum protocol_step {
 	STEP_NONE,
-	STEP_FAILED,    /* child -> parent: err says what */
-	STEP_UNSHARED,  /* bridge -> parent: its user namespace waits for id maps */
-	STEP_BORN,      /* bridge -> parent: value is init's pid in the bridge's pid namespace */
-	STEP_MAPPED,    /* parent -> bridge or init: you are known, and your id maps, if any, are in force */
-	STEP_MOUNTED,   /* init -> parent: the mounts stand, nothing of the host is left writable by accident */
-	STEP_HOOKED,    /* parent -> init: the runtime's hooks have run */
-	STEP_LISTENER,  /* bridge or init -> parent: carries the listener of a seccomp filter */
-	STEP_READY,     /* init -> parent: all but execve is done; may carry the console's master */
+	STEP_FAILED,   /* child -> parent: err says what */
+	STEP_UNSHARED, /* bridge -> parent: its user namespace waits for id maps */
+	STEP_BORN,     /* bridge -> parent: value is init's pid in the bridge's pid namespace */
+	STEP_MAPPED,   /* parent -> bridge or init: you are known, and your id maps, if any, are in force */
+	STEP_MOUNTED,  /* init -> parent: the mounts stand, nothing of the host is left writable by accident */
+	STEP_HOOKED,   /* parent -> init: the runtime's hooks have run */
+	STEP_LISTENER, /* bridge or init -> parent: the next call installs a seccomp filter, whose listener will
+			  be descriptor number value */
+	STEP_LISTENED, /* parent -> bridge or init: somebody has the listener */
+	STEP_READY,    /* init -> parent: all but execve is done; may carry the console's master */
 	STEP_COMMITTED, /* parent -> init: limits are set, the record is on disk */
 	STEP_START,     /* starter -> init */
 	STEP_EXEC,      /* init -> starter: execve is the next system call */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* parent: the configuration's seccomp filter, compiled before or now. */
+/* parent: the configuration's seccomp filter, compiled before or now, and its listener. */
 #include <errno.h>
+#include <poll.h>
+#include <time.h>
 
 #include "parent.h"
+#include "protocol.h"
 
 #define CACHE "seccomp"
 
@@ -33,9 +36,6 @@ int filter_load(const struct spec_seccomp *spec, int root_fd, struct seccomp_pro
 	int r = seccomp_check_kernel(spec, err);
 
 	*ret = (struct seccomp_program){0};
-	if (r >= 0 && seccomp_is_notify(spec))
-		r = err_set(err, ERR_UNSUPPORTED, 0, "/linux/seccomp",
-			    "this version of tare does not support SCMP_ACT_NOTIFY");
 	if (r >= 0)
 		r = compile(spec, root_fd, ret, err);
 	if (r < 0)
@@ -47,4 +47,91 @@ int filter_load(const struct spec_seccomp *spec, int root_fd, struct seccomp_pro
 		.is_notify = seccomp_is_notify(spec),
 	};
 	return 0;
+}
+
+/* --- the listener --- */
+
+/*
+ * Waits until the descriptor is there. The process makes no call that could tell so: after the announcement
+ * either the filter is in force, or it says why not, or it is dead.
+ */
+static int take_listener(const struct parent *parent, int number, struct err *err)
+{
+	struct pollfd poll_fd = {.fd = parent->socket_fd, .events = POLLIN};
+	int pidfd = parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd;
+	int fd;
+
+	while ((fd = k_pidfd_getfd(pidfd, number, 0)) == -EBADF) {
+		struct timespec pause = {.tv_nsec = 100000};
+
+		if (k_ppoll(&poll_fd, 1, &pause, NULL) > 0)
+			return protocol_expect(parent->socket_fd, STEP_NONE, NULL, NULL, err);
+	}
+	if (fd < 0) {
+		err_system(err, fd, "cannot take the seccomp filter's listener out of init");
+		err_hint(err, "pidfd_getfd(2): kernel.yama.ptrace_scope 3 forbids it, 2 does to users");
+	}
+	return fd;
+}
+
+/* The container process state of the specification's "seccomp" section. */
+static char *process_state(const struct parent *parent, const struct plan_filter *filter)
+{
+	const struct state_record *record = &parent->record;
+	const char *metadata = plan_get(parent->plan, filter->listener_metadata);
+	struct buf text = {0};
+	struct json json;
+
+	json_begin(&json, &text, 0);
+	json_object(&json);
+	json_pair(&json, "ociVersion", record->oci_version);
+	json_key(&json, "fds");
+	json_array(&json);
+	json_string(&json, "seccompFd");
+	json_array_end(&json);
+	json_pair_int(&json, "pid", parent->pid);
+	if (metadata != NULL)
+		json_pair(&json, "metadata", metadata);
+	json_key(&json, "state");
+	json_object(&json);
+	json_pair(&json, "ociVersion", record->oci_version);
+	json_pair(&json, "id", record->id);
+	json_pair(&json, "status",
+		  parent->exec == NULL ? "creating" : state_status_name(state_status(parent->dir_fd, record)));
+	json_pair_int(&json, "pid", parent->exec == NULL ? parent->pid : record->pid);
+	json_pair(&json, "bundle", record->bundle);
+	if (record->annotation_count > 0) {
+		json_key(&json, "annotations");
+		json_object(&json);
+		for (size_t i = 0; i < record->annotation_count; i++)
+			json_pair(&json, record->annotations[i].key, record->annotations[i].value);
+		json_object_end(&json);
+	}
+	json_object_end(&json);
+	json_object_end(&json);
+	return text.data;
+}
+
+int filter_hand_on(struct parent *parent, const struct plan_filter *filter, struct err *err)
+{
+	_cleanup_free_ char *state = NULL;
+	_cleanup_fd_ int fd = -1;
+	int64_t number = 0;
+	int r = protocol_expect(parent->socket_fd, STEP_LISTENER, &number, NULL, err);
+
+	if (r >= 0)
+		r = take_listener(parent, (int)number, err);
+	if (r == -EPIPE && err->kind == ERR_PEER)
+		parent_explain_end(parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd, err);
+	if (r < 0)
+		return r;
+	fd = r;
+	state = process_state(parent, filter);
+	r = socket_send_fd(plan_get(parent->plan, filter->listener_path), state, fd, err);
+	if (r < 0) {
+		err_where(err, "/linux/seccomp/listenerPath");
+		return r;
+	}
+	r = protocol_send(parent->socket_fd, STEP_LISTENED, 0, NULL, -1);
+	return r < 0 ? err_system(err, r, "cannot tell init that its listener is taken") : 0;
 }

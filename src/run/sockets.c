@@ -34,8 +34,17 @@ int socket_send_fd(const char *path, const char *payload, int fd, struct err *er
 	rights->cmsg_type = SCM_RIGHTS;
 	rights->cmsg_len = CMSG_LEN(sizeof fd);
 	memcpy(CMSG_DATA(rights), &fd, sizeof fd);
-	do
+	while (vector.iov_len > 0) {
 		r = k_sendmsg(socket_fd, &message, MSG_NOSIGNAL);
-	while (r == -EINTR);
-	return r < 0 ? err_system(err, (int)r, "cannot send a descriptor over socket '%s'", path) : 0;
+		if (r == -EINTR)
+			continue;
+		if (r < 0)
+			return err_system(err, (int)r, "cannot send a descriptor over socket '%s'", path);
+		/* The descriptor goes with the first bytes only. */
+		message.msg_control = NULL;
+		message.msg_controllen = 0;
+		vector.iov_base = (char *)vector.iov_base + r;
+		vector.iov_len -= (size_t)r;
+	}
+	return 0;
 }

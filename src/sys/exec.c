@@ -57,12 +57,12 @@ static const char *env_path(const struct plan *plan, const struct plan_program *
 	return NULL;
 }
 
-/* Filters older than Linux 5.8 do not know the call that takes flags; all ids are the same ones by now. */
+/* Filters older than Linux 5.8 deny the call that takes flags; all ids are the same ones by now. */
 static int may_execute(const char *path)
 {
 	int r = k_faccessat2(AT_FDCWD, path, X_OK, AT_EACCESS);
 
-	return r == -ENOSYS || r == -EPERM ? (int)k_call3(__NR_faccessat, AT_FDCWD, path, X_OK) : r;
+	return r < 0 ? (int)k_call3(__NR_faccessat, AT_FDCWD, path, X_OK) : r;
 }
 
 /* 0 if path is a file that this process may execute; -EACCES if it is there but not that. */

@@ -213,3 +213,140 @@ probe() {
 	[[ "$output" == *"init    seccomp          spec-allow"* ]]
 	[ ! -e "$ROOT/@seccomp" ]
 }
+
+@test "what tare needs without no_new_privs is what its manual names" {
+	# The calls of the manual page, and those of the probe itself.
+	names=$(sed -n '/^# SECCOMP/,/A call that is missing/p' "$BATS_TEST_DIRNAME/../../man/tare.8.scd")
+	names=$(grep -oE '\*[a-z0-9_]+\*' <<<"$names" | tr -d '*' | jq -R . | jq -sc 'unique-["tare"]')
+	seccomp "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":99,\"syscalls\":[{\"action\":\"SCMP_ACT_ALLOW\",\"names\":$names},
+		{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[\"exit_group\",\"brk\",\"arch_prctl\",\"getpid\",\"mprotect\",\"uname\"]}]}" false
+	config '.process.env=["PATH=/sbin:/bin"] | .process.user={"uid":1000,"gid":1000,"additionalGids":[5]}'
+	probe 39 83
+	[ "${lines[0]}" = "39 1 0" ]
+	[ "${lines[1]}" = "83 -1 99" ]
+	create "$ID"
+	run -0 tare exec "$ID" probe 83
+	[ "${lines[0]}" = "83 -1 99" ]
+	tare start "$ID"
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	grep -q "39 1 0" "$WORK/out"
+}
+
+@test "startContainer hooks run under the filter, those of the runtime do not" {
+	for nnp in true false; do
+		profile $nnp
+		hook='{"path":"/bin/busybox","args":["sh","-c","busybox grep Seccomp: /proc/self/status >>FILE"]}'
+		config --argjson h "$hook" --arg w "$WORK" '.hooks={
+			"startContainer":[$h|.args[2]|=sub("FILE";"/tmp/start")],
+			"createContainer":[$h|.args[2]|=sub("FILE";"\($w)/container")],
+			"createRuntime":[$h|.args[2]|=sub("FILE";"\($w)/runtime")]}
+			| .process.args=["grep","Seccomp_filters","/proc/self/status"]'
+		run_container
+		[ "${lines[0]}" = "Seccomp_filters:	1" ]
+		[ "$(cat "$BUNDLE/rootfs/tmp/start")" = "Seccomp:	2" ]
+		[ "$(cat "$WORK/container" "$WORK/runtime")" = "Seccomp:	0
+Seccomp:	0" ]
+		rm "$BUNDLE/rootfs/tmp/start" "$WORK/container" "$WORK/runtime"
+	done
+}
+
+@test "names that libseccomp does not know are left out, and check says so" {
+	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","make_coffee"],"action":"SCMP_ACT_ERRNO"}]}'
+	probe 83
+	[ "${lines[0]}" = "83 -1 1" ]
+	run -0 tare check -b "$BUNDLE"
+	[[ "$output" == *"note: /linux/seccomp/syscalls/0/names/1:"*make_coffee*valid* ]]
+	run -0 tare check -b "$BUNDLE" --format json
+	jq -e '.valid and (.findings|length==1) and .findings[0].kind=="note"' <<<"$output"
+}
+
+# An agent that denies call $1 with errno 42 and lets all others go on.
+agent() {
+	mkdir -p "$WORK/agent"
+	"$TOOLS/seccompagent" "$WORK/agent/socket" "$WORK/agent" "$@" </dev/null >/dev/null 2>&1 3>&- &
+	AGENT=$!
+	wait_for "[ -S $WORK/agent/socket ]"
+}
+
+agent_end() {
+	kill "$AGENT"
+	wait "$AGENT" || true
+	rm -r "$WORK/agent"
+}
+
+# A filter that notifies of the calls $1 (JSON array), with a listener; noNewPrivileges $2.
+watched() {
+	seccomp "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerPath\":\"$WORK/agent/socket\",\"listenerMetadata\":\"some words\",
+		\"syscalls\":[{\"names\":$1,\"action\":\"SCMP_ACT_NOTIFY\"}]}" "$2"
+}
+
+@test "notify: an agent gets the listener and the state, and answers" {
+	for nnp in true false; do
+		agent 83
+		watched '["mkdir"]' $nnp
+		config '.annotations={"org.test.a":"b"}'
+		probe 83 39
+		[ "${lines[0]}" = "83 -1 42" ]
+		[ "${lines[1]}" = "39 1 0" ]
+		[ "$(cat "$WORK/agent/fds.0")" = 1 ]
+		jq -e --arg id "$ID" --arg b "$BUNDLE" '.fds==["seccompFd"] and .metadata=="some words" and .pid>1
+			and .ociVersion==.state.ociVersion and .state.id==$id and .state.status=="creating" and .state.pid==.pid
+			and .state.bundle==$b and .state.annotations=={"org.test.a":"b"}' "$WORK/agent/state.0"
+		[ "$(cat "$WORK/agent/calls" | cut -d' ' -f2)" = 83 ]
+		[ "$(cat "$WORK/agent/calls" | cut -d' ' -f1)" = "$(jq .pid "$WORK/agent/state.0")" ]
+		agent_end
+	done
+}
+
+@test "notify: any call, also those that tare itself makes" {
+	for nnp in true false; do
+		agent 83
+		watched '["write","sendmsg","recvmsg","read","close","close_range","execve","accept4","fcntl","mkdir"]' $nnp
+		probe 83 39
+		[ "${lines[0]}" = "83 -1 42" ]
+		config '.process.args=["probe","83"]'
+		create "$ID"
+		tare start "$ID"
+		wait_for '[ "$(status_of "$ID")" = stopped ]'
+		grep -q "83 -1 42" "$WORK/out"
+		tare delete "$ID"
+		agent_end
+	done
+	# By default.
+	agent 83
+	flags=$("$TARE" features | jq -c .linux.seccomp.supportedFlags)
+	seccomp "{\"defaultAction\":\"SCMP_ACT_NOTIFY\",\"listenerPath\":\"$WORK/agent/socket\",\"flags\":$flags}" true
+	probe 83 39
+	[ "${lines[0]}" = "83 -1 42" ]
+	[ "${lines[1]}" = "39 1 0" ]
+	jq -e 'has("metadata")|not' "$WORK/agent/state.0"
+	agent_end
+}
+
+@test "notify: every exec is told of" {
+	for nnp in true false; do
+		agent 83
+		watched '["mkdir","clone","setresuid"]' $nnp
+		config '.process.args=["sleep","1000"]'
+		create "$ID"
+		tare start "$ID"
+		run -0 tare exec "$ID" probe 83 39
+		[ "${lines[0]}" = "83 -1 42" ]
+		jq -e --argjson pid "$(pid_of "$ID")" '.state.status=="running" and .state.pid==$pid and .pid!=$pid' "$WORK/agent/state.1"
+		tare delete --force "$ID"
+		agent_end
+	done
+}
+
+@test "notify: nobody to tell is an error that leaves nothing" {
+	watched '["mkdir"]' false
+	run_container "" 1
+	[[ "$output" == *"/linux/seccomp/listenerPath"*"$WORK/agent/socket"* ]]
+	[ ! -e "$ROOT/$ID" ]
+	config 'del(.linux.seccomp.listenerPath,.linux.seccomp.listenerMetadata)'
+	run_container "" 1
+	[[ "$output" == *"/linux/seccomp/listenerPath"*"is required by SCMP_ACT_NOTIFY"* ]]
+	# Without a rule that notifies nobody is told.
+	seccomp "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerPath\":\"/nowhere\",\"flags\":[\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\"]}"
+	run_container
+}

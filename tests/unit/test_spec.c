@@ -432,6 +432,8 @@ static const struct bad bad_resources[] = {
 	{SECCOMP, "'architectures':['SCMP_ARCH_X86','x']", "/linux/seccomp/architectures/1",
 	 "unknown seccomp architecture 'x'"},
 	{SECCOMP, "'flags':['x']", "/linux/seccomp/flags/0", "unknown seccomp flag 'x'"},
+	{SECCOMP, "'syscalls':[{'names':['a'],'action':'SCMP_ACT_NOTIFY'}]", "/linux/seccomp/listenerPath",
+	 "is required by SCMP_ACT_NOTIFY"},
 	{SECCOMP, "'listenerMetadata':'x'", "/linux/seccomp/listenerMetadata", "needs a listenerPath"},
 	{SECCOMP, "'syscalls':[{'action':'SCMP_ACT_KILL'}]", "/linux/seccomp/syscalls/0/names", "is required"},
 	{SECCOMP, "'syscalls':[{'names':[],'action':'SCMP_ACT_KILL'}]", "/linux/seccomp/syscalls/0/names",

@@ -124,7 +124,7 @@ static void test_lists(void)
 	check_names(spec_seccomp_action_name,
 		    "SCMP_ACT_KILL SCMP_ACT_KILL_PROCESS SCMP_ACT_KILL_THREAD SCMP_ACT_TRAP SCMP_ACT_ERRNO "
 		    "SCMP_ACT_TRACE SCMP_ACT_ALLOW SCMP_ACT_LOG SCMP_ACT_NOTIFY ",
-		    "'linux':{'seccomp':{'defaultAction':'%s'}}");
+		    "'linux':{'seccomp':{'defaultAction':'%s','listenerPath':'/l'}}");
 	check_names(
 		spec_seccomp_operator_name,
 		"SCMP_CMP_NE SCMP_CMP_LT SCMP_CMP_LE SCMP_CMP_EQ SCMP_CMP_GE SCMP_CMP_GT SCMP_CMP_MASKED_EQ ",

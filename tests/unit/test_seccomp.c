@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What compiled filters decide, asked of them by a small interpreter of classic BPF; keys, entries, SHA-256. */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <stdlib.h>
+
+#include <tare/seccomp.h>
+
+#include "../../src/seccomp/sha256.h"
+#include "spec_text.h"
+#include "unit.h"
+
+#define UNKNOWN 0xdeadbeefu /* no result of any filter here */
+#define X32 0x40000000u
+#define ALLOW SECCOMP_RET_ALLOW
+#define ERR(e) (SECCOMP_RET_ERRNO | (e))
+
+/* --- SHA-256: vectors of FIPS 180-4's example document, and of NIST's long messages --- */
+
+static void hash_text(const char *text, size_t repeat, size_t chunk, char ret[65])
+{
+	struct sha256 hash;
+	unsigned char sum[32];
+	size_t len = strlen(text);
+
+	sha256_begin(&hash);
+	for (size_t i = 0; i < repeat; i++)
+		for (size_t at = 0; at < len; at += chunk)
+			sha256_add(&hash, text + at, len - at < chunk ? len - at : chunk);
+	sha256_end(&hash, sum);
+	for (int i = 0; i < 32; i++)
+		snprintf(ret + 2 * i, 3, "%02x", sum[i]);
+}
+
+static void test_sha256(void)
+{
+	static const struct {
+		const char *text;
+		size_t repeat;
+		const char *sum;
+	} rows[] = {
+		{"", 1, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+		{"abc", 1, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+		{"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 1,
+		 "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+		{"abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnop"
+		 "qr"
+		 "smnopqrstnopqrstu",
+		 1, "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1"},
+		{"aaaaaaaaaa", 100000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"},
+	};
+	char sum[65];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		for (size_t chunk = 1; chunk<130; chunk += rows[i].repeat> 1 ? 128 : 7) {
+			hash_text(rows[i].text, rows[i].repeat, chunk, sum);
+			CHECK_STR(sum, rows[i].sum);
+		}
+	}
+}
+
+/* --- an interpreter: what seccomp(2) allows of classic BPF and libseccomp uses --- */
+
+static uint32_t load(const struct seccomp_data *data, uint32_t at)
+{
+	uint32_t value = UNKNOWN;
+
+	if (at % 4 == 0 && at + sizeof value <= sizeof *data)
+		memcpy(&value, (const char *)data + at, sizeof value);
+	else
+		CHECK(!"a load outside of struct seccomp_data");
+	return value;
+}
+
+static bool jump(uint16_t code, uint32_t a, uint32_t k)
+{
+	switch (BPF_OP(code)) {
+	case BPF_JEQ:
+		return a == k;
+	case BPF_JGT:
+		return a > k;
+	case BPF_JGE:
+		return a >= k;
+	case BPF_JSET:
+		return (a & k) != 0;
+	default:
+		CHECK(!"a jump that is not known here");
+		return false;
+	}
+}
+
+static uint32_t run(const struct seccomp_program *program, const struct seccomp_data *data)
+{
+	uint32_t a = 0;
+
+	for (uint32_t pc = 0; pc < program->count; pc++) {
+		const struct sock_filter *f = &program->filter[pc];
+
+		if (BPF_CLASS(f->code) == BPF_RET)
+			return f->k;
+		if (f->code == (BPF_LD | BPF_W | BPF_ABS))
+			a = load(data, f->k);
+		else if (f->code == (BPF_ALU | BPF_AND | BPF_K))
+			a &= f->k;
+		else if (f->code == (BPF_JMP | BPF_JA))
+			pc += f->k;
+		else if (BPF_CLASS(f->code) == BPF_JMP && BPF_SRC(f->code) == BPF_K)
+			pc += jump(f->code, a, f->k) ? f->jt : f->jf;
+		else
+			CHECK(!"an instruction that is not known here");
+	}
+	CHECK(!"the end of the program without a result");
+	return UNKNOWN;
+}
+
+/* --- filters --- */
+
+struct filter {
+	struct spec *spec;
+	struct seccomp_program program;
+	struct err err;
+	int r;
+};
+
+/* The section in JSON with ' for ". */
+static struct filter make(const char *section)
+{
+	static const char head[] = "{'ociVersion':'1.3.0','root':{'path':'r'},'linux':{'seccomp':",
+			  tail[] = "}}";
+	struct filter f = {.spec = NULL};
+	_cleanup_free_ char *text = mem_format("%s%s%s", head, section, tail), *json = json_text(text);
+
+	if (!CHECK(spec_parse(json, strlen(json), &f.spec, &f.err) == 0)) {
+		fprintf(stderr, "%s: %s\n", f.err.where, f.err.msg);
+		exit(1);
+	}
+	f.r = seccomp_compile(&f.spec->seccomp, &f.program, &f.err);
+	return f;
+}
+
+static void done(struct filter *f)
+{
+	seccomp_program_done(&f->program);
+	spec_free(f->spec);
+}
+
+static uint32_t decide(const struct filter *f, uint32_t arch, uint32_t nr, uint64_t first_arg,
+		       uint64_t second_arg)
+{
+	struct seccomp_data data = {.nr = (int)nr, .arch = arch, .args = {first_arg, second_arg}};
+
+	return run(&f->program, &data);
+}
+
+static uint32_t decide_native(const struct filter *f, uint32_t nr)
+{
+	return decide(f, AUDIT_ARCH_X86_64, nr, 0, 0);
+}
+
+static void test_actions(void)
+{
+	static const struct {
+		const char *action;
+		uint32_t result;
+	} rows[] = {
+		{"'SCMP_ACT_KILL'", SECCOMP_RET_KILL_THREAD},
+		{"'SCMP_ACT_KILL_THREAD'", SECCOMP_RET_KILL_THREAD},
+		{"'SCMP_ACT_KILL_PROCESS'", SECCOMP_RET_KILL_PROCESS},
+		{"'SCMP_ACT_TRAP'", SECCOMP_RET_TRAP},
+		{"'SCMP_ACT_ERRNO'", ERR(EPERM)},
+		{"'SCMP_ACT_ERRNO','errnoRet':0", ERR(0)},
+		{"'SCMP_ACT_ERRNO','errnoRet':4094", ERR(4094)},
+		{"'SCMP_ACT_TRACE'", SECCOMP_RET_TRACE | EPERM},
+		{"'SCMP_ACT_TRACE','errnoRet':65535", SECCOMP_RET_TRACE | 65535},
+		{"'SCMP_ACT_LOG'", SECCOMP_RET_LOG},
+		{"'SCMP_ACT_NOTIFY'", SECCOMP_RET_USER_NOTIF},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *section =
+			mem_format("{'defaultAction':'SCMP_ACT_ALLOW','listenerPath':'/l','syscalls':"
+				   "[{'names':['mkdir','nothing_known'],'action':%s}]}",
+				   rows[i].action);
+		struct filter f = make(section);
+
+		CHECK_INT(f.r, 0);
+		CHECK_INT(decide_native(&f, 83), rows[i].result);
+		CHECK_INT(decide_native(&f, 82), ALLOW);
+		CHECK_INT(decide_native(&f, 84), ALLOW);
+		/* Another architecture than the one of the filter. */
+		CHECK_INT(decide(&f, AUDIT_ARCH_I386, 39, 0, 0), SECCOMP_RET_KILL_PROCESS);
+		done(&f);
+	}
+}
+
+/* Whether value OP operand (and two) holds is written down by hand. */
+static void test_operators(void)
+{
+	static const struct {
+		const char *op;
+		uint64_t operand, two, value;
+		bool holds;
+	} rows[] = {
+		{"NE", 5, 0, 5, false},
+		{"NE", 5, 0, 6, true},
+		{"NE", 5, 0, 0x100000005, true},
+		{"LT", 5, 0, 4, true},
+		{"LT", 5, 0, 5, false},
+		{"LT", 0x100000000, 0, 0xffffffff, true},
+		{"LT", 0x100000000, 0, 0x100000000, false},
+		{"LE", 5, 0, 5, true},
+		{"LE", 5, 0, 6, false},
+		{"LE", 0x2000000ff, 0, 0x1ffffffff, true},
+		{"EQ", 5, 0, 5, true},
+		{"EQ", 5, 0, 0x100000005, false},
+		{"EQ", 0xffffffffffffffff, 0, 0xffffffffffffffff, true},
+		{"GE", 5, 0, 4, false},
+		{"GE", 5, 0, 5, true},
+		{"GE", 5, 0, 0x100000000, true},
+		{"GT", 5, 0, 5, false},
+		{"GT", 5, 0, 6, true},
+		{"GT", 0x1ffffffff, 0, 0x200000000, true},
+		{"GT", 0x1ffffffff, 0, 0x1ffffffff, false},
+		{"MASKED_EQ", 0x7e020000, 0, 0x11, true},
+		{"MASKED_EQ", 0x7e020000, 0, 0x10000000, false},
+		{"MASKED_EQ", 12, 4, 0xfffffffffffffff7, true},
+		{"MASKED_EQ", 12, 4, 8, false},
+		{"MASKED_EQ", 0xf00000000, 0x300000000, 0x3ffffffff, true},
+		{"MASKED_EQ", 0xf00000000, 0x300000000, 0x13ffffffff, true},
+		{"MASKED_EQ", 0xf00000000, 0x300000000, 0x7ffffffff, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *section = mem_format(
+			"{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['fcntl'],"
+			"'action':'SCMP_ACT_ERRNO','errnoRet':7,'args':[{'index':1,'op':'SCMP_CMP_%s',"
+			"'value':%llu,'valueTwo':%llu}]}]}",
+			rows[i].op, (unsigned long long)rows[i].operand, (unsigned long long)rows[i].two);
+		struct filter f = make(section);
+
+		CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, 72, 0, rows[i].value), rows[i].holds ? ERR(7) : ALLOW);
+		done(&f);
+	}
+}
+
+static void test_conditions(void)
+{
+	struct filter f;
+
+	/* On two arguments: both have to hold. */
+	f = make("{'defaultAction':'SCMP_ACT_ERRNO','defaultErrnoRet':2,'syscalls':[{'names':['fcntl'],"
+		 "'action':'SCMP_ACT_ALLOW','args':[{'index':0,'op':'SCMP_CMP_EQ','value':1},"
+		 "{'index':1,'op':'SCMP_CMP_EQ','value':2}]}]}");
+	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, 72, 1, 2), ALLOW);
+	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, 72, 1, 3), ERR(2));
+	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, 72, 0, 2), ERR(2));
+	done(&f);
+	/* Several on one argument are alternatives, as other runtimes have it. */
+	f = make("{'defaultAction':'SCMP_ACT_ERRNO','defaultErrnoRet':2,'syscalls':[{'names':['fcntl'],"
+		 "'action':'SCMP_ACT_ALLOW','args':[{'index':1,'op':'SCMP_CMP_EQ','value':1},"
+		 "{'index':1,'op':'SCMP_CMP_EQ','value':2}]}]}");
+	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, 72, 0, 1), ALLOW);
+	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, 72, 0, 2), ALLOW);
+	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, 72, 0, 3), ERR(2));
+	done(&f);
+	/* A rule that says what the default says changes nothing. */
+	f = make("{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['fcntl'],'action':'SCMP_ACT_ALLOW'}]"
+		 "}");
+	CHECK_INT(f.r, 0);
+	CHECK_INT(decide_native(&f, 72), ALLOW);
+	done(&f);
+}
+
+/* 332 is statx, 334 rseq, 424 pidfd_send_signal; i386: 383 statx, 386 rseq. */
+static void test_newer(void)
+{
+	struct filter f;
+
+	f = make("{'defaultAction':'SCMP_ACT_ERRNO','architectures':['SCMP_ARCH_X86','SCMP_ARCH_X32'],"
+		 "'syscalls':[{'names':['read','statx','no_such_call'],'action':'SCMP_ACT_ALLOW'},"
+		 "{'names':['mkdir'],'action':'SCMP_ACT_KILL'}]}");
+	CHECK_INT(f.r, 0);
+	CHECK_INT(decide_native(&f, 0), ALLOW);
+	CHECK_INT(decide_native(&f, 332), ALLOW);
+	CHECK_INT(decide_native(&f, 331), ERR(EPERM));
+	CHECK_INT(decide_native(&f, 333), ERR(ENOSYS));
+	CHECK_INT(decide_native(&f, 424), ERR(ENOSYS));
+	CHECK_INT(decide_native(&f, 83), SECCOMP_RET_KILL_THREAD);
+	CHECK_INT(decide(&f, AUDIT_ARCH_I386, 3, 0, 0), ALLOW);
+	CHECK_INT(decide(&f, AUDIT_ARCH_I386, 383, 0, 0), ALLOW);
+	CHECK_INT(decide(&f, AUDIT_ARCH_I386, 382, 0, 0), ERR(EPERM));
+	CHECK_INT(decide(&f, AUDIT_ARCH_I386, 386, 0, 0), ERR(ENOSYS));
+	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, X32 | 0, 0, 0), ALLOW);
+	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, X32 | 331, 0, 0), ERR(EPERM));
+	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, X32 | 333, 0, 0), ERR(ENOSYS));
+	/* A tracer's -1 is no new call; nor is an architecture that is not in the filter. */
+	CHECK(decide_native(&f, UINT32_MAX) != ERR(ENOSYS));
+	CHECK_INT(decide(&f, AUDIT_ARCH_AARCH64, 900, 0, 0), SECCOMP_RET_KILL_PROCESS);
+	done(&f);
+	/* x32 that is not in the filter is another architecture. */
+	f = make(
+		"{'defaultAction':'SCMP_ACT_ERRNO','syscalls':[{'names':['read'],'action':'SCMP_ACT_ALLOW'}]}");
+	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, X32 | 333, 0, 0), SECCOMP_RET_KILL_PROCESS);
+	CHECK_INT(decide_native(&f, 1), ERR(ENOSYS));
+	done(&f);
+	/* Every other default is what the configuration asked for. */
+	f = make("{'defaultAction':'SCMP_ACT_ERRNO','defaultErrnoRet':13,'syscalls':[{'names':['read'],"
+		 "'action':'SCMP_ACT_ALLOW'}]}");
+	CHECK_INT(decide_native(&f, 424), ERR(13));
+	done(&f);
+	f = make("{'defaultAction':'SCMP_ACT_KILL_PROCESS','syscalls':[{'names':['read'],"
+		 "'action':'SCMP_ACT_ALLOW'}]}");
+	CHECK_INT(decide_native(&f, 424), SECCOMP_RET_KILL_PROCESS);
+	done(&f);
+	/* A filter that names nothing knows of no time. */
+	f = make("{'defaultAction':'SCMP_ACT_ERRNO'}");
+	CHECK_INT(decide_native(&f, 0), ERR(EPERM));
+	CHECK_INT(decide_native(&f, 424), ERR(EPERM));
+	done(&f);
+}
+
+/* A foreign architecture's calls by its own numbers: aarch64 has read 63, openat 56, statx 291. */
+static void test_foreign(void)
+{
+	struct filter f = make("{'defaultAction':'SCMP_ACT_ERRNO','architectures':['SCMP_ARCH_AARCH64',"
+			       "'SCMP_ARCH_ARM','SCMP_ARCH_X86_64'],'syscalls':[{'names':['read','openat',"
+			       "'cacheflush'],'action':'SCMP_ACT_ALLOW'}]}");
+
+	CHECK_INT(f.r, 0);
+	CHECK_INT(decide(&f, AUDIT_ARCH_AARCH64, 63, 0, 0), ALLOW);
+	CHECK_INT(decide(&f, AUDIT_ARCH_AARCH64, 62, 0, 0), ERR(EPERM));
+	CHECK_INT(decide(&f, AUDIT_ARCH_AARCH64, 64, 0, 0), ERR(ENOSYS));
+	/* arm: read 3, openat 322, and cacheflush among the private ones. */
+	CHECK_INT(decide(&f, AUDIT_ARCH_ARM, 3, 0, 0), ALLOW);
+	CHECK_INT(decide(&f, AUDIT_ARCH_ARM, 321, 0, 0), ERR(EPERM));
+	CHECK_INT(decide(&f, AUDIT_ARCH_ARM, 323, 0, 0), ERR(ENOSYS));
+	CHECK_INT(decide(&f, AUDIT_ARCH_ARM, 0xf0002, 0, 0), ALLOW);
+	CHECK_INT(decide(&f, AUDIT_ARCH_ARM, 0xf0005, 0, 0), ERR(EPERM));
+	done(&f);
+}
+
+static void test_refused(void)
+{
+	struct filter f =
+		make("{'defaultAction':'SCMP_ACT_ALLOW','architectures':['SCMP_ARCH_X86','SCMP_ARCH_PPC']}");
+
+	CHECK(f.r < 0 && f.err.kind == ERR_UNSUPPORTED);
+	CHECK_STR(f.err.where, "/linux/seccomp/architectures/1");
+	CHECK(f.program.filter == NULL);
+	done(&f);
+	/* libseccomp takes one errno less than the kernel. */
+	f = make("{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['read','write'],"
+		 "'action':'SCMP_ACT_ERRNO','errnoRet':4095}]}");
+	CHECK(f.r < 0 && f.err.kind == ERR_UNSUPPORTED);
+	CHECK_STR(f.err.where, "/linux/seccomp/syscalls/0/names/0");
+	done(&f);
+	f = make("{'defaultAction':'SCMP_ACT_ALLOW','architectures':['SCMP_ARCH_SHEB']}");
+	CHECK(f.r < 0 && f.err.kind == ERR_UNSUPPORTED);
+	CHECK_STR(f.err.where, "/linux/seccomp/architectures/0");
+	done(&f);
+}
+
+/* 4,200 values that are compared are more than 4,096 instructions. */
+static void test_too_large(void)
+{
+	_cleanup_buf_ struct buf text = {0};
+	struct filter f;
+
+	buf_add_str(&text, "{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[");
+	for (int i = 0; i < 4200; i++)
+		buf_format(&text,
+			   "%s{'names':['fcntl'],'action':'SCMP_ACT_ERRNO','args':[{'index':0,'value':%d,"
+			   "'op':'SCMP_CMP_EQ'}]}",
+			   i > 0 ? "," : "", i * 3);
+	buf_add_str(&text, "]}");
+	f = make(text.data);
+	CHECK(f.r < 0 && f.err.kind == ERR_CONFIG && f.err.errnum == E2BIG);
+	done(&f);
+}
+
+/* --- flags, names --- */
+
+static void test_flags(void)
+{
+	static const struct {
+		const char *section;
+		uint32_t flags;
+	} rows[] = {
+		{"{'defaultAction':'SCMP_ACT_ALLOW'}", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+		{"{'defaultAction':'SCMP_ACT_ALLOW','flags':[]}", 0},
+		{"{'defaultAction':'SCMP_ACT_ALLOW','flags':['SECCOMP_FILTER_FLAG_TSYNC',"
+		 "'SECCOMP_FILTER_FLAG_LOG']}",
+		 1 | 2},
+		{"{'defaultAction':'SCMP_ACT_ALLOW','flags':['SECCOMP_FILTER_FLAG_SPEC_ALLOW',"
+		 "'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV']}",
+		 4},
+		{"{'defaultAction':'SCMP_ACT_NOTIFY','listenerPath':'/l','flags':['SECCOMP_FILTER_FLAG_TSYNC',"
+		 "'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV']}",
+		 8 | 32},
+		{"{'defaultAction':'SCMP_ACT_NOTIFY','listenerPath':'/l'}", 4 | 8},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct filter f = make(rows[i].section);
+
+		CHECK_INT(seccomp_flags(&f.spec->seccomp), rows[i].flags);
+		CHECK_INT(seccomp_is_notify(&f.spec->seccomp), (rows[i].flags & 8) != 0);
+		done(&f);
+	}
+}
+
+static void on_name(void *context, const char *where, const char *name)
+{
+	buf_format(context, "%s %s;", where, name);
+}
+
+static void test_unknown_names(void)
+{
+	_cleanup_buf_ struct buf out = {0};
+	struct filter f = make("{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['read','reed'],"
+			       "'action':'SCMP_ACT_LOG'},{'names':['s390_runtime_instr','Write'],"
+			       "'action':'SCMP_ACT_LOG'}]}");
+
+	/* One of another architecture is known. */
+	CHECK_INT(seccomp_unknown_names(&f.spec->seccomp, on_name, &out), 2);
+	CHECK_STR(out.data, "/linux/seccomp/syscalls/0/names/1 reed;/linux/seccomp/syscalls/1/names/1 Write;");
+	done(&f);
+}
+
+static void test_architectures(void)
+{
+	bool has_x86 = false, has_big_endian = false;
+	const char *name;
+
+	for (int i = 0; (name = seccomp_architecture_name(i)) != NULL; i++) {
+		has_x86 = has_x86 || str_equal(name, "SCMP_ARCH_X86");
+		has_big_endian = has_big_endian || str_equal(name, "SCMP_ARCH_S390X");
+	}
+	CHECK(has_x86 && !has_big_endian);
+}
+
+/* --- keys and entries --- */
+
+/* Sections that differ in one thing each, and the first one with blanks in other places. */
+static const char *const different[] = {
+	"{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['read','ab'],'action':'SCMP_ACT_ERRNO'}]}",
+	"{'defaultAction':'SCMP_ACT_LOG','syscalls':[{'names':['read','ab'],'action':'SCMP_ACT_ERRNO'}]}",
+	"{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['read'],'action':'SCMP_ACT_ERRNO'},"
+	"{'names':['ab'],'action':'SCMP_ACT_ERRNO'}]}",
+	"{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['reada','b'],'action':'SCMP_ACT_ERRNO'}]}",
+	"{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['read','ab'],'action':'SCMP_ACT_TRACE'}]}",
+	"{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['read','ab'],'action':'SCMP_ACT_ERRNO',"
+	"'errnoRet':0}]}",
+	"{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['read','ab'],'action':'SCMP_ACT_ERRNO',"
+	"'args':[{'index':0,'value':1,'op':'SCMP_CMP_EQ'}]}]}",
+	"{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['read','ab'],'action':'SCMP_ACT_ERRNO',"
+	"'args':[{'index':1,'value':1,'op':'SCMP_CMP_EQ'}]}]}",
+	"{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['read','ab'],'action':'SCMP_ACT_ERRNO',"
+	"'args':[{'index':0,'value':1,'valueTwo':1,'op':'SCMP_CMP_EQ'}]}]}",
+	"{'defaultAction':'SCMP_ACT_ALLOW','architectures':['SCMP_ARCH_X86'],'syscalls':[{'names':['read','ab']"
+	","
+	"'action':'SCMP_ACT_ERRNO'}]}",
+};
+
+static void test_keys(void)
+{
+	struct seccomp_key keys[ARRAY_SIZE(different)], again;
+	struct filter f;
+
+	for (size_t i = 0; i < ARRAY_SIZE(different); i++) {
+		f = make(different[i]);
+		seccomp_make_key(&f.spec->seccomp, &keys[i]);
+		CHECK_INT(strlen(keys[i].name), 64);
+		CHECK_INT(strspn(keys[i].name, "0123456789abcdef"), 64);
+		done(&f);
+		for (size_t k = 0; k < i; k++)
+			CHECK(strcmp(keys[i].name, keys[k].name) != 0);
+	}
+	f = make("{ 'syscalls':[{'action':'SCMP_ACT_ERRNO','names':['read', 'ab']}],\n'defaultAction':"
+		 "'SCMP_ACT_ALLOW'}");
+	seccomp_make_key(&f.spec->seccomp, &again);
+	CHECK_STR(again.name, keys[0].name);
+	done(&f);
+}
+
+static void test_entries(void)
+{
+	struct filter f = make(different[0]);
+	struct seccomp_program back;
+	struct seccomp_key key, other;
+	struct buf entry = {0};
+
+	seccomp_make_key(&f.spec->seccomp, &key);
+	other = key;
+	other.bytes[31] ^= 1;
+	seccomp_seal(&f.program, &key, &entry);
+	CHECK(entry.len <= SECCOMP_ENTRY_MAX);
+	CHECK_INT(seccomp_unseal(entry.data, entry.len, &key, &back), 0);
+	CHECK(back.count == f.program.count &&
+	      memcmp(back.filter, f.program.filter, back.count * sizeof *back.filter) == 0);
+	seccomp_program_done(&back);
+	CHECK_INT(seccomp_unseal(entry.data, entry.len, &other, &back), -EBADMSG);
+	for (size_t len = 0; len < entry.len; len += 5)
+		CHECK_INT(seccomp_unseal(entry.data, len, &key, &back), -EBADMSG);
+	/* Not a single bit can be another one. */
+	for (size_t bit = 0; bit < entry.len * 8; bit++) {
+		entry.data[bit / 8] ^= (char)(1 << bit % 8);
+		if (seccomp_unseal(entry.data, entry.len, &key, &back) != -EBADMSG)
+			CHECK_INT(bit, -1);
+		entry.data[bit / 8] ^= (char)(1 << bit % 8);
+	}
+	buf_add(&entry, "x", 1);
+	CHECK_INT(seccomp_unseal(entry.data, entry.len, &key, &back), -EBADMSG);
+	buf_done(&entry);
+	done(&f);
+}
+
+int main(void)
+{
+#ifndef __x86_64__
+	fprintf(stderr, "the numbers here are those of x86-64\n");
+	return UNIT_SKIP;
+#endif
+	test_sha256();
+	test_actions();
+	test_operators();
+	test_conditions();
+	test_newer();
+	test_foreign();
+	test_refused();
+	test_too_large();
+	test_flags();
+	test_unknown_names();
+	test_architectures();
+	test_keys();
+	test_entries();
+	UNIT_MAIN_END;
+}
