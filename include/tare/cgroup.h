@@ -88,6 +88,9 @@ uint64_t cgroup_memory_events(int cgroup_fd, const char *key);
  */
 int cgroup_kill(int cgroup_fd, int timeout_ms, struct err *err) MUST_CHECK;
 
+/* Whether its processes stand still, by its own cgroup.freeze or by one above; false where nobody knows. */
+bool cgroup_is_frozen(int cgroup_fd);
+
 /*
  * Stops every process of the cgroup and of all below it, or lets them go on (cgroup.freeze), and waits up to
  * timeout_ms until cgroup.events says so. -ETIMEDOUT with *err set otherwise; what could not be frozen in time

@@ -53,9 +53,16 @@ void mem_free(void *ptr_to_ptr)
 
 /* --- arena --- */
 
-/* Sanitized builds have it small: every allocation is a chunk then, whose end they know. */
+/*
+ * The first chunk is this large, each further one twice as large as the one before: a page that is touched for the
+ * first time costs as much as many system calls. Sanitized builds have it so small that every allocation is a
+ * chunk, whose end they know.
+ */
 #ifndef CHUNK_SIZE
-#define CHUNK_SIZE ((size_t)8 << 10)
+#define CHUNK_SIZE ((size_t)1 << 10)
+#define CHUNK_SIZE_MAX ((size_t)64 << 10)
+#else
+#define CHUNK_SIZE_MAX CHUNK_SIZE
 #endif
 
 struct arena_chunk {
@@ -71,8 +78,11 @@ void *arena_alloc(struct arena *arena, size_t size)
 
 	size = (size + 15) & ~(size_t)15;
 	if (chunk == NULL || chunk->size - chunk->used < size) {
-		size_t chunk_size = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+		size_t next = chunk == NULL ? CHUNK_SIZE : chunk->size * 2;
+		size_t chunk_size = next > CHUNK_SIZE_MAX ? CHUNK_SIZE_MAX : next;
 
+		if (chunk_size < size)
+			chunk_size = size;
 		chunk = mem_alloc(sizeof *chunk + chunk_size);
 		chunk->size = chunk_size;
 		chunk->next = arena->chunk;

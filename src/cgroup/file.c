@@ -235,6 +235,11 @@ static int create_fail(struct err *err, int r, const char *path)
 	return r;
 }
 
+bool cgroup_is_frozen(int cgroup_fd)
+{
+	return events_read(cgroup_fd, "frozen") > 0;
+}
+
 int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, struct err *err)
 {
 	struct cgroup_path whole, existing;

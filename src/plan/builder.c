@@ -85,7 +85,7 @@ struct plan_step *builder_step(struct builder *b, enum plan_who who, enum plan_k
 	struct plan_step *step;
 
 	if (b->step_count == b->step_cap) {
-		b->step_cap = b->step_cap == 0 ? 64 : b->step_cap * 2;
+		b->step_cap = b->step_cap == 0 ? 24 : b->step_cap * 2;
 		b->steps = mem_resize(b->steps, b->step_cap * sizeof *b->steps);
 	}
 	step = &b->steps[b->step_count++];
@@ -99,14 +99,18 @@ struct plan_step *builder_step(struct builder *b, enum plan_who who, enum plan_k
 struct plan *builder_finish(struct builder *b)
 {
 	struct plan *plan;
-	size_t steps_at;
+	size_t steps_at, size;
 
 	builder_align(b);
 	steps_at = b->pool.len;
-	buf_add(&b->pool, b->steps, b->step_count * sizeof *b->steps);
+	/* The last that is added: without room for more. */
+	size = steps_at + b->step_count * sizeof *b->steps;
+	b->pool.data = mem_resize(b->pool.data, size);
+	if (b->step_count > 0)
+		memcpy(b->pool.data + steps_at, b->steps, size - steps_at);
 	plan = (struct plan *)(void *)b->pool.data;
 	plan->magic = PLAN_MAGIC;
-	plan->size = (uint32_t)b->pool.len;
+	plan->size = (uint32_t)size;
 	plan->slot_count = (uint32_t)b->slot_count;
 	plan->steps = (uint32_t)steps_at;
 	plan->step_count = b->step_count;

@@ -24,8 +24,7 @@
 /* --- what is there --- */
 
 /* The container's init, checked to be that; how it is said why there is none. */
-static int open_init(const struct container *container, const struct exec_options *options, int *ret_pidfd,
-		     struct err *err)
+static int open_init(const struct container *container, int *ret_pidfd, struct err *err)
 {
 	_cleanup_fd_ int pidfd = state_open_pidfd(&container->record);
 
@@ -33,11 +32,6 @@ static int open_init(const struct container *container, const struct exec_option
 		return err_set(err, ERR_STATE, 0, NULL, "cannot exec in a container that is not created yet");
 	if (pidfd < 0)
 		return err_set(err, ERR_STATE, 0, NULL, "cannot exec in a stopped container");
-	if (!options->is_ignoring_paused && state_is_paused(&container->record)) {
-		err_set(err, ERR_STATE, 0, NULL, "cannot exec in a paused container");
-		err_hint(err, "resume it, or use --ignore-paused: the process then starts when it is resumed");
-		return -EINVAL;
-	}
 	*ret_pidfd = take_fd(&pidfd);
 	return 0;
 }
@@ -234,9 +228,8 @@ int exec_open_init_cgroup(struct parent *parent, struct err *err)
 	return 0;
 }
 
-int exec_open_cgroup(struct parent *parent, const struct plan_step *step, struct err *err)
+static int open_own_cgroup(struct parent *parent, const char *path, struct err *err)
 {
-	const char *path = plan_get(parent->plan, step->u.text);
 
 	parent->mount_fd = cgroup_open_mount(parent->record.cgroup_mount, err);
 	if (parent->mount_fd < 0)
@@ -246,6 +239,17 @@ int exec_open_cgroup(struct parent *parent, const struct plan_step *step, struct
 	if (parent->cgroup_fd == -ENOENT && parent->exec->cgroup == NULL)
 		return exec_open_init_cgroup(parent, err);
 	return parent->cgroup_fd < 0 ? parent->cgroup_fd : 0;
+}
+
+int exec_open_cgroup(struct parent *parent, const struct plan_step *step, struct err *err)
+{
+	int r = open_own_cgroup(parent, plan_get(parent->plan, step->u.text), err);
+
+	if (r < 0 || parent->exec->is_ignoring_paused || !cgroup_is_frozen(parent->cgroup_fd))
+		return r;
+	err_set(err, ERR_STATE, 0, NULL, "cannot exec in a paused container");
+	err_hint(err, "resume it, or use --ignore-paused: the process then starts when it is resumed");
+	return -EINVAL;
 }
 
 int exec_commit(struct parent *parent, struct err *err)
@@ -291,7 +295,7 @@ static int prepare(struct parent *parent, struct container *container, struct er
 	const struct exec_options *o = parent->exec;
 	_cleanup_spec_ struct spec *process = NULL;
 	const struct plan_step *console;
-	int r = open_init(container, o, &parent->container_pidfd, err);
+	int r = open_init(container, &parent->container_pidfd, err);
 
 	if (r >= 0)
 		r = load_process(o, &process, err);

@@ -41,6 +41,10 @@ struct parent {
 
 /* load.c: what the command line and the bundle come to. Strings of *parent live until parent_done. */
 int parent_load(struct parent *parent, struct err *err) MUST_CHECK;
+/* Its parts: the request from the options, the text of the configuration, the namespaces that it names. */
+int parent_load_request(struct parent *parent, struct err *err) MUST_CHECK;
+int parent_load_text(struct parent *parent, struct buf *text, struct err *err) MUST_CHECK;
+void parent_load_namespaces(struct parent *parent);
 /* Descriptors 3 and up that the program is to keep: LISTEN_FDS of the environment, and preserve_fds more. */
 int parent_load_descriptors(struct parent *parent, uint32_t preserve_fds, struct err *err) MUST_CHECK;
 
