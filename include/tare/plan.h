@@ -50,6 +50,7 @@ enum plan_kind {
 	PLAN_OPEN_CGROUP,    /* parent: text = path below the cgroup2 mount, of a container that is there */
 	PLAN_SPAWN,          /* parent or bridge: spawn, the next process is born */
 	PLAN_ID_MAPS,        /* parent: maps, of the process just born */
+	PLAN_NET_DEVICE,     /* parent: net_device, moves into the container's network namespace */
 	PLAN_OOM_SCORE,      /* parent: number */
 	PLAN_JOIN,           /* bridge or init: ns, from slot */
 	PLAN_ENTER,          /* bridge: container, all its namespaces in one step, and its root */
@@ -125,6 +126,11 @@ struct plan_cgroup_write {
 struct plan_cgroup_usage {
 	plan_text file; /* holds a number; missing: nothing is used */
 	uint64_t limit;
+};
+
+struct plan_net_device {
+	plan_text name, new_name; /* new_name may hold a "%d" for the first number that is free */
+	int32_t slot;             /* of the network namespace, PLAN_NO_SLOT: init's */
 };
 
 struct plan_source {
@@ -272,6 +278,7 @@ struct plan_step {
 		struct plan_texts controllers; /* names of cgroup.controllers */
 		struct plan_cgroup_write write;
 		struct plan_cgroup_usage usage;
+		struct plan_net_device net_device;
 		struct {
 			int32_t slot;
 			bool has_monotonic, has_boottime;

@@ -77,7 +77,7 @@ static void add_linux(struct json *json)
 	json_object(json);
 	add_enabled(json, "idmap", true);
 	json_object_end(json);
-	add_enabled(json, "netDevices", false);
+	add_enabled(json, "netDevices", true);
 	json_object_end(json);
 }
 

@@ -41,7 +41,6 @@ static void refuse_later_work(struct builder *b)
 		const char *where, *what;
 	} rows[] = {
 		{s->intel_rdt.is_set, "/linux/intelRdt", "resctrl"},
-		{s->net_device_count > 0, "/linux/netDevices", "moving network devices"},
 		{b->request->is_systemd_cgroup, NULL, "the systemd cgroup driver"},
 	};
 
@@ -94,6 +93,8 @@ static void add_setup(struct builder *b)
 	}
 	if (plan_is_new(b->spec, SPEC_NS_NETWORK))
 		builder_step(b, PLAN_INIT, PLAN_LOOPBACK, 0);
+	if (b->spec->net_device_count > 0)
+		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_NETWORKED;
 }
 
 /* Sources that init itself opens come before it changes its ids: the caller's may be needed to reach them. */

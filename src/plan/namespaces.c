@@ -224,6 +224,34 @@ static uint32_t mapped_root(const struct spec_id_maps *maps)
 	return maps->count > 0 ? maps->v[0].container_id : 0;
 }
 
+/* As soon as init, or the namespace that it joins, is there: nothing of the container has run yet. */
+static void add_net_devices(struct builder *b)
+{
+	const struct spec *spec = b->spec;
+	bool is_own = b->host->namespaces[SPEC_NS_NETWORK].is_own;
+
+	if (spec->net_device_count == 0)
+		return;
+	if (!spec->namespaces[SPEC_NS_NETWORK].is_set || is_own)
+		builder_finding(b, ERR_CONFIG, "/linux/netDevices",
+				"the container needs a network namespace of its own");
+	if (!b->host->is_privileged)
+		builder_finding(b, ERR_UNSUPPORTED, "/linux/netDevices",
+				"an unprivileged caller cannot move network devices");
+	for (size_t i = 0; i < spec->net_device_count; i++) {
+		const struct spec_net_device *device = &spec->net_devices[i];
+		const char *name = device->container_name;
+		plan_text where = builder_where(b, "/linux/netDevices/%s", device->host_name);
+		plan_text names[2] = {builder_text(b, device->host_name),
+				      builder_text(b, name == NULL ? device->host_name : name)};
+		struct plan_step *step = builder_step(b, PLAN_PARENT, PLAN_NET_DEVICE, where);
+
+		step->u.net_device = (struct plan_net_device){
+			.name = names[0], .new_name = names[1], .slot = b->ns_slots[SPEC_NS_NETWORK]};
+	}
+	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_NETWORKED;
+}
+
 static void add_proc(struct builder *b)
 {
 	bool is_needed = b->spec->sysctl.count > 0 || plan_is_new(b->spec, SPEC_NS_TIME) || b->has_new_user ||
@@ -256,4 +284,5 @@ void plan_add_namespaces(struct builder *b)
 	b->is_user_early = b->has_new_user && plan_is_new(spec, SPEC_NS_TIME);
 	plan_add_sources(b);
 	add_birth(b);
+	add_net_devices(b);
 }

@@ -26,6 +26,7 @@ static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_OPEN_CGROUP] = "open-cgroup",
 	[PLAN_SPAWN] = "spawn",
 	[PLAN_ID_MAPS] = "id-maps",
+	[PLAN_NET_DEVICE] = "network-device",
 	[PLAN_OOM_SCORE] = "oom-score-adj",
 	[PLAN_JOIN] = "join",
 	[PLAN_ENTER] = "enter",
@@ -340,6 +341,10 @@ static void add_cgroup_step(struct buf *out, const struct plan *plan, const stru
 		break;
 	case PLAN_CGROUP_WRITE:
 		add_write(out, plan, &s->u.write);
+		break;
+	case PLAN_NET_DEVICE:
+		buf_format(out, "%s as %s", plan_get(plan, s->u.net_device.name),
+			   plan_get(plan, s->u.net_device.new_name));
 		break;
 	default:
 		add_rootfs_step(out, plan, s);

@@ -83,6 +83,9 @@ static int remove_cgroup(const struct state_record *record, struct err *err)
 	r = cgroup_fd < 0 ? cgroup_fd : cgroup_kill(cgroup_fd, KILL_TIMEOUT_MS, err);
 	if (r < 0)
 		return r;
+	/* Not made by this container, so not its own to remove (runtime-spec runtime.md, "delete"). */
+	if (record->creator == 0 && record->cgroup_created == 0)
+		return 0;
 	/* A record of a half-made container does not know yet which levels are its own: at least the last is.
 	 */
 	return cgroup_remove(mount_fd, record->cgroup_path,

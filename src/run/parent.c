@@ -59,6 +59,7 @@ void parent_done(struct parent *parent)
 		fd_close(&parent->slots[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);
+	netdev_done(parent);
 	mem_free(&parent->slots);
 	state_record_done(&parent->record);
 	spec_free(parent->spec);
@@ -431,6 +432,8 @@ static int parent_step(struct parent *parent, const struct plan_step *step, stru
 		return step_spawn(parent, step, err);
 	case PLAN_ID_MAPS:
 		return step_maps(parent, step, err);
+	case PLAN_NET_DEVICE:
+		return netdev_move(parent, &step->u.net_device, err);
 	case PLAN_OOM_SCORE:
 		return step_oom_score(parent, step, err);
 	case PLAN_HOOKS:
@@ -527,8 +530,13 @@ int parent_create(struct parent *parent, struct err *err)
 	r = open_state(parent, err);
 	if (r >= 0)
 		r = parent_walk(parent, err);
-	if (r < 0)
+	if (r < 0) {
+		/* Before they go with the namespace of an init that is dead. */
+		parent_undo_processes(parent);
+		netdev_undo(parent);
 		parent_undo(parent);
+	}
+	netdev_done(parent);
 	return r;
 }
 

@@ -28,6 +28,7 @@ struct parent {
 	int socket_fd, child_socket_fd;
 	int pidfd, bridge_pidfd;
 	pid_t pid;
+	struct netdev *netdev;           /* of netdev.c, or NULL */
 	uint64_t oom_kills;              /* in the cgroup, before the container */
 	int console_fd;                  /* the master */
 	int *slots;                      /* of the plan */
@@ -81,6 +82,11 @@ int limits_step(struct parent *parent, const struct plan_step *step, struct err 
 bool limits_was_oom_killed(const struct parent *parent);
 /* Puts into the error of a creation that a limit of memory is behind it, if that is so. */
 void limits_explain(const struct parent *parent, struct err *err);
+
+/* netdev.c: moves one device, back again all that were, and forgets about them. */
+int netdev_move(struct parent *parent, const struct plan_net_device *device, struct err *err) MUST_CHECK;
+void netdev_undo(struct parent *parent);
+void netdev_done(struct parent *parent);
 
 /* exec.c: the parent's steps that only exec has. */
 int exec_open_container(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;

@@ -9,6 +9,7 @@
  *     |                            |--- spawn ----------------->|
  *     |<-- BORN (pid) ------------|  and exits; carries the console's master of an exec
  *     |--- MAPPED --------------------------------------------->| (new user ns, or a bridge)
+ *     |--- NETWORKED ------------------------------------------>| (if there are network devices)
  *     |<-- MOUNTED --------------------------------------------| (if there are hooks)
  *     |    prestart and createRuntime hooks                      |
  *     |--- HOOKED --------------------------------------------->|
@@ -51,6 +52,7 @@ enum protocol_step {
 	STEP_COMMITTED, /* parent -> init: limits are set, the record is on disk */
 	STEP_START,     /* starter -> init */
 	STEP_EXEC,      /* init -> starter: execve is the next system call */
+	STEP_NETWORKED, /* parent -> init: the network devices are there */
 	STEP_COUNT,
 };
 

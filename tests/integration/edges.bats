@@ -61,7 +61,6 @@ load helpers
 	refuse '.linux.resources.memory={"swappiness":60}' /linux/resources/memory/swappiness
 	refuse 'del(.linux.resources.memory) | .linux.resources.network={"classID":1}' /linux/resources/network/classID
 	refuse 'del(.linux.resources.network) | .linux.intelRdt={"closID":"x"}' /linux/intelRdt
-	refuse 'del(.linux.intelRdt) | .linux.netDevices={"eth9":{}}' /linux/netDevices
 }
 
 @test "check lists every finding of a wrong configuration" {

@@ -115,7 +115,23 @@ refused() {
 	created
 	limit memory.max 33554432
 	tare delete --force "$ID"
-	rmdir "$dir" 2>/dev/null || [ ! -e "$dir" ]
+	rmdir "$dir"
+}
+
+@test "a cgroup that was there before stays, whatever becomes of the container" {
+	local dir
+	dir=$(cgroup_mount)/$ID
+	mkdir "$dir"
+	limits '{unified:{"cgroup.max.depth":"5"}}'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	limit cgroup.max.depth 5
+	limits '{unified:{"cgroup.nonsense":"1"}}'
+	run -1 tare create -b "$BUNDLE" "$ID"
+	[ -d "$dir" ]
+	config 'del(.linux.resources.unified)'
+	created
+	tare delete --force "$ID"
+	rmdir "$dir"
 }
 
 @test "pids: a limit, none, and zero" {
