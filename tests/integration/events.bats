@@ -9,7 +9,7 @@ start_sleep() {
 
 controllers() {
 	for name in "$@"; do
-		grep -qw "$name" "$(cgroup_mount)/cgroup.controllers" || not_here "no controller '$name' in cgroup v2"
+		grep -qw "$name" "$(cgroup_mount)/cgroup.controllers" || host_lacks "no controller '$name' in cgroup v2"
 	done
 }
 
