@@ -36,8 +36,9 @@ static int check_startable(const struct container *container, struct err *err)
 		return err_set(err, ERR_STATE, 0, NULL, "cannot start a container that has stopped");
 	case STATE_CREATING:
 		return err_set(err, ERR_STATE, 0, NULL, "cannot start a container that is not created yet");
-	case STATE_RUNNING:
 	case STATE_PAUSED:
+		return err_set(err, ERR_STATE, 0, NULL, "cannot start a container in the paused state");
+	case STATE_RUNNING:
 		break;
 	}
 	return err_set(err, ERR_STATE, 0, NULL, "cannot start an already running container");
