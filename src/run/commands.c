@@ -159,7 +159,9 @@ int run_kill(const char *state_root, const char *id, int signal, bool is_all, st
 {
 	_cleanup_container_ struct container container;
 	_cleanup_fd_ int cgroup_fd = -ENOENT;
-	int r = container_open(state_root, id, -1, &container, err);
+	/* Freezing and thawing must not cross a pause; whatever else happens, a kill waits for nobody. */
+	int lock_ms = is_all && signal != SIGKILL ? LOCK_TIMEOUT_MS : -1;
+	int r = container_open(state_root, id, lock_ms, &container, err);
 
 	if (r < 0)
 		return r;
