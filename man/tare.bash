@@ -2,7 +2,7 @@
 # Completion for bash.
 _tare() {
 	local current=${COMP_WORDS[COMP_CWORD]} command= word
-	local commands='create start run state kill delete exec list spec features plan check help'
+	local commands='create start run state kill delete exec list ps pause resume update events spec features plan check help'
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case " $commands " in *" $word "*) command=$word ;; esac
 	done
@@ -12,7 +12,7 @@ _tare() {
 		mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
 	else
 		case $command in
-		start | state | kill | delete | exec) mapfile -t COMPREPLY < <(compgen -W "$(tare list -q 2>/dev/null)" -- "$current") ;;
+		start | state | kill | delete | ps | pause | resume | update | events | exec) mapfile -t COMPREPLY < <(compgen -W "$(tare list -q 2>/dev/null)" -- "$current") ;;
 		help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current") ;;
 		*) compopt -o default ;;
 		esac

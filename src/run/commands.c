@@ -36,8 +36,9 @@ static int check_startable(const struct container *container, struct err *err)
 		return err_set(err, ERR_STATE, 0, NULL, "cannot start a container that has stopped");
 	case STATE_CREATING:
 		return err_set(err, ERR_STATE, 0, NULL, "cannot start a container that is not created yet");
-	case STATE_RUNNING:
 	case STATE_PAUSED:
+		return err_set(err, ERR_STATE, 0, NULL, "cannot start a container in the paused state");
+	case STATE_RUNNING:
 		break;
 	}
 	return err_set(err, ERR_STATE, 0, NULL, "cannot start an already running container");
@@ -158,7 +159,9 @@ int run_kill(const char *state_root, const char *id, int signal, bool is_all, st
 {
 	_cleanup_container_ struct container container;
 	_cleanup_fd_ int cgroup_fd = -ENOENT;
-	int r = container_open(state_root, id, -1, &container, err);
+	/* Freezing and thawing must not cross a pause; whatever else happens, a kill waits for nobody. */
+	int lock_ms = is_all && signal != SIGKILL ? LOCK_TIMEOUT_MS : -1;
+	int r = container_open(state_root, id, lock_ms, &container, err);
 
 	if (r < 0)
 		return r;

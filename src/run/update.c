@@ -28,6 +28,19 @@ static bool read_limit(int cgroup_fd, const char *file, int64_t *ret)
 
 /* --- what is in force completes what was asked for --- */
 
+/* The kernel takes no weight for a cgroup that is idle, and says EINVAL. */
+static int check_shares(int cgroup_fd, const struct spec_resources *r, struct err *err)
+{
+	int64_t idle;
+
+	if (r->cpu.shares.value == 0 || r->cpu.idle.is_set || !read_limit(cgroup_fd, "cpu.idle", &idle) ||
+	    idle == 0)
+		return 0;
+	err_set(err, ERR_CONFIG, 0, "/cpu/shares", "have no effect in a container that is idle");
+	err_hint(err, "set idle to 0, too");
+	return -EINVAL;
+}
+
 /* cpu.max holds both: "QUOTA PERIOD". */
 static void complete_cpu(int cgroup_fd, struct spec_resources *r)
 {
@@ -102,7 +115,9 @@ static int update(const struct container *container, struct spec_resources *reso
 		return cgroup_fd;
 	place.fd = cgroup_fd;
 	complete_cpu(cgroup_fd, resources);
-	r = complete_memory(cgroup_fd, resources, err);
+	r = check_shares(cgroup_fd, resources, err);
+	if (r >= 0)
+		r = complete_memory(cgroup_fd, resources, err);
 	if (r >= 0)
 		r = plan_build_update(resources, &host, true, &plan, err);
 	return r < 0 ? r : cgroup_update(&place, plan, err);

@@ -64,7 +64,7 @@ freezer() {
 	[[ "$output" == *"container paused"* ]]
 	[ "$(status_of "$ID")" = paused ]
 	run -1 tare start "$ID"
-	[[ "$output" == *"cannot start an already running container"* ]]
+	[[ "$output" == *"cannot start a container in the paused state"* ]]
 	run -1 tare delete "$ID"
 	[[ "$output" == *"that is not stopped: paused"* ]]
 	run -255 tare exec "$ID" true

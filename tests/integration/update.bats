@@ -180,6 +180,8 @@ update_with() {
 	limit cpu.weight 1
 	update --cpu-idle 1 "$ID"
 	limit cpu.idle 1
+	run -1 tare update --cpu-share 100 "$ID"
+	[[ "$output" == *"/cpu/shares: have no effect in a container that is idle"* ]]
 	update --cpu-idle 0 "$ID"
 	limit cpu.idle 0
 	limit cpu.weight 100
