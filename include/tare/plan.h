@@ -237,6 +237,7 @@ struct plan_filter {
 	struct plan_table program;                  /* of struct sock_filter */
 	uint32_t flags;                             /* SECCOMP_FILTER_FLAG_* */
 	bool is_notify;                             /* the parent takes the listener and hands it on */
+	bool is_parent_limited;                     /* the parent has no CAP_SYS_PTRACE to take it with */
 	plan_text listener_path, listener_metadata; /* to whom, with what */
 };
 struct plan_container {

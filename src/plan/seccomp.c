@@ -3,6 +3,7 @@
  * When the filter is installed. What the process still has to do under it must be allowed by it, so later is
  * better: with no_new_privs nothing but execve(2) is left. Without that, installing one needs CAP_SYS_ADMIN.
  */
+#include <linux/capability.h>
 #include <linux/filter.h>
 
 #include "builder.h"
@@ -34,8 +35,10 @@ void plan_add_filter(struct builder *b, struct plan_filter *ret)
 void plan_add_seccomp(struct builder *b, enum plan_who who, const struct plan_filter *filter)
 {
 	plan_text where = builder_text(b, "/linux/seccomp");
+	struct plan_step *step = builder_step(b, who, PLAN_SECCOMP, where);
 
-	builder_step(b, who, PLAN_SECCOMP, where)->u.filter = *filter;
+	step->u.filter = *filter;
+	step->u.filter.is_parent_limited = (b->host->capabilities >> CAP_SYS_PTRACE & 1) == 0;
 	if (filter->is_notify)
 		builder_step(b, PLAN_PARENT, PLAN_LISTENER, where)->u.filter = *filter;
 }

@@ -23,12 +23,13 @@ static int next_descriptor(const struct walker *walker)
 	return fd;
 }
 
-/* Change of ids made this process one that its own parent may not look into, if that has no capabilities. */
-static int announce(const struct walker *walker, struct err *err)
+/* A change of ids has made this process one that only CAP_SYS_PTRACE may look into: prctl(2), PR_SET_DUMPABLE.
+ */
+static int announce(const struct walker *walker, const struct plan_filter *filter, struct err *err)
 {
 	int fd = next_descriptor(walker), r = fd;
 
-	if (r >= 0)
+	if (r >= 0 && filter->is_parent_limited)
 		r = (int)k_prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	if (r >= 0)
 		r = protocol_send(walker->socket_fd, STEP_LISTENER, fd, NULL, -1);
@@ -37,7 +38,8 @@ static int announce(const struct walker *walker, struct err *err)
 
 static int install_watched(struct walker *walker, const struct plan_filter *filter, struct err *err)
 {
-	int announced = announce(walker, err), fd, r;
+	int was_dumpable = (int)k_prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+	int announced = announce(walker, filter, err), fd, r;
 
 	if (announced < 0)
 		return announced;
@@ -51,6 +53,8 @@ static int install_watched(struct walker *walker, const struct plan_filter *filt
 	r = protocol_expect(walker->socket_fd, STEP_LISTENED, NULL, NULL, err);
 	if (r >= 0)
 		k_close(fd);
+	if (was_dumpable != 1 && filter->is_parent_limited)
+		k_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return r;
 }
 

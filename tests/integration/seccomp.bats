@@ -350,3 +350,38 @@ watched() {
 	seccomp "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerPath\":\"/nowhere\",\"flags\":[\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\"]}"
 	run_container
 }
+
+@test "an unprivileged caller's filters, cache and listeners" {
+	[ "$(cat /proc/sys/user/max_user_namespaces)" -gt 0 ] || not_here "no user namespaces"
+	chmod 755 "$WORK" "$BUNDLE"
+	rm "$BUNDLE/config.json"
+	cp "$TARE" "$WORK/tare"
+	mkdir "$ROOT" "$WORK/agent"
+	chown -R 65534:65534 "$ROOT" "$BUNDLE" "$WORK/agent"
+	as() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+	as_tare() { as "$WORK/tare" --root "$ROOT" "$@"; }
+	as "$WORK/tare" spec --rootless -b "$BUNDLE"
+	config '.process.terminal=false | .process.env=["PATH=/bin"]'
+	cp "$BUNDLE/config.json" "$WORK/base.json"
+	for nnp in true false; do
+		cp "$WORK/base.json" "$BUNDLE/config.json"
+		profile $nnp
+		config '.process.args=["probe","39","165"]'
+		for _ in 1 2; do
+			run -0 as_tare run -b "$BUNDLE" "$ID"
+			[ "$output" = $'39 1 0\n165 -1 1' ]
+		done
+		[ "$(stat -c "%a %u" "$ROOT"/@seccomp/* | sort -u)" = "600 65534" ]
+		cp "$TOOLS/seccompagent" "$WORK/agent/agent"
+		setpriv --reuid 65534 --regid 65534 --clear-groups "$WORK/agent/agent" "$WORK/agent/socket" "$WORK/agent" 83 </dev/null >/dev/null 2>&1 3>&- &
+		wait_for "[ -S $WORK/agent/socket ]"
+		watched '["mkdir","sendmsg","clone"]' $nnp
+		config '.process.args=["sleep","1000"]'
+		as_tare run -d -b "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1 3>&-
+		run -0 as_tare exec "$ID" probe 83
+		[ "$output" = "83 -1 42" ]
+		as_tare delete --force "$ID"
+		kill $!
+		rm -r "$WORK/agent/"*
+	done
+}

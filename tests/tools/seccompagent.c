@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,7 @@ int main(int argc, char **argv)
 	if (argc < 3)
 		return 2;
 	dir = argv[2];
+	signal(SIGCHLD, SIG_IGN);
 	strncpy(address.sun_path, argv[1], sizeof address.sun_path - 1);
 	if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 8) < 0)
 		return 2;
