@@ -42,7 +42,6 @@ static void refuse_later_work(struct builder *b)
 	} rows[] = {
 		{s->intel_rdt.is_set, "/linux/intelRdt", "resctrl"},
 		{s->net_device_count > 0, "/linux/netDevices", "moving network devices"},
-		{b->request->is_systemd_cgroup, NULL, "the systemd cgroup driver"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
