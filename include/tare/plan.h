@@ -37,6 +37,9 @@ enum plan_who {
 
 enum plan_kind {
 	PLAN_CGROUP_CREATE,  /* parent: text = path below the cgroup2 mount, of a new cgroup */
+	PLAN_UNIT_START,     /* parent: unit, the cgroup as a transient scope of systemd */
+	PLAN_UNIT_SETTLED,   /* parent: init is in the unit's cgroup, and whoever kept its place may go */
+	PLAN_UNIT_SET,       /* parent: unit, properties that could not be there when init was born */
 	PLAN_CGROUP_ENABLE,  /* parent: controllers that the cgroup needs, enabled above it */
 	PLAN_CGROUP_OWNER,   /* parent: number = uid on the host that may make cgroups below it */
 	PLAN_CGROUP_DEVICES, /* parent: devices */
@@ -131,6 +134,13 @@ struct plan_cgroup_usage {
 struct plan_net_device {
 	plan_text name, new_name; /* new_name may hold a "%d" for the first number that is free */
 	int32_t slot;             /* of the network namespace, PLAN_NO_SLOT: init's */
+};
+
+#define PLAN_UNIT_DESCRIPTION "tare container %s" /* of the id: how a unit is known to be the container's */
+struct plan_unit {
+	plan_text name, slice;
+	struct plan_texts properties; /* NAME TYPE VALUE of each, as tare-systemd takes them */
+	bool is_user;                 /* of the user's manager, not the system's */
 };
 
 struct plan_source {
@@ -280,6 +290,7 @@ struct plan_step {
 		struct plan_cgroup_write write;
 		struct plan_cgroup_usage usage;
 		struct plan_net_device net_device;
+		struct plan_unit unit;
 		struct {
 			int32_t slot;
 			bool has_monotonic, has_boottime;
@@ -365,6 +376,7 @@ struct plan_request {
 	const char *notify_dir; /* host directory to show at /run/notify, or NULL */
 	bool is_systemd_cgroup;
 	const struct plan_filter_program *filter; /* of the configuration's seccomp section, or NULL */
+	bool is_cgroup_disabled;
 };
 
 /*
@@ -441,7 +453,20 @@ int plan_build_exec(const struct plan *container, const struct host *host,
 void plan_store(struct plan *plan);
 const struct plan *plan_restore(const void *data, size_t size);
 
-/* The path of the container's cgroup below the cgroup2 mount, "" if it gets none. Valid as long as the plan. */
+/*
+ * Calls on_property for what systemd has to know of the plan's limits (PLAN_CGROUP_WRITE), so that it does not
+ * take them back: properties of org.freedesktop.systemd1(5), with types of D-Bus. A type that begins with '?'
+ * is of a property that an older systemd may not know, and then does not manage.
+ */
+typedef void (*plan_property)(void *context, const char *name, const char *type, const char *value);
+void plan_unit_limits(const struct plan *plan, plan_property on_property, void *context);
+
+/* Whether init is born into a cgroup of the container's; [free]. */
+bool plan_has_cgroup(const struct plan *plan);
+/*
+ * The path of the container's cgroup below the cgroup2 mount. "" if it gets none, or one that systemd makes,
+ * which names it then. Valid as long as the plan.
+ */
 const char *plan_cgroup_path(const struct plan *plan);
 
 /*

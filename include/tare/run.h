@@ -27,7 +27,7 @@ struct run_options {
 	bool is_no_subreaper;
 	bool is_detached; /* run -d */
 	bool is_keep;     /* run --keep */
-	bool is_systemd_cgroup;
+	bool is_systemd_cgroup, is_cgroup_disabled;
 };
 
 /* Creates a container: returns when init waits at its gate. On failure nothing of it is left. */

@@ -31,6 +31,8 @@ struct state_record {
 	char *oci_version;
 	char *cgroup_mount; /* "" if the container has no cgroup */
 	char *cgroup_path;
+	char *unit;                  /* the cgroup is that of this unit of systemd; "" if it is not systemd's */
+	bool is_user_unit;           /* of the user's manager */
 	unsigned int cgroup_created; /* as cgroup_create returned it */
 	pid_t pid;                   /* of init in the host's pid namespace, 0 before it is born */
 	uint64_t pid_start;          /* its start time in clock ticks since boot (/proc/PID/stat field 22) */

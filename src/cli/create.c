@@ -46,9 +46,11 @@ static const struct option_row look_options[] = {
 int cli_run_options(const struct cli_call *call, const struct cli_create_options *o, struct run_options *ret,
 		    struct err *err)
 {
-	if (str_equal(call->globals.cgroup_manager, "disabled"))
-		return err_set(err, ERR_UNSUPPORTED, 0, NULL,
-			       "this version of tare does not support containers without a cgroup");
+	const char *manager = call->globals.cgroup_manager;
+
+	if (call->globals.is_systemd_cgroup && manager != NULL && !str_equal(manager, "systemd"))
+		return err_set(err, ERR_USAGE, 0, NULL,
+			       "--systemd-cgroup and --cgroup-manager=%s contradict each other", manager);
 	*ret = (struct run_options){
 		.id = call->id,
 		.bundle = o->bundle,
@@ -63,8 +65,8 @@ int cli_run_options(const struct cli_call *call, const struct cli_create_options
 		.is_no_subreaper = o->is_no_subreaper,
 		.is_detached = o->is_detached,
 		.is_keep = o->is_keep,
-		.is_systemd_cgroup = call->globals.is_systemd_cgroup ||
-				     str_equal(call->globals.cgroup_manager, "systemd"),
+		.is_systemd_cgroup = call->globals.is_systemd_cgroup || str_equal(manager, "systemd"),
+		.is_cgroup_disabled = str_equal(manager, "disabled"),
 	};
 	return 0;
 }

@@ -37,8 +37,8 @@ static void add_cgroup(struct json *json)
 	json_object(json);
 	json_pair_bool(json, "v1", false);
 	json_pair_bool(json, "v2", true);
-	json_pair_bool(json, "systemd", false);
-	json_pair_bool(json, "systemdUser", false);
+	json_pair_bool(json, "systemd", TARE_HAS_SYSTEMD);
+	json_pair_bool(json, "systemdUser", TARE_HAS_SYSTEMD);
 	json_pair_bool(json, "rdma", true);
 	json_object_end(json);
 }

@@ -41,7 +41,6 @@ static void refuse_later_work(struct builder *b)
 		const char *where, *what;
 	} rows[] = {
 		{s->intel_rdt.is_set, "/linux/intelRdt", "resctrl"},
-		{b->request->is_systemd_cgroup, NULL, "the systemd cgroup driver"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

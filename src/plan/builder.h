@@ -26,6 +26,8 @@ struct builder {
 	bool has_new_user, has_user, has_mount_ns, has_bridge, has_cgroup;
 	bool is_user_early;              /* the bridge makes the user namespace, before the time namespace */
 	int32_t ns_slots[SPEC_NS_COUNT]; /* of namespaces that are joined */
+	bool has_unit; /* the cgroup is systemd's, and unit_step the index of the step that has it made */
+	uint32_t unit_step;
 	int32_t proc_slot, idmap_slot, root_slot, gate_slot;
 	int32_t *source_slots, *idmap_slots; /* a mount each, PLAN_NO_SLOT: none */
 	struct arena arena;
@@ -65,15 +67,18 @@ struct plan_maps builder_maps(struct builder *b, const struct spec_id_maps *uid,
 			      const struct spec_id_maps *gid);
 
 /* The parts, in the order of the plan. */
-void plan_add_cgroup(struct builder *b);         /* cgroup.c */
-void plan_add_limits(struct builder *b);         /* resources.c: what is in force before init is born */
-void plan_add_late_limits(struct builder *b);    /* resources.c: what init could not be born under */
-void plan_add_namespaces(struct builder *b);     /* namespaces.c: from opening to the birth of init */
-void plan_add_sources(struct builder *b);        /* mounts.c: numbers the slots of bind sources */
-void plan_add_root(struct builder *b);           /* rootfs.c */
-void plan_add_mounts(struct builder *b);         /* mounts.c */
-void plan_add_device_sources(struct builder *b); /* rootfs.c */
-void plan_add_devices(struct builder *b);        /* rootfs.c */
+void plan_add_cgroup(struct builder *b); /* cgroup.c */
+void plan_add_limits(struct builder *b); /* resources.c: what is in force before init is born */
+bool plan_begin_unit(struct builder *b); /* unit.c: false if it has no valid name */
+void plan_end_unit(struct builder *b);   /* once all limits are there */
+void plan_add_unit_set(struct builder *b, uint32_t from); /* limits that stand from step number from on */
+void plan_add_late_limits(struct builder *b);             /* resources.c: what init could not be born under */
+void plan_add_namespaces(struct builder *b);              /* namespaces.c: from opening to the birth of init */
+void plan_add_sources(struct builder *b);                 /* mounts.c: numbers the slots of bind sources */
+void plan_add_root(struct builder *b);                    /* rootfs.c */
+void plan_add_mounts(struct builder *b);                  /* mounts.c */
+void plan_add_device_sources(struct builder *b);          /* rootfs.c */
+void plan_add_devices(struct builder *b);                 /* rootfs.c */
 void plan_add_hooks(struct builder *b, enum plan_who who, enum spec_hook_kind kind); /* process.c */
 void plan_add_hooks_status(struct builder *b, enum plan_who who, enum spec_hook_kind kind, const char *status);
 void plan_add_late_rootfs(struct builder *b); /* rootfs.c: from pivot to the read-only root */

@@ -123,11 +123,15 @@ static bool add_create(struct builder *b)
 	bool has_path = !str_is_empty(b->spec->cgroups_path);
 	plan_text path, where;
 
+	if (b->request->is_cgroup_disabled)
+		return false;
 	if (has_path && strlen(b->spec->cgroups_path) > 900) {
 		builder_finding(b, ERR_CONFIG, "/linux/cgroupsPath", "the path is longer than 900 bytes");
 		return false;
 	}
-	if (!b->host->is_privileged || b->host->is_in_user_ns) {
+	if (b->request->is_systemd_cgroup && b->host->cgroup_mount[0] != '\0')
+		return plan_begin_unit(b);
+	if (!b->request->is_systemd_cgroup && (!b->host->is_privileged || b->host->is_in_user_ns)) {
 		if (has_path)
 			builder_finding(b, ERR_UNSUPPORTED, "/linux/cgroupsPath",
 					"a cgroup for an unprivileged caller is not supported yet");
@@ -151,9 +155,12 @@ static bool add_create(struct builder *b)
 void plan_add_cgroup(struct builder *b)
 {
 	b->has_cgroup = add_create(b);
-	if (b->has_cgroup)
+	/* Whom device programs are not allowed to is who cannot make device nodes either. */
+	if (b->has_cgroup && b->host->is_privileged && !b->host->is_in_user_ns)
 		add_devices(b);
 	plan_add_limits(b);
+	if (b->has_unit)
+		plan_end_unit(b);
 	/* Last, since controllers bring files of their own. */
 	if (b->has_cgroup)
 		add_owner(b);

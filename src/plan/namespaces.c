@@ -206,6 +206,8 @@ static void add_birth(struct builder *b)
 			builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_MAPPED;
 		}
 	}
+	if (b->has_unit)
+		builder_step(b, PLAN_PARENT, PLAN_UNIT_SETTLED, 0);
 	if (b->spec->process.oom_score_adj.is_set) {
 		plan_text where = builder_text(b, "/process/oomScoreAdj");
 

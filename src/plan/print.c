@@ -13,6 +13,9 @@ static const char *const who_names[] = {"parent", "bridge", "init"};
 
 static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_CGROUP_CREATE] = "cgroup",
+	[PLAN_UNIT_START] = "unit-start",
+	[PLAN_UNIT_SETTLED] = "unit-settled",
+	[PLAN_UNIT_SET] = "unit-set",
 	[PLAN_CGROUP_ENABLE] = "controllers",
 	[PLAN_CGROUP_OWNER] = "cgroup-owner",
 	[PLAN_CGROUP_DEVICES] = "device-rules",
@@ -322,9 +325,26 @@ static void add_rootfs_step(struct buf *out, const struct plan *plan, const stru
 	}
 }
 
+static void add_unit(struct buf *out, const struct plan *plan, const struct plan_unit *unit)
+{
+	buf_format(out, "%s%s", plan_get(plan, unit->name), unit->is_user ? " of the user" : "");
+	for (uint32_t i = 0; i + 2 < unit->properties.count; i += 3) {
+		add_item(out, " ", plan_item(plan, unit->properties, i));
+		add_item(out, "=", "");
+		/* A list has a line for each of its strings. */
+		for (const char *c = plan_item(plan, unit->properties, i + 2); *c != '\0'; c++)
+			if (*c != '\n' || c[1] != '\0')
+				buf_add(out, *c == '\n' ? "," : c, 1);
+	}
+}
+
 static void add_cgroup_step(struct buf *out, const struct plan *plan, const struct plan_step *s)
 {
 	switch ((enum plan_kind)s->kind) {
+	case PLAN_UNIT_START:
+	case PLAN_UNIT_SET:
+		add_unit(out, plan, &s->u.unit);
+		break;
 	case PLAN_CGROUP_ENABLE:
 		for (uint32_t i = 0; i < s->u.controllers.count; i++)
 			add_item(out, i == 0 ? "" : " ", plan_item(plan, s->u.controllers, i));

@@ -11,6 +11,11 @@ const struct plan_step *plan_find(const struct plan *plan, enum plan_kind kind)
 	return NULL;
 }
 
+bool plan_has_cgroup(const struct plan *plan)
+{
+	return plan_find(plan, PLAN_CGROUP_CREATE) != NULL || plan_find(plan, PLAN_UNIT_START) != NULL;
+}
+
 const char *plan_cgroup_path(const struct plan *plan)
 {
 	const struct plan_step *step = plan_find(plan, PLAN_CGROUP_CREATE);

@@ -422,15 +422,25 @@ static void end_limits(struct limits *l)
 #define UNIFIED_PIDS "/unified/pids.max"
 
 /*
- * No process at all is a limit, but one that init itself could not be born under. Names the property that asks
+ * No process at all is a limit, but one that init itself could not be born under; where systemd makes the
+ * cgroup, somebody keeps the place until init is there, and the same goes for one. Names the property that asks
  * for it, or NULL.
  */
-static const char *late_limit(const struct spec_resources *r)
+static const char *late_limit(const struct builder *b, int64_t *ret)
 {
-	for (size_t i = 0; i < r->unified.count; i++)
-		if (str_equal(r->unified.v[i].key, "pids.max"))
-			return str_equal(r->unified.v[i].value, "0") ? UNIFIED_PIDS : NULL;
-	return r->pids_limit.is_set && r->pids_limit.value == 0 ? "/pids/limit" : NULL;
+	const struct spec_resources *r = &b->spec->resources;
+	int64_t limit = r->pids_limit.is_set ? r->pids_limit.value : -1;
+	const char *where = "/pids/limit";
+	uint64_t number;
+
+	for (size_t i = 0; i < r->unified.count; i++) {
+		if (!str_equal(r->unified.v[i].key, "pids.max"))
+			continue;
+		where = UNIFIED_PIDS;
+		limit = str_to_u64(r->unified.v[i].value, 1, &number) ? (int64_t)number : -1;
+	}
+	*ret = limit;
+	return limit == 0 || (limit == 1 && b->has_unit) ? where : NULL;
 }
 
 static void add_pids(struct limits *l)
@@ -465,8 +475,9 @@ void plan_add_limits(struct builder *b)
 {
 	const struct spec_resources *r = &b->spec->resources;
 	struct limits limits = {.b = b, .r = r, .prefix = IN_CONFIG, .has_cgroup = b->has_cgroup};
+	int64_t late;
 
-	limits.late_where = b->has_cgroup ? late_limit(r) : NULL;
+	limits.late_where = b->has_cgroup ? late_limit(b, &late) : NULL;
 	add_limits(&limits);
 }
 
@@ -474,9 +485,16 @@ void plan_add_late_limits(struct builder *b)
 {
 	const struct spec_resources *r = &b->spec->resources;
 	struct limits limits = {.b = b, .r = r, .prefix = IN_CONFIG, .has_cgroup = true};
+	uint32_t from = b->step_count;
+	const char *where;
+	int64_t limit;
 
-	if (b->has_cgroup && late_limit(r) != NULL)
-		add_limit(&limits, late_limit(r), "pids.max", 0);
+	where = b->has_cgroup ? late_limit(b, &limit) : NULL;
+	if (where == NULL)
+		return;
+	add_limit(&limits, where, "pids.max", limit);
+	if (b->has_unit)
+		plan_add_unit_set(b, from);
 }
 
 int plan_build_update(const struct spec_resources *resources, const struct host *host, bool is_document,

@@ -43,7 +43,7 @@ int walk_join(struct walker *walker, const struct plan_step *step, struct err *e
 static int bridge_spawn(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	int cgroup_fd = walker->first_fd + INIT_FD_CGROUP;
-	bool has_cgroup = plan_find(walker->plan, PLAN_CGROUP_CREATE) != NULL;
+	bool has_cgroup = plan_has_cgroup(walker->plan);
 	struct clone_args args = {.flags = step->u.spawn.flags | CLONE_PARENT};
 	long pid;
 

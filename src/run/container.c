@@ -2,12 +2,14 @@
 #include "container.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
 
 #include "parent.h"
+#include "unit.h"
 
 #define KILL_TIMEOUT_MS 10000
 
@@ -52,6 +54,25 @@ static int kill_init(const struct state_record *record, struct err *err)
 	return 0;
 }
 
+/* cgroups(7): "0::PATH" of /proc/PID/cgroup. */
+int container_cgroup_of(pid_t pid, char *ret, size_t size)
+{
+	char name[32], text[4096];
+	const char *at;
+	int r;
+
+	str_format(name, sizeof name, "/proc/%d/cgroup", pid);
+	r = io_read_small(AT_FDCWD, name, 0, text, sizeof text);
+	if (r < 0)
+		return r;
+	at = str_has_prefix(text, "0::") ? text : strstr(text, "\n0::");
+	if (at == NULL)
+		return -ENOENT;
+	at += strspn(at, "\n") + strlen("0::");
+	r = str_format(ret, size, "%.*s", (int)strcspn(at, "\n"), at);
+	return r < 0 || (size_t)r >= size ? -ENAMETOOLONG : 0;
+}
+
 int container_open_mount(const struct container *container, struct err *err)
 {
 	if (str_is_empty(container->record.cgroup_path))
@@ -81,7 +102,7 @@ static int remove_cgroup(const struct state_record *record, struct err *err)
 	if (cgroup_fd == -ENOENT)
 		return 0;
 	r = cgroup_fd < 0 ? cgroup_fd : cgroup_kill(cgroup_fd, KILL_TIMEOUT_MS, err);
-	if (r < 0)
+	if (r < 0 || !str_is_empty(record->unit))
 		return r;
 	/* Not made by this container, so not its own to remove (runtime-spec runtime.md, "delete"). */
 	if (record->creator == 0 && record->cgroup_created == 0)
@@ -90,6 +111,19 @@ static int remove_cgroup(const struct state_record *record, struct err *err)
 	 */
 	return cgroup_remove(mount_fd, record->cgroup_path,
 			     record->cgroup_created > 0 ? record->cgroup_created : 1, err);
+}
+
+/* systemd removes the cgroup of a unit that ends. Where there is no systemd to be asked any more, it is removed
+ * here. */
+static int remove_unit(const struct state_record *record, struct err *err)
+{
+	_cleanup_fd_ int mount_fd = -1;
+	int r = unit_stop(record, err);
+
+	if (r >= 0 || str_is_empty(record->cgroup_path))
+		return r;
+	mount_fd = cgroup_open_mount(record->cgroup_mount, err);
+	return mount_fd < 0 ? mount_fd : cgroup_remove(mount_fd, record->cgroup_path, 1, err);
 }
 
 int container_destroy(struct container *container, struct err *err)
@@ -102,6 +136,8 @@ int container_destroy(struct container *container, struct err *err)
 	r = kill_init(record, err);
 	if (r >= 0)
 		r = remove_cgroup(record, err);
+	if (r >= 0)
+		r = remove_unit(record, err);
 	if (r >= 0)
 		r = state_remove(container->root_fd, record->id, err);
 	if (r < 0)

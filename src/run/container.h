@@ -21,6 +21,10 @@ void container_done(struct container *container);
 
 /* The cgroup2 mount that the container's cgroup is in. -ENOENT with *err set if it has none. */
 int container_open_mount(const struct container *container, struct err *err) MUST_CHECK;
+
+/* The cgroup of a process, as seen from the cgroup namespace that also sees the mount. 0 or -errno. */
+int container_cgroup_of(pid_t pid, char *ret, size_t size) MUST_CHECK;
+
 /* Opens the container's cgroup. -ENOENT with *err set if it has none, or it is gone. */
 int container_open_cgroup(const struct container *container, struct err *err) MUST_CHECK;
 

@@ -176,25 +176,6 @@ int exec_open_container(struct parent *parent, const struct plan_step *step, str
 	return 0;
 }
 
-/* "0::PATH" of /proc/PID/cgroup, as seen from the cgroup namespace that also sees the mount. */
-static int init_cgroup_path(const struct state_record *record, char *ret, size_t size)
-{
-	char name[32], text[4096];
-	const char *at;
-	int r;
-
-	str_format(name, sizeof name, "/proc/%d/cgroup", record->pid);
-	r = io_read_small(AT_FDCWD, name, 0, text, sizeof text);
-	if (r < 0)
-		return r;
-	at = str_has_prefix(text, "0::") ? text : strstr(text, "\n0::");
-	if (at == NULL)
-		return -ENOENT;
-	at += strspn(at, "\n") + strlen("0::");
-	r = str_format(ret, size, "%.*s", (int)strcspn(at, "\n"), at);
-	return r < 0 || (size_t)r >= size ? -ENAMETOOLONG : 0;
-}
-
 static bool is_below(const char *path, const char *dir)
 {
 	size_t len = strlen(dir);
@@ -213,7 +194,7 @@ int exec_open_init_cgroup(struct parent *parent, struct err *err)
 	/* Somebody who names a cgroup means that one. */
 	if (parent->exec->cgroup != NULL)
 		return -ENOENT;
-	r = init_cgroup_path(record, path, sizeof path);
+	r = container_cgroup_of(record->pid, path, sizeof path);
 	if (r < 0)
 		return err_system(err, r, "cannot read the cgroup of the container's init");
 	if (!is_below(path, record->cgroup_path))

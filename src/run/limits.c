@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "parent.h"
+#include "unit.h"
 
 static int step_create(struct parent *parent, const struct plan_step *step, struct err *err)
 {
@@ -33,6 +34,10 @@ int limits_step(struct parent *parent, const struct plan_step *step, struct err 
 	switch ((enum plan_kind)step->kind) {
 	case PLAN_CGROUP_CREATE:
 		return step_create(parent, step, err);
+	case PLAN_UNIT_START:
+	case PLAN_UNIT_SETTLED:
+	case PLAN_UNIT_SET:
+		return unit_step(parent, step, err);
 	case PLAN_CGROUP_ENABLE:
 		return cgroup_enable(&place, plan, step->u.controllers, err);
 	case PLAN_CGROUP_OWNER:

@@ -27,6 +27,7 @@
 #include "notify.h"
 #include "protocol.h"
 #include "spawn.h"
+#include "unit.h"
 
 #define KILL_TIMEOUT_MS 10000
 
@@ -42,6 +43,7 @@ void parent_init(struct parent *parent, const struct run_options *options)
 		.child_socket_fd = -1,
 		.pidfd = -1,
 		.bridge_pidfd = -1,
+		.placeholder_pidfd = -1,
 		.console_fd = -1,
 		.container_pidfd = -1,
 		.first_fd = 3,
@@ -50,10 +52,10 @@ void parent_init(struct parent *parent, const struct run_options *options)
 
 void parent_done(struct parent *parent)
 {
-	int *const fds[] = {&parent->root_fd,        &parent->dir_fd,       &parent->mount_fd,
-			    &parent->cgroup_fd,      &parent->socket_fd,    &parent->child_socket_fd,
-			    &parent->pidfd,          &parent->bridge_pidfd, &parent->console_fd,
-			    &parent->container_pidfd};
+	int *const fds[] = {&parent->root_fd,         &parent->dir_fd,           &parent->mount_fd,
+			    &parent->cgroup_fd,       &parent->socket_fd,        &parent->child_socket_fd,
+			    &parent->pidfd,           &parent->bridge_pidfd,     &parent->console_fd,
+			    &parent->container_pidfd, &parent->placeholder_pidfd};
 
 	for (size_t i = 0; parent->slots != NULL && i < parent->plan->slot_count; i++)
 		fd_close(&parent->slots[i]);
@@ -105,6 +107,7 @@ void parent_undo(struct parent *parent)
 
 	parent_undo_processes(parent);
 	undo_cgroup(parent);
+	unit_undo(parent);
 	if (parent->dir_fd >= 0)
 		(void)!state_remove(parent->root_fd, parent->options->id, &ignored);
 	if (parent->has_pid_file)
@@ -130,6 +133,7 @@ static void fill_record(struct parent *parent)
 	struct state_record *record = &parent->record;
 	const struct plan_step *root = plan_find(parent->plan, PLAN_ROOT);
 	const char *cgroup = plan_cgroup_path(parent->plan);
+	const struct plan_step *unit = plan_find(parent->plan, PLAN_UNIT_START);
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -137,8 +141,10 @@ static void fill_record(struct parent *parent)
 	record->bundle = mem_dup(parent->bundle);
 	record->rootfs = mem_dup(plan_get(parent->plan, root->u.root.path));
 	record->oci_version = mem_dup(parent->spec->oci_version);
-	record->cgroup_mount = mem_dup(cgroup[0] == '\0' ? "" : parent->host.cgroup_mount);
+	record->cgroup_mount = mem_dup(plan_has_cgroup(parent->plan) ? parent->host.cgroup_mount : "");
 	record->cgroup_path = mem_dup(cgroup);
+	record->unit = mem_dup(unit == NULL ? "" : plan_get(parent->plan, unit->u.unit.name));
+	record->is_user_unit = unit != NULL && unit->u.unit.is_user;
 	record->creator = k_getpid();
 	if (state_process_start(record->creator, &record->creator_start) < 0)
 		record->creator_start = 0;

@@ -35,6 +35,8 @@ struct parent {
 	int first_fd;                    /* behind the descriptors that the program keeps */
 	const struct exec_options *exec; /* of exec: the container is another process's */
 	int container_pidfd;             /* of exec, until its slot has it */
+	int placeholder_pidfd;           /* keeps the place in systemd's unit until init is there */
+	bool has_unit;                   /* systemd may have made it */
 	bool has_hooked;                 /* hooks ran: poststop has to, if it all comes to nothing */
 	bool has_pid_file;
 	bool is_changing; /* create and run, not plan and check: files of the state root may be written */

@@ -6,6 +6,7 @@
 
 #include "container.h"
 #include "parent.h"
+#include "unit.h"
 
 #define LOCK_TIMEOUT_MS 10000
 
@@ -120,6 +121,12 @@ static int update(const struct container *container, struct spec_resources *reso
 		r = complete_memory(cgroup_fd, resources, err);
 	if (r >= 0)
 		r = plan_build_update(resources, &host, true, &plan, err);
+	if (r >= 0)
+		r = cgroup_update(&place, plan, err);
+	if (r < 0 || str_is_empty(container->record.unit))
+		return r;
+	/* systemd writes the files, too, and rounds; it has the first word, but not the last. */
+	r = unit_set_limits(&container->record, plan, err);
 	return r < 0 ? r : cgroup_update(&place, plan, err);
 }
 

@@ -53,6 +53,8 @@ static const struct row {
 	{"oci-version", KIND_STRING, offsetof(struct state_record, oci_version), 0},
 	{"cgroup-mount", KIND_OPTIONAL_PATH, offsetof(struct state_record, cgroup_mount), 0},
 	{"cgroup-path", KIND_OPTIONAL_PATH, offsetof(struct state_record, cgroup_path), 0},
+	{"unit", KIND_STRING, offsetof(struct state_record, unit), 0},
+	{"is-user-unit", KIND_BOOL, offsetof(struct state_record, is_user_unit), 1},
 	{"cgroup-created", KIND_U32, offsetof(struct state_record, cgroup_created), 4096},
 	{"pid", KIND_PID, offsetof(struct state_record, pid), PID_MAX},
 	{"pid-start", KIND_U64, offsetof(struct state_record, pid_start), UINT64_MAX},
@@ -76,6 +78,7 @@ void state_record_done(struct state_record *record)
 	free(record->oci_version);
 	free(record->cgroup_mount);
 	free(record->cgroup_path);
+	free(record->unit);
 	for (size_t i = 0; i < record->annotation_count; i++) {
 		free(record->annotations[i].key);
 		free(record->annotations[i].value);

@@ -172,6 +172,8 @@ static struct state_record sample(void)
 		.oci_version = (char *)"1.3.0",
 		.cgroup_mount = (char *)"/sys/fs/cgroup",
 		.cgroup_path = (char *)"/web1",
+		.unit = (char *)"libpod-a\\x2b.scope",
+		.is_user_unit = true,
 		.cgroup_created = 3,
 		.pid = 4194304,
 		.pid_start = UINT64_MAX,
@@ -197,6 +199,8 @@ static void check_same(const struct state_record *a, const struct state_record *
 	CHECK_STR(a->oci_version, b->oci_version);
 	CHECK_STR(a->cgroup_mount, b->cgroup_mount);
 	CHECK_STR(a->cgroup_path, b->cgroup_path);
+	CHECK_STR(a->unit, b->unit);
+	CHECK_INT(a->is_user_unit, b->is_user_unit);
 	CHECK_INT(a->cgroup_created, b->cgroup_created);
 	CHECK_INT(a->pid, b->pid);
 	CHECK_INT(a->pid_start, b->pid_start);

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "builder.h"
+#include "unit.h"
+
+#define INFINITE "18446744073709551615"
+
+struct sink {
+	plan_property on_property;
+	void *context;
+};
+
+/* --- limits --- */
+
+static void add_number(const struct sink *sink, const char *name, uint64_t number)
+{
+	char text[24];
+
+	str_format(text, sizeof text, "%llu", (unsigned long long)number);
+	sink->on_property(sink->context, name, "?t", text);
+}
+
+static void add_limit(const struct sink *sink, const char *name, const char *value)
+{
+	uint64_t number;
+
+	if (str_equal(value, "max"))
+		sink->on_property(sink->context, name, "?t", INFINITE);
+	else if (str_to_u64(value, UINT64_MAX - 1, &number))
+		add_number(sink, name, number);
+}
+
+/* systemd counts no less than one task. */
+static void add_tasks(const struct sink *sink, const char *name, const char *value)
+{
+	add_limit(sink, name, str_equal(value, "0") ? "1" : value);
+}
+
+/*
+ * "QUOTA PERIOD" or "max PERIOD" in microseconds. systemd keeps the quota of a second, in steps of 10 ms:
+ * rounded up, so that a reload never takes away what was granted.
+ */
+static void add_bandwidth(const struct sink *sink, const char *name, const char *value)
+{
+	char quota_text[24];
+	size_t len = strcspn(value, " ");
+	uint64_t quota, period = 100000;
+
+	if (len >= sizeof quota_text ||
+	    (value[len] == ' ' && !str_to_u64(value + len + 1, UINT32_MAX, &period)) || period == 0)
+		return;
+	str_format(quota_text, sizeof quota_text, "%.*s", (int)len, value);
+	if (str_equal(quota_text, "max"))
+		sink->on_property(sink->context, name, "?t", INFINITE);
+	else if (str_to_u64(quota_text, UINT64_MAX / 1000000, &quota))
+		add_number(sink, name, (quota * 1000000 / period + 9999) / 10000 * 10000);
+	add_number(sink, "CPUQuotaPeriodUSec", period);
+}
+
+static void add_idle(const struct sink *sink, const char *name, const char *value)
+{
+	if (str_equal(value, "1"))
+		add_number(sink, name, 0);
+}
+
+/* "N" or "default N"; a weight of one device has a property of its own, which would want the device's path. */
+static void add_io_weight(const struct sink *sink, const char *name, const char *value)
+{
+	add_limit(sink, name, str_has_prefix(value, "default ") ? value + strlen("default ") : value);
+}
+
+#define SET_BYTES 128
+
+/* A list of numbers and ranges as a bit array, the lowest bit first (systemd: CPUSet). */
+static void add_set(const struct sink *sink, const char *name, const char *value)
+{
+	char text[2 * SET_BYTES + 1];
+	uint64_t words[SET_BYTES / 8] = {0};
+	size_t count = 0;
+
+	if (plan_node_mask(value, words, ARRAY_SIZE(words)) < 0)
+		return;
+	for (size_t i = 0; i < SET_BYTES; i++)
+		if (words[i / 8] >> (i % 8 * 8) & 0xff)
+			count = i + 1;
+	for (size_t i = 0; i < count; i++) {
+		unsigned int byte = words[i / 8] >> (i % 8 * 8) & 0xff;
+
+		text[2 * i] = "0123456789abcdef"[byte >> 4];
+		text[2 * i + 1] = "0123456789abcdef"[byte & 15];
+	}
+	text[2 * count] = '\0';
+	sink->on_property(sink->context, name, "?ay", text);
+}
+
+/* Known to systemd 253 and newer, and only while the unit is made. */
+static void add_oom_policy(const struct sink *sink, const char *name, const char *value)
+{
+	sink->on_property(sink->context, name, "?s", str_equal(value, "1") ? "kill" : "continue");
+}
+
+void unit_limit(const char *file, const char *value, plan_property on_property, void *context)
+{
+	static const struct {
+		const char *file, *name;
+		void (*add)(const struct sink *sink, const char *name, const char *value);
+	} rows[] = {
+		{"memory.max", "MemoryMax", add_limit},
+		{"memory.high", "MemoryHigh", add_limit},
+		{"memory.low", "MemoryLow", add_limit},
+		{"memory.min", "MemoryMin", add_limit},
+		{"memory.swap.max", "MemorySwapMax", add_limit},
+		{"memory.zswap.max", "MemoryZSwapMax", add_limit},
+		{"memory.oom.group", "OOMPolicy", add_oom_policy},
+		{"pids.max", "TasksMax", add_tasks},
+		{"cpu.weight", "CPUWeight", add_limit},
+		{"cpu.idle", "CPUWeight", add_idle},
+		{"cpu.max", "CPUQuotaPerSecUSec", add_bandwidth},
+		{"cpuset.cpus", "AllowedCPUs", add_set},
+		{"cpuset.mems", "AllowedMemoryNodes", add_set},
+		{"io.weight", "IOWeight", add_io_weight},
+	};
+	const struct sink sink = {on_property, context};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (str_equal(file, rows[i].file))
+			rows[i].add(&sink, rows[i].name, value);
+}
+
+/* --- annotations --- */
+
+/* 'text' or "text", with \ before what it would mean otherwise; *at moves behind it. */
+static bool take_string(const char **at, struct buf *out)
+{
+	const char *c = *at, quote = *c;
+
+	if (quote != '\'' && quote != '"')
+		return false;
+	for (c++; *c != quote; c++) {
+		if (*c == '\\')
+			c++;
+		if (*c == '\0' || *c == '\n')
+			return false;
+		buf_add(out, c, 1);
+	}
+	*at = c + 1;
+	return true;
+}
+
+static void skip_blanks(const char **at)
+{
+	*at += strspn(*at, " \t");
+}
+
+/* "['a', 'b']" as lines. */
+static bool take_strings(const char *at, struct buf *out)
+{
+	at++;
+	skip_blanks(&at);
+	while (*at != ']') {
+		if (!take_string(&at, out))
+			return false;
+		buf_add_str(out, "\n");
+		skip_blanks(&at);
+		if (*at == ',')
+			at++;
+		else if (*at != ']')
+			return false;
+		skip_blanks(&at);
+	}
+	return at[1] == '\0';
+}
+
+static bool is_digits(const char *text)
+{
+	text += text[0] == '-';
+	return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+/* "TYPE NUMBER", or a number alone, which is an int32 (GVariant text format). */
+static const char *number_type(const char **value)
+{
+	static const struct {
+		const char *word, *type;
+	} rows[] = {{"uint64 ", "t"}, {"uint32 ", "u"}, {"int64 ", "x"}, {"int32 ", "i"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!str_has_prefix(*value, rows[i].word))
+			continue;
+		*value += strlen(rows[i].word);
+		skip_blanks(value);
+		return is_digits(*value) ? rows[i].type : NULL;
+	}
+	return is_digits(*value) ? "i" : NULL;
+}
+
+/* In range, so that nothing wraps around on its way. */
+static bool is_in_range(const char *type, const char *value)
+{
+	bool is_negative = value[0] == '-';
+	uint64_t max, number;
+
+	switch (type[0]) {
+	case 't':
+		max = UINT64_MAX;
+		break;
+	case 'u':
+		max = UINT32_MAX;
+		break;
+	case 'x':
+		max = (uint64_t)INT64_MAX + is_negative;
+		break;
+	default:
+		max = (uint64_t)INT32_MAX + is_negative;
+	}
+	if (is_negative && (type[0] == 't' || type[0] == 'u'))
+		return false;
+	return str_to_u64(value + is_negative, max, &number);
+}
+
+/*
+ * Times are microseconds on the bus: NAMESec becomes NAMEUSec, if a lower-case letter stands before "Sec", as
+ * in TimeoutStopSec.
+ */
+static bool is_seconds(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 3 && str_equal(name + len - 3, "Sec") && name[len - 4] >= 'a' && name[len - 4] <= 'z';
+}
+
+static const char *add_seconds(const struct sink *sink, const char *name, const char *value)
+{
+	_cleanup_free_ char *micro = mem_format("%.*sUSec", (int)strlen(name) - 3, name);
+	const char *number = value, *type = number_type(&number);
+	char text[24];
+	uint64_t seconds;
+
+	if (type == NULL || !str_to_u64(number, UINT64_MAX / 1000000, &seconds))
+		return "it takes a number of seconds";
+	str_format(text, sizeof text, "%llu", (unsigned long long)(seconds * 1000000));
+	sink->on_property(sink->context, micro, "t", text);
+	return NULL;
+}
+
+static bool is_name(const char *name)
+{
+	size_t len = 0;
+
+	for (; *name != '\0'; name++, len++)
+		if (!((*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z')))
+			return false;
+	return len >= 3;
+}
+
+const char *unit_annotation(const char *name, const char *value, plan_property on_property, void *context)
+{
+	static const char syntax[] = "the value is not GVariant text: true, 'text', uint64 5, ['a', 'b']";
+	const struct sink sink = {on_property, context};
+	_cleanup_buf_ struct buf text = {0};
+	const char *at = value, *type;
+
+	if (!is_name(name))
+		return "a name has three letters or more, and nothing else";
+	if (is_seconds(name))
+		return add_seconds(&sink, name, value);
+	if (str_equal(value, "true") || str_equal(value, "false")) {
+		on_property(context, name, "b", value);
+		return NULL;
+	}
+	buf_add_str(&text, "");
+	if (value[0] == '[') {
+		if (!take_strings(value, &text))
+			return syntax;
+		on_property(context, name, "as", text.data);
+		return NULL;
+	}
+	if (take_string(&at, &text)) {
+		if (*at != '\0')
+			return syntax;
+		on_property(context, name, "s", text.data);
+		return NULL;
+	}
+	type = number_type(&at);
+	if (type == NULL)
+		return syntax;
+	if (!is_in_range(type, at))
+		return "the number is out of its type's range";
+	on_property(context, name, type, at);
+	return NULL;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The container's cgroup as a unit of systemd: its name, and its properties, which systemd writes again
+ * whenever it is told to reload. So every limit that it knows is told to it, beside being written into the
+ * cgroup's files.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "builder.h"
+#include "unit.h"
+
+#define UNIT_NAME_MAX 255 /* bytes, systemd.unit(5) */
+#define WHERE "/linux/cgroupsPath"
+
+/* --- names --- */
+
+static bool is_unit_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c != '\0' && strchr(":-_.\\@", c) != NULL);
+}
+
+/* systemd.unit(5): what a name cannot have is written as \xNN. */
+static void add_escaped(struct buf *out, const char *name)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (; *name != '\0'; name++) {
+		unsigned char c = (unsigned char)*name;
+
+		if (is_unit_char(*name))
+			buf_add(out, name, 1);
+		else
+			buf_format(out, "\\x%c%c", digits[c >> 4], digits[c & 15]);
+	}
+}
+
+/* systemd.slice(5): "a-b.slice" lies in "a.slice"; "-.slice" is the root. */
+static bool is_slice(const char *name)
+{
+	size_t len = strlen(name), stem = len - strlen(".slice");
+
+	if (len <= strlen(".slice") || len > UNIT_NAME_MAX || !str_equal(name + stem, ".slice"))
+		return false;
+	if (str_equal(name, "-.slice"))
+		return true;
+	for (size_t i = 0; i < len; i++)
+		if (!is_unit_char(name[i]) ||
+		    (name[i] == '-' && (i == 0 || i + 1 == stem || name[i + 1] == '-')))
+			return false;
+	return true;
+}
+
+static bool is_user(const struct builder *b)
+{
+	return !b->host->is_privileged || b->host->is_in_user_ns;
+}
+
+struct unit_name {
+	char slice[UNIT_NAME_MAX + 1];
+	struct buf name;
+};
+
+/* "SLICE:PREFIX:NAME", each of which may be empty but the last. */
+static bool split_path(struct builder *b, const char *path, struct unit_name *ret)
+{
+	const char *prefix = strchr(path, ':'), *name = prefix == NULL ? NULL : strchr(prefix + 1, ':');
+
+	if (name == NULL || strchr(name + 1, ':') != NULL || name[1] == '\0') {
+		builder_finding(b, ERR_CONFIG, WHERE,
+				"expected cgroupsPath to be of format \"slice:prefix:name\" for systemd "
+				"cgroups, got \"%s\" instead",
+				path);
+		return false;
+	}
+	if (prefix > path)
+		str_format(ret->slice, sizeof ret->slice, "%.*s", (int)(prefix - path), path);
+	if (name > prefix + 1)
+		buf_format(&ret->name, "%.*s-", (int)(name - prefix - 1), prefix + 1);
+	buf_add_str(&ret->name, name + 1);
+	return true;
+}
+
+static bool name_unit(struct builder *b, struct unit_name *ret)
+{
+	const char *path = b->spec->cgroups_path;
+	_cleanup_buf_ struct buf plain = {0};
+
+	str_format(ret->slice, sizeof ret->slice, "%s", is_user(b) ? "user.slice" : "system.slice");
+	if (str_is_empty(path))
+		buf_format(&ret->name, "tare-%s", b->request->id);
+	else if (!split_path(b, path, ret))
+		return false;
+	if (!is_slice(ret->slice)) {
+		builder_finding(b, ERR_CONFIG, WHERE, "'%s' is not the name of a slice", ret->slice);
+		return false;
+	}
+	plain = ret->name;
+	ret->name = (struct buf){0};
+	if (plain.len > 6 && str_equal(plain.data + plain.len - 6, ".slice")) {
+		builder_finding(b, ERR_UNSUPPORTED, WHERE,
+				"a slice cannot hold the container's processes: name a scope");
+		return false;
+	}
+	add_escaped(&ret->name, plain.data);
+	buf_add_str(&ret->name, ".scope");
+	if (ret->name.len > UNIT_NAME_MAX) {
+		builder_finding(b, ERR_CONFIG, WHERE, "the unit's name is longer than %d bytes", UNIT_NAME_MAX);
+		return false;
+	}
+	return true;
+}
+
+/* --- properties --- */
+
+#define PROPERTIES_MAX 128 /* texts */
+
+struct properties {
+	char *v[PROPERTIES_MAX];
+	size_t count;
+};
+
+static void properties_done(struct properties *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		mem_free(&p->v[i]);
+}
+
+static void add(void *context, const char *name, const char *type, const char *value)
+{
+	struct properties *p = context;
+	const char *const triple[] = {name, type, value};
+
+	/* A later one counts: two of one name would both be sent. */
+	for (size_t i = 0; i < p->count; i += 3) {
+		if (!str_equal(p->v[i], name))
+			continue;
+		mem_free(&p->v[i + 1]);
+		mem_free(&p->v[i + 2]);
+		p->v[i + 1] = mem_dup(type);
+		p->v[i + 2] = mem_dup(value);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(triple) && p->count < PROPERTIES_MAX; i++)
+		p->v[p->count++] = mem_dup(triple[i]);
+}
+
+static void add_own(const struct builder *b, const char *slice, struct properties *p)
+{
+	_cleanup_free_ char *description = mem_format(PLAN_UNIT_DESCRIPTION, b->request->id);
+
+	add(p, "Description", "s", description);
+	add(p, "Slice", "s", slice);
+	add(p, "Delegate", "b", "true");
+	add(p, "DefaultDependencies", "b", "false");
+	add(p, "MemoryAccounting", "b", "true");
+	add(p, "CPUAccounting", "b", "true");
+	add(p, "IOAccounting", "b", "true");
+	add(p, "TasksAccounting", "b", "true");
+	/* One that failed does not stay behind and keep its name. */
+	add(p, "CollectMode", "?s", "inactive-or-failed");
+}
+
+#define ANNOTATION "org.systemd.property."
+
+static bool is_own(const char *name)
+{
+	static const char *const own[] = {"PIDs", "Description", "Slice", "Delegate", "ControlGroup"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (str_equal(name, own[i]))
+			return true;
+	return false;
+}
+
+static void add_annotations(struct builder *b, struct properties *p)
+{
+	for (size_t i = 0; i < b->spec->annotations.count; i++) {
+		const char *key = b->spec->annotations.v[i].key, *value = b->spec->annotations.v[i].value;
+		_cleanup_free_ char *where = NULL;
+		const char *reason;
+
+		if (!str_has_prefix(key, ANNOTATION))
+			continue;
+		where = mem_format("/annotations/%s", key);
+		reason = is_own(key + strlen(ANNOTATION))
+				 ? "this property is the runtime's own"
+				 : unit_annotation(key + strlen(ANNOTATION), value, add, p);
+		if (reason != NULL)
+			builder_finding(b, ERR_CONFIG, where, "cannot set this property of the unit: %s",
+					reason);
+	}
+}
+
+static void add_limits(const struct builder *b, uint32_t from, struct properties *p)
+{
+	for (uint32_t i = from; i < b->step_count; i++) {
+		const struct plan_cgroup_write *write = &b->steps[i].u.write;
+
+		if (b->steps[i].kind != PLAN_CGROUP_WRITE)
+			continue;
+		unit_limit(builder_get(b, write->file), builder_get(b, write->value), add, p);
+		if (write->other_file != 0)
+			unit_limit(builder_get(b, write->other_file), builder_get(b, write->other_value), add,
+				   p);
+	}
+}
+
+void plan_unit_limits(const struct plan *plan, plan_property on_property, void *context)
+{
+	const struct plan_step *steps = plan_steps(plan);
+
+	for (uint32_t i = 0; i < plan->step_count; i++) {
+		const struct plan_cgroup_write *write = &steps[i].u.write;
+
+		if (steps[i].kind != PLAN_CGROUP_WRITE)
+			continue;
+		unit_limit(plan_get(plan, write->file), plan_get(plan, write->value), on_property, context);
+		if (write->other_file != 0)
+			unit_limit(plan_get(plan, write->other_file), plan_get(plan, write->other_value),
+				   on_property, context);
+	}
+}
+
+/* --- steps --- */
+
+bool plan_begin_unit(struct builder *b)
+{
+	struct unit_name name = {.slice = ""};
+	bool is_named = name_unit(b, &name);
+	plan_text where, text, slice;
+	struct plan_step *step;
+
+	if (is_named) {
+		where = builder_text(b, str_is_empty(b->spec->cgroups_path) ? NULL : WHERE);
+		text = builder_text(b, name.name.data);
+		slice = builder_text(b, name.slice);
+		b->unit_step = b->step_count;
+		b->has_unit = true;
+		step = builder_step(b, PLAN_PARENT, PLAN_UNIT_START, where);
+		step->u.unit.name = text;
+		step->u.unit.slice = slice;
+		step->u.unit.is_user = is_user(b);
+	}
+	buf_done(&name.name);
+	return is_named;
+}
+
+void plan_end_unit(struct builder *b)
+{
+	__attribute__((cleanup(properties_done))) struct properties properties = {.count = 0};
+	struct plan_texts texts;
+
+	add_own(b, builder_get(b, b->steps[b->unit_step].u.unit.slice), &properties);
+	add_limits(b, b->unit_step, &properties);
+	add_annotations(b, &properties);
+	texts = builder_texts(b, properties.v, properties.count);
+	b->steps[b->unit_step].u.unit.properties = texts;
+}
+
+void plan_add_unit_set(struct builder *b, uint32_t from)
+{
+	__attribute__((cleanup(properties_done))) struct properties properties = {.count = 0};
+	struct plan_unit unit = b->steps[b->unit_step].u.unit;
+
+	add_limits(b, from, &properties);
+	unit.properties = builder_texts(b, properties.v, properties.count);
+	builder_step(b, PLAN_PARENT, PLAN_UNIT_SET, 0)->u.unit = unit;
+}

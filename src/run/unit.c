@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "container.h"
+#include "parent.h"
+
+#define PROGRAM "tare-systemd"
+#define TIMEOUT_MS 28000  /* a little longer than the program's own */
+#define STATUS_NOT_MADE 3 /* of the program: there is nothing to take back */
+
+/* --- the program --- */
+
+/* Beside this one, as in the build tree, or where it is installed: never by PATH. */
+static const char *find_program(char *ret, size_t size)
+{
+	ssize_t len = readlink("/proc/self/exe", ret, size - sizeof PROGRAM);
+
+	while (len > 0 && ret[len - 1] != '/')
+		len--;
+	if (len > 0) {
+		memcpy(ret + len, PROGRAM, sizeof PROGRAM);
+		if (k_faccessat2(AT_FDCWD, ret, X_OK, 0) == 0)
+			return ret;
+	}
+	return TARE_SYSTEMD;
+}
+
+struct call {
+	int pidfd, output_fd;
+	pid_t pid;
+};
+
+static int start_program(char **args, struct call *call, struct err *err)
+{
+	char path[4096];
+	const char *program = find_program(path, sizeof path);
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	_cleanup_fd_ int write_fd = -1;
+	sigset_t none;
+	int fds[2], r;
+
+	r = k_pipe2(fds, O_CLOEXEC);
+	if (r < 0)
+		return err_system(err, r, "cannot make a pipe for " PROGRAM);
+	call->output_fd = fds[0];
+	write_fd = fds[1];
+	sigemptyset(&none);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawnattr_init(&attributes);
+	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
+	posix_spawn_file_actions_adddup2(&actions, 0, 1);
+	posix_spawn_file_actions_adddup2(&actions, write_fd, 2);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	r = posix_spawn(&call->pid, program, &actions, &attributes, args, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	if (r != 0) {
+		err_system(err, r, "cannot execute '%s'", program);
+		if (r == ENOENT)
+			err_hint(err, "this tare was built or installed without systemd's cgroup driver");
+		return -r;
+	}
+	return 0;
+}
+
+/* What the program has to say, until it ends; kills it when it takes too long. */
+static int read_program(struct call *call, struct buf *output)
+{
+	struct pollfd poll_fd = {.fd = call->output_fd, .events = POLLIN};
+	char text[512];
+
+	for (;;) {
+		int r = poll(&poll_fd, 1, TIMEOUT_MS);
+		ssize_t len = r > 0 ? read(call->output_fd, text, sizeof text) : 0;
+
+		if (r <= 0) {
+			kill(call->pid, SIGKILL);
+			return -ETIMEDOUT;
+		}
+		if (len <= 0)
+			return 0;
+		buf_add(output, text, (size_t)len);
+	}
+}
+
+/* args[0] is the program's name. Its status is stored in *ret_status unless that is NULL. */
+static int run_program(char **args, int *ret_status, struct err *err)
+{
+	struct call call = {.output_fd = -1};
+	_cleanup_buf_ struct buf output = {0};
+	int status = 0, r = start_program(args, &call, err);
+
+	if (ret_status != NULL)
+		*ret_status = STATUS_NOT_MADE;
+	if (r < 0) {
+		fd_close(&call.output_fd);
+		return r;
+	}
+	buf_add_str(&output, "");
+	r = read_program(&call, &output);
+	fd_close(&call.output_fd);
+	while (waitpid(call.pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (ret_status != NULL)
+		*ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	if (r == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	output.data[strcspn(output.data, "\n")] = '\0';
+	if (r < 0)
+		return err_system(err, r, PROGRAM " gave no answer");
+	return err_set(err, ERR_SYSTEM, 0, NULL, "%s",
+		       output.data[0] == '\0' ? PROGRAM " ended without a word" : output.data),
+	       -EIO;
+}
+
+/* --- arguments --- */
+
+struct args {
+	char **v;
+	size_t count, cap;
+};
+
+static void args_add(struct args *args, const char *text)
+{
+	if (args->count + 2 > args->cap) {
+		args->cap = args->cap == 0 ? 64 : args->cap * 2;
+		args->v = mem_resize(args->v, args->cap * sizeof *args->v);
+	}
+	args->v[args->count++] = mem_dup(text);
+	args->v[args->count] = NULL;
+}
+
+static void args_done(struct args *args)
+{
+	for (size_t i = 0; i < args->count; i++)
+		free(args->v[i]);
+	free(args->v);
+}
+#define _cleanup_args_ __attribute__((cleanup(args_done)))
+
+static void args_begin(struct args *args, const char *what, const char *unit, bool is_user)
+{
+	args_add(args, PROGRAM);
+	args_add(args, is_user ? "user" : "system");
+	args_add(args, what);
+	args_add(args, unit);
+}
+
+static void args_add_properties(struct args *args, const struct plan *plan, struct plan_texts properties)
+{
+	for (uint32_t i = 0; i < properties.count; i++)
+		args_add(args, plan_item(plan, properties, i));
+}
+
+static void on_limit(void *context, const char *name, const char *type, const char *value)
+{
+	args_add(context, name);
+	args_add(context, type);
+	args_add(context, value);
+}
+
+/* --- the placeholder --- */
+
+/*
+ * A unit that has no process ends, and init is to be born into the unit's cgroup: somebody has to be there
+ * first.
+ *
+ * Process: child of the parent, a copy of it that does nothing and holds nothing. Dies with the parent.
+ */
+static int start_placeholder(struct parent *parent, pid_t *ret_pid, struct err *err)
+{
+	struct clone_args args = {.flags = CLONE_PIDFD,
+				  .pidfd = (uint64_t)(uintptr_t)&parent->placeholder_pidfd,
+				  .exit_signal = SIGCHLD};
+	pid_t self = k_getpid();
+	long pid = k_clone3(&args);
+
+	if (pid < 0) {
+		parent->placeholder_pidfd = -1;
+		return err_system(err, (int)pid, "cannot start a process to hold the unit");
+	}
+	if (pid == 0) {
+		k_close_range(0, ~0u, 0);
+		(void)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		/* A parent that was gone by then sends no signal any more. */
+		if (getppid() != self)
+			k_exit(1);
+		for (;;)
+			pause();
+	}
+	*ret_pid = (pid_t)pid;
+	return 0;
+}
+
+static void end_placeholder(struct parent *parent)
+{
+	if (parent->placeholder_pidfd < 0)
+		return;
+	k_pidfd_send_signal(parent->placeholder_pidfd, SIGKILL);
+	k_waitid(P_PIDFD, parent->placeholder_pidfd, NULL, WEXITED);
+	fd_close(&parent->placeholder_pidfd);
+}
+
+/* --- steps --- */
+
+/* systemd moved the placeholder: where it is now is the unit's cgroup, by the names that this process sees. */
+static int open_cgroup(struct parent *parent, pid_t placeholder, const char *unit, struct err *err)
+{
+	char path[1024];
+	const char *name;
+	int r = container_cgroup_of(placeholder, path, sizeof path);
+
+	if (r < 0)
+		return err_system(err, r, "cannot read the cgroup of unit %s", unit);
+	name = strrchr(path, '/');
+	/* In a cgroup's name systemd puts "_" before what the kernel could take for a file of its own. */
+	if (name == NULL || !str_equal(name + 1 + (name[1] == '_'), unit))
+		return err_set(err, ERR_SYSTEM, 0, NULL,
+			       "unit %s has started, but its process is in cgroup '%s'", unit, path),
+		       -EIO;
+	mem_free(&parent->record.cgroup_path);
+	parent->record.cgroup_path = mem_dup(path);
+	parent->mount_fd = cgroup_open_mount(parent->host.cgroup_mount, err);
+	if (parent->mount_fd < 0)
+		return parent->mount_fd;
+	parent->cgroup_fd = cgroup_open(parent->mount_fd, path, err);
+	return parent->cgroup_fd < 0 ? parent->cgroup_fd : 0;
+}
+
+static int start(struct parent *parent, const struct plan_unit *unit, struct err *err)
+{
+	const char *name = plan_get(parent->plan, unit->name);
+	_cleanup_args_ struct args args = {.count = 0};
+	pid_t placeholder = 0;
+	char pid[16];
+	int status, r = start_placeholder(parent, &placeholder, err);
+
+	if (r < 0)
+		return r;
+	str_format(pid, sizeof pid, "%d", placeholder);
+	args_begin(&args, "start", name, unit->is_user);
+	args_add(&args, pid);
+	args_add_properties(&args, parent->plan, unit->properties);
+	r = run_program(args.v, &status, err);
+	parent->has_unit = status != STATUS_NOT_MADE;
+	return r < 0 ? r : open_cgroup(parent, placeholder, name, err);
+}
+
+static int set(struct parent *parent, const struct plan_unit *unit, struct err *err)
+{
+	_cleanup_args_ struct args args = {.count = 0};
+
+	args_begin(&args, "set", plan_get(parent->plan, unit->name), unit->is_user);
+	args_add_properties(&args, parent->plan, unit->properties);
+	return run_program(args.v, NULL, err);
+}
+
+int unit_step(struct parent *parent, const struct plan_step *step, struct err *err)
+{
+	switch ((enum plan_kind)step->kind) {
+	case PLAN_UNIT_START:
+		return start(parent, &step->u.unit, err);
+	case PLAN_UNIT_SETTLED:
+		end_placeholder(parent);
+		return 0;
+	case PLAN_UNIT_SET:
+		return set(parent, &step->u.unit, err);
+	default:
+		return err_set(err, ERR_PEER, EPROTO, NULL, "the parent has no step %u", step->kind);
+	}
+}
+
+void unit_undo(struct parent *parent)
+{
+	struct err ignored;
+
+	end_placeholder(parent);
+	if (parent->has_unit)
+		(void)!unit_stop(&parent->record, &ignored);
+	parent->has_unit = false;
+}
+
+/* --- later commands --- */
+
+int unit_set_limits(const struct state_record *record, const struct plan *plan, struct err *err)
+{
+	_cleanup_args_ struct args args = {.count = 0};
+	size_t fixed;
+
+	if (str_is_empty(record->unit))
+		return 0;
+	args_begin(&args, "set", record->unit, record->is_user_unit);
+	fixed = args.count;
+	plan_unit_limits(plan, on_limit, &args);
+	return args.count == fixed ? 0 : run_program(args.v, NULL, err);
+}
+
+int unit_stop(const struct state_record *record, struct err *err)
+{
+	_cleanup_args_ struct args args = {.count = 0};
+	_cleanup_free_ char *description = NULL;
+
+	if (str_is_empty(record->unit))
+		return 0;
+	description = mem_format(PLAN_UNIT_DESCRIPTION, record->id);
+	args_begin(&args, "stop", record->unit, record->is_user_unit);
+	args_add(&args, description);
+	return run_program(args.v, NULL, err);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The container's cgroup as a unit of systemd, by way of the program tare-systemd. Private to the room; runs in
+ * the parent or a later command.
+ */
+#ifndef TARE_RUN_UNIT_H
+#define TARE_RUN_UNIT_H
+
+#include <tare/plan.h>
+#include <tare/state.h>
+
+struct parent;
+
+/*
+ * The steps PLAN_UNIT_*. START lets a child keep the place in the new unit, which would end without a process,
+ * and leaves its cgroup in *parent and its path in the record; SETTLED ends the child.
+ */
+int unit_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
+
+/* Takes back what START did, if it did anything. */
+void unit_undo(struct parent *parent);
+
+/*
+ * For "update": tells systemd the limits of a plan (plan_build_update), before or after they are written into
+ * the cgroup's files. Does nothing for a container whose cgroup is not systemd's.
+ */
+int unit_set_limits(const struct state_record *record, const struct plan *plan, struct err *err) MUST_CHECK;
+
+/*
+ * Ends the record's unit with all that is left in it, and waits until it is gone. A unit that is gone already,
+ * or that is none of this container's, is a success; so is a record without one.
+ */
+int unit_stop(const struct state_record *record, struct err *err) MUST_CHECK;
+
+#endif

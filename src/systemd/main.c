@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tare-systemd: what tare asks of systemd's manager. A program of its own, because libsystemd is a shared
+ * library and tare is none's user: only who wants systemd to manage cgroups pays for the loading.
+ *
+ *     tare-systemd system|user start UNIT PID [NAME TYPE VALUE]...
+ *     tare-systemd system|user set UNIT [NAME TYPE VALUE]...
+ *     tare-systemd system|user stop UNIT DESCRIPTION
+ *
+ * start makes a transient scope (org.freedesktop.systemd1(5), StartTransientUnit) and moves process PID into
+ * it; stop ends the unit, and one that is gone is a success. Both wait until systemd has done it. TYPE is a
+ * type of D-Bus: b, s, t, u, x, i, as (VALUE: lines) or ay (VALUE: hexadecimal). A failure is one line on
+ * standard error, and status 1.
+ *
+ * Process: child of the parent, in its namespaces, with its rights and environment (for the user's bus).
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-bus.h>
+#include <time.h>
+
+#define DEADLINE_SECS 25
+#define STATUS_NOT_MADE 3
+#define SERVICE "org.freedesktop.systemd1"
+#define OBJECT "/org/freedesktop/systemd1"
+#define MANAGER "org.freedesktop.systemd1.Manager"
+
+#define _cleanup_message_ __attribute__((cleanup(sd_bus_message_unrefp)))
+#define _cleanup_error_ __attribute__((cleanup(sd_bus_error_free)))
+
+struct client {
+	sd_bus *bus;
+	const char *unit;
+	uint64_t deadline; /* CLOCK_MONOTONIC, microseconds */
+	const char *job;   /* object path that is waited for */
+	char job_result[32];
+	bool is_not_made; /* systemd refused: there is no unit */
+};
+
+static uint64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
+}
+
+static int fail(const struct client *client, const char *what, int r, const sd_bus_error *error)
+{
+	const char *why = error != NULL && error->message != NULL ? error->message : strerror(-r);
+
+	if (r == -ETIMEDOUT)
+		fprintf(stderr, "%s unit %s: no answer from systemd within %d s\n", what, client->unit,
+			DEADLINE_SECS);
+	else
+		fprintf(stderr, "%s unit %s: %s\n", what, client->unit, why);
+	return r;
+}
+
+/* --- properties --- */
+
+static int append_strings(sd_bus_message *message, const char *lines)
+{
+	int r = sd_bus_message_open_container(message, 'a', "s");
+
+	while (r >= 0 && *lines != '\0') {
+		size_t len = strcspn(lines, "\n");
+		char *line = strndup(lines, len);
+
+		r = line == NULL ? -ENOMEM : sd_bus_message_append(message, "s", line);
+		free(line);
+		lines += len + (lines[len] == '\n');
+	}
+	return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static int append_bytes(sd_bus_message *message, const char *hex)
+{
+	uint8_t bytes[1024];
+	size_t count = 0;
+
+	for (; hex[0] != '\0' && hex[1] != '\0'; hex += 2) {
+		char pair[3] = {hex[0], hex[1], '\0'};
+
+		if (count == sizeof bytes)
+			return -E2BIG;
+		bytes[count++] = (uint8_t)strtoul(pair, NULL, 16);
+	}
+	return sd_bus_message_append_array(message, 'y', bytes, count);
+}
+
+static int append_value(sd_bus_message *message, const char *type, const char *value)
+{
+	switch (type[0]) {
+	case 'b':
+		return sd_bus_message_append(message, "b", value[0] == 't');
+	case 's':
+		return sd_bus_message_append(message, "s", value);
+	case 't':
+		return sd_bus_message_append(message, "t", (uint64_t)strtoull(value, NULL, 10));
+	case 'u':
+		return sd_bus_message_append(message, "u", (uint32_t)strtoul(value, NULL, 10));
+	case 'x':
+		return sd_bus_message_append(message, "x", (int64_t)strtoll(value, NULL, 10));
+	case 'i':
+		return sd_bus_message_append(message, "i", (int32_t)strtol(value, NULL, 10));
+	case 'a':
+		return type[1] == 'y' ? append_bytes(message, value) : append_strings(message, value);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int append_property(sd_bus_message *message, char **triple)
+{
+	const char *type = triple[1] + (triple[1][0] == '?');
+	int r = sd_bus_message_open_container(message, 'r', "sv");
+
+	if (r >= 0)
+		r = sd_bus_message_append(message, "s", triple[0]);
+	if (r >= 0)
+		r = sd_bus_message_open_container(message, 'v', type);
+	if (r >= 0)
+		r = append_value(message, type, triple[2]);
+	if (r >= 0)
+		r = sd_bus_message_close_container(message);
+	return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static int append_properties(sd_bus_message *message, const char *pid, char **triples)
+{
+	int r = sd_bus_message_open_container(message, 'a', "(sv)");
+
+	if (r >= 0 && pid != NULL)
+		r = sd_bus_message_append(message, "(sv)", "PIDs", "au", 1, (uint32_t)strtoul(pid, NULL, 10));
+	for (; r >= 0 && triples[0] != NULL && triples[1] != NULL && triples[2] != NULL; triples += 3)
+		r = append_property(message, triples);
+	return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+/*
+ * Takes the property that systemd does not know out of the list, if it is one that may be missing. The error
+ * says its name and nothing else would: "Cannot set property NAME, or unknown property."
+ */
+static bool drop_unknown(char **triples, const sd_bus_error *error)
+{
+	size_t count = 0, at;
+
+	if (!sd_bus_error_has_name(error, SD_BUS_ERROR_PROPERTY_READ_ONLY) || error->message == NULL)
+		return false;
+	while (triples[count] != NULL)
+		count++;
+	for (at = 0; at + 2 < count; at += 3) {
+		const char *found = strstr(error->message, triples[at]);
+
+		if (triples[at + 1][0] == '?' && found != NULL && found[strlen(triples[at])] == ',')
+			break;
+	}
+	if (at + 2 >= count)
+		return false;
+	memmove(triples + at, triples + at + 3, (count - at - 2) * sizeof *triples);
+	return true;
+}
+
+/* --- calls --- */
+
+static int new_call(const struct client *client, const char *method, sd_bus_message **ret)
+{
+	return sd_bus_message_new_method_call(client->bus, ret, SERVICE, OBJECT, MANAGER, method);
+}
+
+static int call(const struct client *client, sd_bus_message *message, sd_bus_error *error,
+		sd_bus_message **ret_reply)
+{
+	uint64_t at = now();
+
+	if (at >= client->deadline)
+		return -ETIMEDOUT;
+	return sd_bus_call(client->bus, message, client->deadline - at, error, ret_reply);
+}
+
+static int on_job_removed(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	struct client *client = data;
+	const char *path, *unit, *result;
+	uint32_t id;
+
+	(void)error;
+	if (sd_bus_message_read(message, "uoss", &id, &path, &unit, &result) < 0)
+		return 0;
+	if (client->job != NULL && strcmp(path, client->job) == 0)
+		snprintf(client->job_result, sizeof client->job_result, "%s", result);
+	return 0;
+}
+
+/* The reply names the job; the signal about its end may not have come yet. */
+static int wait_for_job(struct client *client, sd_bus_message *reply)
+{
+	int r = sd_bus_message_read(reply, "o", &client->job);
+
+	while (r >= 0 && client->job_result[0] == '\0') {
+		uint64_t at = now();
+
+		r = sd_bus_process(client->bus, NULL);
+		if (r == 0)
+			r = at >= client->deadline ? -ETIMEDOUT
+						   : sd_bus_wait(client->bus, client->deadline - at);
+	}
+	client->job = NULL;
+	return r < 0 ? r : 0;
+}
+
+static int watch_jobs(struct client *client)
+{
+	return sd_bus_match_signal_async(client->bus, NULL, SERVICE, OBJECT, MANAGER, "JobRemoved",
+					 on_job_removed, NULL, client);
+}
+
+static int call_for_unit(const struct client *client, const char *method, sd_bus_error *error)
+{
+	_cleanup_message_ sd_bus_message *message = NULL, *reply = NULL;
+	int r = new_call(client, method, &message);
+
+	if (r >= 0)
+		r = sd_bus_message_append(message, "s", client->unit);
+	return r < 0 ? r : call(client, message, error, &reply);
+}
+
+/* --- commands --- */
+
+static int try_start(struct client *client, char **args, sd_bus_error *error, sd_bus_message **ret_reply)
+{
+	_cleanup_message_ sd_bus_message *message = NULL;
+	int r = new_call(client, "StartTransientUnit", &message);
+
+	if (r >= 0)
+		r = sd_bus_message_append(message, "ss", client->unit, "replace");
+	if (r >= 0)
+		r = append_properties(message, args[0], args + 1);
+	if (r >= 0)
+		r = sd_bus_message_append(message, "a(sa(sv))", 0);
+	return r < 0 ? r : call(client, message, error, ret_reply);
+}
+
+static int start(struct client *client, char **args)
+{
+	_cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+	_cleanup_message_ sd_bus_message *reply = NULL;
+	bool has_reset = false, is_again;
+	int r = watch_jobs(client);
+
+	do {
+		sd_bus_error_free(&error);
+		if (r >= 0)
+			r = try_start(client, args, &error, &reply);
+		is_again = r < 0 && drop_unknown(args + 1, &error);
+		/* One that has failed keeps its name until somebody takes note; a living one does after that,
+		 * too. */
+		if (r < 0 && !has_reset && sd_bus_error_has_name(&error, SERVICE ".UnitExists")) {
+			_cleanup_error_ sd_bus_error ignored = SD_BUS_ERROR_NULL;
+
+			(void)call_for_unit(client, "ResetFailedUnit", &ignored);
+			has_reset = is_again = true;
+		}
+		if (is_again)
+			r = 0;
+	} while (is_again);
+	client->is_not_made = r < 0 && r != -ETIMEDOUT;
+	if (r < 0)
+		return fail(client, "cannot start", r, &error);
+	r = wait_for_job(client, reply);
+	if (r < 0)
+		return fail(client, "cannot start", r, NULL);
+	if (strcmp(client->job_result, "done") != 0) {
+		fprintf(stderr, "cannot start unit %s: systemd's job ended with '%s' (see journalctl -u %s)\n",
+			client->unit, client->job_result, client->unit);
+		return -EIO;
+	}
+	return 0;
+}
+
+static int try_set(struct client *client, char **args, sd_bus_error *error)
+{
+	_cleanup_message_ sd_bus_message *message = NULL, *reply = NULL;
+	int r = new_call(client, "SetUnitProperties", &message);
+
+	if (r >= 0)
+		r = sd_bus_message_append(message, "sb", client->unit, 1 /* until the next boot */);
+	if (r >= 0)
+		r = append_properties(message, NULL, args);
+	return r < 0 ? r : call(client, message, error, &reply);
+}
+
+static int ping(const struct client *client, sd_bus_error *error)
+{
+	_cleanup_message_ sd_bus_message *message = NULL, *reply = NULL;
+	int r = sd_bus_message_new_method_call(client->bus, &message, SERVICE, OBJECT,
+					       "org.freedesktop.DBus.Peer", "Ping");
+
+	return r < 0 ? r : call(client, message, error, &reply);
+}
+
+static int set(struct client *client, char **args)
+{
+	_cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+	int r;
+
+	do {
+		sd_bus_error_free(&error);
+		r = try_set(client, args, &error);
+	} while (r < 0 && drop_unknown(args, &error));
+	/* systemd answers before it writes the files, but takes the next message after that. */
+	if (r >= 0)
+		r = ping(client, &error);
+	return r < 0 ? fail(client, "cannot set the properties of", r, &error) : 0;
+}
+
+/* Whether the unit is there, and is the one that is meant: 1, 0, or -errno. One that is not there has its name.
+ */
+static int has_description(const struct client *client, const char *description, sd_bus_error *error)
+{
+	char *path = NULL, *value = NULL;
+	int r = sd_bus_path_encode(OBJECT "/unit", client->unit, &path);
+
+	if (r >= 0)
+		r = sd_bus_get_property_string(client->bus, SERVICE, path, SERVICE ".Unit", "Description",
+					       error, &value);
+	if (r >= 0)
+		r = strcmp(value, description) == 0;
+	free(value);
+	free(path);
+	return r;
+}
+
+static int stop(struct client *client, char **args)
+{
+	_cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+	_cleanup_message_ sd_bus_message *message = NULL, *reply = NULL;
+	int r = watch_jobs(client);
+
+	if (r >= 0)
+		r = has_description(client, args[0], &error);
+	if (r == 0)
+		return 0;
+	if (r > 0)
+		r = new_call(client, "StopUnit", &message);
+	if (r >= 0)
+		r = sd_bus_message_append(message, "ss", client->unit, "replace");
+	if (r >= 0)
+		r = call(client, message, &error, &reply);
+	if (r < 0 && sd_bus_error_has_name(&error, SERVICE ".NoSuchUnit"))
+		return 0;
+	if (r >= 0)
+		r = wait_for_job(client, reply);
+	return r < 0 ? fail(client, "cannot stop", r, &error) : 0;
+}
+
+static const struct command {
+	const char *name;
+	int min; /* arguments behind the unit's name */
+	int (*run)(struct client *client, char **args);
+} commands[] = {{"start", 1, start}, {"set", 0, set}, {"stop", 1, stop}};
+
+static int run(const struct command *command, bool is_user, int argc, char **argv)
+{
+	struct client client = {.unit = argv[3], .deadline = now() + DEADLINE_SECS * 1000000ull};
+	int r;
+
+	if (argc - 4 < command->min) {
+		fprintf(stderr, "%s: an argument is missing\n", command->name);
+		return 2;
+	}
+	r = is_user ? sd_bus_open_user(&client.bus) : sd_bus_open_system(&client.bus);
+	if (r < 0)
+		fprintf(stderr, "cannot reach systemd: the %s bus cannot be opened: %s\n",
+			is_user ? "user's" : "system", strerror(-r));
+	else
+		r = command->run(&client, argv + 4);
+	client.is_not_made |= client.bus == NULL;
+	sd_bus_flush_close_unref(client.bus);
+	return r >= 0 ? 0 : client.is_not_made ? STATUS_NOT_MADE : 1;
+}
+
+int main(int argc, char **argv)
+{
+	bool is_user = argc > 1 && strcmp(argv[1], "user") == 0;
+
+	for (size_t i = 0; argc > 3 && i < sizeof commands / sizeof commands[0]; i++)
+		if (strcmp(argv[2], commands[i].name) == 0)
+			return run(&commands[i], is_user, argc, argv);
+	fprintf(stderr, "usage: tare-systemd system|user start|set|stop UNIT ...\n");
+	return 2;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The unit that the systemd driver asks for: names by systemd.unit(5) and systemd.slice(5), values worked out
+ * by hand from the properties' descriptions in systemd.resource-control(5).
+ */
+#include <tare/host.h>
+#include <tare/plan.h>
+
+#include "spec_text.h"
+#include "unit.h"
+
+static const char common[] =
+	"Delegate:b=true DefaultDependencies:b=false MemoryAccounting:b=true CPUAccounting:b=true "
+	"IOAccounting:b=true TasksAccounting:b=true CollectMode:?s=inactive-or-failed";
+
+/* "UNIT Slice:s=... NAME:TYPE=VALUE ..."; then later ones, behind "; ". */
+static void describe(const struct plan *plan, struct buf *out)
+{
+	static const char *const before[] = {" ", ":", "="};
+	const struct plan_step *steps = plan_steps(plan);
+
+	buf_add_str(out, "");
+	for (uint32_t i = 0; i < plan->step_count; i++) {
+		const struct plan_unit *unit = &steps[i].u.unit;
+
+		if (steps[i].kind != PLAN_UNIT_START && steps[i].kind != PLAN_UNIT_SET)
+			continue;
+		buf_add_str(out, out->len > 0 ? "; " : "");
+		buf_add_str(out, plan_get(plan, unit->name));
+		buf_add_str(out, unit->is_user ? " user" : "");
+		for (uint32_t k = 0; k < unit->properties.count; k++) {
+			buf_add_str(out, before[k % 3]);
+			buf_add_str(out, plan_item(plan, unit->properties, k));
+		}
+	}
+}
+
+/* Takes the common properties and the description out; false if they are not there. */
+static bool shorten(struct buf *text)
+{
+	static const char description[] = " Description:s=tare container web+1";
+	char *at = strstr(text->data, description);
+
+	if (at == NULL)
+		return false;
+	memmove(at, at + sizeof description - 1, strlen(at + sizeof description - 1) + 1);
+	at = strstr(text->data, common);
+	if (at == NULL || at == text->data)
+		return false;
+	memmove(at - 1, at + sizeof common - 1, strlen(at + sizeof common - 1) + 1);
+	return true;
+}
+
+struct row {
+	const char *path;      /* cgroupsPath */
+	const char *resources; /* "" or members of linux.resources */
+	const char *annotations;
+	const char *expected; /* "!..." is an error: its place and message */
+};
+
+static void check_row(const struct row *row, bool is_privileged)
+{
+	const struct plan_request request = {.id = "web+1", .bundle = "/b", .is_systemd_cgroup = true};
+	struct host host = {.is_privileged = is_privileged, .cgroup_mount = "/sys/fs/cgroup"};
+	_cleanup_buf_ struct buf text = {0}, actual = {0};
+	_cleanup_free_ char *json = NULL;
+	_cleanup_free_ struct plan *plan = NULL;
+	_cleanup_spec_ struct spec *spec = NULL;
+	struct err err = {0};
+	int r;
+
+	buf_format(&text,
+		   "{'ociVersion':'1.3.0','root':{'path':'r'},'annotations':{%s},'linux':{'cgroupsPath':'%s',"
+		   "'resources':{%s},'namespaces':[{'type':'mount'},{'type':'user'}],"
+		   "'uidMappings':[{'containerID':0,'hostID':1,'size':1}],"
+		   "'gidMappings':[{'containerID':0,'hostID':1,'size':1}]}}",
+		   row->annotations, row->path, row->resources);
+	json = json_text(text.data);
+	r = spec_parse(json, strlen(json), &spec, &err);
+	if (r >= 0)
+		r = plan_build(spec, &host, &request, &plan, &err);
+	if (r < 0)
+		buf_format(&actual, "!%s: %s", err.where, err.msg);
+	else
+		describe(plan, &actual);
+	if (r >= 0)
+		CHECK(shorten(&actual));
+	if (!CHECK_STR(actual.data, row->expected))
+		fprintf(stderr, "\tof %s {%s} {%s}\n", row->path, row->resources, row->annotations);
+}
+
+#define PATH "!/linux/cgroupsPath: "
+#define BAD_FORMAT(path)                                                                                       \
+	PATH "expected cgroupsPath to be of format \"slice:prefix:name\" for systemd cgroups, got \"" path     \
+	     "\" instead"
+
+static const struct row name_rows[] = {
+	{"", "", "", "tare-web\\x2b1.scope Slice:s=system.slice"},
+	{"machine.slice:libpod:abc", "", "", "libpod-abc.scope Slice:s=machine.slice"},
+	{":docker:abc", "", "", "docker-abc.scope Slice:s=system.slice"},
+	{"a-b.slice::abc", "", "", "abc.scope Slice:s=a-b.slice"},
+	{"-.slice:p:n", "", "", "p-n.scope Slice:s=-.slice"},
+	{"/a/b", "", "", BAD_FORMAT("/a/b")},
+	{"a.slice:b", "", "", BAD_FORMAT("a.slice:b")},
+	{"a.slice:b:c:d", "", "", BAD_FORMAT("a.slice:b:c:d")},
+	{"a.slice:b:", "", "", BAD_FORMAT("a.slice:b:")},
+	{"machine:b:c", "", "", PATH "'machine' is not the name of a slice"},
+	{"-a.slice:b:c", "", "", PATH "'-a.slice' is not the name of a slice"},
+	{"a--b.slice:b:c", "", "", PATH "'a--b.slice' is not the name of a slice"},
+	{"a-.slice:b:c", "", "", PATH "'a-.slice' is not the name of a slice"},
+	{"a/b.slice:b:c", "", "", PATH "'a/b.slice' is not the name of a slice"},
+	{".slice:b:c", "", "", PATH "'.slice' is not the name of a slice"},
+	{"a.slice:p:c/d", "", "", "p-c\\x2fd.scope Slice:s=a.slice"},
+	{"a.slice:p:pod.slice", "", "", PATH "a slice cannot hold the container's processes: name a scope"},
+};
+
+static const struct row user_rows[] = {
+	{"", "", "", "tare-web\\x2b1.scope user Slice:s=user.slice"},
+	{"x.slice:p:n", "'pids':{'limit':7}", "", "p-n.scope user Slice:s=x.slice TasksMax:?t=7"},
+};
+
+#define N "n.scope Slice:s=system.slice"
+
+static const struct row limit_rows[] = {
+	{"::n", "'memory':{'limit':1000,'swap':3000,'reservation':500}", "",
+	 N " MemorySwapMax:?t=2000 MemoryMax:?t=1000 MemoryLow:?t=500"},
+	{"::n", "'memory':{'limit':-1}", "",
+	 N " MemorySwapMax:?t=18446744073709551615 MemoryMax:?t=18446744073709551615"},
+	{"::n", "'pids':{'limit':-1}", "", N " TasksMax:?t=18446744073709551615"},
+	{"::n", "'pids':{'limit':2}", "", N " TasksMax:?t=2"},
+	/* One process is all: it is told when nobody else keeps the place any more. */
+	{"::n", "'pids':{'limit':1}", "", N "; n.scope TasksMax:?t=1"},
+	{"::n", "'pids':{'limit':0}", "", N "; n.scope TasksMax:?t=1"},
+	/* 50000 of 100000 us are 0.5 s of a second; 12345 of 100000 are 123450 us, in steps of 10000. */
+	{"::n", "'cpu':{'quota':50000,'period':100000}", "",
+	 N " CPUQuotaPerSecUSec:?t=500000 CPUQuotaPeriodUSec:?t=100000"},
+	{"::n", "'cpu':{'quota':12345,'period':100000}", "",
+	 N " CPUQuotaPerSecUSec:?t=130000 CPUQuotaPeriodUSec:?t=100000"},
+	{"::n", "'cpu':{'quota':300000,'period':200000}", "",
+	 N " CPUQuotaPerSecUSec:?t=1500000 CPUQuotaPeriodUSec:?t=200000"},
+	{"::n", "'cpu':{'period':5000}", "",
+	 N " CPUQuotaPerSecUSec:?t=18446744073709551615 CPUQuotaPeriodUSec:?t=5000"},
+	{"::n", "'cpu':{'shares':1024}", "", N " CPUWeight:?t=100"},
+	{"::n", "'cpu':{'idle':1,'shares':1024}", "", N " CPUWeight:?t=0"},
+	/* bits 0, 1, 9: bytes 0x03 0x02; bit 64: the ninth byte */
+	{"::n", "'cpu':{'cpus':'0-1,9','mems':'64'}", "",
+	 N " AllowedCPUs:?ay=0302 AllowedMemoryNodes:?ay=000000000000000001"},
+	/* The curve of io.weight for 10 to 1000 begins at 1. */
+	{"::n", "'blockIO':{'weight':10}", "", N " IOWeight:?t=1"},
+	{"::n", "'unified':{'memory.high':'5000','memory.min':'max','memory.oom.group':'1'}", "",
+	 N " MemoryHigh:?t=5000 MemoryMin:?t=18446744073709551615 OOMPolicy:?s=kill"},
+	{"::n", "'unified':{'memory.oom.group':'0'}", "", N " OOMPolicy:?s=continue"},
+	/* What unified says about the same file counts. */
+	{"::n", "'memory':{'limit':1000},'unified':{'memory.max':'2000'}", "", N " MemoryMax:?t=2000"},
+	{"::n", "'cpu':{'shares':1024},'unified':{'cpu.idle':'1'}", "", N " CPUWeight:?t=0"},
+	{"::n", "'unified':{'pids.max':'1'}", "", N "; n.scope TasksMax:?t=1"},
+	/* systemd has no word for these. */
+	{"::n", "'hugepageLimits':[{'pageSize':'2MB','limit':0}]", "", N},
+	{"::n", "'unified':{'cpu.max.burst':'5'}", "", N},
+};
+
+#define A "org.systemd.property."
+#define BAD "!/annotations/" A
+#define SYNTAX                                                                                                 \
+	"cannot set this property of the unit: the value is not GVariant text: true, 'text', uint64 5, ['a', " \
+	"'b']"
+#define SET "cannot set this property of the unit: "
+
+static const struct row annotation_rows[] = {
+	{"::n", "", "'" A "TimeoutStopUSec':'uint64 10000000'", N " TimeoutStopUSec:t=10000000"},
+	{"::n", "", "'" A "KillSignal':'15'", N " KillSignal:i=15"},
+	{"::n", "", "'" A "TimeoutStopSec':'7'", N " TimeoutStopUSec:t=7000000"},
+	{"::n", "", "'" A "RuntimeMaxSec':'uint64 2'", N " RuntimeMaxUSec:t=2000000"},
+	{"::n", "", "'" A "SendSIGHUP':'true'", N " SendSIGHUP:b=true"},
+	{"::n", "'memory':{'limit':9}", "'" A "MemoryMax':'uint64 5'", N " MemoryMax:t=5"},
+	{"::n", "", "'" A "After':'[\\u0027a.service\\u0027, \\u0022b.service\\u0022]'",
+	 N " After:as=a.service\nb.service\n"},
+	{"::n", "", "'" A "After':'[]'", N " After:as="},
+	{"::n", "", "'" A "Xyz':'int64 -5'", N " Xyz:x=-5"},
+	{"::n", "", "'" A "Xyz':'uint32 4294967295'", N " Xyz:u=4294967295"},
+	{"::n", "", "'" A "Xyz':'uint32 4294967296'", BAD "Xyz: " SET "the number is out of its type's range"},
+	{"::n", "", "'" A "Xyz':'-2147483648'", N " Xyz:i=-2147483648"},
+	{"::n", "", "'" A "Xyz':'2147483648'", BAD "Xyz: " SET "the number is out of its type's range"},
+	{"::n", "", "'" A "Xyz':'uint64 -1'", BAD "Xyz: " SET "the number is out of its type's range"},
+	{"::n", "", "'" A "Xyz':'word'", BAD "Xyz: " SYNTAX},
+	{"::n", "", "'" A "Xyz':''", BAD "Xyz: " SYNTAX},
+	{"::n", "", "'" A "Xyz':'\\u0027open'", BAD "Xyz: " SYNTAX},
+	{"::n", "", "'" A "Xyz':'[\\u0027a\\u0027'", BAD "Xyz: " SYNTAX},
+	{"::n", "", "'" A "Xyz':'[\\u0027a\\u0027 \\u0027b\\u0027]'", BAD "Xyz: " SYNTAX},
+	{"::n", "", "'" A "Xyz':'uint64 '", BAD "Xyz: " SYNTAX},
+	{"::n", "", "'" A "ab':'1'", BAD "ab: " SET "a name has three letters or more, and nothing else"},
+	{"::n", "", "'" A "a.b':'1'", BAD "a.b: " SET "a name has three letters or more, and nothing else"},
+	{"::n", "", "'" A "StopSec':'\\u0027x\\u0027'", BAD "StopSec: " SET "it takes a number of seconds"},
+	{"::n", "", "'" A "PIDs':'[]'", BAD "PIDs: " SET "this property is the runtime's own"},
+	{"::n", "", "'" A "Delegate':'false'", BAD "Delegate: " SET "this property is the runtime's own"},
+};
+
+static void check_rows(const struct row *rows, size_t count, bool is_privileged)
+{
+	for (size_t i = 0; i < count; i++)
+		check_row(&rows[i], is_privileged);
+}
+
+int main(void)
+{
+	check_rows(name_rows, ARRAY_SIZE(name_rows), true);
+	check_rows(user_rows, ARRAY_SIZE(user_rows), false);
+	check_rows(limit_rows, ARRAY_SIZE(limit_rows), true);
+	check_rows(annotation_rows, ARRAY_SIZE(annotation_rows), true);
+	UNIT_MAIN_END;
+}
