@@ -191,7 +191,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	run timeout 20 unshare -m --propagation shared sh -c "$TREES"'
 		mkdir "$WORK/plain/later"
 		"$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" >"$WORK/out" &
-		until grep -q ready "$WORK/out"; do sleep 0.05; done
+		until grep -qs ready "$WORK/out"; do sleep 0.05; done
 		grep -c "plain/sub " /proc/self/mountinfo
 		mount -t tmpfs t "$WORK/plain/later"
 		wait $!

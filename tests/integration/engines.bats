@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+# Real engines on top, each with storage and sockets of its own in the case's directory. They mount what they need on
+# the host, so that the host's mounts are compared at the end alone.
+load helpers
+
+# An image of busybox as a tar archive.
+image() {
+	[ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || host_lacks "engines need cgroup v2 on /sys/fs/cgroup"
+	end_watch
+	tar -C "$BUNDLE/rootfs" -cf "$WORK/image.tar" .
+}
+
+engine() {
+	podman --root "$WORK/storage" --runroot "$WORK/run" --runtime "$TARE" --network-cmd-path /bin/false "$@"
+}
+
+with_podman() { # flags of podman
+	command -v podman >/dev/null || host_lacks "no podman"
+	image
+	engine import -q "$WORK/image.tar" localhost/busybox >/dev/null
+}
+
+end_engines() {
+	[ ! -d "$WORK/storage" ] || engine rm -f -t 0 --all >/dev/null
+	if [ -e "$WORK/docker.pid" ]; then
+		docker -H "unix://$WORK/docker.sock" ps -aq | xargs -r docker -H "unix://$WORK/docker.sock" rm -f >/dev/null
+		daemon=$(cat "$WORK/docker.pid")
+		kill "$daemon"
+		while [ -e "/proc/$daemon" ]; do sleep 0.2; done
+	fi
+	grep -o " $WORK/[^ ]*" /proc/self/mountinfo | sort -r | xargs -r umount -l
+}
+
+teardown() {
+	end_engines
+	end_case
+}
+
+@test "podman run" {
+	with_podman
+	run -0 engine run --rm --network none localhost/busybox echo hello
+	[ "$output" = hello ]
+	run -7 engine run --rm --network none localhost/busybox sh -c 'exit 7'
+	run -127 engine run --rm --network none localhost/busybox /no/such/program
+	[[ "$output" == *"no/such/program"* ]]
+}
+
+@test "podman run with either cgroup manager and limits" {
+	with_podman
+	for manager in systemd cgroupfs; do
+		run -0 engine --cgroup-manager "$manager" run --rm --network none --memory 64m --pids-limit 20 --cpus 0.5 localhost/busybox \
+			cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max /sys/fs/cgroup/cpu.max
+		[ "$output" = $'67108864\n20\n50000 100000' ]
+	done
+}
+
+@test "podman's life of a container: detached, exec, pause, update, stop, logs" {
+	with_podman
+	engine run -d --name life --network none localhost/busybox sh -c 'trap "echo stopped; exit 3" TERM; echo begun; while :; do sleep 0.1; done' >/dev/null 3>&-
+	run -0 engine exec life cat /proc/1/comm
+	[ "$output" = sh ]
+	run -5 engine exec life sh -c 'exit 5'
+	run -0 engine exec -u 1000 -e A=b -w /tmp life sh -c 'id -u; echo $A; pwd'
+	[ "$output" = $'1000\nb\n/tmp' ]
+	engine pause life
+	[ "$(engine inspect -f '{{.State.Status}}' life)" = paused ]
+	engine unpause life
+	engine update --memory 100m life >/dev/null
+	run -0 engine exec life cat /sys/fs/cgroup/memory.max
+	[ "$output" = 104857600 ]
+	engine stop -t 10 life >/dev/null
+	[ "$(engine inspect -f '{{.State.ExitCode}}' life)" = 3 ]
+	[ "$(engine logs life)" = $'begun\nstopped' ]
+	engine rm life >/dev/null
+}
+
+with_docker() {
+	command -v dockerd >/dev/null || host_lacks "no docker"
+	image
+	dockerd --data-root "$WORK/docker" --exec-root "$WORK/docker.run" -p "$WORK/docker.pid" -H "unix://$WORK/docker.sock" \
+		--add-runtime tare="$TARE" --bridge none --iptables=false --ip6tables=false >"$WORK/docker.log" 2>&1 3>&- &
+	for _ in $(seq 600); do
+		! docker -H "unix://$WORK/docker.sock" version >/dev/null 2>&1 || break
+		sleep 0.2
+	done
+	docker -H "unix://$WORK/docker.sock" import "$WORK/image.tar" busybox >/dev/null
+}
+
+dockers() {
+	docker -H "unix://$WORK/docker.sock" "$@"
+}
+
+@test "docker run, with limits, and its life of a container" {
+	with_docker
+	run -0 dockers run --rm --runtime tare --network none busybox echo hello
+	[ "$output" = hello ]
+	run -0 dockers run --rm --runtime tare --network none --memory 64m --pids-limit 20 --cpus 0.5 busybox \
+		cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max /sys/fs/cgroup/cpu.max
+	[ "$output" = $'67108864\n20\n50000 100000' ]
+	run -127 dockers run --rm --runtime tare --network none busybox /no/such/program
+	dockers run -d --name life --runtime tare --network none busybox sh -c 'trap "exit 3" TERM; while :; do sleep 0.1; done' >/dev/null
+	run -0 dockers exec life cat /proc/1/comm
+	[ "$output" = sh ]
+	dockers pause life
+	dockers unpause life
+	dockers update --memory 100m --memory-swap 200m life >/dev/null
+	run -0 dockers exec life cat /sys/fs/cgroup/memory.max
+	[ "$output" = 104857600 ]
+	run -0 dockers top life
+	[[ "$output" == *sh* ]]
+	dockers stop -t 10 life >/dev/null
+	[ "$(dockers inspect -f '{{.State.ExitCode}}' life)" = 3 ]
+	dockers rm life >/dev/null
+}
