@@ -54,9 +54,9 @@ void mem_free(void *ptr_to_ptr)
 /* --- arena --- */
 
 /*
- * The first chunk is this large, each further one twice as large as the one before: a page that is touched for the
- * first time costs as much as many system calls. Sanitized builds have it so small that every allocation is a
- * chunk, whose end they know.
+ * The first chunk is this large, each further one twice as large as the one before: a page that is touched for
+ * the first time costs as much as many system calls. Sanitized builds have it so small that every allocation is
+ * a chunk, whose end they know.
  */
 #ifndef CHUNK_SIZE
 #define CHUNK_SIZE ((size_t)1 << 10)

@@ -211,7 +211,6 @@ int exec_open_init_cgroup(struct parent *parent, struct err *err)
 
 static int open_own_cgroup(struct parent *parent, const char *path, struct err *err)
 {
-
 	parent->mount_fd = cgroup_open_mount(parent->record.cgroup_mount, err);
 	if (parent->mount_fd < 0)
 		return parent->mount_fd;

@@ -3,8 +3,8 @@
  * Runs several commands in turn, many times, and prints their medians and the ratios to the first one. In turn,
  * because a shared machine's speed changes by the second; medians, because its noise has one side.
  *
- * Usage: bench ROUNDS [--json] NAME COMMAND [ARG...] -- NAME COMMAND ... ; a "%" in an argument becomes the number
- * of the run, for names that must be new.
+ * Usage: bench ROUNDS [--json] NAME COMMAND [ARG...] -- NAME COMMAND ... ; a "%" in an argument becomes the
+ * number of the run, for names that must be new.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -59,7 +59,8 @@ static void run_once(struct command *c, int round, int number)
 	}
 	wait4(pid, &status, 0, &usage);
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	c->wall[round] = (double)(end.tv_sec - begin.tv_sec) * 1e6 + (double)(end.tv_nsec - begin.tv_nsec) / 1e3;
+	c->wall[round] = (double)(end.tv_sec - begin.tv_sec) * 1e6 +
+			 (double)(end.tv_nsec - begin.tv_nsec) / 1e3;
 	c->cpu[round] = seconds(usage.ru_utime) + seconds(usage.ru_stime);
 	c->faults += usage.ru_minflt;
 	c->failures += status != 0;
@@ -83,13 +84,14 @@ static void print(struct command *commands, int count, int rounds, int is_json)
 	double wall = at(commands[0].wall, rounds, 0.5), cpu = at(commands[0].cpu, rounds, 0.5);
 
 	if (!is_json)
-		printf("%-10s %10s %8s %10s %8s %10s %8s %8s\n", "", "wall us", "ratio", "p10 us", "p99 us", "cpu us",
-		       "ratio", "faults");
+		printf("%-10s %10s %8s %10s %8s %10s %8s %8s\n", "", "wall us", "ratio", "p10 us", "p99 us",
+		       "cpu us", "ratio", "faults");
 	for (int i = 0; i < count; i++) {
 		struct command *c = &commands[i];
 		double w = at(c->wall, rounds, 0.5), u = at(c->cpu, rounds, 0.5);
 
-		printf(is_json ? "{\"name\":\"%s\",\"wall_us\":%.0f,\"wall_ratio\":%.2f,\"p10_us\":%.0f,\"p99_us\":%.0f,"
+		printf(is_json ? "{\"name\":\"%s\",\"wall_us\":%.0f,\"wall_ratio\":%.2f,\"p10_us\":%.0f,\"p99_"
+				 "us\":%.0f,"
 				 "\"cpu_us\":%.0f,\"cpu_ratio\":%.2f,\"faults\":%ld,\"failures\":%d}\n"
 			       : "%-10s %10.0f %8.2f %10.0f %8.0f %10.0f %8.2f %8ld",
 		       c->name, w, w / wall, at(c->wall, rounds, 0.1), at(c->wall, rounds, 0.99), u,

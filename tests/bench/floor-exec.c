@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor of exec: the kernel's own work for one more process in a container, and nothing else: the namespaces,
- * the cgroup, the identity, the program. Usage: floor-exec PID CGROUP_DIRECTORY PROGRAM
+ * The floor of exec: the kernel's own work for one more process in a container, and nothing else: the
+ * namespaces, the cgroup, the identity, the program. Usage: floor-exec PID CGROUP_DIRECTORY PROGRAM
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -20,12 +20,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MUST(call)                                                                                           \
-	do {                                                                                                 \
-		if ((long)(call) < 0) {                                                                      \
-			perror(#call);                                                                       \
-			_exit(111);                                                                          \
-		}                                                                                            \
+#define MUST(call)                                                                                             \
+	do {                                                                                                   \
+		if ((long)(call) < 0) {                                                                        \
+			perror(#call);                                                                         \
+			_exit(111);                                                                            \
+		}                                                                                              \
 	} while (0)
 
 static void become(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The floor: the kernel's own work for one container of the default configuration, and nothing else. No
- * configuration, no checks of what could be hostile, no state, no protection of the program. What a runtime needs
- * above this is its own. Usage: floor ROOTFS CGROUP2_MOUNT NAME PROGRAM
+ * configuration, no checks of what could be hostile, no state, no protection of the program. What a runtime
+ * needs above this is its own. Usage: floor ROOTFS CGROUP2_MOUNT NAME PROGRAM
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -28,12 +28,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MUST(call)                                                                                           \
-	do {                                                                                                 \
-		if ((long)(call) < 0) {                                                                      \
-			perror(#call);                                                                       \
-			_exit(111);                                                                          \
-		}                                                                                            \
+#define MUST(call)                                                                                             \
+	do {                                                                                                   \
+		if ((long)(call) < 0) {                                                                        \
+			perror(#call);                                                                         \
+			_exit(111);                                                                            \
+		}                                                                                              \
 	} while (0)
 
 static int tree(const char *path, unsigned int flags)
@@ -66,7 +66,8 @@ static void mount_new(const char *type, const char *target, const char *const (*
 static void readonly(const char *path)
 {
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
-	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	int fd =
+		(int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 
 	if (fd < 0)
 		return;
@@ -116,7 +117,7 @@ static void mounts(void)
 	static const struct {
 		const char *name;
 		unsigned int major, minor;
-	} nodes[] = {{"dev/null", 1, 3},   {"dev/zero", 1, 5},	  {"dev/full", 1, 7},
+	} nodes[] = {{"dev/null", 1, 3},   {"dev/zero", 1, 5},    {"dev/full", 1, 7},
 		     {"dev/random", 1, 8}, {"dev/urandom", 1, 9}, {"dev/tty", 5, 0}};
 
 	mount_new("proc", "proc", NULL, 0);
@@ -140,10 +141,12 @@ static void mounts(void)
 
 static void paths(void)
 {
-	static const char *const masked[] = {"/proc/acpi",	 "/proc/asound",      "/proc/kcore",	   "/proc/keys",
-					     "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
-					     "/proc/sched_debug",   "/sys/firmware",    "/proc/scsi"};
-	static const char *const ro[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+	static const char *const masked[] = {"/proc/acpi",        "/proc/asound",        "/proc/kcore",
+					     "/proc/keys",        "/proc/latency_stats", "/proc/timer_list",
+					     "/proc/timer_stats", "/proc/sched_debug",   "/sys/firmware",
+					     "/proc/scsi"};
+	static const char *const ro[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+					 "/proc/sysrq-trigger"};
 
 	for (size_t i = 0; i < sizeof ro / sizeof *ro; i++)
 		readonly(ro[i]);
@@ -196,8 +199,8 @@ static void contain(const char *rootfs, char *program)
 
 int main(int argc, char **argv)
 {
-	struct clone_args args = {.flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS |
-					   CLONE_INTO_CGROUP,
+	struct clone_args args = {.flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+					   CLONE_NEWNS | CLONE_INTO_CGROUP,
 				  .exit_signal = SIGCHLD};
 	char path[512];
 	int status = 0, cgroup;

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A process of a container with CAP_SYS_PTRACE that seizes whatever appears among the container's processes, and
- * looks for rights that it lacks itself. Writes to FILE a line for each thing that it saw:
- *   caught PID COMM         one that had not executed its program yet
- *   excess PID CAPS         with capabilities outside of this process's own bounding set
- *   host PID LINK           an open descriptor or program that is a file of the host
- *   end                     /tmp/stop has appeared
- * Usage: tracer FILE
+ * A process of a container with CAP_SYS_PTRACE that seizes whatever appears among the container's processes,
+ * and looks for rights that it lacks itself. Writes to FILE a line for each thing that it saw: caught PID COMM
+ * one that had not executed its program yet excess PID CAPS         with capabilities outside of this process's
+ * own bounding set host PID LINK           an open descriptor or program that is a file of the host end
+ * /tmp/stop has appeared Usage: tracer FILE
  */
 #include <dirent.h>
 #include <fcntl.h>
