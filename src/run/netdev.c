@@ -207,12 +207,13 @@ void netdev_undo(struct parent *parent)
 void netdev_done(struct parent *parent)
 {
 	struct netdev *netdev = parent->netdev;
-	int *fds[] = {&netdev->host_ns_fd, &netdev->host_fd, &netdev->ns_fd, &netdev->fd};
 
 	if (netdev == NULL)
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-		fd_close(fds[i]);
+	fd_close(&netdev->host_ns_fd);
+	fd_close(&netdev->host_fd);
+	fd_close(&netdev->ns_fd);
+	fd_close(&netdev->fd);
 	for (struct move *move = netdev->last, *previous; move != NULL; move = previous) {
 		previous = move->previous;
 		buf_done(&move->addresses);
