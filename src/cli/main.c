@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line: finds the command, words its error for the user, ends the process. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -69,6 +70,16 @@ static void add_line(struct buf *out, const char *text)
 	}
 }
 
+/* Engines look for these texts ("no such file or directory"), and do so in small letters. */
+static void add_errno(struct buf *out, int errnum)
+{
+	const char *text = strerror(errnum);
+	bool is_word = text[0] != '\0' && islower((unsigned char)text[1]);
+
+	buf_add_str(out, ": ");
+	buf_format(out, "%c%s", is_word ? tolower((unsigned char)text[0]) : text[0], text[0] == '\0' ? "" : text + 1);
+}
+
 static void word_error(const char *command, const char *id, const struct err *err, struct buf *out)
 {
 	struct buf text = {0};
@@ -78,11 +89,8 @@ static void word_error(const char *command, const char *id, const struct err *er
 	if (err->where[0] != '\0')
 		buf_format(&text, "%s: ", err->where);
 	buf_add_str(&text, err->msg);
-	/* Engines look for this text of a process that is gone, in small letters. */
-	if (err->errnum == ESRCH)
-		buf_add_str(&text, ": no such process");
-	else if (err->errnum != 0)
-		buf_format(&text, ": %s", strerror(err->errnum));
+	if (err->errnum != 0)
+		add_errno(&text, err->errnum);
 	if (err->hint[0] != '\0')
 		buf_format(&text, " (%s)", err->hint);
 	add_line(out, text.data);

@@ -74,9 +74,10 @@ int walk_filter(struct walker *walker, const struct plan_step *step, struct err 
 
 void filter_explain(struct err *err)
 {
+	/* What filters mostly answer, and what files that are wrong hardly ever do. */
 	bool is_usual = err->errnum == EPERM || err->errnum == ENOSYS;
 
-	if (err->kind == ERR_SYSTEM && (is_usual || err->hint[0] == '\0'))
+	if (err->kind == ERR_SYSTEM && is_usual)
 		err_hint(err,
 			 "the seccomp filter is in force by now, and has to allow what tare itself still does; "
 			 "with noNewPrivileges that is execve alone");

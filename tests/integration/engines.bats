@@ -11,7 +11,7 @@ image() {
 }
 
 engine() {
-	podman --root "$WORK/storage" --runroot "$WORK/run" --runtime "$TARE" --network-cmd-path /bin/false "$@"
+	timeout 120 podman --root "$WORK/storage" --runroot "$WORK/run" --runtime "$TARE" --network-cmd-path /bin/false "$@"
 }
 
 with_podman() { # flags of podman
@@ -87,7 +87,7 @@ with_docker() {
 }
 
 dockers() {
-	docker -H "unix://$WORK/docker.sock" "$@"
+	timeout 120 docker -H "unix://$WORK/docker.sock" "$@"
 }
 
 @test "docker run, with limits, and its life of a container" {

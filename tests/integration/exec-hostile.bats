@@ -22,7 +22,7 @@ untouched() {
 		# init as a program of the container knows what to say; one built with sanitizers has no loader there.
 		status=0
 		output=$(tare exec "$ID" sh $args 2>&1) || status=$?
-		[ "$status" -eq 127 ] || [[ "$status $output" == 255*"No such file"* ]]
+		[ "$status" -eq 127 ] || [[ "$status $output" == 255*"no such file"* ]]
 	done
 	rm "$BUNDLE/rootfs/bin/sh"
 	ln -s /proc/self/exe "$BUNDLE/rootfs/bin/sh"

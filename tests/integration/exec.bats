@@ -126,7 +126,7 @@ process_file() {
 	run -255 tare exec --process "$WORK/process.json" "$ID"
 	[ "${#lines[@]}" -eq 1 ]
 	run -255 tare exec --process "$WORK/none.json" "$ID"
-	[[ "$output" == *"No such file"* ]]
+	[[ "$output" == *"no such file"* ]]
 }
 
 @test "exec --detach returns when the program runs, with its pid in a file" {

@@ -38,14 +38,16 @@ watch_mounts() {
 	end_watch
 	mkfifo "$WORK/watch.end"
 	coproc WATCH { exec "$TOOLS/mountwatch" "$WORK/watch.end" "$WORK/watch.report" 3>&-; }
+	watch=$WATCH_PID
 	read -r -u "${WATCH[0]}" || true
 }
 
 end_watch() {
 	[ -e "$WORK/watch.end" ] || return 0
-	: >"$WORK/watch.end"
-	wait "$WATCH_PID"
+	# Opened like this it does not wait for a reader.
+	: <>"$WORK/watch.end"
 	rm "$WORK/watch.end"
+	wait "$watch" || { echo "mountwatch ended with status $?"; return 1; }
 }
 
 # Whatever a case made is gone, and the host's mounts are what they were.

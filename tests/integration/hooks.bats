@@ -73,7 +73,7 @@ H
 	[[ "$output" == *"ran past specified timeout of 1.0s"* ]]
 	config '.hooks={"createRuntime":[{"path":"/no/hook"}]}'
 	run -1 tare run -b "$BUNDLE" "$ID"
-	[[ "$output" == *"cannot execute hook '/no/hook': No such file or directory"* ]]
+	[[ "$output" == *"cannot execute hook '/no/hook': no such file or directory"* ]]
 }
 
 @test "a failing poststop hook is a warning, and the others still run" {

@@ -101,7 +101,7 @@ teardown() {
 	has_apparmor || host_lacks "AppArmor is not enabled"
 	config '.process.apparmorProfile="there-is-no-such-profile"'
 	run -1 tare create -b "$BUNDLE" "$ID"
-	[[ "$output" == *"/process/apparmorProfile: cannot set AppArmor profile 'there-is-no-such-profile' by \`/proc/self/attr/"*"exec\`: No such file or directory"*apparmor_parser* ]]
+	[[ "$output" == *"/process/apparmorProfile: cannot set AppArmor profile 'there-is-no-such-profile' by \`/proc/self/attr/"*"exec\`: no such file or directory"*apparmor_parser* ]]
 	run -1 tare state "$ID"
 	config '.process.apparmorProfile=null | .process.args=["sleep","1000"]'
 	tare run -d -b "$BUNDLE" "$ID" >"$WORK/out" 2>&1 3>&-

@@ -109,5 +109,5 @@ teardown() {
 	[[ "$output" == *"/linux/netDevices: the container needs a network namespace of its own"* ]]
 	config '.linux.netDevices={"lo":{"name":"lo1"}} | .linux.namespaces+=[{"type":"network"}]'
 	run -1 tare create -b "$BUNDLE" "$ID"
-	[[ "$output" == *"/linux/netDevices/lo: cannot move network device 'lo' into the container: Invalid argument"*"for good"* ]]
+	[[ "$output" == *"/linux/netDevices/lo: cannot move network device 'lo' into the container: invalid argument"*"for good"* ]]
 }

@@ -148,15 +148,15 @@ load helpers
 		[[ "$output" == *"$2"* ]] || { echo "$output"; return 1; }
 	}
 	explain missing 'exec: "missing": executable file not found in $PATH'
-	explain /bin/missing 'No such file or directory'
+	explain /bin/missing 'no such file or directory'
 	explain /dir 'is a directory'
-	explain /bin/plain 'Permission denied'
+	explain /bin/plain 'permission denied'
 	explain /bin/script "interpreter '/no/interpreter' does not exist"
 	explain /bin/dos 'carriage return'
 	explain /bin/text "neither a program nor a script"
 	explain /bin/other 'another architecture (ELF machine 243)'
 	config '.mounts+=[{"destination":"/noexec","type":"bind","source":"rootfs/bin","options":["bind","noexec"]}]'
-	explain /noexec/busybox 'Permission denied'
+	explain /noexec/busybox 'permission denied'
 }
 
 @test "the working directory cannot be outside" {

@@ -272,7 +272,7 @@ refused() {
 	limits '{unified:{"cgroup.nonsense":"1"}}'
 	refused "/linux/resources/unified/cgroup.nonsense: cannot set 'cgroup.nonsense': the cgroup has no such file"
 	limits '{unified:{"cgroup.max.depth":"deep"}}'
-	refused "/linux/resources/unified/cgroup.max.depth: cannot set 'cgroup.max.depth' to 'deep': Invalid argument"
+	refused "/linux/resources/unified/cgroup.max.depth: cannot set 'cgroup.max.depth' to 'deep': invalid argument"
 	limits '{unified:{"cgroup.procs":"1"}}'
 	refused "/linux/resources/unified/cgroup.procs" "runtime's own"
 	limits '{unified:{"../cgroup.max.depth":"1"}}'

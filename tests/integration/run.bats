@@ -44,7 +44,7 @@ load helpers
 	config '.process.args=["/no/such/file"]'
 	run -1 --separate-stderr tare --log "$WORK/log" --log-format json run -b "$BUNDLE" "$ID"
 	[ "${#stderr_lines[@]}" -eq 1 ]
-	[[ "$stderr" == "tare: run $ID: /process/args: exec: \"/no/such/file\": No such file or directory" ]]
+	[[ "$stderr" == "tare: run $ID: /process/args: exec: \"/no/such/file\": no such file or directory" ]]
 	[ "$(wc -l <"$WORK/log")" -eq 1 ]
 	jq -e '.level=="error" and (.msg|test("no/such/file")) and (.time|test("Z$"))' "$WORK/log"
 	[ ! -e "$ROOT/$ID" ]
