@@ -38,6 +38,8 @@ int limits_step(struct parent *parent, const struct plan_step *step, struct err 
 	case PLAN_UNIT_SETTLED:
 	case PLAN_UNIT_SET:
 		return unit_step(parent, step, err);
+	case PLAN_RESCTRL:
+		return rdt_step(parent, step, err);
 	case PLAN_CGROUP_ENABLE:
 		return cgroup_enable(&place, plan, step->u.controllers, err);
 	case PLAN_CGROUP_OWNER:

@@ -386,3 +386,11 @@ owner() {
 	[[ "$output" == *"0::/a/b"*"not mine"* ]]
 	[ ! -e "$(cgroup_mount)/$ID" ]
 }
+
+@test "intelRdt: without resctrl it is refused by name, and nothing is left" {
+	[ "$(stat -fc %t /sys/fs/resctrl 2>/dev/null)" != 7655821 ] || skip "this host has resctrl"
+	config '.linux.intelRdt={"l3CacheSchema":"L3:0=f","enableMonitoring":true}'
+	refused "/linux/intelRdt: cannot use /sys/fs/resctrl: resctrl is not mounted there"
+	run -1 tare check -b "$BUNDLE" --format json
+	jq -e '[.findings[]|{kind,where}]==[{"kind":"unsupported","where":"/linux/intelRdt"}]' <<<"$output" || { echo "$output"; return 1; }
+}
