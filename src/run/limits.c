@@ -18,8 +18,9 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 	if (parent->cgroup_fd < 0)
 		return parent->cgroup_fd;
 	/* One that was there before may have seen some. */
-	parent->oom_kills =
-		parent->record.cgroup_created > 0 ? 0 : cgroup_memory_events(parent->cgroup_fd, "oom_kill");
+	parent->oom_kills = parent->record.cgroup_created > 0
+				    ? 0
+				    : cgroup_event_count(parent->cgroup_fd, "memory.events", "oom_kill");
 	place.mount_fd = parent->mount_fd;
 	place.fd = parent->cgroup_fd;
 	return cgroup_settle_type(&place, parent->plan,
@@ -59,16 +60,20 @@ int limits_step(struct parent *parent, const struct plan_step *step, struct err 
 bool limits_was_oom_killed(const struct parent *parent)
 {
 	return parent->cgroup_fd >= 0 &&
-	       cgroup_memory_events(parent->cgroup_fd, "oom_kill") > parent->oom_kills;
+	       cgroup_event_count(parent->cgroup_fd, "memory.events", "oom_kill") > parent->oom_kills;
 }
 
 void limits_explain(const struct parent *parent, struct err *err)
 {
-	if (parent->cgroup_fd < 0 || parent->exec != NULL)
+	if (parent->cgroup_fd < 0)
+		return;
+	if (err->errnum == EAGAIN && cgroup_event_count(parent->cgroup_fd, "pids.events", "max") > 0)
+		err_hint(err, "limit of processes too low? The start of one takes up to two");
+	if (parent->exec != NULL)
 		return;
 	if (err->kind == ERR_PEER && limits_was_oom_killed(parent))
 		err_set(err, ERR_PEER, 0, "/linux/resources",
 			"container init was OOM-killed (memory limit too low?)");
-	else if (err->errnum == ENOMEM && cgroup_memory_events(parent->cgroup_fd, "oom") > 0)
+	else if (err->errnum == ENOMEM && cgroup_event_count(parent->cgroup_fd, "memory.events", "oom") > 0)
 		err_hint(err, "memory limit too low?");
 }

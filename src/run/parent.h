@@ -83,7 +83,7 @@ int parent_announce(struct parent *parent, const struct parent_announcement *ann
 int limits_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
 /* Whether the OOM killer took somebody out of the container's cgroup since it was made. */
 bool limits_was_oom_killed(const struct parent *parent);
-/* Puts into the error of a creation that a limit of memory is behind it, if that is so. */
+/* Puts into the error of a creation or an exec that a limit is behind it, if that is so. */
 void limits_explain(const struct parent *parent, struct err *err);
 
 /* netdev.c: moves one device, back again all that were, and forgets about them. */

@@ -159,6 +159,12 @@ refused() {
 	limits '{pids:{limit:0},unified:{"pids.max":"3"}}'
 	created
 	limit pids.max 3
+	# One process is there, and nobody can be added.
+	config 'del(.linux.resources.unified)'
+	limits '{pids:{limit:1}}'
+	again
+	run -255 tare exec "$ID" true
+	[[ "$output" == *"Resource temporarily unavailable (limit of processes too low?"* ]]
 }
 
 @test "cpu: weight, bandwidth, burst, idle" {
