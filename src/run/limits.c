@@ -63,17 +63,25 @@ bool limits_was_oom_killed(const struct parent *parent)
 	       cgroup_event_count(parent->cgroup_fd, "memory.events", "oom_kill") > parent->oom_kills;
 }
 
+static bool has_event(const struct parent *parent, const char *file, const char *key)
+{
+	return cgroup_event_count(parent->cgroup_fd, file, key) > 0;
+}
+
+/* An exec does not know what was counted before it, so it only guesses. */
 void limits_explain(const struct parent *parent, struct err *err)
 {
+	bool is_exec = parent->exec != NULL;
+
 	if (parent->cgroup_fd < 0)
 		return;
-	if (err->errnum == EAGAIN && cgroup_event_count(parent->cgroup_fd, "pids.events", "max") > 0)
+	if (err->errnum == EAGAIN && has_event(parent, "pids.events", "max"))
 		err_hint(err, "limit of processes too low? The start of one takes up to two");
-	if (parent->exec != NULL)
-		return;
-	if (err->kind == ERR_PEER && limits_was_oom_killed(parent))
+	else if (err->errnum == ENOMEM && has_event(parent, "memory.events", "oom"))
+		err_hint(err, "memory limit too low?");
+	else if (err->kind == ERR_PEER && is_exec && has_event(parent, "memory.events", "oom_kill"))
+		err_hint(err, "memory limit too low?");
+	else if (err->kind == ERR_PEER && !is_exec && limits_was_oom_killed(parent))
 		err_set(err, ERR_PEER, 0, "/linux/resources",
 			"container init was OOM-killed (memory limit too low?)");
-	else if (err->errnum == ENOMEM && cgroup_event_count(parent->cgroup_fd, "memory.events", "oom") > 0)
-		err_hint(err, "memory limit too low?");
 }

@@ -98,6 +98,16 @@ refused() {
 	refused "container init was OOM-killed (memory limit too low?)"
 }
 
+@test "memory: an exec that does not fit is told why" {
+	controllers memory
+	config '.process.args=["sleep","100"]'
+	limits '{memory:{limit:262144,swap:262144}}'
+	created
+	tare start "$ID"
+	run -255 tare exec "$ID" true
+	[[ "$output" == *"(memory limit too low?)" ]]
+}
+
 @test "memory: checkBeforeUpdate does not go below what is in use" {
 	controllers memory
 	local dir
