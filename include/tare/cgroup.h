@@ -77,10 +77,11 @@ int cgroup_update(const struct cgroup_place *place, const struct plan *plan, str
 int cgroup_set_owner(int cgroup_fd, uid_t uid, struct err *err) MUST_CHECK;
 
 /*
- * A count of memory.events, of the cgroup and all below it: "oom_kill" are processes that the OOM killer took,
- * "oom" is how often memory could not be had. 0 without the memory controller.
+ * A count in memory.events or pids.events, of the cgroup and all below it: "oom_kill" are processes that the
+ * OOM killer took, "oom" is how often memory could not be had, "max" (of pids) how often a process could not be
+ * made. 0 without the controller.
  */
-uint64_t cgroup_memory_events(int cgroup_fd, const char *key);
+uint64_t cgroup_event_count(int cgroup_fd, const char *file, const char *key);
 
 /*
  * Kills every process of the cgroup and of all below it, frozen ones too (cgroup.kill), and waits up to

@@ -54,6 +54,7 @@ enum plan_kind {
 	PLAN_SPAWN,          /* parent or bridge: spawn, the next process is born */
 	PLAN_ID_MAPS,        /* parent: maps, of the process just born */
 	PLAN_NET_DEVICE,     /* parent: net_device, moves into the container's network namespace */
+	PLAN_RESCTRL,        /* parent: resctrl, the process just born gets a class of service */
 	PLAN_OOM_SCORE,      /* parent: number */
 	PLAN_JOIN,           /* bridge or init: ns, from slot */
 	PLAN_ENTER,          /* bridge: container, all its namespaces in one step, and its root */
@@ -129,6 +130,14 @@ struct plan_cgroup_write {
 struct plan_cgroup_usage {
 	plan_text file; /* holds a number; missing: nothing is used */
 	uint64_t limit;
+};
+
+struct plan_resctrl {
+	plan_text clos;     /* name of its directory, "" for the default class */
+	plan_text monitor;  /* name of a monitoring group in it, or absent */
+	plan_text schemata; /* lines, each with its line feed, or absent */
+	bool is_own;        /* the container's alone */
+	bool is_made;       /* of exec: it is there */
 };
 
 struct plan_net_device {
@@ -290,6 +299,7 @@ struct plan_step {
 		struct plan_cgroup_write write;
 		struct plan_cgroup_usage usage;
 		struct plan_net_device net_device;
+		struct plan_resctrl resctrl;
 		struct plan_unit unit;
 		struct {
 			int32_t slot;

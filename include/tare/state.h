@@ -33,6 +33,9 @@ struct state_record {
 	char *cgroup_path;
 	char *unit;                  /* the cgroup is that of this unit of systemd; "" if it is not systemd's */
 	bool is_user_unit;           /* of the user's manager */
+	char *resctrl_clos;          /* its class of service, "" without one and for the default class */
+	char *resctrl_monitor;       /* its monitoring group in that, or "" */
+	bool is_resctrl_own;         /* the class goes with the container */
 	unsigned int cgroup_created; /* as cgroup_create returned it */
 	pid_t pid;                   /* of init in the host's pid namespace, 0 before it is born */
 	uint64_t pid_start;          /* its start time in clock ticks since boot (/proc/PID/stat field 22) */

@@ -92,13 +92,13 @@ int cgroup_check_usage(int cgroup_fd, const struct plan *plan, const struct plan
 	return -EBUSY;
 }
 
-uint64_t cgroup_memory_events(int cgroup_fd, const char *key)
+uint64_t cgroup_event_count(int cgroup_fd, const char *file, const char *key)
 {
 	size_t len = strlen(key);
 	char text[512];
 	uint64_t count;
 
-	if (io_read_small(cgroup_fd, "memory.events", O_NOFOLLOW, text, sizeof text) < 0)
+	if (io_read_small(cgroup_fd, file, O_NOFOLLOW, text, sizeof text) < 0)
 		return 0;
 	for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
 		*end = '\0';

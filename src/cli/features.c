@@ -57,6 +57,16 @@ static void add_seccomp(struct json *json)
 	json_object_end(json);
 }
 
+static void add_rdt(struct json *json)
+{
+	json_key(json, "intelRdt");
+	json_object(json);
+	json_pair_bool(json, "enabled", true);
+	json_pair_bool(json, "schemata", true);
+	json_pair_bool(json, "monitoring", true);
+	json_object_end(json);
+}
+
 static void add_linux(struct json *json)
 {
 	json_key(json, "linux");
@@ -67,7 +77,7 @@ static void add_linux(struct json *json)
 	add_seccomp(json);
 	add_enabled(json, "apparmor", true);
 	add_enabled(json, "selinux", true);
-	add_enabled(json, "intelRdt", false);
+	add_rdt(json);
 	json_key(json, "memoryPolicy");
 	json_object(json);
 	add_names(json, "modes", spec_memory_policy_mode_name);

@@ -32,23 +32,6 @@ int plan_node_mask(const char *list, uint64_t *words, size_t count)
 	return r < 0 ? r : mask.is_too_large ? -ERANGE : 0;
 }
 
-/* Known to the specification, and a later version's work: never ignored. */
-static void refuse_later_work(struct builder *b)
-{
-	const struct spec *s = b->spec;
-	const struct {
-		bool is_asked;
-		const char *where, *what;
-	} rows[] = {
-		{s->intel_rdt.is_set, "/linux/intelRdt", "resctrl"},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (rows[i].is_asked)
-			builder_finding(b, ERR_UNSUPPORTED, rows[i].where,
-					"this version of tare does not support %s", rows[i].what);
-}
-
 static bool has_hooks(const struct spec *spec, enum spec_hook_kind kind)
 {
 	return spec->hooks[kind].count > 0;
@@ -108,9 +91,9 @@ static void build(struct builder *b)
 	b->idmap_slot = b->root_slot = b->gate_slot = b->notify_slot = PLAN_NO_SLOT;
 	if (!b->request->is_run)
 		b->gate_slot = builder_slot(b);
-	refuse_later_work(b);
 	plan_add_cgroup(b);
 	plan_add_namespaces(b);
+	plan_add_resctrl(b);
 	plan_add_root(b);
 	add_setup(b);
 	plan_add_mounts(b);

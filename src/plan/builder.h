@@ -73,12 +73,14 @@ bool plan_begin_unit(struct builder *b); /* unit.c: false if it has no valid nam
 void plan_end_unit(struct builder *b);   /* once all limits are there */
 void plan_add_unit_set(struct builder *b, uint32_t from); /* limits that stand from step number from on */
 void plan_add_late_limits(struct builder *b);             /* resources.c: what init could not be born under */
-void plan_add_namespaces(struct builder *b);              /* namespaces.c: from opening to the birth of init */
-void plan_add_sources(struct builder *b);                 /* mounts.c: numbers the slots of bind sources */
-void plan_add_root(struct builder *b);                    /* rootfs.c */
-void plan_add_mounts(struct builder *b);                  /* mounts.c */
-void plan_add_device_sources(struct builder *b);          /* rootfs.c */
-void plan_add_devices(struct builder *b);                 /* rootfs.c */
+void plan_add_resctrl(struct builder *b);                 /* resctrl.c */
+void plan_copy_resctrl(struct builder *b, const struct plan *container); /* of exec */
+void plan_add_namespaces(struct builder *b);     /* namespaces.c: from opening to the birth of init */
+void plan_add_sources(struct builder *b);        /* mounts.c: numbers the slots of bind sources */
+void plan_add_root(struct builder *b);           /* rootfs.c */
+void plan_add_mounts(struct builder *b);         /* mounts.c */
+void plan_add_device_sources(struct builder *b); /* rootfs.c */
+void plan_add_devices(struct builder *b);        /* rootfs.c */
 void plan_add_hooks(struct builder *b, enum plan_who who, enum spec_hook_kind kind); /* process.c */
 void plan_add_hooks_status(struct builder *b, enum plan_who who, enum spec_hook_kind kind, const char *status);
 void plan_add_late_rootfs(struct builder *b); /* rootfs.c: from pivot to the read-only root */

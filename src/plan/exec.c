@@ -414,6 +414,7 @@ static void add_program(struct exec *e)
 	builder_step(b, PLAN_BRIDGE, PLAN_LOOKUP, where)->u.program = program;
 	builder_step(b, PLAN_BRIDGE, PLAN_SPAWN, 0);
 	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_BORN;
+	plan_copy_resctrl(b, e->container);
 	if (e->spec.process.oom_score_adj.is_set)
 		builder_step(b, PLAN_PARENT, PLAN_OOM_SCORE, 0)->u.number = e->spec.process.oom_score_adj.value;
 	if (e->spec.process.terminal)

@@ -30,6 +30,7 @@ static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_SPAWN] = "spawn",
 	[PLAN_ID_MAPS] = "id-maps",
 	[PLAN_NET_DEVICE] = "network-device",
+	[PLAN_RESCTRL] = "resctrl",
 	[PLAN_OOM_SCORE] = "oom-score-adj",
 	[PLAN_JOIN] = "join",
 	[PLAN_ENTER] = "enter",
@@ -177,6 +178,21 @@ static void add_write(struct buf *out, const struct plan *plan, const struct pla
 		buf_add_str(out, " if there is one");
 	if (write->flags & PLAN_WRITE_TENTATIVE)
 		buf_add_str(out, " if allowed");
+}
+
+static void add_resctrl(struct buf *out, const struct plan *plan, const struct plan_resctrl *resctrl)
+{
+	const char *clos = plan_get(plan, resctrl->clos), *line = plan_get(plan, resctrl->schemata);
+
+	buf_format(out, "%s%s", resctrl->is_own ? "new " : "", clos[0] == '\0' ? "/" : clos);
+	for (const char *word = " with "; line != NULL && *line != '\0'; word = ",") {
+		size_t len = strcspn(line, "\n");
+
+		buf_format(out, "%s%.*s", word, (int)len, line);
+		line += len + (line[len] == '\n');
+	}
+	if (resctrl->monitor != 0)
+		buf_format(out, " monitored as %s", plan_get(plan, resctrl->monitor));
 }
 
 static void add_mount(struct buf *out, const struct plan *plan, const struct plan_mount *m)
@@ -361,6 +377,9 @@ static void add_cgroup_step(struct buf *out, const struct plan *plan, const stru
 		break;
 	case PLAN_CGROUP_WRITE:
 		add_write(out, plan, &s->u.write);
+		break;
+	case PLAN_RESCTRL:
+		add_resctrl(out, plan, &s->u.resctrl);
 		break;
 	case PLAN_NET_DEVICE:
 		buf_format(out, "%s as %s", plan_get(plan, s->u.net_device.name),

@@ -42,7 +42,7 @@ static void need_controller(struct limits *l, const char *file)
 {
 	size_t len = strcspn(file, ".");
 
-	if (file[len] == '\0' || len >= CONTROLLER_NAME_MAX || strncmp(file, "cgroup.", 7) == 0)
+	if (len >= CONTROLLER_NAME_MAX || file[len] == '\0' || strncmp(file, "cgroup.", 7) == 0)
 		return;
 	for (size_t i = 0; i < l->controller_count; i++)
 		if (strncmp(l->controllers[i], file, len) == 0 && l->controllers[i][len] == '\0')

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* check: every finding about a configuration on this host, and what nobody asks on the way to a start. */
+#include <tare/resctrl.h>
+
 #include "parent.h"
 
 /* What the plan cannot know: the security modules are not asked on the way to a start. */
@@ -67,6 +69,22 @@ static int check_controllers(struct parent *parent,
 	return count;
 }
 
+static int check_resctrl(const struct spec *spec, void (*on_finding)(void *context, const struct err *finding),
+			 void *context)
+{
+	_cleanup_fd_ int root_fd = -1;
+	struct err finding = {0};
+
+	if (!spec->intel_rdt.is_set)
+		return 0;
+	root_fd = resctrl_open(&finding);
+	if (root_fd >= 0)
+		return 0;
+	err_where(&finding, "/linux/intelRdt");
+	on_finding(context, &finding);
+	return 1;
+}
+
 struct notes {
 	void (*on_finding)(void *context, const struct err *finding);
 	void *context;
@@ -119,5 +137,6 @@ int run_check(const struct run_options *options, void (*on_finding)(void *contex
 	}
 	findings += plan_check(parent.spec, &parent.host, &parent.request, on_finding, context);
 	findings += check_labels(parent.spec, on_finding, context);
+	findings += check_resctrl(parent.spec, on_finding, context);
 	return findings + check_controllers(&parent, on_finding, context);
 }

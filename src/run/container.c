@@ -139,6 +139,8 @@ int container_destroy(struct container *container, struct err *err)
 	if (r >= 0)
 		r = remove_unit(record, err);
 	if (r >= 0)
+		r = rdt_remove(record, err);
+	if (r >= 0)
 		r = state_remove(container->root_fd, record->id, err);
 	if (r < 0)
 		return r;

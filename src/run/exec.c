@@ -312,6 +312,8 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 	r = parent_walk(&parent, err);
 	if (r >= 0)
 		r = starter_wait(parent.socket_fd, parent.pidfd, err);
+	if (r < 0)
+		limits_explain(&parent, err);
 	if (r >= 0 && !options->is_detached)
 		r = foreground_wait(&parent, &nothing, &end, err);
 	*ret_status = end.status;

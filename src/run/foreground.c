@@ -280,6 +280,8 @@ int run_run(const struct run_options *options, int *ret_status, struct err *err)
 	r = notify_open(&notify, parent.dir_fd, err);
 	if (r >= 0)
 		r = starter_start(parent.socket_fd, parent.pidfd, err);
+	if (r < 0)
+		limits_explain(&parent, err);
 	if (r >= 0)
 		r = run_poststart(&parent, err);
 	if (r < 0) {

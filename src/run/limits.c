@@ -18,8 +18,9 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 	if (parent->cgroup_fd < 0)
 		return parent->cgroup_fd;
 	/* One that was there before may have seen some. */
-	parent->oom_kills =
-		parent->record.cgroup_created > 0 ? 0 : cgroup_memory_events(parent->cgroup_fd, "oom_kill");
+	parent->oom_kills = parent->record.cgroup_created > 0
+				    ? 0
+				    : cgroup_event_count(parent->cgroup_fd, "memory.events", "oom_kill");
 	place.mount_fd = parent->mount_fd;
 	place.fd = parent->cgroup_fd;
 	return cgroup_settle_type(&place, parent->plan,
@@ -38,6 +39,8 @@ int limits_step(struct parent *parent, const struct plan_step *step, struct err 
 	case PLAN_UNIT_SETTLED:
 	case PLAN_UNIT_SET:
 		return unit_step(parent, step, err);
+	case PLAN_RESCTRL:
+		return rdt_step(parent, step, err);
 	case PLAN_CGROUP_ENABLE:
 		return cgroup_enable(&place, plan, step->u.controllers, err);
 	case PLAN_CGROUP_OWNER:
@@ -57,16 +60,28 @@ int limits_step(struct parent *parent, const struct plan_step *step, struct err 
 bool limits_was_oom_killed(const struct parent *parent)
 {
 	return parent->cgroup_fd >= 0 &&
-	       cgroup_memory_events(parent->cgroup_fd, "oom_kill") > parent->oom_kills;
+	       cgroup_event_count(parent->cgroup_fd, "memory.events", "oom_kill") > parent->oom_kills;
 }
 
+static bool has_event(const struct parent *parent, const char *file, const char *key)
+{
+	return cgroup_event_count(parent->cgroup_fd, file, key) > 0;
+}
+
+/* An exec does not know what was counted before it, so it only guesses. */
 void limits_explain(const struct parent *parent, struct err *err)
 {
-	if (parent->cgroup_fd < 0 || parent->exec != NULL)
+	bool is_exec = parent->exec != NULL;
+
+	if (parent->cgroup_fd < 0)
 		return;
-	if (err->kind == ERR_PEER && limits_was_oom_killed(parent))
+	if (err->errnum == EAGAIN && has_event(parent, "pids.events", "max"))
+		err_hint(err, "limit of processes too low? The start of one takes up to two");
+	else if (err->errnum == ENOMEM && has_event(parent, "memory.events", "oom"))
+		err_hint(err, "memory limit too low?");
+	else if (err->kind == ERR_PEER && is_exec && has_event(parent, "memory.events", "oom_kill"))
+		err_hint(err, "memory limit too low?");
+	else if (err->kind == ERR_PEER && !is_exec && limits_was_oom_killed(parent))
 		err_set(err, ERR_PEER, 0, "/linux/resources",
 			"container init was OOM-killed (memory limit too low?)");
-	else if (err->errnum == ENOMEM && cgroup_memory_events(parent->cgroup_fd, "oom") > 0)
-		err_hint(err, "memory limit too low?");
 }

@@ -108,6 +108,7 @@ void parent_undo(struct parent *parent)
 	parent_undo_processes(parent);
 	undo_cgroup(parent);
 	unit_undo(parent);
+	rdt_undo(parent);
 	if (parent->dir_fd >= 0)
 		(void)!state_remove(parent->root_fd, parent->options->id, &ignored);
 	if (parent->has_pid_file)
@@ -145,6 +146,7 @@ static void fill_record(struct parent *parent)
 	record->cgroup_path = mem_dup(cgroup);
 	record->unit = mem_dup(unit == NULL ? "" : plan_get(parent->plan, unit->u.unit.name));
 	record->is_user_unit = unit != NULL && unit->u.unit.is_user;
+	rdt_fill_record(parent);
 	record->creator = k_getpid();
 	if (state_process_start(record->creator, &record->creator_start) < 0)
 		record->creator_start = 0;
@@ -543,6 +545,7 @@ int parent_create(struct parent *parent, struct err *err)
 		parent_undo(parent);
 	}
 	netdev_done(parent);
+	rdt_commit(parent);
 	return r;
 }
 

@@ -36,6 +36,7 @@ struct parent {
 	const struct exec_options *exec; /* of exec: the container is another process's */
 	int container_pidfd;             /* of exec, until its slot has it */
 	int placeholder_pidfd;           /* keeps the place in systemd's unit until init is there */
+	bool has_clos, has_monitor;      /* in resctrl, made by this process */
 	bool has_unit;                   /* systemd may have made it */
 	bool has_hooked;                 /* hooks ran: poststop has to, if it all comes to nothing */
 	bool has_pid_file;
@@ -82,13 +83,20 @@ int parent_announce(struct parent *parent, const struct parent_announcement *ann
 int limits_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
 /* Whether the OOM killer took somebody out of the container's cgroup since it was made. */
 bool limits_was_oom_killed(const struct parent *parent);
-/* Puts into the error of a creation that a limit of memory is behind it, if that is so. */
+/* Puts into the error of a creation or an exec that a limit is behind it, if that is so. */
 void limits_explain(const struct parent *parent, struct err *err);
 
 /* netdev.c: moves one device, back again all that were, and forgets about them. */
 int netdev_move(struct parent *parent, const struct plan_net_device *device, struct err *err) MUST_CHECK;
 void netdev_undo(struct parent *parent);
 void netdev_done(struct parent *parent);
+
+/* rdt.c */
+void rdt_fill_record(struct parent *parent);
+int rdt_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
+void rdt_commit(struct parent *parent);
+void rdt_undo(struct parent *parent);
+int rdt_remove(const struct state_record *record, struct err *err) MUST_CHECK;
 
 /* exec.c: the parent's steps that only exec has. */
 int exec_open_container(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;

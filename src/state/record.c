@@ -55,6 +55,9 @@ static const struct row {
 	{"cgroup-path", KIND_OPTIONAL_PATH, offsetof(struct state_record, cgroup_path), 0},
 	{"unit", KIND_STRING, offsetof(struct state_record, unit), 0},
 	{"is-user-unit", KIND_BOOL, offsetof(struct state_record, is_user_unit), 1},
+	{"resctrl-clos", KIND_STRING, offsetof(struct state_record, resctrl_clos), 0},
+	{"resctrl-monitor", KIND_STRING, offsetof(struct state_record, resctrl_monitor), 0},
+	{"is-resctrl-own", KIND_BOOL, offsetof(struct state_record, is_resctrl_own), 1},
 	{"cgroup-created", KIND_U32, offsetof(struct state_record, cgroup_created), 4096},
 	{"pid", KIND_PID, offsetof(struct state_record, pid), PID_MAX},
 	{"pid-start", KIND_U64, offsetof(struct state_record, pid_start), UINT64_MAX},
@@ -79,6 +82,8 @@ void state_record_done(struct state_record *record)
 	free(record->cgroup_mount);
 	free(record->cgroup_path);
 	free(record->unit);
+	free(record->resctrl_clos);
+	free(record->resctrl_monitor);
 	for (size_t i = 0; i < record->annotation_count; i++) {
 		free(record->annotations[i].key);
 		free(record->annotations[i].value);

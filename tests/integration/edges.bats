@@ -60,7 +60,6 @@ load helpers
 	}
 	refuse '.linux.resources.memory={"swappiness":60}' /linux/resources/memory/swappiness
 	refuse 'del(.linux.resources.memory) | .linux.resources.network={"classID":1}' /linux/resources/network/classID
-	refuse 'del(.linux.resources.network) | .linux.intelRdt={"closID":"x"}' /linux/intelRdt
 }
 
 @test "check lists every finding of a wrong configuration" {

@@ -98,6 +98,16 @@ refused() {
 	refused "container init was OOM-killed (memory limit too low?)"
 }
 
+@test "memory: an exec that does not fit is told why" {
+	controllers memory
+	config '.process.args=["sleep","100"]'
+	limits '{memory:{limit:262144,swap:262144}}'
+	created
+	tare start "$ID"
+	run -255 tare exec "$ID" true
+	[[ "$output" == *"(memory limit too low?)" ]]
+}
+
 @test "memory: checkBeforeUpdate does not go below what is in use" {
 	controllers memory
 	local dir
@@ -159,6 +169,12 @@ refused() {
 	limits '{pids:{limit:0},unified:{"pids.max":"3"}}'
 	created
 	limit pids.max 3
+	# One process is there, and nobody can be added.
+	config 'del(.linux.resources.unified)'
+	limits '{pids:{limit:1}}'
+	again
+	run -255 tare exec "$ID" true
+	[[ "$output" == *"Resource temporarily unavailable (limit of processes too low?"* ]]
 }
 
 @test "cpu: weight, bandwidth, burst, idle" {
@@ -385,4 +401,12 @@ owner() {
 	[ "${lines[0]} ${lines[1]}" = "0 0" ]
 	[[ "$output" == *"0::/a/b"*"not mine"* ]]
 	[ ! -e "$(cgroup_mount)/$ID" ]
+}
+
+@test "intelRdt: without resctrl it is refused by name, and nothing is left" {
+	[ "$(stat -fc %t /sys/fs/resctrl 2>/dev/null)" != 7655821 ] || skip "this host has resctrl"
+	config '.linux.intelRdt={"l3CacheSchema":"L3:0=f","enableMonitoring":true}'
+	refused "/linux/intelRdt: cannot use /sys/fs/resctrl: resctrl is not mounted there"
+	run -1 tare check -b "$BUNDLE" --format json
+	jq -e '[.findings[]|{kind,where}]==[{"kind":"unsupported","where":"/linux/intelRdt"}]' <<<"$output" || { echo "$output"; return 1; }
 }

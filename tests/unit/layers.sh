@@ -14,8 +14,8 @@ allowed() {
 	plan) echo 'base kernel spec host plan' ;;
 	seccomp) echo 'base kernel spec seccomp' ;;
 	sys) echo 'base kernel plan sys' ;;
-	cgroup) echo 'base kernel plan host cgroup' ;;
-	run) echo 'base kernel spec host plan seccomp sys cgroup state run' ;;
+	cgroup) echo 'base kernel plan host cgroup resctrl' ;;
+	run) echo 'base kernel spec host plan seccomp sys cgroup resctrl state run' ;;
 	cli) echo 'base kernel spec host plan seccomp cgroup state run' ;;
 	esac
 }

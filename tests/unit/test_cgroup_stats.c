@@ -175,10 +175,10 @@ static void test_watch(void)
 	struct err err = {0};
 
 	CHECK_INT(cgroup_watch_open(dir_fd, &watch, &err), -ENOENT);
-	CHECK_INT(cgroup_memory_events(dir_fd, "oom_kill"), 0);
+	CHECK_INT(cgroup_event_count(dir_fd, "memory.events", "oom_kill"), 0);
 	put("cgroup.events", "populated 1\nfrozen 0\n");
 	put("memory.events", "oom 2\noom_kill 2\noom_group_kill 0\n");
-	CHECK_INT(cgroup_memory_events(dir_fd, "oom_kill"), 2);
+	CHECK_INT(cgroup_event_count(dir_fd, "memory.events", "oom_kill"), 2);
 	CHECK_INT(cgroup_watch_open(dir_fd, &watch, &err), 0);
 	/* What was there before is no event. */
 	CHECK_INT(cgroup_watch_wait(&watch, 0), 0);

@@ -174,6 +174,9 @@ static struct state_record sample(void)
 		.cgroup_path = (char *)"/web1",
 		.unit = (char *)"libpod-a\\x2b.scope",
 		.is_user_unit = true,
+		.resctrl_clos = (char *)"gold",
+		.resctrl_monitor = (char *)"web1",
+		.is_resctrl_own = true,
 		.cgroup_created = 3,
 		.pid = 4194304,
 		.pid_start = UINT64_MAX,
@@ -201,6 +204,9 @@ static void check_same(const struct state_record *a, const struct state_record *
 	CHECK_STR(a->cgroup_path, b->cgroup_path);
 	CHECK_STR(a->unit, b->unit);
 	CHECK_INT(a->is_user_unit, b->is_user_unit);
+	CHECK_STR(a->resctrl_clos, b->resctrl_clos);
+	CHECK_STR(a->resctrl_monitor, b->resctrl_monitor);
+	CHECK_INT(a->is_resctrl_own, b->is_resctrl_own);
 	CHECK_INT(a->cgroup_created, b->cgroup_created);
 	CHECK_INT(a->pid, b->pid);
 	CHECK_INT(a->pid_start, b->pid_start);
