@@ -100,6 +100,9 @@ bool cgroup_is_frozen(int cgroup_fd);
 int cgroup_freeze(int cgroup_fd, int timeout_ms, struct err *err) MUST_CHECK;
 int cgroup_thaw(int cgroup_fd, int timeout_ms, struct err *err) MUST_CHECK;
 
+/* Whether somebody has asked for its processes to be stopped, were they all by now or not. */
+bool cgroup_is_freezing(int cgroup_fd);
+
 /* Whether any process is in it or below: 1, 0, or -errno. */
 int cgroup_is_populated(int cgroup_fd);
 

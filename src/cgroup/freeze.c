@@ -63,3 +63,10 @@ int cgroup_thaw(int cgroup_fd, int timeout_ms, struct err *err)
 		err_hint(err, "a cgroup above it is frozen");
 	return r;
 }
+
+bool cgroup_is_freezing(int cgroup_fd)
+{
+	char text[8];
+
+	return io_read_small(cgroup_fd, "cgroup.freeze", O_NOFOLLOW, text, sizeof text) > 0 && text[0] == '1';
+}

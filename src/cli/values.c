@@ -10,28 +10,28 @@ struct unit {
 
 /* --- decimal numbers --- */
 
-#define DECIMALS_MAX 9
-
 struct decimal {
 	uint64_t digits; /* the number times 10 ^ places */
 	unsigned int places;
 };
 
-/* Reads the number at *at and moves behind it. Places behind the ninth are cut off: they are below any unit. */
+/* Reads the number at *at and moves behind it. Places that do not fit any more are cut off. */
 static bool take_decimal(const char **at, struct decimal *ret)
 {
 	struct decimal d = {0, 0};
 	bool is_fraction = false, has_digit = false;
 
 	for (; (**at >= '0' && **at <= '9') || (**at == '.' && !is_fraction); (*at)++) {
+		bool is_full = d.digits > (UINT64_MAX - 9) / 10;
+
 		if (**at == '.') {
 			is_fraction = true;
 			continue;
 		}
 		has_digit = true;
-		if (is_fraction && d.places == DECIMALS_MAX)
+		if (is_full && is_fraction)
 			continue;
-		if (d.digits > (UINT64_MAX - 9) / 10)
+		if (is_full)
 			return false;
 		d.digits = d.digits * 10 + (uint64_t)(**at - '0');
 		d.places += is_fraction;

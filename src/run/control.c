@@ -42,18 +42,26 @@ int run_pause(const char *state_root, const char *id, struct err *err)
 	return cgroup_fd < 0 ? cgroup_fd : freeze(cgroup_fd, err);
 }
 
+/* A pause that was killed may have left a container that is neither frozen nor running: that is resumed, too.
+ */
 int run_resume(const char *state_root, const char *id, struct err *err)
 {
 	_cleanup_container_ struct container container;
 	_cleanup_fd_ int cgroup_fd = -1;
+	enum state_status status;
 	int r = container_open(state_root, id, LOCK_TIMEOUT_MS, &container, err);
 
 	if (r < 0)
 		return r;
-	if (state_status(container.dir_fd, &container.record) != STATE_PAUSED)
+	status = state_status(container.dir_fd, &container.record);
+	if (status == STATE_CREATING || status == STATE_STOPPED)
 		return err_set(err, ERR_STATE, 0, NULL, "container not paused");
 	cgroup_fd = container_open_cgroup(&container, err);
-	return cgroup_fd < 0 ? cgroup_fd : cgroup_thaw(cgroup_fd, FREEZE_TIMEOUT_MS, err);
+	if (cgroup_fd < 0)
+		return cgroup_fd;
+	if (status != STATE_PAUSED && !cgroup_is_freezing(cgroup_fd))
+		return err_set(err, ERR_STATE, 0, NULL, "container not paused");
+	return cgroup_thaw(cgroup_fd, FREEZE_TIMEOUT_MS, err);
 }
 
 /* --- ps --- */

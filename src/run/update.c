@@ -66,6 +66,7 @@ static void complete_cpu(int cgroup_fd, struct spec_resources *r)
 /*
  * swap limits memory and swap together (runtime-spec config-linux.md), which v2 does not: a new limit for one
  * of them means another one for what v2 calls swap.
+ * A container that may not swap at all stays one.
  */
 static int complete_memory(int cgroup_fd, struct spec_resources *r, struct err *err)
 {
@@ -78,7 +79,7 @@ static int complete_memory(int cgroup_fd, struct spec_resources *r, struct err *
 		r->memory.limit = (struct spec_int){.is_set = true, .value = memory};
 		return 0;
 	}
-	if (!read_limit(cgroup_fd, "memory.swap.max", &swap) || swap < 0 ||
+	if (!read_limit(cgroup_fd, "memory.swap.max", &swap) || swap <= 0 ||
 	    __builtin_add_overflow(memory, swap, &both))
 		return 0;
 	r->memory.swap = (struct spec_int){.is_set = true, .value = both};

@@ -134,3 +134,10 @@ limit_memory() {
 	jq -e '(.data.blkio.ioServiceBytesRecursive|type=="array") and (.data.cpu.throttling|type=="object")' <<<"$output"
 	[ ! -e /proc/pressure/cpu ] || jq -e '[.data|.cpu,.memory,.blkio|.psi.some|.avg10,.avg60,.avg300,.total]|all(type=="number")' <<<"$output"
 }
+
+@test "events ends when nobody reads it any more" {
+	start_sleep
+	run -0 timeout 20 sh -c '"$1" --root "$2" events --interval 50ms "$3" | head -n 2' sh "$TARE" "$ROOT" "$ID"
+	[ "${#lines[@]}" = 2 ]
+	[ "$(status_of "$ID")" = running ]
+}

@@ -135,6 +135,12 @@ update_with() {
 	update --memory 128m --memory-swap 128m "$ID"
 	limit memory.max 134217728
 	limit memory.swap.max 0
+	# Who has no swap gets none.
+	for mib in 160 96; do
+		update --memory ${mib}m "$ID"
+		limit memory.max $((mib << 20))
+		limit memory.swap.max 0
+	done
 	update --memory -1 "$ID"
 	limit memory.max max
 	limit memory.swap.max max

@@ -149,7 +149,9 @@ static void test_freeze_fails(void)
 	struct err err = {0};
 
 	put("cgroup.events", "populated 1\nfrozen 0\n");
+	CHECK(!cgroup_is_freezing(dir_fd));
 	put("cgroup.freeze", "0");
+	CHECK(!cgroup_is_freezing(dir_fd));
 	CHECK_INT(cgroup_freeze(dir_fd, 150, &err), -ETIMEDOUT);
 	CHECK(err.hint[0] != '\0');
 	CHECK(is_text("cgroup.freeze", "0"));
@@ -157,6 +159,7 @@ static void test_freeze_fails(void)
 	put("cgroup.events", "populated 1\nfrozen 1\n");
 	CHECK_INT(cgroup_freeze(dir_fd, 0, &err), 0);
 	CHECK(is_text("cgroup.freeze", "1"));
+	CHECK(cgroup_is_freezing(dir_fd));
 	CHECK_INT(cgroup_thaw(dir_fd, 150, &err), -ETIMEDOUT);
 	CHECK(is_text("cgroup.freeze", "0"));
 	put("cgroup.events", "populated 1\n");
