@@ -54,7 +54,7 @@ static int bridge_spawn(struct walker *walker, const struct plan_step *step, str
 	pid = k_clone3(&args);
 	/* Filters cannot look into clone3's arguments, and many deny it for that. Nor is more than clone(2)
 	 * needed by whoever is under one. */
-	if (pid < 0 && walker->is_filtered)
+	if (pid < 0 && walker->filter != NULL)
 		pid = k_call5(__NR_clone, args.flags, 0, 0, 0, 0);
 	if (pid < 0) {
 		err_system(err, (int)pid, "cannot start init in its namespaces");

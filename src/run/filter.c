@@ -8,7 +8,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/prctl.h>
+#include <linux/seccomp.h>
 
 #include "protocol.h"
 #include "walk.h"
@@ -46,7 +48,7 @@ static int install_watched(struct walker *walker, const struct plan_filter *filt
 	fd = filter_install(walker->plan, filter, err);
 	if (fd < 0)
 		return fd;
-	walker->is_filtered = true;
+	walker->filter = filter;
 	if (fd != announced)
 		return err_set(err, ERR_PEER, EPROTO, NULL, "the seccomp filter's listener is %d, not %d", fd,
 			       announced);
@@ -68,17 +70,28 @@ int walk_filter(struct walker *walker, const struct plan_step *step, struct err 
 	r = filter_install(walker->plan, filter, err);
 	if (r < 0)
 		return r;
-	walker->is_filtered = true;
+	walker->filter = filter;
 	return 0;
 }
 
-void filter_explain(struct err *err)
+static bool can_give(const struct plan *plan, const struct plan_filter *filter, int errnum)
 {
-	/* What filters mostly answer, and what files that are wrong hardly ever do. */
+	const struct sock_filter *rows = plan_rows(plan, filter->program);
+
+	for (uint32_t i = 0; i < filter->program.count; i++)
+		if (rows[i].code == (BPF_RET | BPF_K) && rows[i].k == (SECCOMP_RET_ERRNO | (uint32_t)errnum))
+			return true;
+	return false;
+}
+
+void filter_explain(const struct walker *walker, struct err *err)
+{
 	bool is_usual = err->errnum == EPERM || err->errnum == ENOSYS;
 
-	if (err->kind == ERR_SYSTEM && is_usual)
-		err_hint(err,
-			 "the seccomp filter is in force by now, and has to allow what tare itself still does; "
-			 "with noNewPrivileges that is execve alone");
+	if (walker->filter == NULL || err->kind != ERR_SYSTEM || (err->hint[0] != '\0' && !is_usual) ||
+	    !can_give(walker->plan, walker->filter, err->errnum))
+		return;
+	err_hint(err,
+		 "the seccomp filter is in force by now, and has to allow what tare itself still does; with "
+		 "noNewPrivileges that is execve alone");
 }

@@ -192,7 +192,7 @@ static int hand_over(struct walker *walker, struct err *err)
 	int r = k_close_range((unsigned int)walker->first_fd, ~0u, CLOSE_RANGE_CLOEXEC);
 
 	/* Every single one is so from its beginning on; a filter that denies the call makes no difference. */
-	if (r < 0 && !walker->is_filtered)
+	if (r < 0 && walker->filter == NULL)
 		return err_system(err, r, "cannot mark the descriptors to be closed");
 	for (int fd = 3; fd < walker->first_fd; fd++)
 		k_fcntl(fd, F_SETFD, 0);
@@ -424,8 +424,7 @@ void init_main(int argc, char **argv, char **env)
 		r = walk(&walker, &err);
 	if (r < 0 && err.kind == ERR_NONE)
 		err_system(&err, r, "cannot go on");
-	if (walker.is_filtered)
-		filter_explain(&err);
+	filter_explain(&walker, &err);
 	(void)!protocol_send(walker.socket_fd, STEP_FAILED, 0, &err, -1);
 	k_exit(1);
 }

@@ -9,12 +9,12 @@
 struct walker {
 	const struct plan *plan;
 	enum plan_who who;
-	uint32_t at;      /* index of the step that is being carried out */
-	int first_fd;     /* as in init.h */
-	int socket_fd;    /* the peer to which an error goes: the parent, later the starter */
-	bool is_filtered; /* a seccomp filter is in force: any system call may fail now */
-	int console_fd;   /* master of the console until the parent has it; or -1 */
-	uint32_t joined;  /* bit n: namespace number n was entered by an earlier, tentative step */
+	uint32_t at;                      /* index of the step that is being carried out */
+	int first_fd;                     /* as in init.h */
+	int socket_fd;                    /* the peer to which an error goes: the parent, later the starter */
+	const struct plan_filter *filter; /* in force: any system call may fail now; or NULL */
+	int console_fd;                   /* master of the console until the parent has it; or -1 */
+	uint32_t joined; /* bit n: namespace number n was entered by an earlier, tentative step */
 	struct rootfs rootfs;
 	struct exec_program program;
 	char *const *env; /* the runtime's */
@@ -26,8 +26,8 @@ int init_step(struct walker *walker, const struct plan_step *step, struct err *e
 
 /* Steps that both have. */
 int walk_filter(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK; /* filter.c */
-/* Says that the filter may be why a call failed behind its installation. */
-void filter_explain(struct err *err);
+/* Says that the filter in force may be why a call failed, if it has such an errno to give. */
+void filter_explain(const struct walker *walker, struct err *err);
 int walk_join(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK;
 
 #endif

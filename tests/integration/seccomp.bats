@@ -105,6 +105,11 @@ probe() {
 		[ "${lines[1]}" = "448 -1 38" ]
 		run -0 tare exec "$ID" grep Seccomp /proc/self/status
 		[ "${lines[1]}" = "Seccomp_filters:	1" ]
+		# A stored plan that is of no use is made anew, and the filter with it.
+		: >"$ROOT/$ID/plan"
+		run -0 tare exec "$ID" probe 165 448
+		[ "${lines[0]}" = "165 -1 1" ]
+		[ "${lines[1]}" = "448 -1 38" ]
 		# A process document says nothing of filters.
 		echo '{"cwd":"/","args":["probe","165"],"env":["PATH=/bin"],"user":{"uid":0,"gid":0}}' >"$WORK/process"
 		run -0 tare exec --process "$WORK/process" "$ID"
@@ -133,6 +138,14 @@ probe() {
 	config '.process.args=["true"]'
 	run_container "" 1
 	[[ "$output" == *exec*"seccomp filter is in force"* ]]
+	# What no filter gives is not blamed on one.
+	seccomp '{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_LOG"}]}' true
+	config '.process.args=["/no/such/program"]'
+	run_container "" 1
+	[[ "$output" == *"No such file"* && "$output" != *"seccomp"* ]]
+	seccomp '{"defaultAction":"SCMP_ACT_ALLOW"}' false
+	run_container "" 1
+	[[ "$output" == *"No such file"* && "$output" != *"seccomp"* ]]
 	# Calls that only newer programs make are not needed.
 	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["sendmsg","recvmsg","close_range","faccessat2","clone3"],"action":"SCMP_ACT_ERRNO"}]}'
 	probe 39
@@ -196,6 +209,34 @@ probe() {
 	[ -z "$(ls "$ROOT/@seccomp")" ]
 	[ -z "$(tare list -q)" ]
 	run -1 tare state @seccomp
+}
+
+@test "the cache has bounds, and serves many at once" {
+	profile true
+	config '.process.args=["probe","165"]'
+	pids=
+	for i in 1 2 3 4 5 6; do
+		tare run -b "$BUNDLE" "$ID.$i" >"$WORK/out.$i" 2>&1 3>&- &
+		pids="$pids $!"
+	done
+	for pid in $pids; do
+		wait "$pid"
+	done
+	[ "$(cat "$WORK"/out.* | sort -u)" = "165 -1 1" ]
+	[ "$(ls -A "$ROOT/@seccomp" | wc -l)" = 1 ]
+	for i in $(seq 80); do
+		: >"$ROOT/@seccomp/$i"
+	done
+	seccomp '{"defaultAction":"SCMP_ACT_LOG"}' true
+	run_container
+	[ "$(ls -A "$ROOT/@seccomp" | wc -l)" = 1 ]
+}
+
+@test "features say what filters can be made of" {
+	run -0 tare features
+	jq -e '.linux.seccomp|.enabled and (.archs|index("SCMP_ARCH_X86_64")) and (.archs|index("SCMP_ARCH_S390X")|not)
+		and (.actions|length==9) and (.operators|length==7) and (.knownFlags|length==4)
+		and (.supportedFlags-.knownFlags==[]) and (.supportedFlags|index("SECCOMP_FILTER_FLAG_SPEC_ALLOW"))' <<<"$output"
 }
 
 @test "what cannot be done is refused by name, and plan and check leave no trace" {
