@@ -55,7 +55,8 @@ enum plan_kind {
 	PLAN_ID_MAPS,        /* parent: maps, of the process just born */
 	PLAN_NET_DEVICE,     /* parent: net_device, moves into the container's network namespace */
 	PLAN_RESCTRL,        /* parent: resctrl, the process just born gets a class of service */
-	PLAN_OOM_SCORE,      /* parent: number */
+	PLAN_OOM_SCORE,      /* parent: number, of init; bridge: of itself and so of the process that it makes */
+	PLAN_HIDE,           /* bridge or init: nobody without CAP_SYS_PTRACE may look into it, prctl(2) */
 	PLAN_JOIN,           /* bridge or init: ns, from slot */
 	PLAN_ENTER,          /* bridge: container, all its namespaces in one step, and its root */
 	PLAN_UNSHARE,        /* bridge or init: number = CLONE_NEW* */

@@ -117,6 +117,10 @@ int process_set_affinity(const struct plan *plan, struct plan_table mask, struct
 int process_set_memory_policy(const struct plan *plan, const struct plan_step *step,
 			      struct err *err) MUST_CHECK;
 int process_set_personality(uint64_t domain, struct err *err) MUST_CHECK;
+/* A file of this process in a procfs, name below /proc/self; a descriptor or -errno. */
+int process_open_self(int proc_fd, const char *name, int flags) MUST_CHECK;
+/* Of this process, and so of the ones that it makes. proc_pid_oom_score_adj(5). */
+int process_set_oom_score(int proc_fd, int64_t value, struct err *err) MUST_CHECK;
 int process_write_sysctl(const struct rootfs *rootfs, const struct plan_step *step, struct err *err) MUST_CHECK;
 int process_write_time_offsets(int proc_fd, const struct plan_step *step, struct err *err) MUST_CHECK;
 /* Of another process, from the parent. */

@@ -60,6 +60,7 @@ static void add_setup(struct builder *b)
 
 	if (b->has_new_user || b->has_bridge)
 		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_MAPPED;
+	plan_add_hide(b, PLAN_INIT, true);
 	if (b->has_user) {
 		step = builder_step(b, PLAN_INIT, PLAN_SETUP_IDS, 0);
 		step->u.ids.uid = b->setup_uid;

@@ -318,11 +318,17 @@ static void add_birth(struct exec *e)
 		add_affinity(e, PLAN_BRIDGE, p->exec_cpu_affinity.final, "/process/execCPUAffinity/final");
 	else if (!p->exec_cpu_affinity.is_set)
 		add_affinity(e, PLAN_BRIDGE, NULL, NULL);
+	if (p->oom_score_adj.is_set) {
+		plan_text where = builder_text(&e->b, "/process/oomScoreAdj");
+
+		builder_step(&e->b, PLAN_BRIDGE, PLAN_OOM_SCORE, where)->u.number = p->oom_score_adj.value;
+	}
 	/* Through the caller's own procfs: the container's may be a fake. They last until the program is
 	 * executed. */
 	if (plan_find(e->container, PLAN_KEYRING) != NULL)
 		plan_add_key_label(&e->b, PLAN_BRIDGE);
 	plan_add_labels(&e->b, PLAN_BRIDGE);
+	builder_step(&e->b, PLAN_BRIDGE, PLAN_HIDE, 0);
 	step = builder_step(&e->b, PLAN_BRIDGE, PLAN_ENTER, 0);
 	step->u.container.slot = e->container_slot;
 	step->u.container.root_slot = e->root_slot;
@@ -415,8 +421,6 @@ static void add_program(struct exec *e)
 	builder_step(b, PLAN_BRIDGE, PLAN_SPAWN, 0);
 	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_BORN;
 	plan_copy_resctrl(b, e->container);
-	if (e->spec.process.oom_score_adj.is_set)
-		builder_step(b, PLAN_PARENT, PLAN_OOM_SCORE, 0)->u.number = e->spec.process.oom_score_adj.value;
 	if (e->spec.process.terminal)
 		builder_step(b, PLAN_INIT, PLAN_CONTROLLING, 0);
 	plan_add_parent_attributes(b);

@@ -170,11 +170,37 @@ static void add_spawn(struct builder *b, enum plan_who who, uint64_t flags, bool
 	step->u.spawn.into_cgroup = is_bridge == (b->has_bridge && b->ns_slots[SPEC_NS_CGROUP] != PLAN_NO_SLOT);
 }
 
+/*
+ * A process that shares a pid namespace and has as many rights as init is going to have must not get at init's
+ * descriptors, which are the host's. Only a caller that is no root over a new user namespace has to wait with
+ * that: the files in /proc through which it writes the id maps would not be its own.
+ */
+static bool is_hidden_late(const struct builder *b)
+{
+	return b->host->euid != 0 || (b->has_new_user && b->host->is_in_user_ns);
+}
+
+void plan_add_hide(struct builder *b, enum plan_who who, bool is_late)
+{
+	if (is_late == is_hidden_late(b))
+		builder_step(b, who, PLAN_HIDE, 0);
+}
+
+static void add_oom_score(struct builder *b)
+{
+	plan_text where = builder_text(b, "/process/oomScoreAdj");
+
+	if (b->spec->process.oom_score_adj.is_set)
+		builder_step(b, PLAN_PARENT, PLAN_OOM_SCORE, where)->u.number =
+			b->spec->process.oom_score_adj.value;
+}
+
 static void add_bridge(struct builder *b)
 {
 	uint64_t flags = born_into(b);
 
 	add_spawn(b, PLAN_PARENT, 0, true);
+	plan_add_hide(b, PLAN_BRIDGE, false);
 	join_all(b, PLAN_BRIDGE);
 	if (b->is_user_early) {
 		/* The clock offsets belong to the new user namespace, so that one comes first. */
@@ -190,6 +216,7 @@ static void add_bridge(struct builder *b)
 	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_BORN;
 	if (b->has_new_user && !b->is_user_early)
 		add_maps(b);
+	add_oom_score(b);
 	/* Even without maps: two processes write into one socket now, and init's next message must be the
 	 * later. */
 	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_MAPPED;
@@ -201,19 +228,15 @@ static void add_birth(struct builder *b)
 		add_bridge(b);
 	} else {
 		add_spawn(b, PLAN_PARENT, born_into(b), false);
-		if (b->has_new_user) {
+		plan_add_hide(b, PLAN_INIT, false);
+		if (b->has_new_user)
 			add_maps(b);
+		add_oom_score(b);
+		if (b->has_new_user)
 			builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_MAPPED;
-		}
 	}
 	if (b->has_unit)
 		builder_step(b, PLAN_PARENT, PLAN_UNIT_SETTLED, 0);
-	if (b->spec->process.oom_score_adj.is_set) {
-		plan_text where = builder_text(b, "/process/oomScoreAdj");
-
-		builder_step(b, PLAN_PARENT, PLAN_OOM_SCORE, where)->u.number =
-			b->spec->process.oom_score_adj.value;
-	}
 	if (!b->has_bridge)
 		join_all(b, PLAN_INIT);
 }

@@ -32,6 +32,7 @@ static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_NET_DEVICE] = "network-device",
 	[PLAN_RESCTRL] = "resctrl",
 	[PLAN_OOM_SCORE] = "oom-score-adj",
+	[PLAN_HIDE] = "hide",
 	[PLAN_JOIN] = "join",
 	[PLAN_ENTER] = "enter",
 	[PLAN_UNSHARE] = "unshare",

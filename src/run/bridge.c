@@ -119,6 +119,10 @@ int bridge_step(struct walker *walker, const struct plan_step *step, struct err 
 		return protocol_send(walker->socket_fd, (enum protocol_step)step->u.step, 0, NULL, -1);
 	case PLAN_EXPECT:
 		return protocol_expect(walker->socket_fd, (enum protocol_step)step->u.step, NULL, NULL, err);
+	case PLAN_OOM_SCORE:
+		return process_set_oom_score(walker->rootfs.slot_base +
+						     plan_find(walker->plan, PLAN_OPEN_PROC)->u.slot,
+					     step->u.number, err);
 	case PLAN_SPAWN:
 		return bridge_spawn(walker, step, err);
 	case PLAN_ENTER:

@@ -161,6 +161,38 @@ static void close_range_of(const struct walker *walker, int first, int last)
 		k_close(fd);
 }
 
+static int slot_of_gate(const struct walker *walker)
+{
+	const struct plan_step *step = plan_find(walker->plan, PLAN_GATE);
+
+	return step == NULL || step->u.slot == PLAN_NO_SLOT ? -1 : walker->rootfs.slot_base + step->u.slot;
+}
+
+/*
+ * Before this process is no more than the container's, all goes that was the host's or led to more than the
+ * container has; the plan is mapped.
+ */
+static void let_go(struct walker *walker)
+{
+	int kept[] = {walker->socket_fd, walker->console_fd, slot_of_gate(walker)};
+	int from = walker->first_fd;
+
+	while (true) {
+		int next = -1;
+
+		for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+			if (kept[i] >= from && (next < 0 || kept[i] < next))
+				next = kept[i];
+		if (next != from)
+			close_range_of(walker, from, next < 0 ? -1 : next - 1);
+		if (next < 0)
+			break;
+		from = next + 1;
+	}
+	walker->rootfs.fd = walker->rootfs.null_fd = walker->rootfs.empty_fd = -1;
+	walker->rootfs.old_cgroup_fd = -1;
+}
+
 /*
  * Waits until somebody says start. A connection that is closed without a word only wanted to know whether
  * somebody waits here. Nothing else stays open meanwhile: not the plan's file, not a descriptor of the host.
@@ -252,6 +284,7 @@ static int late_step(struct walker *walker, const struct plan_step *step, struct
 	case PLAN_STDIO_OWNER:
 		return user_own_stdio((uint32_t)step->u.number, err);
 	case PLAN_USER:
+		let_go(walker);
 		return user_become(plan, &step->u.user, err);
 	case PLAN_LOOKUP:
 		return exec_lookup(plan, &step->u.program, &walker->program, err);
@@ -315,10 +348,14 @@ static int rootfs_step(struct walker *walker, const struct plan_step *step, stru
 int init_step(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	const struct plan *plan = walker->plan;
+	int r;
 
 	switch ((enum plan_kind)step->kind) {
 	case PLAN_JOIN:
 		return walk_join(walker, step, err);
+	case PLAN_HIDE:
+		r = (int)k_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+		return r < 0 ? err_system(err, r, "cannot hide from other processes") : 0;
 	case PLAN_SETUP_IDS:
 		return setup_ids(step, err);
 	case PLAN_CGROUP_NS:

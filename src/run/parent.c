@@ -282,12 +282,21 @@ static int step_spawn(struct parent *parent, const struct plan_step *step, struc
 	return 0;
 }
 
-/* CLONE_PARENT made init a child of this process, so its pid cannot be another's before it is waited for. */
+/*
+ * CLONE_PARENT made init a child of this process, so its pid cannot be another's before it is waited for. That
+ * it is a child is asked of the kernel: the message comes out of a container.
+ */
 static int step_born(struct parent *parent, int64_t pid, struct err *err)
 {
+	_cleanup_fd_ int pidfd = pid > 0 && pid <= INT32_MAX ? k_pidfd_open((pid_t)pid, 0) : -ESRCH;
+	siginfo_t info;
+	int r = pidfd < 0 ? pidfd : k_waitid(P_PIDFD, pidfd, &info, WEXITED | WNOHANG | WNOWAIT);
+
+	if (r < 0)
+		return err_set(err, ERR_PEER, r, NULL, "process %lld is not init", (long long)pid);
 	parent->pid = (pid_t)pid;
-	parent->pidfd = k_pidfd_open(parent->pid, 0);
-	return parent->pidfd < 0 ? err_system(err, parent->pidfd, "cannot open init's pidfd") : 0;
+	parent->pidfd = take_fd(&pidfd);
+	return 0;
 }
 
 static int step_expect(struct parent *parent, const struct plan_step *step, struct err *err)

@@ -7,17 +7,12 @@
 
 #define TEXT_MAX 4096 /* proc_pid_attr(5): the kernel takes no more in one write, and a label has to be one */
 
-/* proc_pid_attr(5). "self" is read and not followed: it names this process as that procfs numbers it. */
 static int open_attribute(int proc_fd, const char *name)
 {
-	char self[16], path[48];
-	ssize_t len = k_readlinkat(proc_fd, "self", self, sizeof self - 1);
+	char path[48];
 
-	if (len < 0)
-		return (int)len;
-	self[len] = '\0';
-	str_format(path, sizeof path, "%s/attr/%s", self, name);
-	return path_open_beneath(proc_fd, path, O_WRONLY, 0);
+	str_format(path, sizeof path, "attr/%s", name);
+	return process_open_self(proc_fd, path, O_WRONLY);
 }
 
 /* One security module may be the only one behind the plain name; stacked ones have directories of their own. */

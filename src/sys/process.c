@@ -102,6 +102,34 @@ int process_set_personality(uint64_t domain, struct err *err)
 	return r < 0 ? err_system(err, r, "cannot set the personality") : 0;
 }
 
+/* "self" is read and not followed: it names this process as that procfs numbers it. */
+int process_open_self(int proc_fd, const char *name, int flags)
+{
+	char self[16], path[64];
+	ssize_t len = k_readlinkat(proc_fd, "self", self, sizeof self - 1);
+
+	if (len < 0)
+		return (int)len;
+	self[len] = '\0';
+	str_format(path, sizeof path, "%s/%s", self, name);
+	return path_open_beneath(proc_fd, path, (uint64_t)flags, 0);
+}
+
+int process_set_oom_score(int proc_fd, int64_t value, struct err *err)
+{
+	_cleanup_fd_ int fd = process_open_self(proc_fd, "oom_score_adj", O_WRONLY);
+	char text[16];
+	int len = str_format(text, sizeof text, "%lld", (long long)value);
+	ssize_t r = fd < 0 ? fd : k_write(fd, text, (size_t)len);
+
+	if (r >= 0)
+		return 0;
+	r = err_system(err, (int)r, "cannot set oom_score_adj to %s", text);
+	if (r == -EACCES || r == -EPERM)
+		err_hint(err, "lowering it needs CAP_SYS_RESOURCE");
+	return (int)r;
+}
+
 int process_write_sysctl(const struct rootfs *rootfs, const struct plan_step *step, struct err *err)
 {
 	const char *key = plan_get(rootfs->plan, step->u.sysctl.key);

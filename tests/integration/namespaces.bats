@@ -45,7 +45,7 @@ ns() {
 	[[ "$output" == *"is not a network namespace"* ]]
 	config '(.linux.namespaces[]|select(.type=="network")).path="/nowhere"'
 	run -1 tare run -b "$BUNDLE" "$ID"
-	[[ "$output" == *"no such file"* ]]
+	[[ "$output" == *"o such file"* ]]
 }
 
 @test "a sysctl of a namespace that is the host's is refused" {

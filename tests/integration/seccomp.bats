@@ -142,7 +142,7 @@ probe() {
 	seccomp '{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_LOG"}]}' true
 	config '.process.args=["/no/such/program"]'
 	run_container "" 1
-	[[ "$output" == *"No such file"* && "$output" != *"seccomp"* ]]
+	[[ "$output" == *"no such file"* && "$output" != *"seccomp"* ]]
 	seccomp '{"defaultAction":"SCMP_ACT_ALLOW"}' false
 	run_container "" 1
 	[[ "$output" == *"No such file"* && "$output" != *"seccomp"* ]]

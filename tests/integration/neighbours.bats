@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+# Processes that share a pid namespace with what the runtime starts, and have the same ids and capabilities.
+load helpers
+
+# $ID is a container of the thief; the others are born into its pid namespace.
+thief() {
+	cp "$TOOLS/thief" "$BUNDLE/rootfs/bin/thief"
+	config '.process.args=["thief","/tmp/seen"] | .process.noNewPrivileges=true'
+	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	wait_for '[ -e "$BUNDLE/rootfs/tmp/seen" ]'
+}
+
+caught_nothing() {
+	: >"$BUNDLE/rootfs/tmp/stop"
+	wait_for 'grep -q ^end "$BUNDLE/rootfs/tmp/seen"'
+	grep -q ^met "$BUNDLE/rootfs/tmp/seen" || { echo "nobody was met"; return 1; }
+	! grep ^took "$BUNDLE/rootfs/tmp/seen"
+}
+
+@test "a container born into the pid namespace of another one gives nothing of the host away" {
+	thief
+	mkdir "$WORK/victim"
+	ln -s "$BUNDLE/rootfs" "$WORK/victim/rootfs"
+	jq --arg p "/proc/$(pid_of "$ID")/ns/pid" '.process.args=["true"] | .process.oomScoreAdj=100 |
+		.linux.sysctl={"kernel.shmmax":"4096"} | (.linux.namespaces[]|select(.type=="pid")).path=$p' \
+		"$BUNDLE/config.json" >"$WORK/victim/config.json"
+	for _ in $(seq 150); do
+		run -0 tare run -b "$WORK/victim" "$ID.victim"
+	done
+	caught_nothing
+}
+
+@test "with a user namespace of its own, too" {
+	chmod 711 "$WORK"
+	thief
+	mkdir "$WORK/victim"
+	cp -a "$BUNDLE/rootfs" "$WORK/victim/rootfs"
+	chown -R 100000:100000 "$WORK/victim/rootfs"
+	jq --arg p "/proc/$(pid_of "$ID")/ns/pid" '.process.args=["true"] | .linux.namespaces+=[{type:"user"}] |
+		.linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.gidMappings=.linux.uidMappings |
+		.mounts|=map(select(.type!="proc" and .type!="sysfs")) | .linux.maskedPaths=[] | .linux.readonlyPaths=[] |
+		(.linux.namespaces[]|select(.type=="pid")).path=$p' "$BUNDLE/config.json" >"$WORK/victim/config.json"
+	for _ in $(seq 100); do
+		run -0 tare run -b "$WORK/victim" "$ID.victim"
+	done
+	caught_nothing
+}
+
+@test "exec gives nothing of the host away, and believes nobody but its own child" {
+	thief
+	for _ in $(seq 300); do
+		run -0 tare exec "$ID" true
+	done
+	caught_nothing
+}
