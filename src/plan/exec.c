@@ -425,8 +425,12 @@ static void add_program(struct exec *e)
 		builder_step(b, PLAN_INIT, PLAN_CONTROLLING, 0);
 	plan_add_parent_attributes(b);
 	plan_add_rlimits(b, PLAN_PARENT);
-	if (filter_time(e) == PLAN_FILTER_WATCHED)
+	if (filter_time(e) == PLAN_FILTER_WATCHED) {
+		/* Two processes write into one socket; the bridge's message must be the earlier. */
+		builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_MAPPED;
+		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_MAPPED;
 		plan_add_seccomp(b, PLAN_INIT, &e->filter);
+	}
 	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_COMMITTED;
 	builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_COMMITTED;
 	plan_add_exec(b, &program, &e->filter);

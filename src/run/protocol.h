@@ -27,7 +27,7 @@
  *     |<-- end of file: execve worked (close-on-exec), or init died: the pidfd tells
  *
  * exec has a bridge always, and no READY and START: BORN, COMMITTED, EXEC, end of file; LISTENER and
- * LISTENED before BORN or behind it.
+ * LISTENED before BORN or, after a MAPPED, behind it.
  *
  * FAILED may come from a child in the place of any message, and ends the conversation. End of file in any
  * other place means that the peer died. One message is one datagram of a SOCK_SEQPACKET socket.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What compiled filters decide, asked of them by a small interpreter of classic BPF; keys, entries, SHA-256. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
@@ -379,6 +380,62 @@ static void test_too_large(void)
 	done(&f);
 }
 
+/* Numbers and flags from the kernel's headers; AF_VSOCK is 40, CLONE_NEWUSER 0x10000000, CLONE_VM 0x100. */
+static const struct {
+	uint32_t arch, nr;
+	uint64_t first_arg;
+	uint32_t result;
+} profile_rows[] = {
+	{AUDIT_ARCH_X86_64, 0, 0, ALLOW},                      /* read */
+	{AUDIT_ARCH_X86_64, 90, 0, ALLOW},                     /* chmod */
+	{AUDIT_ARCH_X86_64, 439, 0, ALLOW},                    /* faccessat2, the newest one */
+	{AUDIT_ARCH_X86_64, 440, 0, ERR(ENOSYS)},              /* process_madvise */
+	{AUDIT_ARCH_X86_64, 165, 0, ERR(EPERM)},               /* mount */
+	{AUDIT_ARCH_X86_64, 101, 0, ERR(EPERM)},               /* ptrace */
+	{AUDIT_ARCH_X86_64, 272, 0, ERR(EPERM)},               /* unshare */
+	{AUDIT_ARCH_X86_64, 435, 0, ERR(ENOSYS)},              /* clone3 */
+	{AUDIT_ARCH_X86_64, 56, 0x11, ALLOW},                  /* clone: SIGCHLD */
+	{AUDIT_ARCH_X86_64, 56, 0x100, ALLOW},                 /* clone */
+	{AUDIT_ARCH_X86_64, 56, 0x10000011, ERR(EPERM)},       /* clone */
+	{AUDIT_ARCH_X86_64, 56, 0x20000, ERR(EPERM)},          /* clone: CLONE_NEWNS */
+	{AUDIT_ARCH_X86_64, 41, 2, ALLOW},                     /* socket */
+	{AUDIT_ARCH_X86_64, 41, 40, ERR(EPERM)},               /* socket */
+	{AUDIT_ARCH_X86_64, 135, 0, ALLOW},                    /* personality */
+	{AUDIT_ARCH_X86_64, 135, 0xffffffff, ALLOW},           /* personality */
+	{AUDIT_ARCH_X86_64, 135, 0x40000, ERR(EPERM)},         /* personality: ADDR_NO_RANDOMIZE */
+	{AUDIT_ARCH_X86_64, X32 | 90, 0, ALLOW},               /* chmod */
+	{AUDIT_ARCH_X86_64, X32 | 165, 0, ERR(EPERM)},         /* mount */
+	{AUDIT_ARCH_X86_64, X32 | 56, 0x10000011, ERR(EPERM)}, /* clone */
+	{AUDIT_ARCH_I386, 3, 0, ALLOW},                        /* read */
+	{AUDIT_ARCH_I386, 15, 0, ALLOW},                       /* chmod */
+	{AUDIT_ARCH_I386, 21, 0, ERR(EPERM)},                  /* mount */
+	{AUDIT_ARCH_I386, 26, 0, ERR(EPERM)},                  /* ptrace */
+	{AUDIT_ARCH_I386, 120, 0x11, ALLOW},                   /* clone */
+	{AUDIT_ARCH_I386, 120, 0x10000011, ERR(EPERM)},        /* clone */
+	{AUDIT_ARCH_I386, 359, 2, ALLOW},                      /* socket */
+	{AUDIT_ARCH_I386, 359, 40, ERR(EPERM)},                /* socket */
+	{AUDIT_ARCH_I386, 435, 0, ERR(ENOSYS)},                /* clone3 */
+	{AUDIT_ARCH_I386, 441, 0, ERR(ENOSYS)},                /* epoll_pwait2 */
+	{AUDIT_ARCH_AARCH64, 63, 0, SECCOMP_RET_KILL_PROCESS}, /* read, where the filter does not know it */
+};
+
+static void test_profile(const char *path)
+{
+	_cleanup_buf_ struct buf text = {0};
+	struct filter f;
+
+	if (!CHECK_INT(io_read_file(AT_FDCWD, path, 1 << 20, &text), 0))
+		return;
+	f = make(text.data);
+	CHECK_INT(f.r, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(profile_rows); i++)
+		if (!CHECK_INT(
+			    decide(&f, profile_rows[i].arch, profile_rows[i].nr, profile_rows[i].first_arg, 0),
+			    profile_rows[i].result))
+			fprintf(stderr, "in row %zu\n", i);
+	done(&f);
+}
+
 /* --- flags, names --- */
 
 static void test_flags(void)
@@ -516,7 +573,7 @@ static void test_entries(void)
 	done(&f);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 #ifndef __x86_64__
 	fprintf(stderr, "the numbers here are those of x86-64\n");
@@ -530,6 +587,8 @@ int main(void)
 	test_foreign();
 	test_refused();
 	test_too_large();
+	if (CHECK_INT(argc, 2))
+		test_profile(argv[1]);
 	test_flags();
 	test_unknown_names();
 	test_architectures();
