@@ -359,6 +359,23 @@ static int stop(struct client *client, char **args)
 	return r < 0 ? fail(client, "cannot stop", r, &error) : 0;
 }
 
+/* A call would wait for the end of the handshake without a limit. */
+static int connect_bus(struct client *client)
+{
+	int r = sd_bus_is_ready(client->bus);
+
+	while (r == 0) {
+		uint64_t at = now();
+
+		r = at >= client->deadline ? -ETIMEDOUT : sd_bus_process(client->bus, NULL);
+		if (r == 0)
+			r = sd_bus_wait(client->bus, client->deadline - at);
+		if (r >= 0)
+			r = sd_bus_is_ready(client->bus);
+	}
+	return r < 0 ? fail(client, "cannot ask for", r, NULL) : 0;
+}
+
 static const struct command {
 	const char *name;
 	int min; /* arguments behind the unit's name */
@@ -379,9 +396,15 @@ static int run(const struct command *command, bool is_user, int argc, char **arg
 		fprintf(stderr, "cannot reach systemd: the %s bus cannot be opened: %s\n",
 			is_user ? "user's" : "system", strerror(-r));
 	else
+		r = connect_bus(&client);
+	if (r >= 0)
 		r = command->run(&client, argv + 4);
-	client.is_not_made |= client.bus == NULL;
-	sd_bus_flush_close_unref(client.bus);
+	/* Whoever has not even let us in was asked for nothing. */
+	client.is_not_made |= client.bus == NULL || sd_bus_is_ready(client.bus) <= 0;
+	if (r < 0)
+		sd_bus_close_unref(client.bus);
+	else
+		sd_bus_flush_close_unref(client.bus);
 	return r >= 0 ? 0 : client.is_not_made ? STATUS_NOT_MADE : 1;
 }
 

@@ -82,7 +82,29 @@ host_lacks() {
 }
 
 tare() {
-	"$TARE" --root "$ROOT" "$@"
+	case $1 in
+	create | run) "$TARE" --root "$ROOT" ${TARE_MANAGER:+--cgroup-manager "$TARE_MANAGER"} "$@" ;;
+	*) "$TARE" --root "$ROOT" "$@" ;;
+	esac
+}
+
+# With TARE_MANAGER=systemd these are what systemd makes: the cgroupsPath that names a cgroup after the container,
+# and the directory that it then is.
+named_path() { # ID
+	if [ "${TARE_MANAGER:-}" = systemd ]; then echo ":tare:$1"; else echo "/$1"; fi
+}
+
+named_dir() { # ID
+	if [ "${TARE_MANAGER:-}" = systemd ]; then
+		echo "$(cgroup_mount)/system.slice/tare-$1.scope"
+	else
+		echo "$(cgroup_mount)/$1"
+	fi
+}
+
+# A case about paths, of which systemd has its own.
+not_systemd() {
+	[ "${TARE_MANAGER:-}" != systemd ] || skip "the paths are systemd's"
 }
 
 config() {

@@ -13,7 +13,7 @@ controllers() {
 
 # Adds to the resources, and gives the container the cgroup /$ID.
 limits() {
-	config --arg id "$ID" ".linux.cgroupsPath=\"/\"+\$id | .linux.resources+=$1"
+	config --arg path "$(named_path "$ID")" ".linux.cgroupsPath=\$path | .linux.resources+=$1"
 }
 
 created() {
@@ -28,7 +28,7 @@ again() {
 # limit FILE VALUE: what the file of the container's cgroup says.
 limit() {
 	local actual
-	actual=$(cat "$(cgroup_mount)/$ID/$1")
+	actual=$(cat "$(named_dir "$ID")/$1")
 	[ "$actual" = "$2" ] || { echo "$1 is '$actual', not '$2'"; return 1; }
 }
 
@@ -38,7 +38,7 @@ refused() {
 	for words in "$@"; do
 		[[ "$output" == *"$words"* ]] || { echo "$output"; return 1; }
 	done
-	[ ! -e "$(cgroup_mount)/$ID" ]
+	[ ! -e "$(named_dir "$ID")" ]
 	[ -z "$(tare list -q)" ]
 }
 
@@ -111,7 +111,7 @@ refused() {
 @test "memory: checkBeforeUpdate does not go below what is in use" {
 	controllers memory
 	local dir
-	dir=$(cgroup_mount)/$ID
+	dir=$(named_dir "$ID")
 	mkdir "$dir"
 	grep -qw memory "$dir/cgroup.controllers" || { rmdir "$dir"; host_lacks "memory is not handed down"; }
 	# What is in a tmpfs stays charged to the cgroup of whoever wrote it.
@@ -247,7 +247,7 @@ refused() {
 	limits '{hugepageLimits:[{pageSize:"2MB",limit:4194304}]}'
 	created
 	limit hugetlb.2MB.rsvd.max 4194304
-	[ "$(cat "$(cgroup_mount)/$ID/hugetlb.2MB.max")" != 4194304 ]
+	[ "$(cat "$(named_dir "$ID")/hugetlb.2MB.max")" != 4194304 ]
 	limits '{hugepageLimits:[{pageSize:"3MB",limit:4194304}]}'
 	tare delete --force "$ID"
 	refused "/linux/resources/hugepageLimits/0: cannot set 'hugetlb.3MB.max': the cgroup has no such file"
@@ -296,25 +296,27 @@ refused() {
 }
 
 @test "only the controllers that are asked for are enabled, all the way down" {
+	not_systemd
 	controllers hugetlb
 	limits '{hugepageLimits:[{pageSize:"2MB",limit:4194304}]}'
 	config --arg id "$ID" '.linux.cgroupsPath="/"+$id+"/a/b"'
 	created
-	[ "$(cat "$(cgroup_mount)/$ID/cgroup.subtree_control")" = hugetlb ]
-	[ "$(cat "$(cgroup_mount)/$ID/a/cgroup.subtree_control")" = hugetlb ]
-	[ -z "$(cat "$(cgroup_mount)/$ID/a/b/cgroup.subtree_control")" ]
+	[ "$(cat "$(named_dir "$ID")/cgroup.subtree_control")" = hugetlb ]
+	[ "$(cat "$(named_dir "$ID")/a/cgroup.subtree_control")" = hugetlb ]
+	[ -z "$(cat "$(named_dir "$ID")/a/b/cgroup.subtree_control")" ]
 	limit a/b/hugetlb.2MB.rsvd.max 4194304
 	tare delete --force "$ID"
-	[ ! -e "$(cgroup_mount)/$ID" ]
+	[ ! -e "$(named_dir "$ID")" ]
 	config 'del(.linux.resources.hugepageLimits)'
 	created
-	[ -z "$(cat "$(cgroup_mount)/$ID/cgroup.subtree_control")" ]
+	[ -z "$(cat "$(named_dir "$ID")/cgroup.subtree_control")" ]
 }
 
 @test "a cgroup with processes hands nothing down: the error says where" {
+	not_systemd
 	controllers hugetlb
 	local dir
-	dir=$(cgroup_mount)/$ID
+	dir=$(named_dir "$ID")
 	mkdir "$dir"
 	sleep 60 3>&- &
 	local pid=$!
@@ -330,8 +332,9 @@ refused() {
 }
 
 @test "a container in a threaded domain: what threads can have, and nothing else" {
+	not_systemd
 	local dir
-	dir=$(cgroup_mount)/$ID
+	dir=$(named_dir "$ID")
 	mkdir "$dir" "$dir/first"
 	echo threaded >"$dir/first/cgroup.type"
 	config --arg id "$ID" '.linux.cgroupsPath="/"+$id+"/a/b" | .process.args=["sleep","100"]'
@@ -348,16 +351,17 @@ refused() {
 }
 
 @test "values that ask for nothing need nothing" {
+	not_systemd
 	limits '{memory:{limit:-1,swap:-1,kernel:-1,kernelTCP:0,swappiness:0,disableOOMKiller:false},
 		cpu:{shares:0,quota:-1,realtimeRuntime:0},pids:{limit:-1},blockIO:{weight:0,leafWeight:0},network:{classID:0}}'
 	config --arg id "$ID" '.linux.cgroupsPath="/"+$id+"/x"'
 	created
-	[ -z "$(cat "$(cgroup_mount)/$ID/cgroup.subtree_control")" ]
+	[ -z "$(cat "$(named_dir "$ID")/cgroup.subtree_control")" ]
 }
 
 # Who owns what of the container's cgroup.
 owner() {
-	stat -c %u "$(cgroup_mount)/$ID${1:+/$1}"
+	stat -c %u "$(named_dir "$ID")${1:+/$1}"
 }
 
 @test "the container's user owns its cgroup if it can get at it" {
@@ -369,7 +373,7 @@ owner() {
 	created
 	[ "$(owner)" = 1234 ]
 	while read -r file; do
-		[ ! -e "$(cgroup_mount)/$ID/$file" ] || [ "$(owner "$file")" = 1234 ]
+		[ ! -e "$(named_dir "$ID")/$file" ] || [ "$(owner "$file")" = 1234 ]
 	done < <(cat /sys/kernel/cgroup/delegate 2>/dev/null || printf '%s\n' cgroup.procs cgroup.subtree_control cgroup.threads)
 	[ "$(owner cgroup.procs)" = 1234 ]
 	[ "$(owner cgroup.freeze)" = 0 ]
@@ -400,7 +404,7 @@ owner() {
 		echo max >cgroup.max.depth 2>/dev/null || echo not mine'
 	[ "${lines[0]} ${lines[1]}" = "0 0" ]
 	[[ "$output" == *"0::/a/b"*"not mine"* ]]
-	[ ! -e "$(cgroup_mount)/$ID" ]
+	[ ! -e "$(named_dir "$ID")" ]
 }
 
 @test "intelRdt: without resctrl it is refused by name, and nothing is left" {

@@ -11,7 +11,7 @@ controllers() {
 
 # A container that sleeps, in the cgroup /$ID, with resources.
 start_with() {
-	config --arg id "$ID" --argjson r "$1" '.linux.cgroupsPath="/"+$id | .linux.resources+=$r | .process.args=["sleep","1000"]'
+	config --arg path "$(named_path "$ID")" --argjson r "$1" '.linux.cgroupsPath=$path | .linux.resources+=$r | .process.args=["sleep","1000"]'
 	create "$ID" || { cat "$WORK/err"; return 1; }
 	tare start "$ID"
 }
@@ -19,7 +19,7 @@ start_with() {
 # limit FILE VALUE: what the file of the container's cgroup says.
 limit() {
 	local actual
-	actual=$(cat "$(cgroup_mount)/$ID/$1")
+	actual=$(cat "$(named_dir "$ID")/$1")
 	[ "$actual" = "$2" ] || { echo "$1 is '$actual', not '$2'"; return 1; }
 }
 
@@ -67,7 +67,7 @@ update_with() {
 }
 
 @test "update of a created and of a paused container" {
-	config --arg id "$ID" '.linux.cgroupsPath="/"+$id'
+	config --arg path "$(named_path "$ID")" '.linux.cgroupsPath=$path'
 	create "$ID"
 	update_with '{"unified":{"cgroup.max.depth":"5"}}'
 	limit cgroup.max.depth 5
@@ -208,7 +208,7 @@ update_with() {
 	limit cpuset.cpus 0
 	limit cpuset.mems 0
 	update --blkio-weight 1000 "$ID"
-	[ -e "$(cgroup_mount)/$ID/io.bfq.weight" ] || limit io.weight "default 10000"
+	[ -e "$(named_dir "$ID")/io.bfq.weight" ] || limit io.weight "default 10000"
 	run -1 tare update --cpuset-cpus 0,9999 --pids-limit 7 "$ID"
 	limit cpuset.cpus 0
 	limit pids.max max
@@ -225,7 +225,7 @@ update_with() {
 	limit cpu.weight 100
 	limit cpu.max "5000 100000"
 	update --cpu-share 2048 "$ID"
-	before=$(cat "$(cgroup_mount)/$ID/cpu.weight")
+	before=$(cat "$(named_dir "$ID")/cpu.weight")
 	run -1 tare update --cpu-idle 1 --cpu-quota 10 "$ID"
 	limit cpu.idle 0
 	limit cpu.weight "$before"

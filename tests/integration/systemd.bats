@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+# Cgroups that systemd makes, and none at all. resources.bats and update.bats are passed with TARE_MANAGER=systemd, too.
+
+load helpers
+
+has_systemd() {
+	[ -d /run/systemd/system ] || host_lacks "systemd does not run here"
+}
+
+# The container's cgroup is that of the unit $UNIT.
+unit() {
+	has_systemd
+	UNIT=tare-$ID.scope
+	DIR=$(cgroup_mount)/tare.slice/$UNIT
+	config --arg p "tare.slice:tare:$ID" '.linux.cgroupsPath=$p | .process.args=["sleep","1000"]'
+}
+
+loaded() {
+	systemctl list-units --all --no-legend --plain "tare-t$$.*" "libpod-t$$.*"
+}
+
+nothing_left() {
+	[ ! -e "$DIR" ]
+	[ -z "$(loaded)" ] || { loaded; return 1; }
+}
+
+teardown() {
+	end_case
+	[ ! -d /run/systemd/system ] || [ -z "$(loaded)" ] || { loaded; return 1; }
+}
+
+property() { # NAME VALUE
+	actual=$(systemctl show -P "$1" "$UNIT")
+	[ "$actual" = "$2" ] || { echo "$1 is '$actual', not '$2'"; return 1; }
+}
+
+@test "a container is a scope of systemd, until it is deleted" {
+	unit
+	TARE_MANAGER=systemd create "$ID"
+	[ "$(sed -n 's/^0:://p' "/proc/$(pid_of "$ID")/cgroup")" = "${DIR#"$(cgroup_mount)"}" ]
+	[ "$(cat "$DIR/cgroup.procs")" = "$(pid_of "$ID")" ]
+	property Description "tare container $ID"
+	property Slice tare.slice
+	property Delegate yes
+	property MemoryAccounting yes
+	property ActiveState active
+	tare start "$ID"
+	run -0 tare exec "$ID" cat /proc/self/cgroup
+	[ "${lines[0]}" = 0::/ ]
+	tare pause "$ID"
+	[ "$(status_of "$ID")" = paused ]
+	tare resume "$ID"
+	tare kill "$ID" KILL
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	run -0 tare delete "$ID"
+	[ -z "$output" ]
+	nothing_left
+}
+
+@test "run ends the scope with the container, and gives its status" {
+	unit
+	script 'exit 7'
+	TARE_MANAGER=systemd run -7 tare run -b "$BUNDLE" "$ID"
+	nothing_left
+	config 'del(.linux.cgroupsPath)'
+	script 'cat /proc/self/cgroup | grep ^0; ls /sys/fs/cgroup/memory.max'
+	run -0 "$TARE" --root "$ROOT" --systemd-cgroup run -b "$BUNDLE" "$ID"
+	[ "$output" = $'0::/\n/sys/fs/cgroup/memory.max' ]
+	nothing_left
+}
+
+@test "what a property was set to is still so after a reload" {
+	unit
+	config '.linux.resources+={memory:{limit:67108864,swap:100663296,reservation:33554432},pids:{limit:23},
+		cpu:{shares:2048,quota:200000,period:100000,cpus:"0",mems:"0"},unified:{"memory.high":"50331648","memory.oom.group":"1"}}'
+	TARE_MANAGER=systemd create "$ID"
+	files="memory.max memory.swap.max memory.low memory.high memory.oom.group pids.max cpu.weight cpu.max cpuset.cpus cpuset.mems"
+	before=$(cd "$DIR" && grep . $files)
+	[[ "$before" == *"memory.max:67108864"*"memory.swap.max:33554432"*"pids.max:23"*"cpu.max:200000 100000"*"cpuset.cpus:0"* ]]
+	systemctl daemon-reload
+	[ "$(cd "$DIR" && grep . $files)" = "$before" ]
+	property MemoryMax 67108864
+	property TasksMax 23
+	property CPUQuotaPerSecUSec 2s
+	property AllowedCPUs 0
+	property OOMPolicy kill
+	tare update --memory 83886080 --memory-swap 83886080 --pids-limit 1 --cpu-quota 12345 "$ID"
+	before=$(cd "$DIR" && grep . $files)
+	[[ "$before" == *"memory.max:83886080"*"memory.swap.max:0"*"pids.max:1"*"cpu.max:12345 100000"* ]]
+	property MemoryMax 83886080
+	property MemorySwapMax 0
+	property TasksMax 1
+	tare update --cpu-quota 20000 "$ID"
+	before=$(cd "$DIR" && grep . $files)
+	systemctl daemon-reload
+	[ "$(cd "$DIR" && grep . $files)" = "$before" ]
+}
+
+@test "one process, and none, are limits that init can be born under" {
+	unit
+	for limit in 1 0; do
+		config --argjson n $limit '.linux.resources.pids.limit=$n'
+		TARE_MANAGER=systemd create "$ID"
+		[ "$(cat "$DIR/pids.max")" = $limit ]
+		property TasksMax 1
+		tare delete --force "$ID"
+		nothing_left
+	done
+}
+
+@test "device rules hold, and still do after a reload" {
+	unit
+	config '.linux.resources.devices=[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":1,"minor":3,"access":"rw"}] | .process.args=["sleep","1000"] | .process.capabilities.bounding+=["CAP_MKNOD"] | .process.capabilities.effective+=["CAP_MKNOD"] | .process.capabilities.permitted+=["CAP_MKNOD"]'
+	TARE_MANAGER=systemd create "$ID"
+	tare start "$ID"
+	tare exec "$ID" sh -c 'mknod /mem c 1 1'
+	systemctl daemon-reload
+	run ! tare exec "$ID" sh -c 'exec 3</mem'
+	[[ "$output" == *"Operation not permitted"* ]]
+	run -0 tare exec "$ID" sh -c 'echo x >/dev/null'
+}
+
+@test "annotations are properties of the unit" {
+	unit
+	config '.annotations={"org.systemd.property.TimeoutStopUSec":"uint64 7000000","org.systemd.property.KillSignal":"15","org.systemd.property.RuntimeMaxSec":"3600","org.systemd.property.Documentation":"[\u0027man:a(1)\u0027, \u0027man:b(1)\u0027]"}'
+	TARE_MANAGER=systemd create "$ID"
+	property TimeoutStopUSec 7s
+	property KillSignal 15
+	property RuntimeMaxUSec 1h
+	property Documentation '"man:a(1)" "man:b(1)"'
+	tare delete --force "$ID"
+	config '.annotations={"org.systemd.property.NoSuchThing":"true"}'
+	TARE_MANAGER=systemd run -1 tare create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"cannot start unit $UNIT"*NoSuchThing* ]]
+	nothing_left
+}
+
+@test "a unit that is somebody else's is not touched" {
+	unit
+	systemd-run --quiet --scope --unit="$UNIT" sleep 1000 3>&- >/dev/null 2>&1 &
+	wait_for 'systemctl -q is-active "$UNIT"'
+	TARE_MANAGER=systemd run -1 tare create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"unit $UNIT"*"already loaded"* ]]
+	run -0 tare delete --force "$ID"
+	systemctl -q is-active "$UNIT"
+	systemctl stop "$UNIT"
+}
+
+@test "without a bus there is an error, and nothing is left" {
+	script 'true'
+	DBUS_SYSTEM_BUS_ADDRESS=unix:path=$WORK/none TARE_MANAGER=systemd run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"cannot reach systemd"*"No such file or directory"* ]]
+	[ -z "$(ls -A "$ROOT")" ]
+}
+
+@test "a bus that does not answer is waited for, but not for ever" {
+	script 'true'
+	python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(100)' "$WORK/bus" 3>&- >/dev/null 2>&1 &
+	pid=$!
+	wait_for '[ -S "$WORK/bus" ]'
+	DBUS_SYSTEM_BUS_ADDRESS=unix:path=$WORK/bus TARE_MANAGER=systemd run -1 timeout 60 "$TARE" --root "$ROOT" --systemd-cgroup run -b "$BUNDLE" "$ID"
+	kill "$pid"
+	[[ "$output" == *"no answer"* || "$output" == *"timed out"* ]]
+	[ -z "$(ls -A "$ROOT")" ]
+}
+
+@test "a hundred containers at once" {
+	unit
+	pids=
+	for i in $(seq 100); do
+		jq --arg p "tare.slice:tare:$ID.$i" '.linux.cgroupsPath=$p' "$BUNDLE/config.json" >"$WORK/config.$i"
+		"$TARE" --root "$ROOT" --systemd-cgroup create -b "$BUNDLE" --config "$WORK/config.$i" "$ID.$i" </dev/null >>"$WORK/out" 2>&1 3>&- &
+		pids="$pids $!"
+	done
+	for pid in $pids; do wait "$pid" || { cat "$WORK/out"; return 1; }; done
+	[ "$(loaded | wc -l)" -eq 100 ]
+	for i in $(seq 100); do tare delete --force "$ID.$i"; done
+	nothing_left
+}
+
+@test "kill -9 of tare at random moments: delete --force leaves no scope" {
+	unit
+	for i in $(seq 30); do
+		"$TARE" --root "$ROOT" --systemd-cgroup create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- &
+		pid=$!
+		sleep "0.$((RANDOM % 3))$((RANDOM % 10))$((RANDOM % 10))"
+		kill -9 $pid 2>/dev/null || true
+		wait $pid 2>/dev/null || true
+		run -0 tare delete --force "$ID"
+		[ ! -e "$ROOT/$ID" ]
+	done
+	# A request that was on its way to systemd finds nobody to put into the scope.
+	wait_for '[ -z "$(loaded)" ]'
+	nothing_left
+}
+
+@test "a container without a cgroup of its own" {
+	script 'echo fine'
+	run -0 "$TARE" --root "$ROOT" --cgroup-manager disabled run -b "$BUNDLE" "$ID"
+	[ "$output" = fine ]
+	config '.process.args=["sleep","1000"]'
+	TARE_MANAGER=disabled create "$ID"
+	[ "$(cat "/proc/$(pid_of "$ID")/cgroup")" = "$(cat /proc/self/cgroup)" ]
+	tare start "$ID"
+	run -0 tare exec "$ID" echo fine
+	[ "$output" = fine ]
+	run -1 tare pause "$ID"
+	tare delete --force "$ID"
+	config '.linux.resources.pids.limit=5'
+	TARE_MANAGER=disabled run -1 tare create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/linux/resources/pids/limit: a limit needs a cgroup"* ]]
+	run -1 "$TARE" --systemd-cgroup --cgroup-manager cgroupfs run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"contradict each other"* ]]
+}
