@@ -111,7 +111,8 @@ static void add_owner(struct builder *b)
 		is_writable = (str_equal(mount->type, "cgroup") || str_equal(mount->type, "cgroup2")) &&
 			      !has_option(mount, "ro") && !has_option(mount, "rro");
 	}
-	if (!plan_is_new(spec, SPEC_NS_CGROUP) || !is_writable)
+	/* An unprivileged caller's is his, and his it stays. */
+	if (!plan_is_new(spec, SPEC_NS_CGROUP) || !is_writable || !b->host->is_privileged)
 		return;
 	if (host_uid(spec, spec->process.user.uid, &uid) && uid != 0)
 		builder_step(b, PLAN_PARENT, PLAN_CGROUP_OWNER, 0)->u.number = uid;

@@ -195,6 +195,25 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(1
 	nothing_left
 }
 
+@test "an unprivileged caller's container is a scope of his own manager" {
+	command -v as-tester >/dev/null || host_lacks "no user with a manager of his own"
+	chmod 755 "$WORK"
+	chown -R tester: "$BUNDLE"
+	mkdir "$ROOT" && chown tester: "$ROOT"
+	rm "$BUNDLE/config.json"
+	as-tester "$TARE" spec --rootless -b "$BUNDLE" 3>&-
+	config '.process.terminal=false | .process.env=["PATH=/bin"] | .process.args=["sh","-c","cat /sys/fs/cgroup/pids.max; grep ^0: /proc/self/cgroup; sleep 1000"] | .linux.resources={pids:{limit:9},memory:{limit:67108864}} | .linux.cgroupsPath=":tare:"+$id' --arg id "$ID"
+	chown tester: "$BUNDLE/config.json"
+	as-tester "$TARE" --root "$ROOT" --systemd-cgroup create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- || { cat "$WORK/out"; return 1; }
+	cgroup=$(sed -n 's/^0:://p' "/proc/$(pid_of "$ID")/cgroup")
+	[[ "$cgroup" == /user.slice/user-1000.slice/user@1000.service/*/"tare-$ID.scope" ]]
+	[ "$(cat "$(cgroup_mount)$cgroup/pids.max")" = 9 ]
+	as-tester systemctl --user daemon-reload 3>&-
+	[ "$(cat "$(cgroup_mount)$cgroup/memory.max")" = 67108864 ]
+	run -0 as-tester "$TARE" --root "$ROOT" delete --force "$ID" 3>&-
+	[ ! -e "$(cgroup_mount)$cgroup" ]
+}
+
 @test "a container without a cgroup of its own" {
 	script 'echo fine'
 	run -0 "$TARE" --root "$ROOT" --cgroup-manager disabled run -b "$BUNDLE" "$ID"
