@@ -154,6 +154,8 @@ void state_read_end(int dir_fd, const struct state_record *record, struct state_
 
 /* A pidfd of init, checked against the recorded start time; -ESRCH if it is gone. */
 int state_open_pidfd(const struct state_record *record);
+/* The same of the process that is creating the container; -ESRCH once that is done. */
+int state_open_creator(const struct state_record *record);
 
 /* The start time of a process (field 22 of /proc/PID/stat); -ESRCH, or another -errno. */
 int state_process_start(pid_t pid, uint64_t *ret_start) MUST_CHECK;

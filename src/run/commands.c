@@ -12,6 +12,7 @@
 #include "parent.h"
 
 #define LOCK_TIMEOUT_MS 10000
+#define LOCK_AGAIN_MS 2000
 #define FREEZE_TIMEOUT_MS 2000
 
 /* --- start --- */
@@ -184,11 +185,48 @@ static int delete_damaged(struct container *container, const char *id, struct er
 	return state_remove(container->root_fd, id, err);
 }
 
+/* Ends what other commands may be waiting for while they hold the lock. Nobody is asked for his turn. */
+static void end_waiting(const char *state_root, const char *id, bool is_creator)
+{
+	_cleanup_container_ struct container container;
+	struct err ignored;
+	_cleanup_fd_ int pidfd = -1;
+
+	if (container_open(state_root, id, -1, &container, &ignored) < 0)
+		return;
+	pidfd = is_creator ? state_open_creator(&container.record) : state_open_pidfd(&container.record);
+	if (pidfd >= 0)
+		k_pidfd_send_signal(pidfd, SIGKILL);
+}
+
+/*
+ * With force a container goes whatever others do with it: one that is starting is killed first, a creator that takes
+ * too long is, too, and who holds the lock still then (a hook that does not end) is not waited for.
+ */
+static int open_for_delete(const char *state_root, const char *id, bool is_force, struct container *container,
+			   struct err *err)
+{
+	int r;
+
+	if (is_force)
+		end_waiting(state_root, id, false);
+	r = container_open(state_root, id, LOCK_TIMEOUT_MS, container, err);
+	if (r != -EBUSY || !is_force)
+		return r;
+	container_done(container);
+	end_waiting(state_root, id, true);
+	r = container_open(state_root, id, LOCK_AGAIN_MS, container, err);
+	if (r != -EBUSY)
+		return r;
+	container_done(container);
+	return container_open(state_root, id, -1, container, err);
+}
+
 int run_delete(const char *state_root, const char *id, bool is_force, struct err *err)
 {
 	_cleanup_container_ struct container container;
 	enum state_status status;
-	int r = container_open(state_root, id, LOCK_TIMEOUT_MS, &container, err);
+	int r = open_for_delete(state_root, id, is_force, &container, err);
 
 	if (r == -ENOENT && is_force && container.dir_fd < 0)
 		return 0;

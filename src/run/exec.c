@@ -302,10 +302,10 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 	r = container_open(options->state_root, options->id, -1, &container, err);
 	if (r < 0)
 		return r;
-	k_sigprocmask(SIG_SETMASK, &all, &parent.old_signals);
 	r = prepare(&parent, &container, err);
 	if (r < 0)
 		return r;
+	k_sigprocmask(SIG_SETMASK, &all, &parent.old_signals);
 	parent.record = container.record;
 	container.record = (struct state_record){0};
 	parent.dir_fd = take_fd(&container.dir_fd);

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -36,10 +37,25 @@ struct foreground {
 	struct parent *parent;
 	struct notify *notify;
 	struct stream in, out;
+	int output_fd; /* standard output, opened once more; or -1 */
 	struct termios saved;
 	bool is_raw;
 	bool is_ended;
 };
+
+/*
+ * Standard output may be a pipe that nobody reads, or a terminal that is stopped: a write that waits would keep the
+ * signals and the container's end from being seen. O_NONBLOCK on the caller's own open file would be the caller's,
+ * too, so it is opened once more, where that is possible.
+ */
+static int open_output(void)
+{
+	struct stat st;
+
+	if (k_fstat(1, &st) < 0 || !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+		return -1;
+	return k_openat(AT_FDCWD, "/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+}
 
 static void terminal_begin(struct foreground *f)
 {
@@ -48,7 +64,8 @@ static void terminal_begin(struct foreground *f)
 	if (f->parent->console_fd < 0)
 		return;
 	f->in = (struct stream){.from = 0, .to = f->parent->console_fd};
-	f->out = (struct stream){.from = f->parent->console_fd, .to = 1};
+	f->output_fd = open_output();
+	f->out = (struct stream){.from = f->parent->console_fd, .to = f->output_fd < 0 ? 1 : f->output_fd};
 	(void)!k_fcntl(f->parent->console_fd, F_SETFL, O_NONBLOCK);
 	if (tcgetattr(0, &f->saved) < 0)
 		return;
@@ -62,6 +79,7 @@ static void terminal_end(struct foreground *f)
 {
 	if (f->is_raw)
 		tcsetattr(0, TCSANOW, &f->saved);
+	fd_close(&f->output_fd);
 }
 
 static void stream_write(struct stream *s)
@@ -99,7 +117,7 @@ static void stream_serve(struct stream *s, const struct pollfd *from, const stru
 {
 	if (from->fd >= 0 && from->revents != 0)
 		stream_read(s);
-	if ((to->fd >= 0 && to->revents != 0) || (from->fd >= 0 && s->end > 0))
+	if (to->fd >= 0 && to->revents != 0)
 		stream_write(s);
 }
 
@@ -176,7 +194,7 @@ static void wait_end(struct foreground *f, int signal_fd)
 
 int foreground_wait(struct parent *parent, struct notify *notify, struct state_end *ret_end, struct err *err)
 {
-	struct foreground f = {.parent = parent, .notify = notify};
+	struct foreground f = {.parent = parent, .notify = notify, .output_fd = -1};
 	sigset_t all;
 	_cleanup_fd_ int signal_fd = -1;
 	siginfo_t info = {0};

@@ -533,7 +533,6 @@ int parent_create(struct parent *parent, struct err *err)
 	uint64_t all = ~0ull;
 	int r;
 
-	k_sigprocmask(SIG_SETMASK, &all, &parent->old_signals);
 	parent->is_changing = true;
 	r = parent_load(parent, err);
 	if (r >= 0)
@@ -544,6 +543,8 @@ int parent_create(struct parent *parent, struct err *err)
 		r = parent_open_slots(parent, err);
 	if (r < 0)
 		return r;
+	/* Until here an impatient user's signal ends this process, and nothing has been made. */
+	k_sigprocmask(SIG_SETMASK, &all, &parent->old_signals);
 	r = open_state(parent, err);
 	if (r >= 0)
 		r = parent_walk(parent, err);

@@ -108,19 +108,30 @@ static bool is_alive(pid_t pid, uint64_t start)
 	return process_read(pid, &process) == 0 && process.start == start && !process.is_dead;
 }
 
-int state_open_pidfd(const struct state_record *record)
+static int open_pidfd(pid_t pid, uint64_t start)
 {
 	_cleanup_fd_ int pidfd = -1;
 
-	if (record->pid <= 0)
+	if (pid <= 0)
 		return -ESRCH;
-	pidfd = k_pidfd_open(record->pid, 0);
+	pidfd = k_pidfd_open(pid, 0);
 	if (pidfd < 0)
 		return pidfd == -EINVAL ? -ESRCH : pidfd;
 	/*
-	 * In this order: if it is init that lives under this pid now, it did so when the pidfd was opened.
+	 * In this order: if it is the one that is meant who lives under this pid now, it did so when the pidfd was
+	 * opened.
 	 */
-	return is_alive(record->pid, record->pid_start) ? take_fd(&pidfd) : -ESRCH;
+	return is_alive(pid, start) ? take_fd(&pidfd) : -ESRCH;
+}
+
+int state_open_pidfd(const struct state_record *record)
+{
+	return open_pidfd(record->pid, record->pid_start);
+}
+
+int state_open_creator(const struct state_record *record)
+{
+	return open_pidfd(record->creator, record->creator_start);
 }
 
 /* --- the gate --- */

@@ -155,3 +155,46 @@ load helpers
 	run -0 tare delete --force "$ID"
 	[ ! -e "$ROOT/$ID" ]
 }
+
+@test "delete --force does not wait for a start that waits for a stopped init" {
+	config '.process.args=["sleep","1000"]'
+	create "$ID"
+	tare kill "$ID" STOP
+	"$TARE" --root "$ROOT" start "$ID" >"$WORK/start" 2>&1 3>&- &
+	start=$!
+	sleep 0.3
+	run -0 timeout 8 "$TARE" --root "$ROOT" delete --force "$ID"
+	! wait "$start"
+	run -1 tare state "$ID"
+}
+
+@test "delete --force gets by a hook that does not end, in start and in create" {
+	config '.process.args=["sleep","1000"] | .hooks={poststart:[{path:"/bin/sleep",args:["sleep","300"]}]}'
+	create "$ID"
+	"$TARE" --root "$ROOT" start "$ID" >"$WORK/start" 2>&1 3>&- &
+	start=$!
+	sleep 0.3
+	run -0 timeout 25 "$TARE" --root "$ROOT" delete --force "$ID"
+	run -1 tare state "$ID"
+	pkill -P "$start" sleep
+	! wait "$start"
+	config '.hooks={createRuntime:[{path:"/bin/sleep",args:["sleep","301"]}]}'
+	"$TARE" --root "$ROOT" create -b "$BUNDLE" "$ID" </dev/null >"$WORK/create" 2>&1 3>&- &
+	creator=$!
+	wait_for 'pgrep -P "$creator" sleep >"$WORK/hook"'
+	run -0 timeout 25 "$TARE" --root "$ROOT" delete --force "$ID"
+	run -1 tare state "$ID"
+	status=0
+	wait "$creator" || status=$?
+	[ "$status" -eq 137 ]
+	kill "$(cat "$WORK/hook")"
+}
+
+@test "a signal ends tare while it waits for a configuration" {
+	rm "$BUNDLE/config.json"
+	mkfifo "$BUNDLE/config.json"
+	for command in create run plan; do
+		run -124 timeout 1 "$TARE" --root "$ROOT" "$command" -b "$BUNDLE" $([ $command = plan ] || echo "$ID")
+	done
+	rm "$BUNDLE/config.json"
+}

@@ -140,3 +140,20 @@ P
 	tare run -d --console-socket "$WORK/socket" -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
 	wait_for 'grep -q "33 77" "$WORK/received"'
 }
+
+@test "a standard output that nobody reads keeps neither signals nor the end away" {
+	config '.process.terminal=true | .process.args=["yes"]'
+	mkfifo "$WORK/pipe"
+	sleep 1000 <>"$WORK/pipe" 3>&- &
+	reader=$!
+	"$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" </dev/null >"$WORK/pipe" 2>"$WORK/err" 3>&- &
+	tare=$!
+	wait_for '[ "$(tare state "$ID" | jq -r .status)" = running ]'
+	sleep 0.5
+	kill -TERM "$tare"
+	status=0
+	wait "$tare" || status=$?
+	[ "$status" -eq 143 ]
+	kill "$reader"
+	run -1 tare state "$ID"
+}
