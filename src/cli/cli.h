@@ -52,6 +52,9 @@ struct cli_create_options {
 int cli_run_options(const struct cli_call *call, const struct cli_create_options *options,
 		    struct run_options *ret, struct err *err) MUST_CHECK;
 
+/* Adds ": " and errno's text as every error has it: in small letters. */
+void cli_add_errno(struct buf *out, int errnum);
+
 /* ERR_USAGE unless text is "text" or "json" (or "table", which means text). NULL is text. */
 int cli_is_json(const char *text, bool *ret_is_json, struct err *err) MUST_CHECK;
 

@@ -154,9 +154,12 @@ static void on_finding(void *context, const struct err *finding)
 		json_object_end(&f->json);
 		return;
 	}
-	buf_format(f->out, "%s%s%s: %s%s%s%s%s%s\n", f->is_coloured ? "\033[31m" : "", kind_name(finding->kind),
+	buf_format(f->out, "%s%s%s: %s%s%s", f->is_coloured ? "\033[31m" : "", kind_name(finding->kind),
 		   f->is_coloured ? "\033[0m" : "", finding->where, finding->where[0] == '\0' ? "" : ": ",
-		   finding->msg, finding->hint[0] == '\0' ? "" : " (", finding->hint,
+		   finding->msg);
+	if (finding->errnum != 0)
+		cli_add_errno(f->out, finding->errnum);
+	buf_format(f->out, "%s%s%s\n", finding->hint[0] == '\0' ? "" : " (", finding->hint,
 		   finding->hint[0] == '\0' ? "" : ")");
 }
 

@@ -71,13 +71,14 @@ static void add_line(struct buf *out, const char *text)
 }
 
 /* Engines look for these texts ("no such file or directory"), and do so in small letters. */
-static void add_errno(struct buf *out, int errnum)
+void cli_add_errno(struct buf *out, int errnum)
 {
 	const char *text = strerror(errnum);
 	bool is_word = text[0] != '\0' && islower((unsigned char)text[1]);
 
 	buf_add_str(out, ": ");
-	buf_format(out, "%c%s", is_word ? tolower((unsigned char)text[0]) : text[0], text[0] == '\0' ? "" : text + 1);
+	buf_format(out, "%c%s", is_word ? tolower((unsigned char)text[0]) : text[0],
+		   text[0] == '\0' ? "" : text + 1);
 }
 
 static void word_error(const char *command, const char *id, const struct err *err, struct buf *out)
@@ -90,7 +91,7 @@ static void word_error(const char *command, const char *id, const struct err *er
 		buf_format(&text, "%s: ", err->where);
 	buf_add_str(&text, err->msg);
 	if (err->errnum != 0)
-		add_errno(&text, err->errnum);
+		cli_add_errno(&text, err->errnum);
 	if (err->hint[0] != '\0')
 		buf_format(&text, " (%s)", err->hint);
 	add_line(out, text.data);

@@ -10,6 +10,14 @@ static void builder_align(struct builder *b)
 	buf_add(&b->pool, zeros, (8 - b->pool.len % 8) % 8);
 }
 
+static void add_finding(struct builder *b, const struct err *err)
+{
+	if (b->finding_count++ == 0 && b->first != NULL)
+		*b->first = *err;
+	if (b->on_finding != NULL)
+		b->on_finding(b->context, err);
+}
+
 void builder_finding(struct builder *b, enum err_kind kind, const char *where, const char *fmt, ...)
 {
 	struct err err;
@@ -20,10 +28,20 @@ void builder_finding(struct builder *b, enum err_kind kind, const char *where, c
 	str_vformat(text, sizeof text, fmt, args);
 	va_end(args);
 	err_set(&err, kind, 0, where, "%s", text);
-	if (b->finding_count++ == 0 && b->first != NULL)
-		*b->first = err;
-	if (b->on_finding != NULL)
-		b->on_finding(b->context, &err);
+	add_finding(b, &err);
+}
+
+void builder_finding_errno(struct builder *b, int errnum, const char *where, const char *fmt, ...)
+{
+	struct err err;
+	char text[sizeof err.msg];
+	va_list args;
+
+	va_start(args, fmt);
+	str_vformat(text, sizeof text, fmt, args);
+	va_end(args);
+	err_set(&err, ERR_SYSTEM, errnum, where, "%s", text);
+	add_finding(b, &err);
 }
 
 plan_text builder_text(struct builder *b, const char *text)

@@ -42,6 +42,8 @@ struct builder {
 /* A finding: building goes on, so that "check" sees all of them; plan_build fails at its end. */
 void builder_finding(struct builder *b, enum err_kind kind, const char *where, const char *fmt, ...)
 	FORMAT(4, 5);
+/* The same for what a system call said while the host was looked at; words without errno's. */
+void builder_finding_errno(struct builder *b, int errnum, const char *where, const char *fmt, ...) FORMAT(4, 5);
 /* The same with a JSON pointer made by builder_where. */
 plan_text builder_text(struct builder *b, const char *text); /* NULL gives 0 */
 plan_text builder_where(struct builder *b, const char *fmt, ...) FORMAT(2, 3);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <linux/sched.h>
-#include <string.h>
 
 #include "../run/protocol.h"
 #include "builder.h"
@@ -39,8 +38,7 @@ static void check_joined(struct builder *b, enum spec_ns ns)
 		return;
 	str_format(where, sizeof where, "/linux/namespaces/%u/path", b->spec->namespaces[ns].index);
 	if (found->errnum != 0) {
-		builder_finding(b, ERR_SYSTEM, where, "cannot open namespace '%s': %s", path,
-				strerror(found->errnum));
+		builder_finding_errno(b, found->errnum, where, "cannot open namespace '%s'", path);
 		return;
 	}
 	if ((uint64_t)found->actual_type != clone_flags[ns])
