@@ -69,7 +69,7 @@ static int take_listener(const struct parent *parent, int number, struct err *er
 	}
 	if (fd < 0) {
 		err_system(err, fd, "cannot take the seccomp filter's listener out of init");
-		err_hint(err, "pidfd_getfd(2): kernel.yama.ptrace_scope 3 forbids it, 2 does to users");
+		err_hint(err, "kernel.yama.ptrace_scope 3 forbids pidfd_getfd(2) to everybody");
 	}
 	return fd;
 }

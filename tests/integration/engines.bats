@@ -49,16 +49,16 @@ teardown() {
 	[ "$(uname -m)" = x86_64 ] || not_here "numbers of x86-64"
 	cp "$TOOLS/probe" "$BUNDLE/rootfs/bin/probe"
 	with_podman
-	# 278 is vmsplice, which it denies, and which finds no pipe (EBADF) where it is allowed.
+	# 278 is vmsplice, which it denies, and which finds no descriptor (EBADF) where it is allowed.
 	for options in '' '--security-opt no-new-privileges'; do
 		# shellcheck disable=SC2086
-		run -0 engine run --rm --network none $options localhost/busybox probe 39 278 9999
+		run -0 engine run --rm --network none $options localhost/busybox probe 39 278:99 9999
 		[ "$output" = $'39 1 0\n278 -1 1\n9999 -1 38' ]
 	done
-	run -0 engine run --rm --network none --security-opt seccomp=unconfined localhost/busybox probe 278
+	run -0 engine run --rm --network none --security-opt seccomp=unconfined localhost/busybox probe 278:99
 	[ "$output" = '278 -1 9' ]
 	engine run -d --name filtered --network none localhost/busybox sleep 1000 >/dev/null 3>&-
-	run -0 engine exec filtered probe 278
+	run -0 engine exec filtered probe 278:99
 	[ "$output" = '278 -1 1' ]
 }
 

@@ -176,7 +176,7 @@ refused() {
 	limits '{pids:{limit:1}}'
 	again
 	run -255 tare exec "$ID" true
-	[[ "$output" == *"Resource temporarily unavailable (limit of processes too low?"* ]]
+	[[ "$output" == *"resource temporarily unavailable (limit of processes too low?"* ]]
 }
 
 @test "cpu: weight, bandwidth, burst, idle" {
