@@ -15,9 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "await.h"
 #include "hooks.h"
 #include "parent.h"
 #include "protocol.h"
+
+#define EXEC_TIMEOUT_MS 10000 /* for one system call, of a program that may come over a network */
 
 /* End of file behind EXEC: the program runs, or init was killed in between. The pidfd knows. */
 static void judge_end(int pidfd)
@@ -42,19 +45,37 @@ int starter_start(int socket_fd, int pidfd, struct err *err)
 	return r < 0 ? err_system(err, r, "cannot tell init to start") : starter_wait(socket_fd, pidfd, err);
 }
 
+/*
+ * Behind EXEC the end of file says that execve worked. Somebody else may have a copy of init's socket, though,
+ * and it then never comes: its process's end, a caller who is impatient, and time say the same.
+ */
+static int wait_executed(struct await *await, struct err *err)
+{
+	int r;
+
+	await->timeout_ms = EXEC_TIMEOUT_MS;
+	r = await_any(await);
+	if (r < 0)
+		return err_system(err, r, "cannot wait for the program");
+	return (r & AWAIT_READY) != 0 ? protocol_expect(await->fd, STEP_NONE, NULL, NULL, err) : 0;
+}
+
 int starter_wait(int socket_fd, int pidfd, struct err *err)
 {
-	int r = protocol_expect(socket_fd, STEP_EXEC, NULL, NULL, err);
+	_cleanup_fd_ int signal_fd = await_signals();
+	struct await await = {socket_fd, POLLIN, pidfd, signal_fd, -1};
+	int r = await_message(&await, protocol_step_name(STEP_EXEC), err);
 
+	if (r >= 0)
+		r = protocol_expect(socket_fd, STEP_EXEC, NULL, NULL, err);
 	if (r < 0)
 		return r;
-	r = protocol_expect(socket_fd, STEP_NONE, NULL, NULL, err);
-	if (r == -EPIPE && err->kind == ERR_PEER) {
-		err->kind = ERR_NONE;
-		judge_end(pidfd);
-		return 0;
-	}
-	return r < 0 ? r : -EPROTO;
+	r = wait_executed(&await, err);
+	if (r < 0 && !(r == -EPIPE && err->kind == ERR_PEER))
+		return r;
+	err->kind = ERR_NONE;
+	judge_end(pidfd);
+	return 0;
 }
 
 int starter_run_hooks(const struct state_record *record, const struct spec *spec, uint32_t kind,

@@ -128,10 +128,20 @@ static int check_root(int fd, const char *path, struct err *err)
 		return err_system(err, r, "cannot inspect the root directory '%s'", path);
 	if (root.st_dev == top.st_dev && root.st_ino == top.st_ino)
 		return err_set(err, ERR_USAGE, 0, NULL, "Option --root argument should not be set to /");
-	if ((root.st_mode & S_IWOTH) != 0)
+	if (root.st_uid != geteuid() && root.st_uid != 0)
 		return err_set(err, ERR_USAGE, 0, NULL,
-			       "cannot use the root directory '%s': everybody may write to it", path);
-	return 0;
+			       "cannot use the root directory '%s': it belongs to uid %u", path, root.st_uid);
+	if ((root.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+		return 0;
+	err_set(err, ERR_USAGE, 0, NULL, "cannot use the root directory '%s': %s may write to it", path,
+		(root.st_mode & S_IWOTH) != 0 ? "everybody" : "its group");
+	err_hint(err, "chmod go-w");
+	return -EINVAL;
+}
+
+bool state_is_trusted(const struct stat *stat)
+{
+	return (stat->st_uid == geteuid() || stat->st_uid == 0) && (stat->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
 int state_root_path(const char *path, char **ret_path, struct err *err)
@@ -264,14 +274,21 @@ int state_create_dir(int root_fd, const char *id, struct err *err)
 
 int state_open_dir(int root_fd, const char *id, struct err *err)
 {
-	int fd, r = state_check_id(id, err);
+	_cleanup_fd_ int fd = -1;
+	struct stat stat;
+	int r = state_check_id(id, err);
 
 	if (r < 0)
 		return r;
 	fd = open_child(root_fd, id);
 	if (fd == -ENOENT)
 		return state_fail(err, ENOENT, "container does not exist: '%s'", id);
-	return fd < 0 ? err_system(err, fd, "cannot open the directory of container '%s'", id) : fd;
+	r = fd < 0 ? fd : k_fstat(fd, &stat);
+	if (r < 0)
+		return err_system(err, r, "cannot open the directory of container '%s'", id);
+	if (!state_is_trusted(&stat))
+		return state_fail(err, EPERM, "the directory of container '%s' is somebody else's", id);
+	return take_fd(&fd);
 }
 
 /* --- reading directories --- */

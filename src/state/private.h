@@ -11,6 +11,10 @@
 #define STATE_END_NAME "end"
 #define STATE_SECS_MAX 253402300799 /* the end of the year 9999: what RFC 3339 can say */
 
+/* Whether only this user and root may have written what is there: tare acts on it. */
+struct stat;
+bool state_is_trusted(const struct stat *stat);
+
 /* As state_check_id, without words. */
 bool state_is_id(const char *id);
 

@@ -446,7 +446,9 @@ static int open_regular(int dir_fd, const char *name, size_t *ret_size)
 	if (r < 0)
 		return r;
 	*ret_size = (size_t)stat.st_size;
-	return S_ISREG(stat.st_mode) ? take_fd(&fd) : -EBADMSG;
+	if (!S_ISREG(stat.st_mode))
+		return -EBADMSG;
+	return state_is_trusted(&stat) ? take_fd(&fd) : -EPERM;
 }
 
 static int record_read(int dir_fd, struct buf *buf)
@@ -491,6 +493,8 @@ int state_read(int dir_fd, struct state_record *record, struct err *err)
 		r = record_read(dir_fd, &text);
 	if (r == -ENOENT)
 		return state_fail(err, ENOENT, "the record of the container does not exist");
+	if (r == -EPERM)
+		return state_fail(err, EPERM, "the record of the container is somebody else's");
 	if (r == -EFBIG || r == -ELOOP || r == -EBADMSG || r == -EXDEV)
 		return state_fail(err, EBADMSG, "the record of the container is damaged");
 	if (r < 0)

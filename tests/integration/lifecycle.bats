@@ -198,3 +198,46 @@ load helpers
 	done
 	rm "$BUNDLE/config.json"
 }
+
+# What root would do on the word of a record: run its hooks, kill its pid, remove its cgroup.
+foreign_record() {
+	printf '#!/bin/sh\ntouch %s/pwned\n' "$WORK" >"$WORK/hook"
+	chmod 755 "$WORK/hook"
+	config --arg h "$WORK/hook" '.process.args=["true"] | .hooks.poststop=[{path:$h}]'
+	create "$ID"
+	kill -KILL "$(pid_of "$ID")"
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+}
+
+@test "a root directory that others may write to is refused" {
+	foreign_record
+	for what in "chown 12345" "chmod 775" "chmod 777"; do
+		$what "$ROOT"
+		run tare delete --force "$ID"
+		[ "$status" -ne 0 ] && [[ "$output" == *"cannot use the root directory"* ]]
+		run tare run -b "$BUNDLE" "$ID.2"
+		[ "$status" -ne 0 ] && [[ "$output" == *"cannot use the root directory"* ]]
+		[ ! -e "$WORK/pwned" ] && [ -e "$ROOT/$ID/record" ]
+		chown 0 "$ROOT"
+		chmod 700 "$ROOT"
+	done
+	tare delete "$ID"
+	[ -e "$WORK/pwned" ]
+}
+
+@test "a container's directory or record of somebody else is not acted upon" {
+	foreign_record
+	for name in . record; do
+		for what in "chown 12345" "chmod g+w" "chmod o+w"; do
+			$what "$ROOT/$ID/$name"
+			run tare state "$ID"
+			[ "$status" -eq 1 ] && [[ "$output" == *"somebody else's"* ]]
+			run tare delete "$ID"
+			[ "$status" -eq 1 ] && [ ! -e "$WORK/pwned" ]
+			chown 0 "$ROOT/$ID/$name"
+			chmod go-w "$ROOT/$ID/$name"
+		done
+	done
+	tare delete "$ID"
+	[ -e "$WORK/pwned" ]
+}

@@ -53,3 +53,42 @@ caught_nothing() {
 	done
 	caught_nothing
 }
+
+# A startContainer hook that waits until somebody has copied init's sockets.
+held() { # ARGS of the program
+	config '.process.args=$ARGS.positional | .hooks.startContainer=[{path:"/bin/sh",args:["sh","-c","touch /tmp/here; while [ ! -e /tmp/go ]; do sleep 0.05; done"]}]' --args "$@"
+	create "$ID"
+	timeout -k 1 40 "$TARE" --root "$ROOT" start "$ID" </dev/null >"$WORK/start.out" 2>&1 3>&- &
+	start=$!
+	wait_for '[ -e "$BUNDLE/rootfs/tmp/here" ]'
+	"$TOOLS/holder" "$(pid_of "$ID")" "$WORK/held" </dev/null >/dev/null 2>&1 3>&- &
+	holder=$!
+	wait_for '[ -s "$WORK/held" ]'
+	[ "$(cat "$WORK/held")" -gt 0 ] || { kill "$holder"; not_here "pidfd_getfd is forbidden"; }
+}
+
+@test "start ends with the program though somebody keeps init's socket open" {
+	held sleep 1
+	touch "$BUNDLE/rootfs/tmp/go"
+	SECONDS=0
+	status=0; wait "$start" || status=$?
+	kill "$holder"
+	[ "$status" -eq 0 ] && [ "$SECONDS" -lt 8 ]
+}
+
+@test "start ends before the program though somebody keeps init's socket open" {
+	held sleep 1000
+	touch "$BUNDLE/rootfs/tmp/go"
+	status=0; wait "$start" || status=$?
+	kill "$holder"
+	[ "$status" -eq 0 ]
+	[ "$(status_of "$ID")" = running ]
+}
+
+@test "start fails when init dies though somebody keeps its socket open" {
+	held sleep 1000
+	kill -KILL "$(pid_of "$ID")"
+	status=0; wait "$start" || status=$?
+	kill "$holder"
+	[ "$status" -eq 1 ]
+}
