@@ -214,6 +214,19 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(1
 	[ ! -e "$(cgroup_mount)$cgroup" ]
 }
 
+@test "podman of an unprivileged user, with limits" {
+	command -v as-tester >/dev/null || host_lacks "no user with a manager of his own"
+	command -v podman >/dev/null || host_lacks "no podman"
+	chmod 711 "$WORK"
+	tar -C "$BUNDLE/rootfs" -cf "$WORK/image.tar" .
+	as-tester podman import -q "$WORK/image.tar" localhost/busybox >/dev/null 3>&-
+	run -0 as-tester podman --runtime "$TARE" run --rm --network none --memory 64m --pids-limit 30 localhost/busybox \
+		sh -c 'cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max; id -u' 3>&-
+	[ "$output" = $'67108864\n30\n0' ]
+	run -0 as-tester systemctl --user list-units --all --no-legend --plain 'libpod-*' 3>&-
+	[ -z "$output" ]
+}
+
 @test "a container without a cgroup of its own" {
 	script 'echo fine'
 	run -0 "$TARE" --root "$ROOT" --cgroup-manager disabled run -b "$BUNDLE" "$ID"
