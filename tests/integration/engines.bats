@@ -3,10 +3,25 @@
 # the host, so that the host's mounts are compared at the end alone.
 load helpers
 
-# An image of busybox as a tar archive.
+# What an engine's own filter makes of calls that the kernel would answer otherwise: an allowed one, one that is denied
+# (perf_event_open(2) of no address is EFAULT without a filter), one that is newer than all profiles. And what an allowed
+# call costs.
+judge() { # program that runs its arguments in a container of the engine, with its filter
+	run -0 "$1" probe 39 298:0:0:0:0:0 600
+	[[ "${lines[0]}" =~ ^39\ [1-9][0-9]*\ 0$ ]]
+	[ "${lines[1]}" = "298 -1 1" ]
+	[ "${lines[2]}" = "600 -1 38" ]
+	run -0 "$1" grep Seccomp: /proc/self/status
+	[ "$output" = "Seccomp:	2" ]
+	with=$("$1" calls) without=$("$1-unconfined" calls)
+	echo "# getpid under the filter of $1: $with ns, without $without ns" >&3
+}
+
+# An image of busybox, and the tools for judge, as a tar archive.
 image() {
 	[ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || host_lacks "engines need cgroup v2 on /sys/fs/cgroup"
 	end_watch
+	cp "$TOOLS/probe" "$TOOLS/calls" "$BUNDLE/rootfs/bin/"
 	tar -C "$BUNDLE/rootfs" -cf "$WORK/image.tar" .
 }
 
@@ -91,6 +106,21 @@ teardown() {
 	engine rm life >/dev/null
 }
 
+podmans-filter() {
+	engine run --rm --network none localhost/busybox "$@"
+}
+
+podmans-filter-unconfined() {
+	engine run --rm --network none --security-opt seccomp=unconfined localhost/busybox "$@"
+}
+
+@test "podman's own filter" {
+	with_podman
+	judge podmans-filter
+	run -0 podmans-filter-unconfined probe 298:0:0:0:0:0
+	[ "$output" = "298 -1 14" ]
+}
+
 with_docker() {
 	command -v dockerd >/dev/null || host_lacks "no docker"
 	image
@@ -128,4 +158,30 @@ dockers() {
 	dockers stop -t 10 life >/dev/null
 	[ "$(dockers inspect -f '{{.State.ExitCode}}' life)" = 3 ]
 	dockers rm life >/dev/null
+}
+
+dockers-filter() {
+	dockers run --rm --runtime tare --network none busybox "$@"
+}
+
+dockers-filter-unconfined() {
+	dockers run --rm --runtime tare --network none --security-opt seccomp=unconfined busybox "$@"
+}
+
+containerds() { # flags and arguments
+	timeout 120 ctr -a "$WORK/docker.run/containerd/containerd.sock" run --rm --runc-binary "$TARE" "$@"
+}
+
+containerds-filter() {
+	containerds --seccomp --rootfs "$BUNDLE/rootfs" "c$RANDOM" "$@"
+}
+
+containerds-filter-unconfined() {
+	containerds --rootfs "$BUNDLE/rootfs" "c$RANDOM" "$@"
+}
+
+@test "the own filters of docker and of containerd" {
+	with_docker
+	judge dockers-filter
+	judge containerds-filter
 }
