@@ -294,7 +294,6 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 	_cleanup_parent_ struct parent parent;
 	struct notify nothing = NOTIFY_NONE;
 	struct state_end end = {.status = 0};
-	uint64_t all = ~0ull;
 	int r;
 
 	parent_init(&parent, NULL);
@@ -302,8 +301,9 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 	r = container_open(options->state_root, options->id, -1, &container, err);
 	if (r < 0)
 		return r;
-	k_sigprocmask(SIG_SETMASK, &all, &parent.old_signals);
 	r = prepare(&parent, &container, err);
+	if (r >= 0)
+		r = parent_hold_signals(&parent, err);
 	if (r < 0)
 		return r;
 	parent.record = container.record;
@@ -312,7 +312,7 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 	r = parent_walk(&parent, err);
 	if (r >= 0)
 		r = starter_wait(parent.socket_fd, parent.pidfd, err);
-	if (r < 0)
+	if (r < 0 && r != -EINTR)
 		limits_explain(&parent, err);
 	if (r >= 0 && !options->is_detached)
 		r = foreground_wait(&parent, &nothing, &end, err);
