@@ -77,7 +77,16 @@ static void add_row(struct list *list, const struct state_record *record, enum s
 	list->rows[list->count] = row;
 }
 
-/* A container that goes away meanwhile was not there; one whose record is damaged is told in the log. */
+/* For the user, who has to know that there is more than the table says, and for the log. */
+static void warn(const char *id, const struct err *err)
+{
+	_cleanup_free_ char *line = mem_format("tare: list: warning: container %s: %s\n", id, err->msg);
+
+	log_line(LOG_WARNING, "container %s: %s", id, err->msg);
+	(void)!io_write_all(2, line, strlen(line));
+}
+
+/* A container that goes away meanwhile was not there. */
 static void on_id(void *context, const char *id)
 {
 	_cleanup_record_ struct state_record record = {0};
@@ -89,7 +98,7 @@ static void on_id(void *context, const char *id)
 
 	if (r < 0) {
 		if (r != -ENOENT)
-			log_line(LOG_WARNING, "container %s: %s", id, err.msg);
+			warn(id, &err);
 		return;
 	}
 	status = state_status(dir_fd, &record);
