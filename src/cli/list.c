@@ -77,7 +77,17 @@ static void add_row(struct list *list, const struct state_record *record, enum s
 	list->rows[list->count] = row;
 }
 
-/* A container that goes away meanwhile was not there; one whose record is damaged is told in the log. */
+/* Who reads the table has to know that there is more than it says; engines read both outputs as one text. */
+static void warn(const struct list *list, const char *id, const struct err *err)
+{
+	_cleanup_free_ char *line = mem_format("tare: list: warning: container %s: %s\n", id, err->msg);
+
+	log_line(LOG_WARNING, "container %s: %s", id, err->msg);
+	if (!list->is_json && !list->is_quiet)
+		(void)!io_write_all(2, line, strlen(line));
+}
+
+/* A container that goes away meanwhile was not there. */
 static void on_id(void *context, const char *id)
 {
 	_cleanup_record_ struct state_record record = {0};
@@ -89,7 +99,7 @@ static void on_id(void *context, const char *id)
 
 	if (r < 0) {
 		if (r != -ENOENT)
-			log_line(LOG_WARNING, "container %s: %s", id, err.msg);
+			warn(list, id, &err);
 		return;
 	}
 	status = state_status(dir_fd, &record);

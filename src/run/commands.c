@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "container.h"
@@ -179,10 +180,48 @@ int run_kill(const char *state_root, const char *id, int signal, bool is_all, st
 
 /* --- delete --- */
 
-/* A record that cannot be read names no cgroup; its directory goes all the same. */
+/* What the container's plan still tells of its place; false if there is none that can be read. */
+static bool find_place(const struct container *container, struct state_record *record)
+{
+	size_t size;
+	const void *data = state_map_plan(container->dir_fd, &size);
+	const struct plan *plan = data == NULL ? NULL : plan_restore(data, size);
+	const struct plan_step *unit = plan == NULL ? NULL : plan_find(plan, PLAN_UNIT_START);
+	struct err ignored;
+	struct host host;
+
+	if (plan == NULL || host_probe(&host, &ignored) < 0)
+		return false;
+	record->cgroup_mount = mem_dup(host.cgroup_mount);
+	record->cgroup_path = mem_dup(plan_cgroup_path(plan));
+	record->unit = mem_dup(unit == NULL ? "" : plan_get(plan, unit->u.unit.name));
+	record->is_user_unit = unit != NULL && unit->u.unit.is_user;
+	/* As of one whose creation was cut off: which levels of the cgroup are its own is not known. */
+	record->creator = k_getpid();
+	return !str_is_empty(record->cgroup_path) || !str_is_empty(record->unit);
+}
+
+/*
+ * The record cannot be read. The cgroup that the plan names has all of the container's processes; without that
+ * nobody can tell what there still is. A record that was never written is older than all of it.
+ */
 static int delete_damaged(struct container *container, const char *id, struct err *err)
 {
-	return state_remove(container->root_fd, id, err);
+	struct stat stat;
+	bool was_written = k_fstatat(container->dir_fd, "record", &stat, AT_SYMLINK_NOFOLLOW) != -ENOENT;
+	int r;
+
+	container->record.id = mem_dup(id);
+	if (find_place(container, &container->record))
+		return container_destroy(container, err);
+	r = state_remove(container->root_fd, id, err);
+	if (r < 0 || !was_written)
+		return r;
+	err_set(err, ERR_STATE, 0, NULL,
+		"the record and the plan of the container were damaged and are removed; its processes and its "
+		"cgroup, if there are any, are left");
+	err_hint(err, "look for processes named 'tare' or the container's program, and end them");
+	return -EINVAL;
 }
 
 /* Ends what other commands may be waiting for while they hold the lock. Nobody is asked for his turn. */

@@ -294,7 +294,6 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 	_cleanup_parent_ struct parent parent;
 	struct notify nothing = NOTIFY_NONE;
 	struct state_end end = {.status = 0};
-	uint64_t all = ~0ull;
 	int r;
 
 	parent_init(&parent, NULL);
@@ -303,16 +302,17 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 	if (r < 0)
 		return r;
 	r = prepare(&parent, &container, err);
+	if (r >= 0)
+		r = parent_hold_signals(&parent, err);
 	if (r < 0)
 		return r;
-	k_sigprocmask(SIG_SETMASK, &all, &parent.old_signals);
 	parent.record = container.record;
 	container.record = (struct state_record){0};
 	parent.dir_fd = take_fd(&container.dir_fd);
 	r = parent_walk(&parent, err);
 	if (r >= 0)
 		r = starter_wait(parent.socket_fd, parent.pidfd, err);
-	if (r < 0)
+	if (r < 0 && r != -EINTR)
 		limits_explain(&parent, err);
 	if (r >= 0 && !options->is_detached)
 		r = foreground_wait(&parent, &nothing, &end, err);

@@ -24,6 +24,7 @@ struct output {
 
 struct child {
 	int pidfd, state_fd, output_fd, failure_fd;
+	int signal_fd;       /* the caller's */
 	int64_t deadline_ms; /* CLOCK_MONOTONIC, 0: none */
 	struct output output;
 };
@@ -158,12 +159,13 @@ static bool read_output(struct child *child)
 
 /*
  * Until the hook itself has ended: what it left running in the background may keep the pipe open for ever.
- * False when time is up.
+ * -ETIMEDOUT when time is up, -EINTR when a signal wants an end of it.
  */
-static bool watch(struct child *child)
+static int watch(struct child *child)
 {
-	struct pollfd fds[2] = {{.fd = child->pidfd, .events = POLLIN},
-				{.fd = child->output_fd, .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = child->pidfd, .events = POLLIN},
+			       {.fd = child->output_fd, .events = POLLIN},
+			       {.fd = child->signal_fd, .events = POLLIN}};
 
 	while (true) {
 		int64_t left = child->deadline_ms - now_ms();
@@ -171,16 +173,18 @@ static bool watch(struct child *child)
 		int r;
 
 		if (child->deadline_ms != 0 && left <= 0)
-			return false;
-		r = k_ppoll(fds, 2, child->deadline_ms != 0 ? &timeout : NULL, NULL);
+			return -ETIMEDOUT;
+		r = k_ppoll(fds, ARRAY_SIZE(fds), child->deadline_ms != 0 ? &timeout : NULL, NULL);
 		if (r < 0 && r != -EINTR)
-			return false;
+			return r;
 		if (r <= 0)
 			continue;
+		if (fds[2].revents != 0)
+			return -EINTR;
 		if (fds[1].revents != 0 && !read_output(child))
 			fds[1].fd = -1;
 		if (fds[0].revents != 0 && (fds[1].fd < 0 || (fds[1].revents & POLLIN) == 0))
-			return true;
+			return 0;
 	}
 }
 
@@ -196,18 +200,20 @@ static const char *last_line(struct output *out)
 }
 
 static int judge(const struct hooks_context *context, const struct plan_hook *hook, struct child *child,
-		 bool is_in_time, struct err *err)
+		 int watched, struct err *err)
 {
 	const char *path = plan_get(context->plan, hook->path);
 	siginfo_t info = {0};
 	int failure = 0;
 
-	if (!is_in_time)
+	if (watched < 0)
 		k_pidfd_send_signal(child->pidfd, SIGKILL);
 	k_waitid(P_PIDFD, child->pidfd, &info, WEXITED);
-	if (!is_in_time)
+	if (watched == -ETIMEDOUT)
 		return err_set(err, ERR_SYSTEM, ETIMEDOUT, NULL,
 			       "hook '%s' ran past specified timeout of %u.0s", path, hook->timeout);
+	if (watched < 0)
+		return err_system(err, watched, "cannot wait for hook '%s'", path);
 	if (k_read(child->failure_fd, &failure, sizeof failure) == (ssize_t)sizeof failure)
 		return err_system(err, failure, "cannot execute hook '%s'", path);
 	if (info.si_code == CLD_EXITED && info.si_status == 0)
@@ -222,7 +228,8 @@ static int judge(const struct hooks_context *context, const struct plan_hook *ho
 int hooks_run_one(const struct hooks_context *context, const struct plan_hook *hook, const char *state,
 		  struct err *err)
 {
-	struct child child __attribute__((cleanup(child_done))) = {-1, -1, -1, -1, 0, {{0}, 0}};
+	struct child child
+		__attribute__((cleanup(child_done))) = {-1, -1, -1, -1, context->signal_fd, 0, {{0}, 0}};
 	int r = prepare_state(state, &child.state_fd, err);
 
 	if (r >= 0)

@@ -115,8 +115,10 @@ static int run_hooks(struct walker *walker, const struct plan_step *step, struct
 	if (exec != NULL && is_inside)
 		texts = exec->u.program.env;
 	char *env[texts.count + 1];
-	struct hooks_context context = {
-		.plan = walker->plan, .pid = k_getpid(), .environment = is_inside ? env : walker->env};
+	struct hooks_context context = {.plan = walker->plan,
+					.pid = k_getpid(),
+					.environment = is_inside ? env : walker->env,
+					.signal_fd = -1};
 
 	for (uint32_t i = 0; i <= texts.count; i++)
 		env[i] = (char *)(uintptr_t)(texts.count == 0 ? NULL : plan_item(walker->plan, texts, i));

@@ -2,19 +2,20 @@
 /*
  * The parent: the tare process that was called to create or run a container.
  *
- * Process: the caller's own namespaces, ids, cgroup and working directory, all signals blocked. It prepares
- * everything that can be prepared, lets init be born, and carries out the plan's steps that need the host. It
- * may be killed at any moment: init then dies with it (until it has said COMMITTED), and what is left on the
- * host is named in the record, which is written before anything else is made.
+ * Process: the caller's own namespaces, ids, cgroup and working directory, all signals blocked from the
+ * moment that there is something to undo; INT, TERM, HUP and QUIT end its waiting, and it undoes all. It
+ * prepares everything that can be prepared, lets init be born, and carries out the plan's steps that need the
+ * host. It may be killed at any moment: init then dies with it (until it has said COMMITTED), and what is left
+ * on the host is named in the record, which is written before anything else is made.
  */
 #include "parent.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -23,6 +24,7 @@
 
 #include <tare/sys.h>
 
+#include "await.h"
 #include "hooks.h"
 #include "notify.h"
 #include "protocol.h"
@@ -44,6 +46,7 @@ void parent_init(struct parent *parent, const struct run_options *options)
 		.pidfd = -1,
 		.bridge_pidfd = -1,
 		.placeholder_pidfd = -1,
+		.signal_fd = -1,
 		.console_fd = -1,
 		.container_pidfd = -1,
 		.first_fd = 3,
@@ -52,10 +55,18 @@ void parent_init(struct parent *parent, const struct run_options *options)
 
 void parent_done(struct parent *parent)
 {
-	int *const fds[] = {&parent->root_fd,         &parent->dir_fd,           &parent->mount_fd,
-			    &parent->cgroup_fd,       &parent->socket_fd,        &parent->child_socket_fd,
-			    &parent->pidfd,           &parent->bridge_pidfd,     &parent->console_fd,
-			    &parent->container_pidfd, &parent->placeholder_pidfd};
+	int *const fds[] = {&parent->root_fd,
+			    &parent->dir_fd,
+			    &parent->mount_fd,
+			    &parent->cgroup_fd,
+			    &parent->socket_fd,
+			    &parent->child_socket_fd,
+			    &parent->pidfd,
+			    &parent->bridge_pidfd,
+			    &parent->console_fd,
+			    &parent->container_pidfd,
+			    &parent->placeholder_pidfd,
+			    &parent->signal_fd};
 
 	for (size_t i = 0; parent->slots != NULL && i < parent->plan->slot_count; i++)
 		fd_close(&parent->slots[i]);
@@ -252,6 +263,7 @@ static int step_spawn(struct parent *parent, const struct plan_step *step, struc
 		.plan = parent->plan,
 		.first_fd = parent->first_fd,
 		.cgroup_fd = parent->cgroup_fd,
+		.signal_fd = parent->signal_fd,
 		.slots = parent->slots,
 		.flags = step->u.spawn.flags,
 		.is_bridge = step->u.spawn.is_bridge,
@@ -299,13 +311,23 @@ static int step_born(struct parent *parent, int64_t pid, struct err *err)
 	return 0;
 }
 
+int parent_await(const struct parent *parent, uint32_t step, struct err *err)
+{
+	int pidfd = parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd;
+	const struct await await = {parent->socket_fd, POLLIN, pidfd, parent->signal_fd, -1};
+
+	return await_message(&await, protocol_step_name((enum protocol_step)step), err);
+}
+
 static int step_expect(struct parent *parent, const struct plan_step *step, struct err *err)
 {
 	bool has_console = step->u.step == STEP_READY || (step->u.step == STEP_BORN && parent->exec != NULL);
 	int64_t value = 0;
-	int r = protocol_expect(parent->socket_fd, (enum protocol_step)step->u.step, &value,
-				has_console ? &parent->console_fd : NULL, err);
+	int r = parent_await(parent, step->u.step, err);
 
+	if (r >= 0)
+		r = protocol_expect(parent->socket_fd, (enum protocol_step)step->u.step, &value,
+				    has_console ? &parent->console_fd : NULL, err);
 	if (r == -EPIPE && err->kind == ERR_PEER)
 		parent_explain_end(parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd, err);
 	if (r >= 0 && step->u.step == STEP_BORN)
@@ -339,55 +361,18 @@ static int step_maps(struct parent *parent, const struct plan_step *step, struct
 
 static int step_hooks(struct parent *parent, const struct plan_step *step, struct err *err)
 {
-	struct hooks_context context = {.plan = parent->plan, .pid = parent->pid, .environment = environ};
-
-	parent->has_hooked = true;
-	return hooks_run(&context, &step->u.hooks, err);
-}
-
-/* --- everything that the caller was promised before init is let go --- */
-
-static int write_pid_file(struct parent *parent, const char *path, struct err *err)
-{
-	char text[16];
-	int len = str_format(text, sizeof text, "%d", parent->pid), r;
-
-	if (path == NULL)
-		return 0;
-	r = io_replace_file(AT_FDCWD, path, text, (size_t)len, 0644);
-	if (r < 0)
-		return err_system(err, r, "cannot write pid file '%s'", path);
-	parent->has_pid_file = true;
-	return 0;
-}
-
-void parent_copy_size(const struct parent *parent)
-{
-	struct winsize size;
-
-	if (parent->console_fd >= 0 && k_ioctl(0, TIOCGWINSZ, &size) >= 0)
-		k_ioctl(parent->console_fd, TIOCSWINSZ, &size);
-}
-
-int parent_announce(struct parent *parent, const struct parent_announcement *a, struct err *err)
-{
+	struct hooks_context context = {.plan = parent->plan,
+					.pid = parent->pid,
+					.environment = environ,
+					.signal_fd = parent->signal_fd};
 	int r;
 
-	if (a->console_socket != NULL && parent->console_fd >= 0) {
-		r = socket_send_fd(a->console_socket, "/dev/ptmx", parent->console_fd, err);
-		if (r < 0)
-			return r;
-		fd_close(&parent->console_fd);
-	}
-	/* The program may ask for it as soon as it runs. */
-	parent_copy_size(parent);
-	if (a->pidfd_socket != NULL) {
-		r = socket_send_fd(a->pidfd_socket, a->pidfd_payload, parent->pidfd, err);
-		if (r < 0)
-			return r;
-	}
-	return write_pid_file(parent, a->pid_file, err);
+	parent->has_hooked = true;
+	r = hooks_run(&context, &step->u.hooks, err);
+	return r == -EINTR ? await_interrupted(parent->signal_fd, err) : r;
 }
+
+/* --- the end of it --- */
 
 static int commit(struct parent *parent, struct err *err)
 {
@@ -407,6 +392,19 @@ static int commit(struct parent *parent, struct err *err)
 	return r < 0 ? r : state_write(parent->dir_fd, &parent->record, err);
 }
 
+/* Its end takes a while, so it is waited for when it is over; it never comes in a cgroup that is frozen. */
+static int end_bridge(struct parent *parent, struct err *err)
+{
+	const struct await await = {-1, 0, parent->bridge_pidfd, parent->signal_fd, -1};
+	int r = await_any(&await);
+
+	if (r >= 0 && (r & AWAIT_ENDED) == 0)
+		return await_interrupted(parent->signal_fd, err);
+	k_waitid(P_PIDFD, parent->bridge_pidfd, NULL, WEXITED);
+	fd_close(&parent->bridge_pidfd);
+	return 0;
+}
+
 static int step_send(struct parent *parent, const struct plan_step *step, struct err *err)
 {
 	int r = 0;
@@ -418,12 +416,7 @@ static int step_send(struct parent *parent, const struct plan_step *step, struct
 	r = protocol_send(parent->socket_fd, (enum protocol_step)step->u.step, 0, NULL, -1);
 	if (r < 0)
 		return err_system(err, r, "cannot tell init to go on");
-	/* Its end takes a while, so it is waited for when it is over. */
-	if (step->u.step == STEP_COMMITTED && parent->bridge_pidfd >= 0) {
-		k_waitid(P_PIDFD, parent->bridge_pidfd, NULL, WEXITED);
-		fd_close(&parent->bridge_pidfd);
-	}
-	return 0;
+	return step->u.step == STEP_COMMITTED && parent->bridge_pidfd >= 0 ? end_bridge(parent, err) : 0;
 }
 
 static int parent_step(struct parent *parent, const struct plan_step *step, struct err *err)
@@ -494,6 +487,8 @@ int parent_walk(struct parent *parent, struct err *err)
 			continue;
 		log_step(parent->plan, &steps[i]);
 		r = parent_step(parent, &steps[i], err);
+		if (r == -EINTR)
+			return r;
 		if (r < 0) {
 			limits_explain(parent, err);
 			err_where(err, plan_get(parent->plan, steps[i].where));
@@ -528,9 +523,17 @@ int parent_open_slots(struct parent *parent, struct err *err)
 	return 0;
 }
 
-int parent_create(struct parent *parent, struct err *err)
+int parent_hold_signals(struct parent *parent, struct err *err)
 {
 	uint64_t all = ~0ull;
+
+	k_sigprocmask(SIG_SETMASK, &all, &parent->old_signals);
+	parent->signal_fd = await_signals();
+	return parent->signal_fd < 0 ? err_system(err, parent->signal_fd, "cannot wait for signals") : 0;
+}
+
+int parent_create(struct parent *parent, struct err *err)
+{
 	int r;
 
 	parent->is_changing = true;
@@ -541,10 +544,11 @@ int parent_create(struct parent *parent, struct err *err)
 					 parent->spec->has_process && parent->spec->process.terminal, err);
 	if (r >= 0)
 		r = parent_open_slots(parent, err);
+	/* Until here an impatient user's signal ends this process, and nothing has been made. */
+	if (r >= 0)
+		r = parent_hold_signals(parent, err);
 	if (r < 0)
 		return r;
-	/* Until here an impatient user's signal ends this process, and nothing has been made. */
-	k_sigprocmask(SIG_SETMASK, &all, &parent->old_signals);
 	r = open_state(parent, err);
 	if (r >= 0)
 		r = parent_walk(parent, err);

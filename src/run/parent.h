@@ -22,6 +22,7 @@ struct parent {
 	char *notify_dir; /* absolute, NULL unless NOTIFY_SOCKET is set */
 	struct state_record record;
 	uint64_t old_signals; /* the caller's mask */
+	int signal_fd;        /* of await_signals, -1 until they are held */
 
 	int root_fd, dir_fd; /* state */
 	int mount_fd, cgroup_fd;
@@ -66,12 +67,17 @@ int filter_hand_on(struct parent *parent, const struct plan_filter *filter, stru
 int parent_walk(struct parent *parent, struct err *err) MUST_CHECK;
 /* Room for the plan's slots, all empty; the caller's descriptors are closed at the next execve(2). */
 int parent_open_slots(struct parent *parent, struct err *err) MUST_CHECK;
+/* From here on nothing of this process ends it at once: all signals are blocked, and parent->signal_fd tells.
+ */
+int parent_hold_signals(struct parent *parent, struct err *err) MUST_CHECK;
+/* Waits until a message of the child can be received; as await_message. step is for the words. */
+int parent_await(const struct parent *parent, uint32_t step, struct err *err) MUST_CHECK;
 /* Whether the terminal that is asked for can be given this way: ERR_USAGE otherwise. */
 int parent_check_console(const char *console_socket, bool is_detached, bool has_terminal,
 			 struct err *err) MUST_CHECK;
-/* The container's terminal, if this process has its master, becomes as large as the caller's. */
+/* announce.c: the container's terminal, if this process has its master, becomes as large as the caller's. */
 void parent_copy_size(const struct parent *parent);
-/* Sockets and pid file that the caller named; before COMMITTED. */
+/* announce.c: sockets and pid file that the caller named; before COMMITTED. */
 struct parent_announcement {
 	const char *console_socket, *pidfd_socket, *pid_file; /* or NULL */
 	const char *pidfd_payload;
@@ -131,7 +137,12 @@ int idmap_write(int proc_fd, pid_t pid, const struct plan *plan, const struct pl
 int idmap_open(const struct plan *plan, const struct plan_maps *maps, struct err *err) MUST_CHECK;
 
 /* sockets.c: what engines want to be told over sockets of theirs. */
-int socket_send_fd(const char *path, const char *payload, int fd, struct err *err) MUST_CHECK;
+struct socket_target {
+	const char *path, *payload;
+	int signal_fd; /* of await_signals; or -1 */
+};
+/* Waits a while for a peer that is busy: -ETIMEDOUT, and -EINTR when a signal ends it. */
+int socket_send_fd(const struct socket_target *target, int fd, struct err *err) MUST_CHECK;
 
 /* foreground.c: forwards signals and the terminal until the container ends; its status is 0-255. */
 struct notify;

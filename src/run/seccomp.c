@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <time.h>
 
+#include "await.h"
 #include "parent.h"
 #include "protocol.h"
 
@@ -57,14 +58,19 @@ int filter_load(const struct spec_seccomp *spec, int root_fd, struct seccomp_pro
  */
 static int take_listener(const struct parent *parent, int number, struct err *err)
 {
-	struct pollfd poll_fd = {.fd = parent->socket_fd, .events = POLLIN};
+	struct pollfd fds[] = {{.fd = parent->socket_fd, .events = POLLIN},
+			       {.fd = parent->signal_fd, .events = POLLIN}};
 	int pidfd = parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd;
 	int fd;
 
 	while ((fd = k_pidfd_getfd(pidfd, number, 0)) == -EBADF) {
 		struct timespec pause = {.tv_nsec = 100000};
 
-		if (k_ppoll(&poll_fd, 1, &pause, NULL) > 0)
+		if (k_ppoll(fds, ARRAY_SIZE(fds), &pause, NULL) <= 0)
+			continue;
+		if (fds[1].revents != 0)
+			return await_interrupted(parent->signal_fd, err);
+		if (fds[0].revents != 0)
 			return protocol_expect(parent->socket_fd, STEP_NONE, NULL, NULL, err);
 	}
 	if (fd < 0) {
@@ -117,8 +123,11 @@ int filter_hand_on(struct parent *parent, const struct plan_filter *filter, stru
 	_cleanup_free_ char *state = NULL;
 	_cleanup_fd_ int fd = -1;
 	int64_t number = 0;
-	int r = protocol_expect(parent->socket_fd, STEP_LISTENER, &number, NULL, err);
+	struct socket_target target = {plan_get(parent->plan, filter->listener_path), NULL, parent->signal_fd};
+	int r = parent_await(parent, STEP_LISTENER, err);
 
+	if (r >= 0)
+		r = protocol_expect(parent->socket_fd, STEP_LISTENER, &number, NULL, err);
 	if (r >= 0)
 		r = take_listener(parent, (int)number, err);
 	if (r == -EPIPE && err->kind == ERR_PEER)
@@ -127,7 +136,8 @@ int filter_hand_on(struct parent *parent, const struct plan_filter *filter, stru
 		return r;
 	fd = r;
 	state = process_state(parent, filter);
-	r = socket_send_fd(plan_get(parent->plan, filter->listener_path), state, fd, err);
+	target.payload = state;
+	r = socket_send_fd(&target, fd, err);
 	if (r < 0) {
 		err_where(err, "/linux/seccomp/listenerPath");
 		return r;

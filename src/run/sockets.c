@@ -1,20 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "await.h"
 #include "parent.h"
 
-int socket_send_fd(const char *path, const char *payload, int fd, struct err *err)
+#define TIMEOUT_MS 10000 /* of a peer that takes no connections, or does not read */
+#define PAUSE_MS 20
+
+/* A connection that finds the peer's queue full has nothing that can be waited for: it is tried again. */
+static int pause_until(int fd, int signal_fd, int *left_ms, struct err *err)
 {
-	_cleanup_fd_ int socket_fd = k_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const struct await await = {fd, POLLOUT, -1, signal_fd, PAUSE_MS};
+	int r = await_any(&await);
+
+	*left_ms -= PAUSE_MS;
+	if (r > 0 && (r & AWAIT_SIGNAL) != 0)
+		return await_interrupted(signal_fd, err);
+	return 0;
+}
+
+static int connect_within(int socket_fd, const struct socket_target *target, int *left_ms, struct err *err)
+{
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int r;
+
+	if (strlen(target->path) >= sizeof address.sun_path)
+		return err_set(err, ERR_USAGE, ENAMETOOLONG, NULL, "cannot connect to socket '%s'",
+			       target->path);
+	memcpy(address.sun_path, target->path, strlen(target->path) + 1);
+	r = socket_fd < 0 ? socket_fd : k_connect(socket_fd, &address, sizeof address);
+	while (r == -EAGAIN && *left_ms > 0) {
+		r = pause_until(-1, target->signal_fd, left_ms, err);
+		if (r < 0)
+			return r;
+		r = k_connect(socket_fd, &address, sizeof address);
+	}
+	if (r == -EAGAIN)
+		r = -ETIMEDOUT;
+	return r < 0 ? err_system(err, r, "cannot connect to socket '%s'", target->path) : 0;
+}
+
+int socket_send_fd(const struct socket_target *target, int fd, struct err *err)
+{
+	_cleanup_fd_ int socket_fd = k_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	union {
 		struct cmsghdr align;
 		char data[CMSG_SPACE(sizeof fd)];
 	} control = {.data = {0}};
-	struct iovec vector = {.iov_base = (void *)(uintptr_t)payload, .iov_len = strlen(payload)};
+	struct iovec vector = {.iov_base = (void *)(uintptr_t)target->payload,
+			       .iov_len = strlen(target->payload)};
 	struct msghdr message = {
 		.msg_iov = &vector,
 		.msg_iovlen = 1,
@@ -22,14 +60,12 @@ int socket_send_fd(const char *path, const char *payload, int fd, struct err *er
 		.msg_controllen = sizeof control.data,
 	};
 	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+	int left_ms = TIMEOUT_MS;
 	ssize_t r;
 
-	if (strlen(path) >= sizeof address.sun_path)
-		return err_set(err, ERR_USAGE, ENAMETOOLONG, NULL, "cannot connect to socket '%s'", path);
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	r = socket_fd < 0 ? socket_fd : k_connect(socket_fd, &address, sizeof address);
+	r = connect_within(socket_fd, target, &left_ms, err);
 	if (r < 0)
-		return err_system(err, (int)r, "cannot connect to socket '%s'", path);
+		return (int)r;
 	rights->cmsg_level = SOL_SOCKET;
 	rights->cmsg_type = SCM_RIGHTS;
 	rights->cmsg_len = CMSG_LEN(sizeof fd);
@@ -38,8 +74,15 @@ int socket_send_fd(const char *path, const char *payload, int fd, struct err *er
 		r = k_sendmsg(socket_fd, &message, MSG_NOSIGNAL);
 		if (r == -EINTR)
 			continue;
+		if (r == -EAGAIN && left_ms > 0) {
+			r = pause_until(socket_fd, target->signal_fd, &left_ms, err);
+			if (r < 0)
+				return (int)r;
+			continue;
+		}
 		if (r < 0)
-			return err_system(err, (int)r, "cannot send a descriptor over socket '%s'", path);
+			return err_system(err, r == -EAGAIN ? -ETIMEDOUT : (int)r,
+					  "cannot send a descriptor over socket '%s'", target->path);
 		/* The descriptor goes with the first bytes only. */
 		message.msg_control = NULL;
 		message.msg_controllen = 0;

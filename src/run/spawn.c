@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,6 +12,7 @@
 
 #include <tare/sys.h>
 
+#include "await.h"
 #include "init.h"
 
 /* The program of init, linked into this one; see embed.S. */
@@ -49,6 +51,7 @@ static int sealed_copy(const char *name, const void *data, size_t size, unsigned
 struct newborn {
 	const struct spawn *spawn;
 	int program_fd, plan_fd;
+	int done_fd; /* the writing end of a pipe that execve or the child's death closes */
 	char *const *argv, *const *env;
 	int result;
 };
@@ -70,7 +73,7 @@ static int place_descriptors(const struct newborn *n)
 }
 
 /*
- * Runs in the child: in its new namespaces, as the caller, in the parent's memory while the parent waits.
+ * Runs in the child: in its new namespaces, as the caller, in the parent's memory while the parent only waits.
  * Nothing but system calls.
  */
 __attribute__((noinline)) static int be_born(void *arg)
@@ -149,34 +152,52 @@ static int explain_clone(long r, const struct spawn *spawn, struct err *err)
 	return (int)r;
 }
 
-static int start_child(struct newborn *n, int *ret_pidfd, struct err *err)
+/*
+ * Until the child has left this process's memory. CLONE_VFORK would wait for the same and hear no signal, and
+ * whoever is born into a frozen cgroup executes nothing before it is thawed.
+ */
+static int wait_executed(struct newborn *n, int done_fd, int *pidfd, struct err *err)
+{
+	const struct await await = {done_fd, POLLIN, -1, n->spawn->signal_fd, -1};
+	int r = await_any(&await);
+	bool is_done = r > 0 && (r & AWAIT_READY) != 0;
+
+	if (is_done && n->result >= 0)
+		return 0;
+	k_pidfd_send_signal(*pidfd, SIGKILL);
+	k_waitid(P_PIDFD, *pidfd, NULL, WEXITED);
+	fd_close(pidfd);
+	if (is_done)
+		return err_system(err, n->result, "cannot execute init");
+	return r < 0 ? err_system(err, r, "cannot wait for init") : await_interrupted(n->spawn->signal_fd, err);
+}
+
+static int start_child(struct newborn *n, int done_fd, int *ret_pidfd, struct err *err)
 {
 	static _Alignas(16) char stack[16 << 10]; /* used by one child at a time, until its execve */
 	const struct spawn *spawn = n->spawn;
 	struct clone_args args = {
-		.flags = spawn->flags | CLONE_PIDFD | CLONE_VM | CLONE_VFORK,
+		.flags = spawn->flags | CLONE_PIDFD | CLONE_VM,
 		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
 		.exit_signal = SIGCHLD,
 		.stack = (uint64_t)(uintptr_t)stack,
 		.stack_size = sizeof stack,
 	};
 	long pid;
+	int r;
 
 	if (spawn->cgroup_fd >= 0 && spawn->into_cgroup) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)spawn->cgroup_fd;
 	}
 	pid = clone_onto_stack(&args, be_born, n);
+	fd_close(&n->done_fd);
 	if (pid < 0) {
 		*ret_pidfd = -1;
 		return explain_clone(pid, spawn, err);
 	}
-	if (n->result < 0) {
-		k_waitid(P_PIDFD, *ret_pidfd, NULL, WEXITED);
-		fd_close(ret_pidfd);
-		return err_system(err, n->result, "cannot execute init");
-	}
-	return (int)pid;
+	r = wait_executed(n, done_fd, ret_pidfd, err);
+	return r < 0 ? r : (int)pid;
 }
 
 /*
@@ -211,15 +232,31 @@ static char *const *init_environment(const struct plan *plan)
 	return nothing;
 }
 
+/* The child's end has a number that nothing is placed on. */
+static int open_done(int floor, int *ret_done_fd, int *ret_child_fd, struct err *err)
+{
+	int fds[2], r = k_pipe2(fds, O_CLOEXEC);
+
+	if (r < 0)
+		return err_system(err, r, "cannot make a pipe for init");
+	*ret_done_fd = fds[0];
+	*ret_child_fd = fds[1];
+	r = lift(ret_child_fd, floor);
+	if (*ret_child_fd != fds[1])
+		k_close(fds[1]);
+	return r < 0 ? err_system(err, r, "cannot make a pipe for init") : 0;
+}
+
 int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err)
 {
 	char first[16], *argv[] = {(char[]){"tare"}, first,
 				   spawn->is_bridge ? (char[]){"bridge"} : (char[]){"init"}, NULL};
-	_cleanup_fd_ int program_fd = -1, plan_fd = -1;
+	_cleanup_fd_ int program_fd = -1, plan_fd = -1, done_fd = -1;
 	_cleanup_free_ int *slots = mem_alloc((spawn->plan->slot_count + 1) * sizeof *slots);
 	int floor = spawn->first_fd + INIT_FD_SLOTS + (int)spawn->plan->slot_count, r = 0;
 	struct spawn lifted = *spawn;
-	struct newborn n = {.spawn = &lifted, .argv = argv, .env = init_environment(spawn->plan)};
+	struct newborn n = {
+		.spawn = &lifted, .argv = argv, .done_fd = -1, .env = init_environment(spawn->plan)};
 
 	str_format(first, sizeof first, "%d", spawn->first_fd);
 	program_fd =
@@ -229,6 +266,9 @@ int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err)
 	plan_fd = sealed_copy("plan", spawn->plan, spawn->plan->size, 0, err);
 	if (plan_fd < 0)
 		return plan_fd;
+	r = open_done(floor, &done_fd, &n.done_fd, err);
+	if (r < 0)
+		return r;
 	lifted.slots = slots;
 	n.program_fd = program_fd;
 	n.plan_fd = plan_fd;
@@ -247,7 +287,7 @@ int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err)
 	if (r < 0)
 		err_system(err, r, "cannot place %u descriptors for init", spawn->plan->slot_count);
 	else
-		r = start_child(&n, ret_pidfd, err);
+		r = start_child(&n, done_fd, ret_pidfd, err);
 	/* Copies above the floor are this function's own. */
 	for (uint32_t i = 0; i < spawn->plan->slot_count; i++)
 		if (slots[i] > 0 && slots[i] != spawn->slots[i])
@@ -260,5 +300,6 @@ int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err)
 		k_close(n.program_fd);
 	if (n.plan_fd != plan_fd)
 		k_close(n.plan_fd);
+	fd_close(&n.done_fd);
 	return r;
 }

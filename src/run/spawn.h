@@ -10,6 +10,7 @@ struct spawn {
 	int first_fd;     /* as in init.h: 3 + preserved descriptors */
 	int socket_fd;    /* init's end of the conversation */
 	int cgroup_fd;    /* or -1 */
+	int signal_fd;    /* of await_signals */
 	const int *slots; /* plan->slot_count descriptors, -1 where the child itself fills the slot */
 	uint64_t flags;   /* CLONE_NEW* */
 	bool is_bridge, into_cgroup;
@@ -18,7 +19,8 @@ struct spawn {
 /*
  * Starts the program of src/run/init.c from a sealed memfd, in new namespaces and, if into_cgroup and
  * there is one, inside the cgroup. Returns when it was executed: the pid, and a pidfd in *ret_pidfd,
- * or -errno with *err set and no process left. All signals must be blocked.
+ * or -errno with *err set and no process left; -EINTR when a signal ended the waiting. All signals must be
+ * blocked.
  */
 int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err) MUST_CHECK;
 

@@ -86,7 +86,9 @@ int starter_run_hooks(const struct state_record *record, const struct spec *spec
 	_cleanup_free_ struct plan *plan = NULL;
 	const struct plan_step *step;
 	const struct plan_hook *rows;
-	struct hooks_context context = {.pid = is_poststop ? 0 : record->pid, .environment = environ};
+	_cleanup_fd_ int signal_fd = is_poststop ? -1 : await_signals();
+	struct hooks_context context = {
+		.pid = is_poststop ? 0 : record->pid, .environment = environ, .signal_fd = signal_fd};
 	_cleanup_buf_ struct buf state = {0};
 	int result = 0;
 
@@ -95,8 +97,10 @@ int starter_run_hooks(const struct state_record *record, const struct spec *spec
 	if (step == NULL)
 		return 0;
 	context.plan = plan;
-	if (!is_poststop)
-		return hooks_run(&context, &step->u.hooks, err);
+	if (!is_poststop) {
+		result = hooks_run(&context, &step->u.hooks, err);
+		return result == -EINTR ? await_interrupted(signal_fd, err) : result;
+	}
 	/* All of them run, whatever becomes of the ones before. */
 	buf_format(&state, "%s0%s", plan_get(plan, step->u.hooks.state_head),
 		   plan_get(plan, step->u.hooks.state_tail));

@@ -169,7 +169,7 @@ dockers-filter-unconfined() {
 }
 
 containerds() { # flags and arguments
-	timeout 120 ctr -a "$WORK/docker.run/containerd/containerd.sock" run --rm --runc-binary "$TARE" "$@"
+	timeout 120 ctr -a "$WORK/docker.run/containerd/containerd.sock" run --rm --runc-binary "$TARE" --env PATH=/bin "$@"
 }
 
 containerds-filter() {

@@ -152,6 +152,12 @@ load helpers
 	echo nonsense >"$ROOT/$ID/record"
 	run -1 tare state "$ID"
 	[[ "$output" == *damaged* ]]
+	# Nothing says where the container is: that is not a success.
+	run -1 tare delete --force "$ID"
+	[[ "$output" == *"processes and its cgroup"*left* ]]
+	[ ! -e "$ROOT/$ID" ]
+	# Killed before it wrote its record.
+	mkdir -p "$ROOT/$ID"
 	run -0 tare delete --force "$ID"
 	[ ! -e "$ROOT/$ID" ]
 }
@@ -197,6 +203,20 @@ load helpers
 		run -124 timeout 1 "$TARE" --root "$ROOT" "$command" -b "$BUNDLE" $([ $command = plan ] || echo "$ID")
 	done
 	rm "$BUNDLE/config.json"
+}
+
+@test "delete --force ends the processes of a container whose record is damaged" {
+	config '.process.args=["sleep","1000"]'
+	for command in create "run -d"; do
+		tare $command -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+		pid=$(pid_of "$ID")
+		echo garbage >"$ROOT/$ID/record"
+		run -0 tare list
+		[[ "$output" == *"warning: container $ID: the record of the container is damaged"* ]]
+		run -0 tare delete --force "$ID"
+		[ ! -e "$ROOT/$ID" ] && [ ! -e "$(cgroup_of "$ID")" ]
+		wait_for '! kill -0 "$pid" 2>/dev/null'
+	done
 }
 
 # What root would do on the word of a record: run its hooks, kill its pid, remove its cgroup.

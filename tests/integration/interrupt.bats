@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+# create, run and exec wait for others, and nobody has to wait with them: a signal ends it, and nothing is left.
+load helpers
+
+# Runs tare in the background; its pid is in $job.
+background() { # ARGS
+	"$TARE" --root "$ROOT" "$@" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&- &
+	job=$!
+}
+
+ended() { # STATUS SIGNAL
+	status=0
+	wait_for '! kill -0 "$job" 2>/dev/null' || { kill -KILL "$job"; return 1; }
+	wait "$job" || status=$?
+	[ "$status" -eq "$1" ] || { echo "status $status: $(cat "$WORK/err")"; return 1; }
+	[[ "$(cat "$WORK/err")" == *"interrupted by SIG$2"* ]] || { cat "$WORK/err"; return 1; }
+}
+
+nothing_left() {
+	[ ! -e "$ROOT/$ID" ]
+	[ ! -e "$(cgroup_of "$ID")" ]
+	[ ! -e "$WORK/pid" ]
+}
+
+hook() { # KIND SCRIPT
+	config --arg k "$1" --arg s "$2" '.hooks[$k]=[{path:"/bin/sh",args:["sh","-c",$s]}]'
+}
+
+deaf() {
+	"$TOOLS/deaf" "$WORK/deaf" </dev/null >/dev/null 2>&1 3>&- &
+	deaf=$!
+	wait_for '[ -S "$WORK/deaf" ]'
+}
+
+@test "create and run end by a signal while a hook of the runtime hangs" {
+	hook prestart "echo \$\$ >$WORK/here; exec sleep 1000"
+	for signal in TERM HUP; do
+		for command in create run; do
+			background $command --pid-file "$WORK/pid" -b "$BUNDLE" "$ID"
+			wait_for '[ -s "$WORK/here" ]'
+			kill -$signal "$job"
+			ended 1 $signal
+			nothing_left
+			wait_for '! kill -0 $(cat "$WORK/here") 2>/dev/null'
+			rm "$WORK/here"
+		done
+	done
+}
+
+@test "create and run end by a signal while a hook inside hangs" {
+	mkdir "$WORK/d"
+	hook createContainer "touch $WORK/d/here; exec sleep 1000"
+	for command in create run; do
+		background $command --pid-file "$WORK/pid" -b "$BUNDLE" "$ID"
+		wait_for '[ -e "$WORK/d/here" ]'
+		kill -TERM "$job"
+		ended 1 TERM
+		nothing_left
+		rm "$WORK/d/here"
+	done
+	config 'del(.hooks)'
+	hook startContainer "touch /tmp/here; exec sleep 1000"
+	background run -b "$BUNDLE" "$ID"
+	wait_for '[ -e "$BUNDLE/rootfs/tmp/here" ]'
+	kill -TERM "$job"
+	ended 1 TERM
+	nothing_left
+}
+
+@test "run ends by a signal while a poststart hook hangs" {
+	config '.process.args=["sleep","1000"]'
+	hook poststart "touch $WORK/here; exec sleep 1000"
+	background run -b "$BUNDLE" "$ID"
+	wait_for '[ -e "$WORK/here" ]'
+	kill -TERM "$job"
+	ended 1 TERM
+	nothing_left
+}
+
+@test "a signal that the caller ignores ends nothing" {
+	config '.process.args=["true"]'
+	hook prestart "touch $WORK/here; while [ ! -e $WORK/go ]; do sleep 0.05; done"
+	(trap "" HUP TERM; exec "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID") </dev/null >"$WORK/out" 2>&1 3>&- &
+	job=$!
+	wait_for '[ -e "$WORK/here" ]'
+	kill -HUP "$job"
+	kill -TERM "$job"
+	sleep 0.3
+	kill -0 "$job" || { cat "$WORK/err"; return 1; }
+	touch "$WORK/go"
+	wait "$job" || { cat "$WORK/out"; return 1; }
+}
+
+@test "create ends by a signal, and by itself, when nobody takes the console" {
+	deaf
+	config '.process.terminal=true'
+	background create --pid-file "$WORK/pid" --console-socket "$WORK/deaf" -b "$BUNDLE" "$ID"
+	sleep 0.5
+	kill -TERM "$job"
+	ended 1 TERM
+	nothing_left
+	status=0
+	timeout -k 1 30 "$TARE" --root "$ROOT" create --console-socket "$WORK/deaf" -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- || status=$?
+	kill "$deaf"
+	[ "$status" -eq 1 ]
+	[[ "$(cat "$WORK/out")" == *"cannot connect to socket '$WORK/deaf'"* ]]
+	nothing_left
+}
+
+@test "exec into a paused container ends by a signal" {
+	config '.process.args=["sleep","1000"]'
+	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	tare pause "$ID"
+	for n in 1 2 3; do
+		background exec --ignore-paused --pid-file "$WORK/pid" "$ID" true
+		sleep 0.3
+		kill -0 "$job" || { cat "$WORK/err"; return 1; }
+		kill -TERM "$job"
+		ended 255 TERM
+		[ ! -e "$WORK/pid" ]
+		[ "$(wc -l <"$(cgroup_of "$ID")/cgroup.procs")" -eq 1 ]
+	done
+	# One that nobody interrupts runs once it can.
+	background exec --ignore-paused "$ID" echo there
+	sleep 0.3
+	tare resume "$ID"
+	wait "$job"
+	[ "$(cat "$WORK/out")" = there ]
+}
