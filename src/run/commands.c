@@ -38,7 +38,9 @@ static int check_startable(const struct container *container, struct err *err)
 	case STATE_CREATING:
 		return err_set(err, ERR_STATE, 0, NULL, "cannot start a container that is not created yet");
 	case STATE_PAUSED:
-		return err_set(err, ERR_STATE, 0, NULL, "cannot start a container in the paused state");
+		err_set(err, ERR_STATE, 0, NULL, "cannot start a container in the paused state");
+		err_hint(err, "resume it first");
+		return -EINVAL;
 	case STATE_RUNNING:
 		break;
 	}

@@ -204,3 +204,22 @@ P
 	create --pidfd-socket "$WORK/socket" "$ID"
 	wait_for '[ "$(tail -n 1 "$WORK/received")" = "standard $(pid_of "$ID")" ]'
 }
+
+@test "a limit of hardly any descriptors is the program's and not that of its start" {
+	for n in 0 1 3 4 12; do
+		config --argjson n "$n" '.process.rlimits=[{type:"RLIMIT_NOFILE",soft:$n,hard:$n}] | .process.args=["sh","-c","ulimit -Hn; ulimit -Sn"] |
+			.hooks.startContainer=[{path:"/bin/true"}]'
+		create "$ID"
+		tare start "$ID"
+		wait_for '[ "$(status_of "$ID")" = stopped ]'
+		[ "$(cat "$WORK/out")" = "$n"$'\n'"$n" ]
+		tare delete "$ID"
+	done
+	config '.process.rlimits=[{type:"RLIMIT_NOFILE",soft:3,hard:300}] | .process.args=["sh","-c","ulimit -Hn; ulimit -Sn; sleep 1000"]'
+	create "$ID"
+	tare start "$ID"
+	wait_for 'grep -qx 3 "$WORK/out"'
+	[ "$(head -n 1 "$WORK/out")" = 300 ]
+	run -0 tare exec "$ID" sh -c 'ulimit -Hn; ulimit -Sn'
+	[ "$output" = $'300\n3' ]
+}
