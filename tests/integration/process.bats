@@ -223,3 +223,18 @@ P
 	run -0 tare exec "$ID" sh -c 'ulimit -Hn; ulimit -Sn'
 	[ "$output" = $'300\n3' ]
 }
+
+@test "a small stack and a large environment: the program runs, or it is said why not" {
+	config '.process.env=["PATH=/bin"]+[range(20000)|"V\(.)=x"] | .process.rlimits=[{type:"RLIMIT_STACK",soft:65536,hard:65536}] | .process.args=["true"]'
+	run_container "" 1
+	[[ "$output" == *"rgument list too long"* ]]
+	config '.process.env=["PATH=/bin"]+[range(6000)|"V\(.)=x"] | .process.rlimits[0]|=(.soft=1048576|.hard=1048576)
+		| .process.args=["sh","-c","env | wc -l"]'
+	run_container
+	[ "$output" -ge 6000 ]
+	# Hooks in the container get it as well.
+	config '.process.env=["PATH=/bin"]+[range(20000)|"V\(.)=x"] | .process.rlimits[0]|=(.soft=65536|.hard=65536)
+		| .hooks.startContainer=[{path:"/bin/true",env:["A=b"]}] | .process.args=["true"]'
+	run_container "" 1
+	[[ "$output" == *"rgument list too long"* ]]
+}
