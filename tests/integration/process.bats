@@ -130,8 +130,14 @@ load helpers
 	run -1 bash -c 'exec 3<&- 4<&-; exec "$1" --root "$2" run --preserve-fds 2 -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
 	[[ "$output" == *"cannot preserve descriptor"* ]]
 	script 'cat <&3; echo $LISTEN_FDS $LISTEN_PID'
-	run -0 bash -c 'exec 3<<<socket; LISTEN_FDS=1 exec "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
+	run -0 bash -c 'exec 3<<<socket; LISTEN_PID=$$ LISTEN_FDS=1 exec "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
 	[ "$output" = $'socket\n1 1' ]
+	# What names another process, or none, is not meant for this one.
+	script 'echo "<$LISTEN_FDS>"; [ ! -e /proc/1/fd/3 ]'
+	for pid in "" LISTEN_PID=1 LISTEN_PID=x; do
+		run -0 bash -c 'exec 3<<<socket; LISTEN_FDS=1 exec env $5 "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID" "$pid"
+		[ "$output" = "<>" ]
+	done
 }
 
 @test "why a program cannot be executed" {
@@ -237,4 +243,14 @@ P
 		| .hooks.startContainer=[{path:"/bin/true",env:["A=b"]}] | .process.args=["true"]'
 	run_container "" 1
 	[[ "$output" == *"rgument list too long"* ]]
+}
+
+@test "HOME is not taken from a passwd that has control bytes there" {
+	printf 'a:x:77:1::/a\033[2J=:/b\nb:x:77:1::/b:/b\nc:x:78:1::/c\177:/b\n' >"$BUNDLE/rootfs/etc/passwd"
+	config '.process.user={uid:77,gid:1}'
+	inside 'echo "$HOME"'
+	[ "$output" = /b ]
+	config '.process.user={uid:78,gid:1}'
+	inside 'echo "$HOME"'
+	[ "$output" = / ]
 }
