@@ -55,27 +55,27 @@ enum plan_kind {
 	PLAN_ID_MAPS,        /* parent: maps, of the process just born */
 	PLAN_NET_DEVICE,     /* parent: net_device, moves into the container's network namespace */
 	PLAN_RESCTRL,        /* parent: resctrl, the process just born gets a class of service */
-	PLAN_OOM_SCORE,      /* parent: number, of init; bridge: of itself and so of the process that it makes */
-	PLAN_HIDE,           /* bridge or init: nobody without CAP_SYS_PTRACE may look into it, prctl(2) */
-	PLAN_JOIN,           /* bridge or init: ns, from slot */
-	PLAN_ENTER,          /* bridge: container, all its namespaces in one step, and its root */
-	PLAN_UNSHARE,        /* bridge or init: number = CLONE_NEW* */
-	PLAN_TIME_OFFSETS,   /* bridge: times, into slot (procfs) */
-	PLAN_SEND,           /* any: step, tells the peer that all above is done */
-	PLAN_EXPECT,         /* any: step, waits until the peer has done its part */
-	PLAN_SETUP_IDS,      /* init: ids, become the owner of what is going to be made */
-	PLAN_CGROUP_NS,      /* init: a new cgroup namespace, rooted at the container's own cgroup */
-	PLAN_KEYRING,        /* init: text = name of a new session keyring */
-	PLAN_LOOPBACK,       /* init: set the interface "lo" up */
-	PLAN_ROOT,           /* init: root, attach the root file system */
-	PLAN_MOUNT,          /* init: mount */
-	PLAN_DEVICE,         /* init: device */
-	PLAN_LINK,           /* init: link, a symbolic link */
-	PLAN_HOOKS,          /* parent or init: hooks */
-	PLAN_PIVOT,          /* init: root, make it "/" */
-	PLAN_MAKE_CWD,       /* init: text = directory to create if it is missing */
-	PLAN_CONSOLE,        /* init or bridge: console */
-	PLAN_CONTROLLING,    /* init: standard input becomes the controlling terminal */
+	PLAN_OOM_SCORE,    /* parent: number, of init; bridge: of itself and so of the process that it makes */
+	PLAN_HIDE,         /* bridge or init: nobody without CAP_SYS_PTRACE may look into it, prctl(2) */
+	PLAN_JOIN,         /* bridge or init: ns, from slot */
+	PLAN_ENTER,        /* bridge: container, all its namespaces in one step, and its root */
+	PLAN_UNSHARE,      /* bridge or init: number = CLONE_NEW* */
+	PLAN_TIME_OFFSETS, /* bridge: times, into slot (procfs) */
+	PLAN_SEND,         /* any: step, tells the peer that all above is done */
+	PLAN_EXPECT,       /* any: step, waits until the peer has done its part */
+	PLAN_SETUP_IDS,    /* init: ids, become the owner of what is going to be made */
+	PLAN_CGROUP_NS,    /* init: a new cgroup namespace, rooted at the container's own cgroup */
+	PLAN_KEYRING,      /* init: text = name of a new session keyring */
+	PLAN_LOOPBACK,     /* init: set the interface "lo" up */
+	PLAN_ROOT,         /* init: root, attach the root file system */
+	PLAN_MOUNT,        /* init: mount */
+	PLAN_DEVICE,       /* init: device */
+	PLAN_LINK,         /* init: link, a symbolic link */
+	PLAN_HOOKS,        /* parent or init: hooks */
+	PLAN_PIVOT,        /* init: root, make it "/" */
+	PLAN_MAKE_CWD,     /* init: text = directory to create if it is missing */
+	PLAN_CONSOLE,      /* init or bridge: console */
+	PLAN_CONTROLLING,  /* init: standard input becomes the controlling terminal */
 	PLAN_READONLY_MOUNT, /* init: the mount kept in slot becomes read-only */
 	PLAN_HOSTNAME,       /* init: text */
 	PLAN_DOMAINNAME,     /* init: text */

@@ -21,9 +21,15 @@ int log_open(const char *path, bool is_json, bool is_debug, struct err *err)
 	the_log.is_debug = is_debug;
 	if (path == NULL)
 		return 0;
-	fd = k_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+	fd = k_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
 	if (fd < 0)
-		return err_system(err, fd, "cannot open log file '%s'", path);
+		err_system(err, fd, "cannot open log file '%s'", path);
+	/* open(2): of a FIFO, which would be waited for. */
+	if (fd == -ENXIO)
+		err_hint(err, "nobody reads from it");
+	if (fd < 0)
+		return fd;
+	(void)!k_fcntl(fd, F_SETFL, O_APPEND);
 	the_log.fd = fd;
 	return 0;
 }

@@ -455,7 +455,7 @@ int plan_build_exec(const struct plan *container, const struct host *host,
 	e.b.request = &e.request;
 	e.b.has_user = (container->namespaces & CLONE_NEWUSER) != 0;
 	e.b.has_bridge = true;
-	e.b.proc_slot = PLAN_NO_SLOT;
+	e.b.proc_slot = e.b.gate_slot = PLAN_NO_SLOT;
 	buf_add(&e.b.pool, &empty, sizeof empty);
 	id = builder_text(&e.b, e.request.id);
 	((struct plan *)(void *)e.b.pool.data)->id = id;

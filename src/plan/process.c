@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include <sys/resource.h>
 
 #include <linux/capability.h>
 
@@ -219,9 +220,34 @@ static bool is_rlimit_parents(const struct builder *b)
 	return b->has_user || (b->host->capabilities >> CAP_SYS_RESOURCE & 1) != 0;
 }
 
+/*
+ * Descriptors that init needs at its gate and behind it: accept(2) for the starter, pipes for hooks. A smaller
+ * limit would leave a container that nobody can start, so it comes into force when they are done.
+ */
+static bool is_late_rlimit(const struct builder *b, const struct spec_rlimit *rlimit, uint64_t *ret_floor)
+{
+	*ret_floor = 3 + b->request->preserve_fds + b->request->listen_fds + 16;
+	return b->gate_slot != PLAN_NO_SLOT && rlimit->resource == RLIMIT_NOFILE && rlimit->soft < *ret_floor;
+}
+
+static void add_late_rlimits(struct builder *b)
+{
+	const struct spec_process *p = &b->spec->process;
+	uint64_t floor;
+
+	for (size_t i = 0; i < p->rlimit_count; i++) {
+		plan_text where = builder_where(b, "/process/rlimits/%zu", i);
+
+		if (is_late_rlimit(b, &p->rlimits[i], &floor))
+			builder_step(b, PLAN_INIT, PLAN_RLIMIT, where)->u.rlimit = (struct plan_rlimit){
+				(uint32_t)p->rlimits[i].resource, p->rlimits[i].soft, p->rlimits[i].hard};
+	}
+}
+
 void plan_add_rlimits(struct builder *b, enum plan_who who)
 {
 	const struct spec_process *p = &b->spec->process;
+	uint64_t floor;
 
 	if ((who == PLAN_PARENT) != is_rlimit_parents(b))
 		return;
@@ -230,6 +256,10 @@ void plan_add_rlimits(struct builder *b, enum plan_who who)
 					     p->rlimits[i].hard};
 		plan_text where = builder_where(b, "/process/rlimits/%zu", i);
 
+		if (is_late_rlimit(b, &p->rlimits[i], &floor) && rlimit.hard < floor)
+			continue;
+		if (is_late_rlimit(b, &p->rlimits[i], &floor))
+			rlimit.soft = floor;
 		builder_step(b, who, PLAN_RLIMIT, where)->u.rlimit = rlimit;
 	}
 }
@@ -264,6 +294,7 @@ void plan_add_exec(struct builder *b, const struct plan_program *program, const 
 	if (is_last && has_hooks)
 		plan_add_seccomp(b, PLAN_INIT, filter);
 	plan_add_hooks(b, PLAN_INIT, SPEC_HOOK_START_CONTAINER);
+	add_late_rlimits(b);
 	builder_step(b, PLAN_INIT, PLAN_HANDOVER, where)->u.program = *program;
 	if (is_last && !has_hooks)
 		plan_add_seccomp(b, PLAN_INIT, filter);

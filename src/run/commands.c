@@ -39,11 +39,22 @@ static int check_startable(const struct container *container, struct err *err)
 	case STATE_CREATING:
 		return err_set(err, ERR_STATE, 0, NULL, "cannot start a container that is not created yet");
 	case STATE_PAUSED:
-		return err_set(err, ERR_STATE, 0, NULL, "cannot start a container in the paused state");
+		err_set(err, ERR_STATE, 0, NULL, "cannot start a container in the paused state");
+		err_hint(err, "resume it first");
+		return -EINVAL;
 	case STATE_RUNNING:
 		break;
 	}
 	return err_set(err, ERR_STATE, 0, NULL, "cannot start an already running container");
+}
+
+/* A container that somebody kills meanwhile: its end is the news, and not how this process noticed. */
+static int explain_start(int r, int pidfd, struct err *err)
+{
+	if ((r != -EPIPE && r != -ECONNREFUSED && r != -ECONNRESET && r != -ENOENT) || err->where[0] != '\0' ||
+	    !starter_is_ending(pidfd))
+		return r;
+	return err_set(err, ERR_STATE, 0, NULL, "container not running: it ended before its program began");
 }
 
 /*
@@ -56,6 +67,7 @@ static int start(struct container *container, const struct spec *spec, int gate_
 	int r = starter_start(gate_fd, pidfd, err);
 	bool is_hook = r < 0 && str_has_prefix(err->where, "/hooks/");
 
+	r = explain_start(r, pidfd, err);
 	k_unlinkat(container->dir_fd, "gate", 0);
 	if (r >= 0) {
 		r = starter_run_hooks(&container->record, spec, SPEC_HOOK_POSTSTART, err);
@@ -88,7 +100,7 @@ int run_start(const char *state_root, const char *id, struct err *err)
 		return err_set(err, ERR_CONFIG, 0, "/process/args", "is required to start the container");
 	gate_fd = connect_gate(&container, err);
 	if (gate_fd < 0)
-		return gate_fd;
+		return explain_start(gate_fd, pidfd, err);
 	r = notify_open(&notify, container.dir_fd, err);
 	if (r < 0)
 		return r;
@@ -239,8 +251,8 @@ static void end_waiting(const char *state_root, const char *id, bool is_creator)
 }
 
 /*
- * With force a container goes whatever others do with it: one that is starting is killed first, a creator that takes
- * too long is, too, and who holds the lock still then (a hook that does not end) is not waited for.
+ * With force a container goes whatever others do with it: one that is starting is killed first, a creator that
+ * takes too long is, too, and who holds the lock still then (a hook that does not end) is not waited for.
  */
 static int open_for_delete(const char *state_root, const char *id, bool is_force, struct container *container,
 			   struct err *err)

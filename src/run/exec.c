@@ -288,6 +288,23 @@ static int prepare(struct parent *parent, struct container *container, struct er
 	return r < 0 ? r : parent_open_slots(parent, err);
 }
 
+/*
+ * A container that ends meanwhile takes cgroup, namespaces and the new process with it: whatever that looked
+ * like from here. What is wrong with something that was asked for has its place in the configuration.
+ */
+static void explain(struct parent *parent, struct err *err)
+{
+	_cleanup_fd_ int pidfd = state_open_pidfd(&parent->record);
+
+	bool is_cut_off = err->kind == ERR_PEER || err->errnum == EPIPE;
+
+	if (err->where[0] == '\0' && (pidfd == -ESRCH || (is_cut_off && starter_is_ending(pidfd))))
+		err_set(err, ERR_STATE, 0, NULL,
+			"container not running: it ended before the new process began");
+	else
+		limits_explain(parent, err);
+}
+
 int run_exec(const struct exec_options *options, int *ret_status, struct err *err)
 {
 	_cleanup_container_ struct container container;
@@ -312,12 +329,13 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 	r = parent_walk(&parent, err);
 	if (r >= 0)
 		r = starter_wait(parent.socket_fd, parent.pidfd, err);
-	if (r < 0 && r != -EINTR)
-		limits_explain(&parent, err);
 	if (r >= 0 && !options->is_detached)
 		r = foreground_wait(&parent, &nothing, &end, err);
 	*ret_status = end.status;
-	if (r < 0)
-		undo(&parent);
+	if (r >= 0)
+		return 0;
+	undo(&parent);
+	if (r != -EINTR)
+		explain(&parent, err);
 	return r;
 }

@@ -44,9 +44,9 @@ struct foreground {
 };
 
 /*
- * Standard output may be a pipe that nobody reads, or a terminal that is stopped: a write that waits would keep the
- * signals and the container's end from being seen. O_NONBLOCK on the caller's own open file would be the caller's,
- * too, so it is opened once more, where that is possible.
+ * Standard output may be a pipe that nobody reads, or a terminal that is stopped: a write that waits would keep
+ * the signals and the container's end from being seen. O_NONBLOCK on the caller's own open file would be the
+ * caller's, too, so it is opened once more, where that is possible.
  */
 static int open_output(void)
 {

@@ -114,7 +114,7 @@ static int run_hooks(struct walker *walker, const struct plan_step *step, struct
 
 	if (exec != NULL && is_inside)
 		texts = exec->u.program.env;
-	char *env[texts.count + 1];
+	char **env = walker->pointers;
 	struct hooks_context context = {.plan = walker->plan,
 					.pid = k_getpid(),
 					.environment = is_inside ? env : walker->env,
@@ -239,7 +239,7 @@ static int hand_over(struct walker *walker, struct err *err)
 static int execute(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	const struct plan_program *program = &step->u.program;
-	char *args[program->args.count + 1], *env[program->env.count + 2];
+	char **args = walker->pointers, **env = args + program->args.count + 1;
 	uint32_t count = 0;
 	int r;
 
@@ -392,6 +392,26 @@ static const struct plan *map_plan(int fd)
 	return at < 0 && at > -4096 ? NULL : (const struct plan *)at;
 }
 
+/*
+ * Room for argv and environment of the program: on the stack they would meet the program's own RLIMIT_STACK,
+ * and behind a filter mmap(2) may be denied.
+ */
+static int map_pointers(struct walker *walker)
+{
+	const struct plan_step *exec = plan_find(walker->plan, PLAN_EXEC);
+	size_t count = 1;
+	long at;
+
+	if (exec != NULL)
+		count = (size_t)exec->u.program.args.count + exec->u.program.env.count + 3;
+	at = k_call6(__NR_mmap, 0, (long)(count * sizeof *walker->pointers), PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (at < 0 && at > -4096)
+		return (int)at;
+	walker->pointers = (char **)at;
+	return 0;
+}
+
 /* A caller that ignores signals (a shell's background job, nohup) does so for itself, not for the container. */
 static void reset_signals(void)
 {
@@ -413,6 +433,9 @@ static int prepare(struct walker *walker, struct err *err)
 	if (walker->plan == NULL)
 		return err_set(err, ERR_PEER, EPROTO, NULL, "cannot map the plan");
 	walker->rootfs.plan = walker->plan;
+	r = map_pointers(walker);
+	if (r < 0)
+		return err_system(err, r, "cannot map the program's arguments");
 	reset_signals();
 	/* Modes of files and directories are given in full; the container's own umask comes late. */
 	k_umask(0);

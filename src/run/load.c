@@ -41,7 +41,7 @@ static void load_listen_fds(struct parent *parent)
 
 	if (fds == NULL || !str_to_u64(fds, 4096, &count) || count == 0)
 		return;
-	if (pid != NULL && (!str_to_u64(pid, INT32_MAX, &for_pid) || (int)for_pid != k_getpid()))
+	if (pid == NULL || !str_to_u64(pid, INT32_MAX, &for_pid) || (int)for_pid != k_getpid())
 		return;
 	parent->request.listen_fds = (uint32_t)count;
 	parent->request.listen_fdnames = getenv("LISTEN_FDNAMES");
@@ -73,8 +73,14 @@ static int load_spec(struct parent *parent, struct err *err)
 	_cleanup_buf_ struct buf text = {0};
 	int r = parent_load_text(parent, &text, err);
 
-	if (r >= 0)
-		r = spec_parse(text.data == NULL ? "" : text.data, text.len, &parent->spec, err);
+	if (r < 0)
+		return r;
+	r = spec_parse(text.data == NULL ? "" : text.data, text.len, &parent->spec, err);
+	/* A JSON pointer says enough; a line does not. */
+	if (r < 0 && err->where[0] == '\0' && parent->options->config != NULL)
+		err_prefix(err, "%s", parent->options->config);
+	else if (r < 0 && err->where[0] == '\0')
+		err_prefix(err, "%s/config.json", parent->bundle);
 	if (r < 0)
 		return r;
 	parent->record.config_len = text.len;

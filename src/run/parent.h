@@ -119,6 +119,11 @@ void parent_undo(struct parent *parent);
 void parent_undo_processes(struct parent *parent); /* only the killing */
 void parent_done(struct parent *parent);
 #define _cleanup_parent_ __attribute__((cleanup(parent_done)))
+/*
+ * Whether the process of pidfd ends within a moment: descriptors of one that is dying are closed before its end
+ * can be seen, and later still where it is a pid namespace's first.
+ */
+bool starter_is_ending(int pidfd);
 /* Puts into *err how init ended, if it did: called when the conversation broke off. */
 void parent_explain_end(int pidfd, struct err *err);
 

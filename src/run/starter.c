@@ -20,6 +20,7 @@
 #include "parent.h"
 #include "protocol.h"
 
+#define END_TIMEOUT_MS 500    /* of a process that has lost its descriptors */
 #define EXEC_TIMEOUT_MS 10000 /* for one system call, of a program that may come over a network */
 
 /* End of file behind EXEC: the program runs, or init was killed in between. The pidfd knows. */
@@ -36,6 +37,13 @@ static void judge_end(int pidfd)
 		return;
 	if (info.si_code == CLD_KILLED && info.si_status == SIGKILL)
 		log_line(LOG_WARNING, "the container was killed while its program started");
+}
+
+bool starter_is_ending(int pidfd)
+{
+	const struct await await = {-1, 0, pidfd, -1, END_TIMEOUT_MS};
+
+	return await_any(&await) > 0;
 }
 
 int starter_start(int socket_fd, int pidfd, struct err *err)

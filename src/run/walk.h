@@ -18,6 +18,7 @@ struct walker {
 	struct rootfs rootfs;
 	struct exec_program program;
 	char *const *env; /* the runtime's */
+	char **pointers;  /* room for the program's argv and environment */
 };
 
 /* Carries out the bridge's step; its spawn returns twice, as init and as bridge. */

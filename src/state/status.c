@@ -118,8 +118,8 @@ static int open_pidfd(pid_t pid, uint64_t start)
 	if (pidfd < 0)
 		return pidfd == -EINVAL ? -ESRCH : pidfd;
 	/*
-	 * In this order: if it is the one that is meant who lives under this pid now, it did so when the pidfd was
-	 * opened.
+	 * In this order: if it is the one that is meant who lives under this pid now, it did so when the pidfd
+	 * was opened.
 	 */
 	return is_alive(pid, start) ? take_fd(&pidfd) : -ESRCH;
 }

@@ -51,6 +51,13 @@ static int check_device(int fd, const struct plan_source *source, const char *pa
 	return 0;
 }
 
+static bool is_root_path(const struct plan *plan, const char *path)
+{
+	const struct plan_step *step = plan_find(plan, PLAN_ROOT);
+
+	return step != NULL && str_equal(plan_get(plan, step->u.root.path), path);
+}
+
 int mount_open_source(const struct plan *plan, const struct plan_source *source, int slot_base, struct err *err)
 {
 	const char *path = plan_get(plan, source->path);
@@ -59,6 +66,13 @@ int mount_open_source(const struct plan *plan, const struct plan_source *source,
 
 	fd = k_open_tree(AT_FDCWD, path,
 			 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (source->is_recursive ? AT_RECURSIVE : 0));
+	if (fd < 0 && is_root_path(plan, path)) {
+		r = err_system(err, fd, "cannot open the root file system '%s'", path);
+		if (r == -ENOENT)
+			err_hint(err,
+				 "it is a directory that has the container's files, such as an unpacked image");
+		return r;
+	}
 	if (fd < 0) {
 		r = err_system(err, fd, "cannot open mount source '%s'", path);
 		if (r == -EINVAL)
@@ -144,6 +158,17 @@ static int create_target(const struct rootfs *rootfs, const char *path, bool is_
 	return k_openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
 }
 
+static int explain_missing(const char *path, int r, struct err *err)
+{
+	err_system(err, r, "cannot make mount target '%s' in the root file system", path);
+	if (r == -EACCES || r == -EPERM || r == -EOVERFLOW)
+		err_hint(err,
+			 "make it there before, or give the root file system to the container's root user");
+	else if (r == -EROFS)
+		err_hint(err, "the root file system is read-only: make it there before");
+	return r;
+}
+
 static int open_real_directory(const struct rootfs *rootfs, const char *path)
 {
 	struct open_how how = {
@@ -163,8 +188,9 @@ static int open_target(const struct rootfs *rootfs, const struct plan_mount *mou
 	fd = mount->is_real_directory ? open_real_directory(rootfs, path)
 				      : path_open_in_root(rootfs->fd, path, O_PATH, 0);
 	if (fd == -ENOENT) {
-		fd_close(&fd);
 		fd = create_target(rootfs, path, is_directory);
+		if (fd < 0)
+			return explain_missing(path, fd, err);
 	}
 	if (fd == -ELOOP && mount->is_real_directory)
 		return err_set(err, ERR_SYSTEM, ELOOP, NULL, "cannot mount on '%s': it is not a real directory",

@@ -24,6 +24,10 @@ static bool line_home(struct passwd_scan *scan, char *ret, size_t size)
 		*strchr(field, ':') = '\0';
 	if (field[0] != '/')
 		return false;
+	/* Programs show it on terminals. */
+	for (const unsigned char *c = (const unsigned char *)field; *c != '\0'; c++)
+		if (*c < ' ' || *c == 0x7f)
+			return false;
 	str_format(ret, size, "%s", field);
 	return true;
 }

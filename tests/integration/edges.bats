@@ -103,3 +103,41 @@ load helpers
 	wait $racer 2>/dev/null || true
 	[ -z "$(ls -A "$canary")" ]
 }
+
+@test "a configuration that is no JSON is named, in the bundle and outside of it" {
+	echo '{' >"$BUNDLE/config.json"
+	run_container "" 1
+	[[ "$output" == *"$BUNDLE/config.json: line 2, column 1:"* ]]
+	run -1 tare run -f "$BUNDLE/config.json" -b "$BUNDLE" "$ID"
+	[[ "$output" == *" $BUNDLE/config.json: line 2, column 1:"* ]]
+}
+
+@test "a root file system that is not there is named as that" {
+	mv "$BUNDLE/rootfs" "$BUNDLE/elsewhere"
+	run_container "" 1
+	[[ "$output" == *"/root/path: cannot open the root file system '$BUNDLE/rootfs': no such file or directory ("*"container's files"* ]]
+	mv "$BUNDLE/elsewhere" "$BUNDLE/rootfs"
+}
+
+@test "a mount target that cannot be made is not said to be opened" {
+	mkdir "$BUNDLE/rootfs/mine"
+	chown -R 0:0 "$BUNDLE/rootfs"
+	chmod 755 "$WORK" "$BUNDLE"
+	config '.mounts+=[{destination:"/mine/here",type:"tmpfs",source:"none"}] | .linux.namespaces+=[{type:"user"}] |
+		.linux.uidMappings=[{containerID:0,hostID:100000,size:1000}] | .linux.gidMappings=.linux.uidMappings'
+	mkdir -p "$BUNDLE"/rootfs/{proc,dev,sys}
+	run tare run -b "$BUNDLE" "$ID"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"cannot make mount target '/mine/here' in the root file system"*"container's root user"* ]]
+}
+
+@test "--log to a FIFO that nobody reads is refused, and one that is read gets the lines" {
+	mkfifo "$WORK/fifo"
+	run -1 timeout -k 1 10 "$TARE" --root "$ROOT" --log "$WORK/fifo" state "$ID"
+	[[ "$output" == *"cannot open log file"*"nobody reads from it"* ]]
+	timeout 10 cat "$WORK/fifo" >"$WORK/lines" 3>&- &
+	cat=$!
+	wait_for '! "$TARE" --root "$ROOT" --log "$WORK/fifo" state "$ID" 2>&1 | grep -q "nobody reads"'
+	wait "$cat"
+	grep -q "does not exist" "$WORK/lines"
+}

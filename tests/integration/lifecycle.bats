@@ -261,3 +261,39 @@ foreign_record() {
 	tare delete "$ID"
 	[ -e "$WORK/pwned" ]
 }
+
+@test "start and exec of a container that is killed meanwhile say that it is not running" {
+	config '.process.args=["sleep","1000"] | .hooks.startContainer=[{path:"/bin/sh",args:["sh","-c","touch /tmp/here; exec sleep 1000"]}]'
+	create "$ID"
+	"$TARE" --root "$ROOT" start "$ID" </dev/null >"$WORK/start" 2>&1 3>&- &
+	start=$!
+	wait_for '[ -e "$BUNDLE/rootfs/tmp/here" ]'
+	kill -KILL "$(pid_of "$ID")"
+	status=0; wait "$start" || status=$?
+	[ "$status" -eq 1 ] && [[ "$(cat "$WORK/start")" == *"container not running"* ]]
+	tare delete "$ID"
+	config 'del(.hooks)'
+	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	tare pause "$ID"
+	"$TARE" --root "$ROOT" exec --ignore-paused "$ID" true </dev/null >"$WORK/exec" 2>&1 3>&- &
+	exec=$!
+	sleep 0.3
+	tare delete --force "$ID"
+	status=0; wait "$exec" || status=$?
+	[ "$status" -eq 255 ] && [[ "$(cat "$WORK/exec")" == *"container not running"* ]]
+}
+
+@test "start, exec and delete at once: nobody blames a pipe or a file" {
+	config '.process.args=["sleep","1000"]'
+	for n in $(seq 25); do
+		create "$ID"
+		"$TARE" --root "$ROOT" start "$ID" </dev/null >"$WORK/start" 2>&1 3>&- &
+		start=$!
+		"$TARE" --root "$ROOT" exec "$ID" true </dev/null >"$WORK/exec" 2>&1 3>&- &
+		exec=$!
+		tare delete --force "$ID" || tare delete --force "$ID"
+		wait "$start" "$exec" || true
+		run cat "$WORK/start" "$WORK/exec"
+		[[ "${output,,}" != *"broken pipe"* && "${output,,}" != *"no such file"* ]] || { echo "$output"; return 1; }
+	done
+}

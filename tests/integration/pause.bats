@@ -67,7 +67,7 @@ freezer() {
 	[[ "$output" == *"container paused"* ]]
 	[ "$(status_of "$ID")" = paused ]
 	run -1 tare start "$ID"
-	[[ "$output" == *"cannot start a container in the paused state"* ]]
+	[[ "$output" == *"cannot start a container in the paused state (resume it first)"* ]]
 	run -1 tare delete "$ID"
 	[[ "$output" == *"that is not stopped: paused"* ]]
 	run -255 tare exec "$ID" true

@@ -130,8 +130,14 @@ load helpers
 	run -1 bash -c 'exec 3<&- 4<&-; exec "$1" --root "$2" run --preserve-fds 2 -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
 	[[ "$output" == *"cannot preserve descriptor"* ]]
 	script 'cat <&3; echo $LISTEN_FDS $LISTEN_PID'
-	run -0 bash -c 'exec 3<<<socket; LISTEN_FDS=1 exec "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
+	run -0 bash -c 'exec 3<<<socket; LISTEN_PID=$$ LISTEN_FDS=1 exec "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
 	[ "$output" = $'socket\n1 1' ]
+	# What names another process, or none, is not meant for this one.
+	script 'echo "<$LISTEN_FDS>"; [ ! -e /proc/1/fd/3 ]'
+	for pid in "" LISTEN_PID=1 LISTEN_PID=x; do
+		run -0 bash -c 'exec 3<<<socket; LISTEN_FDS=1 exec env $5 "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID" "$pid"
+		[ "$output" = "<>" ]
+	done
 }
 
 @test "why a program cannot be executed" {
@@ -203,4 +209,48 @@ P
 	config '.process.args=["sleep","1000"]'
 	create --pidfd-socket "$WORK/socket" "$ID"
 	wait_for '[ "$(tail -n 1 "$WORK/received")" = "standard $(pid_of "$ID")" ]'
+}
+
+@test "a limit of hardly any descriptors is the program's and not that of its start" {
+	for n in 0 1 3 4 12; do
+		config --argjson n "$n" '.process.rlimits=[{type:"RLIMIT_NOFILE",soft:$n,hard:$n}] | .process.args=["sh","-c","ulimit -Hn; ulimit -Sn"] |
+			.hooks.startContainer=[{path:"/bin/true"}]'
+		create "$ID"
+		tare start "$ID"
+		wait_for '[ "$(status_of "$ID")" = stopped ]'
+		[ "$(cat "$WORK/out")" = "$n"$'\n'"$n" ]
+		tare delete "$ID"
+	done
+	config '.process.rlimits=[{type:"RLIMIT_NOFILE",soft:3,hard:300}] | .process.args=["sh","-c","ulimit -Hn; ulimit -Sn; sleep 1000"]'
+	create "$ID"
+	tare start "$ID"
+	wait_for 'grep -qx 3 "$WORK/out"'
+	[ "$(head -n 1 "$WORK/out")" = 300 ]
+	run -0 tare exec "$ID" sh -c 'ulimit -Hn; ulimit -Sn'
+	[ "$output" = $'300\n3' ]
+}
+
+@test "a small stack and a large environment: the program runs, or it is said why not" {
+	config '.process.env=["PATH=/bin"]+[range(20000)|"V\(.)=x"] | .process.rlimits=[{type:"RLIMIT_STACK",soft:65536,hard:65536}] | .process.args=["true"]'
+	run_container "" 1
+	[[ "$output" == *"rgument list too long"* ]]
+	config '.process.env=["PATH=/bin"]+[range(6000)|"V\(.)=x"] | .process.rlimits[0]|=(.soft=1048576|.hard=1048576)
+		| .process.args=["sh","-c","env | wc -l"]'
+	run_container
+	[ "$output" -ge 6000 ]
+	# Hooks in the container get it as well.
+	config '.process.env=["PATH=/bin"]+[range(20000)|"V\(.)=x"] | .process.rlimits[0]|=(.soft=65536|.hard=65536)
+		| .hooks.startContainer=[{path:"/bin/true",env:["A=b"]}] | .process.args=["true"]'
+	run_container "" 1
+	[[ "$output" == *"rgument list too long"* ]]
+}
+
+@test "HOME is not taken from a passwd that has control bytes there" {
+	printf 'a:x:77:1::/a\033[2J=:/b\nb:x:77:1::/b:/b\nc:x:78:1::/c\177:/b\n' >"$BUNDLE/rootfs/etc/passwd"
+	config '.process.user={uid:77,gid:1}'
+	inside 'echo "$HOME"'
+	[ "$output" = /b ]
+	config '.process.user={uid:78,gid:1}'
+	inside 'echo "$HOME"'
+	[ "$output" = / ]
 }

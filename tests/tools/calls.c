@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a system call costs: prints the nanoseconds of one getpid(2), the best of many batches, which is the one that
- * nobody interrupted.
+ * What a system call costs: prints the nanoseconds of one getpid(2), the best of many batches, which is the one
+ * that nobody interrupted.
  */
 #include <stdio.h>
 #include <sys/syscall.h>

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A process of a container that takes what it can of the runtime's processes in its pid namespace: thief FILE.
- * It has no capability for that; it needs none if those processes let their like look into them. With each socket
- * that it gets it tells the runtime that process 1 of its own is the new one, in the words of src/run/protocol.h.
- * Writes a line for each thing, and "end" once /tmp/stop has appeared:
- *   met PID           one of the runtime's processes
- *   took PID FD LINK  one of its descriptors
+ * It has no capability for that; it needs none if those processes let their like look into them. With each
+ * socket that it gets it tells the runtime that process 1 of its own is the new one, in the words of
+ * src/run/protocol.h. Writes a line for each thing, and "end" once /tmp/stop has appeared: met PID one of the
+ * runtime's processes took PID FD LINK  one of its descriptors
  */
 #include <fcntl.h>
 #include <stdio.h>
