@@ -63,7 +63,7 @@ teardown() {
 	ip link set "v$$a" up
 	config --arg a "v$$a" --arg b "v$$b" '.linux.netDevices={($a):{"name":"eth0"},($b):{"name":"eth1"},"none0":{}}'
 	run -1 tare create -b "$BUNDLE" "$ID"
-	[[ "$output" == *"/linux/netDevices/none0: cannot find network device 'none0': No such device"* ]]
+	[[ "$output" == *"/linux/netDevices/none0: cannot find network device 'none0': no such device"* ]]
 	[[ "$(ip addr show dev "v$$a")" == *",UP"*"inet 10.9.8.7/24"*"inet6 fd00::7/64"* ]]
 	[[ "$(ip addr show dev "v$$b")" != *",UP"* ]]
 	# Much later, in init.
