@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <tare/sys.h>
 
@@ -18,26 +19,59 @@ struct entry { /* getdents64(2) */
 
 static int copy_directory(int from_fd, int to_fd, int depth);
 
+/* Both descriptors stand at `at`. */
+static int copy_range(int in_fd, int out_fd, int64_t at, int64_t end)
+{
+	char block[4096];
+
+	while (at < end) {
+		size_t size = end - at < (int64_t)sizeof block ? (size_t)(end - at) : sizeof block;
+		ssize_t len = k_read(in_fd, block, size);
+		int r = len <= 0 ? (int)len : io_write_all(out_fd, block, (size_t)len);
+
+		if (len <= 0 || r < 0)
+			return r;
+		at += len;
+	}
+	return 0;
+}
+
+/* A hole stays one: a file of an image may claim more than there is memory. */
+static int copy_data(int in_fd, int out_fd, int64_t size)
+{
+	int64_t at = 0;
+	int r = k_ftruncate(out_fd, size);
+
+	while (r >= 0 && at < size) {
+		int64_t data = k_lseek(in_fd, at, SEEK_DATA), end;
+
+		if (data == -ENXIO)
+			break;
+		if (data == -EINVAL) /* lseek(2): of a file system that knows of no holes */
+			data = at;
+		end = data < 0 ? data : k_lseek(in_fd, data, SEEK_HOLE);
+		if (end == -EINVAL)
+			end = size;
+		if (end < 0)
+			return (int)end;
+		if (k_lseek(in_fd, data, SEEK_SET) < 0 || k_lseek(out_fd, data, SEEK_SET) < 0)
+			return -EIO;
+		end = end < size ? end : size;
+		r = copy_range(in_fd, out_fd, data, end);
+		at = end;
+	}
+	return r;
+}
+
 static int copy_file(int from_fd, int to_fd, const char *name, const struct stat *st)
 {
 	_cleanup_fd_ int in_fd = k_openat(from_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
 	_cleanup_fd_ int out_fd = -1;
-	char block[4096];
-	ssize_t len;
-
 	if (in_fd < 0)
 		return in_fd;
 	out_fd = k_openat(to_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 			  st->st_mode & 07777);
-	if (out_fd < 0)
-		return out_fd;
-	while ((len = k_read(in_fd, block, sizeof block)) > 0) {
-		int r = io_write_all(out_fd, block, (size_t)len);
-
-		if (r < 0)
-			return r;
-	}
-	return (int)len;
+	return out_fd < 0 ? out_fd : copy_data(in_fd, out_fd, st->st_size);
 }
 
 static int copy_link(int from_fd, int to_fd, const char *name)

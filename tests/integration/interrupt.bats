@@ -2,9 +2,9 @@
 # create, run and exec wait for others, and nobody has to wait with them: a signal ends it, and nothing is left.
 load helpers
 
-# Runs tare in the background; its pid is in $job.
+# Runs tare in the background, with signals as a terminal has them; its pid is in $job.
 background() { # ARGS
-	"$TARE" --root "$ROOT" "$@" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&- &
+	env --default-signal=INT,TERM,HUP,QUIT "$TARE" --root "$ROOT" "$@" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&- &
 	job=$!
 }
 
@@ -34,7 +34,7 @@ deaf() {
 
 @test "create and run end by a signal while a hook of the runtime hangs" {
 	hook prestart "echo \$\$ >$WORK/here; exec sleep 1000"
-	for signal in TERM HUP; do
+	for signal in TERM HUP INT QUIT; do
 		for command in create run; do
 			background $command --pid-file "$WORK/pid" -b "$BUNDLE" "$ID"
 			wait_for '[ -s "$WORK/here" ]'

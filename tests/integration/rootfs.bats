@@ -153,3 +153,17 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	done
 	run ! sh -c "echo x >/proc/$pid/exe"
 }
+
+@test "tmpcopyup copies holes as holes, and data where it is" {
+	mkdir "$BUNDLE/rootfs/copy"
+	truncate -s 200G "$BUNDLE/rootfs/copy/huge"
+	printf end | dd of="$BUNDLE/rootfs/copy/huge" bs=1M seek=100000 conv=notrunc status=none
+	printf start | dd of="$BUNDLE/rootfs/copy/huge" conv=notrunc status=none
+	head -c 3000000 /dev/urandom >"$BUNDLE/rootfs/copy/full"
+	: >"$BUNDLE/rootfs/copy/empty"
+	config '.mounts+=[{destination:"/copy",type:"tmpfs",source:"t",options:["tmpcopyup","size=16m"]}]'
+	script 'cd /copy; stat -c %s huge empty; head -c 5 huge; dd if=huge bs=1M skip=100000 count=1 2>/dev/null | head -c 3; echo
+		[ $(stat -c %b huge) -lt 1000 ] && echo sparse; md5sum <full'
+	run -0 timeout -k 1 60 "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[ "$output" = "214748364800"$'\n'"0"$'\n'"startend"$'\n'"sparse"$'\n'"$(md5sum <"$BUNDLE/rootfs/copy/full")" ]
+}
