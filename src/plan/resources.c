@@ -17,6 +17,7 @@ struct limits {
 	const struct spec_resources *r;
 	const char *prefix;     /* of JSON pointers */
 	bool has_cgroup;        /* else only findings are made */
+	bool is_birth;          /* init is to be born under these */
 	const char *late_where; /* the property that is put in force when init is there, or NULL */
 	uint32_t enable;        /* index of the step that names the controllers, which are known at the end */
 	char controllers[CONTROLLERS_MAX][CONTROLLER_NAME_MAX];
@@ -160,6 +161,21 @@ static bool swap_limit(struct limits *l, int64_t *ret)
 	return memory != 0 && swap >= memory;
 }
 
+/*
+ * The kernel charges memory in batches of 64 pages that it keeps for the processor which asked first; where one
+ * batch is a large part of the limit, init could be killed on another processor for memory that nobody uses. A
+ * limit below one batch is charged page by page, and so is every larger one of that order once a page is
+ * charged: init is born under the former, and gets the latter before it is told to go on.
+ */
+#define PAGE 4096
+#define BATCH (64 * PAGE)
+#define LIMIT_AT_BIRTH (BATCH - PAGE)
+
+static bool is_tight(int64_t memory)
+{
+	return memory >= BATCH && memory < 4 * (int64_t)BATCH;
+}
+
 static void add_memory(struct limits *l)
 {
 	int64_t memory = l->r->memory.limit.value, reservation = l->r->memory.reservation.value, swap = -1;
@@ -178,7 +194,8 @@ static void add_memory(struct limits *l)
 		add_limit(l, l->r->memory.swap.value != 0 ? "/memory/swap" : "/memory/limit", "memory.swap.max",
 			  swap);
 	if (memory != 0)
-		add_limit(l, "/memory/limit", "memory.max", memory);
+		add_limit(l, "/memory/limit", "memory.max",
+			  l->is_birth && is_tight(memory) ? LIMIT_AT_BIRTH : memory);
 	if (reservation != 0)
 		add_limit(l, "/memory/reservation", "memory.low", reservation);
 }
@@ -474,7 +491,8 @@ static void add_limits(struct limits *l)
 void plan_add_limits(struct builder *b)
 {
 	const struct spec_resources *r = &b->spec->resources;
-	struct limits limits = {.b = b, .r = r, .prefix = IN_CONFIG, .has_cgroup = b->has_cgroup};
+	struct limits limits = {
+		.b = b, .r = r, .prefix = IN_CONFIG, .has_cgroup = b->has_cgroup, .is_birth = true};
 	int64_t late;
 
 	limits.late_where = b->has_cgroup ? late_limit(b, &late) : NULL;
@@ -490,10 +508,11 @@ void plan_add_late_limits(struct builder *b)
 	int64_t limit;
 
 	where = b->has_cgroup ? late_limit(b, &limit) : NULL;
-	if (where == NULL)
-		return;
-	add_limit(&limits, where, "pids.max", limit);
-	if (b->has_unit)
+	if (where != NULL)
+		add_limit(&limits, where, "pids.max", limit);
+	if (b->has_cgroup && is_tight(r->memory.limit.value))
+		add_limit(&limits, "/memory/limit", "memory.max", r->memory.limit.value);
+	if (b->has_unit && b->step_count > from)
 		plan_add_unit_set(b, from);
 }
 

@@ -301,8 +301,7 @@ static void explain(struct parent *parent, struct err *err)
 	if (err->where[0] == '\0' && (pidfd == -ESRCH || (is_cut_off && starter_is_ending(pidfd))))
 		err_set(err, ERR_STATE, 0, NULL,
 			"container not running: it ended before the new process began");
-	else
-		limits_explain(parent, err);
+	limits_explain(parent, err);
 }
 
 int run_exec(const struct exec_options *options, int *ret_status, struct err *err)

@@ -72,6 +72,7 @@ static bool has_event(const struct parent *parent, const char *file, const char 
 void limits_explain(const struct parent *parent, struct err *err)
 {
 	bool is_exec = parent->exec != NULL;
+	bool is_end = err->kind == ERR_PEER || (err->kind == ERR_STATE && err->hint[0] == '\0');
 
 	if (parent->cgroup_fd < 0)
 		return;
@@ -79,7 +80,7 @@ void limits_explain(const struct parent *parent, struct err *err)
 		err_hint(err, "limit of processes too low? The start of one takes up to two");
 	else if (err->errnum == ENOMEM && has_event(parent, "memory.events", "oom"))
 		err_hint(err, "memory limit too low?");
-	else if (err->kind == ERR_PEER && is_exec && has_event(parent, "memory.events", "oom_kill"))
+	else if (is_end && is_exec && has_event(parent, "memory.events", "oom_kill"))
 		err_hint(err, "memory limit too low?");
 	else if (err->kind == ERR_PEER && !is_exec && limits_was_oom_killed(parent))
 		err_set(err, ERR_PEER, 0, "/linux/resources",

@@ -267,6 +267,7 @@ static int step_spawn(struct parent *parent, const struct plan_step *step, struc
 		.slots = parent->slots,
 		.flags = step->u.spawn.flags,
 		.is_bridge = step->u.spawn.is_bridge,
+		.is_interruptible = parent->exec != NULL && parent->exec->is_ignoring_paused,
 		.into_cgroup = step->u.spawn.into_cgroup,
 	};
 

@@ -153,8 +153,10 @@ static int explain_clone(long r, const struct spawn *spawn, struct err *err)
 }
 
 /*
- * Until the child has left this process's memory. CLONE_VFORK would wait for the same and hear no signal, and
- * whoever is born into a frozen cgroup executes nothing before it is thawed.
+ * Until the child has left this process's memory. CLONE_VFORK waits for the same and hears no signal, and
+ * whoever is born into a frozen cgroup executes nothing before it is thawed. It is the rule all the same: the
+ * OOM killer, which takes everybody who shares the memory of its victim, spares a process in the middle of a
+ * vfork.
  */
 static int wait_executed(struct newborn *n, int done_fd, int *pidfd, struct err *err)
 {
@@ -177,7 +179,7 @@ static int start_child(struct newborn *n, int done_fd, int *ret_pidfd, struct er
 	static _Alignas(16) char stack[16 << 10]; /* used by one child at a time, until its execve */
 	const struct spawn *spawn = n->spawn;
 	struct clone_args args = {
-		.flags = spawn->flags | CLONE_PIDFD | CLONE_VM,
+		.flags = spawn->flags | CLONE_PIDFD | CLONE_VM | (spawn->is_interruptible ? 0 : CLONE_VFORK),
 		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
 		.exit_signal = SIGCHLD,
 		.stack = (uint64_t)(uintptr_t)stack,
@@ -196,8 +198,16 @@ static int start_child(struct newborn *n, int done_fd, int *ret_pidfd, struct er
 		*ret_pidfd = -1;
 		return explain_clone(pid, spawn, err);
 	}
-	r = wait_executed(n, done_fd, ret_pidfd, err);
-	return r < 0 ? r : (int)pid;
+	if (spawn->is_interruptible) {
+		r = wait_executed(n, done_fd, ret_pidfd, err);
+		return r < 0 ? r : (int)pid;
+	}
+	if (n->result < 0) {
+		k_waitid(P_PIDFD, *ret_pidfd, NULL, WEXITED);
+		fd_close(ret_pidfd);
+		return err_system(err, n->result, "cannot execute init");
+	}
+	return (int)pid;
 }
 
 /*
@@ -266,7 +276,8 @@ int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err)
 	plan_fd = sealed_copy("plan", spawn->plan, spawn->plan->size, 0, err);
 	if (plan_fd < 0)
 		return plan_fd;
-	r = open_done(floor, &done_fd, &n.done_fd, err);
+	if (spawn->is_interruptible)
+		r = open_done(floor, &done_fd, &n.done_fd, err);
 	if (r < 0)
 		return r;
 	lifted.slots = slots;

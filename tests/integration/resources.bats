@@ -79,6 +79,13 @@ refused() {
 	for _ in 1 2 3 4 5 6 7 8; do
 		run -0 tare run -b "$BUNDLE" "$ID"
 	done
+	# Also under a filter of the size that engines have, installed late or early.
+	config --slurpfile filter "$BATS_TEST_DIRNAME/../seccomp/profile.json" '.linux.seccomp=$filter[0]'
+	for late in true false; do
+		config --argjson late $late '.process.noNewPrivileges=$late'
+		run -0 tare run -b "$BUNDLE" "$ID"
+	done
+	config 'del(.linux.seccomp)'
 	config '.linux.namespaces+=[{"type":"user"},{"type":"time"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
 	chmod 755 "$WORK"
 	chown -R 100000:100000 "$BUNDLE/rootfs"
