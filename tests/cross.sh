@@ -21,7 +21,7 @@ compile() { # FILE OUTPUT FLAGS...
 for file in src/*/*.c; do
 	compile "$file" "$work/any.o"
 done
-for file in $(ninja -C "$build" -t commands src/tare-init | sed -n 's|.* -c [./]*/\(src/[^ ]*\.c\)$|\1|p'); do
+for file in $(ninja -C "$build" -t commands src/tare-init | sed -n 's|.* -c .*/\(src/[a-z]*/[^ /]*\.c\)$|\1|p'); do
 	compile "$file" "$work/$(echo "$file" | tr / _).o" -ffreestanding -fno-stack-protector -U_FORTIFY_SOURCE \
 		-fno-tree-loop-distribute-patterns -fno-asynchronous-unwind-tables
 done
