@@ -14,7 +14,8 @@ peers_of() {
 
 # Runs the container where the host has more mounts: those that script $1 makes, in a mount namespace of their own.
 run_with_mounts() {
-	run unshare -m --propagation "${2:-private}" sh -c "$1"'
+	# Private first: what is shared then is not shared with the host.
+	run unshare -m --propagation private sh -c "mount --make-r${2:-private} /; $1"'
 		exec "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"'
 	[ "$status" -eq 0 ] || { echo "status $status: $output"; return 1; }
 }
@@ -188,7 +189,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	config --arg w "$WORK" '.mounts+=[{"destination":"/slave","type":"none","source":($w+"/plain"),"options":["rbind","rslave"]}]'
 	script 'mount -t tmpfs t /slave/sub; echo ready; while ! grep -q /slave/later /proc/self/mountinfo; do sleep 0.05; done; echo seen'
 	config '.process.capabilities|=map_values(.+["CAP_SYS_ADMIN"])'
-	run timeout 20 unshare -m --propagation shared sh -c "$TREES"'
+	run timeout 20 unshare -m --propagation private sh -c "mount --make-rshared /; $TREES"'
 		mkdir "$WORK/plain/later"
 		"$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" >"$WORK/out" &
 		until grep -qs ready "$WORK/out"; do sleep 0.05; done
@@ -260,6 +261,6 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	config '.linux.namespaces|=map(select(.type!="cgroup")) | .linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}]
 		| .linux.gidMappings=.linux.uidMappings | (.mounts[]|select(.type=="cgroup").options)=["nosuid","noexec","nodev"]'
 	inside 'stat -f -c %T /sys/fs/cgroup; cat /proc/self/cgroup | grep ^0; cat /proc/self/mountinfo'
-	[ -d "$(cgroup_mount)${lines[1]#0::}" ] || [ "${lines[1]}" = "0::/$ID" ]
+	[ "$(cgroup_mount)${lines[1]#0::}" = "$(cgroup_of "$ID")" ]
 	[[ "$(flags_of /sys/fs/cgroup)" == "ro,"* ]]
 }

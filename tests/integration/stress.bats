@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 load helpers
 
+# The asan build takes ten times as long for each: it gets a tenth of them.
+rounds() {
+	if grep -q __asan_init "$TARE"; then echo $(($1 / 10)); else echo "$1"; fi
+}
+
 @test "kill -9 of tare at random moments: delete --force leaves nothing" {
 	config '.process.args=["sleep","1000"]'
-	for i in $(seq 50); do
+	for i in $(seq "$(rounds 50)"); do
 		for command in create run; do
 			"$TARE" --root "$ROOT" $command -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- &
 			pid=$!
@@ -21,7 +26,7 @@ load helpers
 
 @test "1,000 containers one after another" {
 	config '.process.args=["true"]'
-	for i in $(seq 1000); do
+	for i in $(seq "$(rounds 1000)"); do
 		tare run -b "$BUNDLE" "$ID" </dev/null
 	done
 	[ -z "$(ls -A "$ROOT")" ]
@@ -42,16 +47,11 @@ load helpers
 
 @test "init outlives the process that created it, however soon that ends" {
 	config '.process.args=["sleep","1000"]'
-	for i in $(seq 100); do
+	for i in $(seq "$(rounds 100)"); do
 		create "$ID"
 		[ "$(status_of "$ID")" = created ]
 		tare delete --force "$ID"
 	done
-}
-
-# The asan build takes ten times as long for each: it gets a tenth of them.
-rounds() {
-	if grep -q __asan_init "$TARE"; then echo $(($1 / 10)); else echo "$1"; fi
 }
 
 @test "10,000 execs in a row, each with its own status" {
