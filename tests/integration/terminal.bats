@@ -142,7 +142,8 @@ P
 }
 
 @test "a standard output that nobody reads keeps neither signals nor the end away" {
-	config '.process.terminal=true | .process.args=["yes"]'
+	config '.process.terminal=true'
+	script 'trap "exit 7" TERM; yes & while :; do sleep 0.1; done'
 	mkfifo "$WORK/pipe"
 	sleep 1000 <>"$WORK/pipe" 3>&- &
 	reader=$!
@@ -151,9 +152,10 @@ P
 	wait_for '[ "$(tare state "$ID" | jq -r .status)" = running ]'
 	sleep 0.5
 	kill -TERM "$tare"
+	wait_for '! kill -0 "$tare" 2>/dev/null'
 	status=0
 	wait "$tare" || status=$?
-	[ "$status" -eq 143 ]
+	[ "$status" -eq 7 ]
 	kill "$reader"
 	run -1 tare state "$ID"
 }
