@@ -499,6 +499,14 @@ void plan_add_limits(struct builder *b)
 	add_limits(&limits);
 }
 
+static bool has_unified(const struct spec_resources *r, const char *file)
+{
+	for (size_t i = 0; i < r->unified.count; i++)
+		if (str_equal(r->unified.v[i].key, file))
+			return true;
+	return false;
+}
+
 void plan_add_late_limits(struct builder *b)
 {
 	const struct spec_resources *r = &b->spec->resources;
@@ -510,7 +518,7 @@ void plan_add_late_limits(struct builder *b)
 	where = b->has_cgroup ? late_limit(b, &limit) : NULL;
 	if (where != NULL)
 		add_limit(&limits, where, "pids.max", limit);
-	if (b->has_cgroup && is_tight(r->memory.limit.value))
+	if (b->has_cgroup && is_tight(r->memory.limit.value) && !has_unified(r, "memory.max"))
 		add_limit(&limits, "/memory/limit", "memory.max", r->memory.limit.value);
 	if (b->has_unit && b->step_count > from)
 		plan_add_unit_set(b, from);

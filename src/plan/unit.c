@@ -114,26 +114,27 @@ static bool name_unit(struct builder *b, struct unit_name *ret)
 
 /* --- properties --- */
 
-#define PROPERTIES_MAX 128 /* texts */
+#define PROPERTY_TEXTS 3 /* name, type, value */
 
 struct properties {
-	char *v[PROPERTIES_MAX];
-	size_t count;
+	char **v;
+	size_t count, cap; /* texts */
 };
 
 static void properties_done(struct properties *p)
 {
 	for (size_t i = 0; i < p->count; i++)
 		mem_free(&p->v[i]);
+	mem_free(&p->v);
 }
 
 static void add(void *context, const char *name, const char *type, const char *value)
 {
 	struct properties *p = context;
-	const char *const triple[] = {name, type, value};
+	const char *const triple[PROPERTY_TEXTS] = {name, type, value};
 
 	/* A later one counts: two of one name would both be sent. */
-	for (size_t i = 0; i < p->count; i += 3) {
+	for (size_t i = 0; i < p->count; i += PROPERTY_TEXTS) {
 		if (!str_equal(p->v[i], name))
 			continue;
 		mem_free(&p->v[i + 1]);
@@ -142,7 +143,11 @@ static void add(void *context, const char *name, const char *type, const char *v
 		p->v[i + 2] = mem_dup(value);
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(triple) && p->count < PROPERTIES_MAX; i++)
+	if (p->count + PROPERTY_TEXTS > p->cap) {
+		p->cap = p->cap == 0 ? (size_t)32 * PROPERTY_TEXTS : p->cap * 2;
+		p->v = mem_resize(p->v, p->cap * sizeof *p->v);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(triple); i++)
 		p->v[p->count++] = mem_dup(triple[i]);
 }
 

@@ -81,11 +81,59 @@ int container_open_mount(const struct container *container, struct err *err)
 	return cgroup_open_mount(container->record.cgroup_mount, err);
 }
 
+/* --- whose the cgroup is --- */
+
+struct search {
+	const struct container *container;
+	bool is_found;
+};
+
+static void on_other(void *context, const char *id)
+{
+	struct search *search = context;
+	const struct state_record *own = &search->container->record;
+	_cleanup_record_ struct state_record other = {0};
+	_cleanup_fd_ int dir_fd = -1, pidfd = -1;
+	struct err ignored;
+
+	if (search->is_found || str_equal(id, own->id))
+		return;
+	dir_fd = state_open_dir(search->container->root_fd, id, &ignored);
+	if (dir_fd < 0 || state_read(dir_fd, &other, &ignored) < 0 ||
+	    !str_equal(other.cgroup_path, own->cgroup_path) ||
+	    !str_equal(other.cgroup_mount, own->cgroup_mount))
+		return;
+	pidfd = state_open_pidfd(&other);
+	if (pidfd < 0)
+		pidfd = state_open_creator(&other);
+	search->is_found = pidfd >= 0;
+}
+
+/*
+ * A cgroup that is empty can be another container's next, under the same path: what is in it then is not the
+ * business of the one that has ended. Others are looked at only where it matters.
+ */
+static bool is_taken_over(const struct container *container, int cgroup_fd)
+{
+	struct search search = {.container = container};
+	_cleanup_fd_ int pidfd = state_open_pidfd(&container->record);
+	struct err ignored;
+
+	if (pidfd >= 0 || cgroup_is_populated(cgroup_fd) == 0)
+		return false;
+	return state_list(container->root_fd, on_other, &search, &ignored) >= 0 && search.is_found;
+}
+
 int container_open_cgroup(const struct container *container, struct err *err)
 {
 	_cleanup_fd_ int mount_fd = container_open_mount(container, err);
+	_cleanup_fd_ int cgroup_fd = mount_fd < 0 ? mount_fd
+						  : cgroup_open(mount_fd, container->record.cgroup_path, err);
 
-	return mount_fd < 0 ? mount_fd : cgroup_open(mount_fd, container->record.cgroup_path, err);
+	if (cgroup_fd >= 0 && is_taken_over(container, cgroup_fd))
+		return err_set(err, ERR_STATE, 0, NULL, "cgroup not exist: it is another container's by now"),
+		       -ENOENT;
+	return cgroup_fd < 0 ? cgroup_fd : take_fd(&cgroup_fd);
 }
 
 static int remove_cgroup(const struct state_record *record, struct err *err)
@@ -126,17 +174,28 @@ static int remove_unit(const struct state_record *record, struct err *err)
 	return mount_fd < 0 ? mount_fd : cgroup_remove(mount_fd, record->cgroup_path, 1, err);
 }
 
+static bool has_own_cgroup(const struct container *container)
+{
+	struct err ignored;
+	_cleanup_fd_ int mount_fd = container_open_mount(container, &ignored);
+	_cleanup_fd_ int cgroup_fd =
+		mount_fd < 0 ? mount_fd : cgroup_open(mount_fd, container->record.cgroup_path, &ignored);
+
+	return cgroup_fd < 0 || !is_taken_over(container, cgroup_fd);
+}
+
 int container_destroy(struct container *container, struct err *err)
 {
 	const struct state_record *record = &container->record;
 	struct spec *spec = NULL;
 	struct err later;
+	bool is_own = has_own_cgroup(container);
 	int r;
 
 	r = kill_init(record, err);
-	if (r >= 0)
+	if (r >= 0 && is_own)
 		r = remove_cgroup(record, err);
-	if (r >= 0)
+	if (r >= 0 && is_own)
 		r = remove_unit(record, err);
 	if (r >= 0)
 		r = rdt_remove(record, err);

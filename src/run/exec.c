@@ -40,7 +40,12 @@ static int open_init(const struct container *container, int *ret_pidfd, struct e
 static int rebuild_plan(const struct container *container, struct buf *ret, struct err *err)
 {
 	const struct state_record *record = &container->record;
-	struct plan_request request = {.id = record->id, .bundle = record->bundle};
+	struct plan_request request = {
+		.id = record->id,
+		.bundle = record->bundle,
+		.is_systemd_cgroup = !str_is_empty(record->unit),
+		.is_cgroup_disabled = str_is_empty(record->cgroup_path),
+	};
 	_cleanup_spec_ struct spec *spec = NULL;
 	_cleanup_seccomp_ struct seccomp_program program = {0};
 	_cleanup_free_ struct plan *plan = NULL;

@@ -297,3 +297,20 @@ foreign_record() {
 		[[ "${output,,}" != *"broken pipe"* && "${output,,}" != *"no such file"* ]] || { echo "$output"; return 1; }
 	done
 }
+
+@test "a container that has ended leaves the next one in its cgroup alone" {
+	config --arg c "/$ID.shared" '.process.args=["sleep","1000"] | .linux.cgroupsPath=$c'
+	create "$ID"
+	tare kill "$ID" KILL
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	create "$ID.next"
+	tare start "$ID.next"
+	tare kill --all "$ID" KILL || true
+	[ "$(status_of "$ID.next")" = running ]
+	tare delete "$ID"
+	[ "$(status_of "$ID.next")" = running ]
+	[ -n "$(cat "$(cgroup_mount)/$ID.shared/cgroup.procs")" ]
+	tare delete --force "$ID.next"
+	# It was there before the second one, which leaves it there.
+	rmdir "$(cgroup_mount)/$ID.shared"
+}
