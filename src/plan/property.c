@@ -4,6 +4,7 @@
 #include "builder.h"
 #include "unit.h"
 
+#define CPU_WEIGHT_DEFAULT 100
 #define INFINITE "18446744073709551615"
 
 struct sink {
@@ -21,13 +22,38 @@ static void add_number(const struct sink *sink, const char *name, uint64_t numbe
 	sink->on_property(sink->context, name, "?t", text);
 }
 
+/* A number as the kernel takes it in a file: with blanks in front, and "K", "M", "G" or "T" behind. */
+static bool parse_number(const char *value, uint64_t *ret)
+{
+	static const char suffixes[] = "kmgt";
+	char text[24];
+	size_t len;
+	const char *suffix;
+	unsigned int shift = 0;
+
+	value += strspn(value, " \t\n");
+	len = strcspn(value, " \t\n");
+	if (len == 0 || len >= sizeof text)
+		return false;
+	str_format(text, sizeof text, "%.*s", (int)len, value);
+	suffix = strchr(suffixes, text[len - 1] | 0x20);
+	if (suffix != NULL) {
+		shift = 10 * (unsigned int)(suffix - suffixes + 1);
+		text[len - 1] = '\0';
+	}
+	if (!str_to_u64(text, (UINT64_MAX - 1) >> shift, ret))
+		return false;
+	*ret <<= shift;
+	return true;
+}
+
 static void add_limit(const struct sink *sink, const char *name, const char *value)
 {
 	uint64_t number;
 
 	if (str_equal(value, "max"))
 		sink->on_property(sink->context, name, "?t", INFINITE);
-	else if (str_to_u64(value, UINT64_MAX - 1, &number))
+	else if (parse_number(value, &number))
 		add_number(sink, name, number);
 }
 
@@ -60,8 +86,9 @@ static void add_bandwidth(const struct sink *sink, const char *name, const char 
 
 static void add_idle(const struct sink *sink, const char *name, const char *value)
 {
-	if (str_equal(value, "1"))
-		add_number(sink, name, 0);
+	/* The kernel forgets the weight of a cgroup that was idle; a weight of the configuration comes behind.
+	 */
+	add_number(sink, name, str_equal(value, "1") ? 0 : CPU_WEIGHT_DEFAULT);
 }
 
 /* "N" or "default N"; a weight of one device has a property of its own, which would want the device's path. */

@@ -112,7 +112,8 @@ static int cgroup_of(const struct exec_options *options, const struct state_reco
 {
 	const char *path = options->cgroup, *colon = path == NULL ? NULL : strchr(path, ':');
 
-	if (colon != NULL)
+	/* Controllers have no slash in their names, paths may have a colon. */
+	if (colon != NULL && memchr(path, '/', (size_t)(colon - path)) == NULL)
 		path = colon + 1;
 	if (path == NULL || str_equal(path, "/") || path[0] == '\0') {
 		*ret = mem_dup(record->cgroup_path);

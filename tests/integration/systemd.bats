@@ -247,11 +247,9 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(1
 }
 
 @test "any number of properties by annotations is handed over, and of two for one the later counts" {
-	config '.annotations=([range(60)|{key:("org.systemd.property.Zz"+tostring),value:"1"}]|from_entries)
+	config '.annotations=([range(60)|{key:("org.systemd.property.Zz"+([65+./26,97+.%26]|map(floor)|implode)),value:"1"}]|from_entries)
 		+{"org.systemd.property.TimeoutStopUSec":"1","org.systemd.property.TimeoutStopSec":"2"}'
 	run -0 tare --systemd-cgroup plan -b "$BUNDLE"
-	for n in $(seq 0 59); do
-		[[ "$output" == *"Zz$n"* ]] || { echo "Zz$n is missing"; return 1; }
-	done
+	[ "$(grep -oE 'Zz[A-Z][a-z]' <<<"$output" | sort -u | wc -l)" = 60 ]
 	[ "$(grep -o TimeoutStopUSec <<<"$output" | wc -l)" = 1 ]
 }

@@ -153,6 +153,12 @@ static const struct row limit_rows[] = {
 	/* What unified says about the same file counts. */
 	{"::n", "'memory':{'limit':1000},'unified':{'memory.max':'2000'}", "", N " MemoryMax:?t=2000"},
 	{"::n", "'cpu':{'shares':1024},'unified':{'cpu.idle':'1'}", "", N " CPUWeight:?t=0"},
+	/* In the kernel's own way of writing numbers. */
+	{"::n", "'unified':{'memory.max':'100M','memory.high':'3g','pids.max':' 7'}", "",
+	 N " MemoryMax:?t=104857600 MemoryHigh:?t=3221225472 TasksMax:?t=7"},
+	{"::n", "'unified':{'memory.max':'99999999999T'}", "", N},
+	{"::n", "'cpu':{'idle':0}", "", N " CPUWeight:?t=100"},
+	{"::n", "'cpu':{'idle':0,'shares':2048}", "", N " CPUWeight:?t=174"},
 	{"::n", "'unified':{'pids.max':'1'}", "", N "; n.scope TasksMax:?t=1"},
 	/* systemd has no word for these. */
 	{"::n", "'hugepageLimits':[{'pageSize':'2MB','limit':0}]", "", N},
