@@ -188,7 +188,12 @@ const char *plan_clean_path(const char *path, char *ret, size_t size)
 		if (part == 2 && path[0] == '.' && path[1] == '.') {
 			while (len > 0 && ret[--len] != '/')
 				;
-		} else if (part > 0 && !(part == 1 && path[0] == '.') && len + part + 2 < size) {
+		} else if (part > 0 && !(part == 1 && path[0] == '.')) {
+			/* Without a part it would be another path. */
+			if (len + part + 2 >= size) {
+				ret[0] = '\0';
+				return ret;
+			}
 			ret[len++] = '/';
 			memcpy(ret + len, path, part);
 			len += part;

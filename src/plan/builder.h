@@ -120,7 +120,10 @@ void plan_add_exec(struct builder *b, const struct plan_program *program, const 
 /* The step, and the parent's that hands a listener on. */
 void plan_add_seccomp(struct builder *b, enum plan_who who, const struct plan_filter *filter);
 
-/* The path without ".", "..", "//" and a trailing "/", always beginning with "/". In ret. */
+/*
+ * The path without ".", "..", "//" and a trailing "/", always beginning with "/", in ret; "" if that is too small
+ * for it.
+ */
 const char *plan_clean_path(const char *path, char *ret, size_t size);
 /* Whether path is dir or below it; both clean. */
 bool plan_is_below(const char *path, const char *dir);

@@ -144,6 +144,11 @@ static bool add_create(struct builder *b)
 		return false;
 	}
 	path = cgroup_path(b);
+	if (str_is_empty(builder_get(b, path))) {
+		builder_finding(b, ERR_CONFIG, "/linux/cgroupsPath",
+				"the path is too long below the caller's cgroup");
+		return false;
+	}
 	if (str_equal(builder_get(b, path), "/")) {
 		builder_finding(b, ERR_CONFIG, "/linux/cgroupsPath", "the root cgroup cannot be a container's");
 		return false;

@@ -297,7 +297,9 @@ static void add_mount(struct builder *b, const struct spec_mount *m)
 	char target[4096];
 	plan_text where;
 
-	plan_clean_path(m->destination, target, sizeof target);
+	where = builder_where(b, "/mounts/%zu/destination", index);
+	if (str_is_empty(plan_clean_path(m->destination, target, sizeof target)))
+		builder_finding(b, ERR_CONFIG, builder_get(b, where), "the path is too long");
 	plan_options_parse(&m->options, &o);
 	o.is_bind |= str_equal(type, "bind");
 	check_mount(b, m, &o, target);

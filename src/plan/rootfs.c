@@ -215,8 +215,10 @@ static void add_paths(struct builder *b, const struct spec_list *paths, enum pla
 			earlier++;
 		if (earlier < i)
 			continue;
-		text = builder_text(b, plan_clean_path(paths->v[i], clean, sizeof clean));
 		where = builder_where(b, "/linux/%s/%zu", key, i);
+		if (str_is_empty(plan_clean_path(paths->v[i], clean, sizeof clean)))
+			builder_finding(b, ERR_CONFIG, builder_get(b, where), "the path is too long");
+		text = builder_text(b, clean);
 		builder_step(b, PLAN_INIT, kind, where)->u.text = text;
 	}
 }

@@ -141,3 +141,12 @@ load helpers
 	wait "$cat"
 	grep -q "does not exist" "$WORK/lines"
 }
+
+@test "paths that are too long are refused, not shortened" {
+	config '.mounts+=[{"destination":("/"+("a/"*2100)),"type":"tmpfs","source":"t"}] | .linux.maskedPaths=["/"+("b/"*2100)]'
+	run -1 tare check -b "$BUNDLE"
+	[[ "$output" == *"config: /mounts/7/destination: the path is too long"*"config: /linux/maskedPaths/0: the path is too long"* ]]
+	config 'del(.mounts[7]) | .linux.maskedPaths=[] | .linux.cgroupsPath=("c/"*600)'
+	run -1 tare check -b "$BUNDLE"
+	[[ "$output" == *"/linux/cgroupsPath: the path is longer than 900 bytes"* ]]
+}
