@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* parent: the configuration's seccomp filter, compiled before or now, and its listener. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <time.h>
 
@@ -52,6 +53,18 @@ int filter_load(const struct spec_seccomp *spec, int root_fd, struct seccomp_pro
 
 /* --- the listener --- */
 
+/* What comes out of another process is looked at before it is handed on; proc_pid_fd(5). */
+static bool is_listener(int fd)
+{
+	char path[32], link[64];
+	ssize_t len;
+
+	str_format(path, sizeof path, "/proc/self/fd/%d", fd);
+	len = k_readlinkat(AT_FDCWD, path, link, sizeof link - 1);
+	link[len < 0 ? 0 : len] = '\0';
+	return str_equal(link, "anon_inode:seccomp notify");
+}
+
 /*
  * Waits until the descriptor is there. The process makes no call that could tell so: after the announcement
  * either the filter is in force, or it says why not, or it is dead.
@@ -76,6 +89,10 @@ static int take_listener(const struct parent *parent, int number, struct err *er
 	if (fd < 0) {
 		err_system(err, fd, "cannot take the seccomp filter's listener out of init");
 		err_hint(err, "kernel.yama.ptrace_scope 3 forbids pidfd_getfd(2) to everybody");
+	} else if (!is_listener(fd)) {
+		k_close(fd);
+		return err_set(err, ERR_PEER, EPROTO, NULL, "descriptor %d of init is not its filter's listener",
+			       number);
 	}
 	return fd;
 }
