@@ -205,7 +205,8 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(1
 	config '.process.terminal=false | .process.env=["PATH=/bin"] | .process.args=["sh","-c","cat /sys/fs/cgroup/pids.max; grep ^0: /proc/self/cgroup; sleep 1000"] | .linux.resources={pids:{limit:9},memory:{limit:67108864}} | .linux.cgroupsPath=":tare:"+$id' --arg id "$ID"
 	chown tester: "$BUNDLE/config.json"
 	as-tester "$TARE" --root "$ROOT" --systemd-cgroup create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- || { cat "$WORK/out"; return 1; }
-	cgroup=$(sed -n 's/^0:://p' "/proc/$(pid_of "$ID")/cgroup")
+	pid=$(as-tester "$TARE" --root "$ROOT" state "$ID" 3>&- | jq .pid)
+	cgroup=$(sed -n 's/^0:://p' "/proc/$pid/cgroup")
 	[[ "$cgroup" == /user.slice/user-1000.slice/user@1000.service/*/"tare-$ID.scope" ]]
 	[ "$(cat "$(cgroup_mount)$cgroup/pids.max")" = 9 ]
 	as-tester systemctl --user daemon-reload 3>&-
