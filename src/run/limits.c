@@ -68,6 +68,17 @@ static bool has_event(const struct parent *parent, const char *file, const char 
 	return cgroup_event_count(parent->cgroup_fd, file, key) > 0;
 }
 
+static bool has_memory_limit(const struct plan *plan)
+{
+	const struct plan_step *steps = plan_steps(plan);
+
+	for (uint32_t i = 0; i < plan->step_count; i++)
+		if (steps[i].kind == PLAN_CGROUP_WRITE &&
+		    str_equal(plan_get(plan, steps[i].u.write.file), "memory.max"))
+			return true;
+	return false;
+}
+
 /* An exec does not know what was counted before it, so it only guesses. */
 void limits_explain(const struct parent *parent, struct err *err)
 {
@@ -78,7 +89,8 @@ void limits_explain(const struct parent *parent, struct err *err)
 		return;
 	if (err->errnum == EAGAIN && has_event(parent, "pids.events", "max"))
 		err_hint(err, "limit of processes too low? The start of one takes up to two");
-	else if (err->errnum == ENOMEM && has_event(parent, "memory.events", "oom"))
+	else if (err->errnum == ENOMEM &&
+		 (has_memory_limit(parent->plan) || has_event(parent, "memory.events", "oom")))
 		err_hint(err, "memory limit too low?");
 	else if (is_end && is_exec && has_event(parent, "memory.events", "oom_kill"))
 		err_hint(err, "memory limit too low?");
