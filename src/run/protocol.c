@@ -17,11 +17,6 @@ const char *protocol_step_name(enum protocol_step step)
 	return step < STEP_COUNT ? names[step] : "unknown";
 }
 
-union control {
-	struct cmsghdr align;
-	char data[CMSG_SPACE(sizeof(int))];
-};
-
 /* Whatever errno a filter has for it. */
 static bool is_denied(ssize_t r)
 {
@@ -33,7 +28,7 @@ int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const s
 	struct protocol_message message;
 	struct iovec vector = {.iov_base = &message, .iov_len = sizeof message};
 	struct msghdr header = {.msg_iov = &vector, .msg_iovlen = 1};
-	union control control;
+	union io_rights rights;
 	ssize_t r;
 
 	memset(&message, 0, sizeof message);
@@ -42,18 +37,8 @@ int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const s
 	message.value = value;
 	if (sent != NULL)
 		message.err = *sent;
-	if (fd_to_pass >= 0) {
-		struct cmsghdr *rights;
-
-		memset(&control, 0, sizeof control);
-		header.msg_control = control.data;
-		header.msg_controllen = sizeof control.data;
-		rights = CMSG_FIRSTHDR(&header);
-		rights->cmsg_level = SOL_SOCKET;
-		rights->cmsg_type = SCM_RIGHTS;
-		rights->cmsg_len = CMSG_LEN(sizeof fd_to_pass);
-		memcpy(CMSG_DATA(rights), &fd_to_pass, sizeof fd_to_pass);
-	}
+	if (fd_to_pass >= 0)
+		io_attach_fd(&header, &rights, fd_to_pass);
 	do
 		r = k_sendmsg(socket_fd, &header, MSG_NOSIGNAL);
 	while (r == -EINTR);
@@ -90,12 +75,12 @@ int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_val
 {
 	struct protocol_message message;
 	struct iovec vector = {.iov_base = &message, .iov_len = sizeof message};
-	union control control;
+	union io_rights rights;
 	struct msghdr header = {
 		.msg_iov = &vector,
 		.msg_iovlen = 1,
-		.msg_control = control.data,
-		.msg_controllen = sizeof control.data,
+		.msg_control = rights.data,
+		.msg_controllen = sizeof rights.data,
 	};
 	_cleanup_fd_ int fd = -1;
 	ssize_t r;
