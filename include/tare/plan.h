@@ -203,9 +203,9 @@ struct plan_label {
 };
 struct plan_device {
 	plan_text path;
-	char type;       /* 'c', 'b', 'p' */
-	bool is_bound;   /* in a user namespace: from the host's node of the same number, in source_slot */
-	bool is_default; /* keep what is there if it is the same device */
+	char type;     /* 'c', 'b', 'p' */
+	bool is_bound; /* in a user namespace: from the host's node of the same number, in source_slot */
+	bool is_found; /* below a /dev that is the host's: it is not made, and an error if it is not there */
 	uint32_t major, minor;
 	uint32_t mode, uid, gid;
 	int32_t source_slot;

@@ -88,13 +88,6 @@ load helpers
 	[ "$output" = "$(cat /proc/self/oom_score_adj)" ]
 }
 
-@test "scheduler and io priority" {
-	config '.process.scheduler={"policy":"SCHED_BATCH","nice":7} | .process.ioPriority={"class":"IOPRIO_CLASS_IDLE","priority":0}'
-	inside 'cut -d" " -f19,41 /proc/self/stat; ionice'
-	[ "${lines[0]}" = "7 3" ]
-	[[ "${lines[1]}" == idle* ]]
-}
-
 @test "personality, cpu affinity, signals" {
 	config '.linux.personality={"domain":"LINUX32"}'
 	run -0 taskset 1 "$TARE" --root "$ROOT" spec -f "$WORK/unused"
@@ -174,12 +167,6 @@ load helpers
 	ln -s /proc/self/fd/5 "$BUNDLE/rootfs/link"
 	config '.process.cwd="/link"'
 	run -1 tare run -b "$BUNDLE" "$ID"
-}
-
-@test "memory policy" {
-	config '.linux.memoryPolicy={"mode":"MPOL_BIND","nodes":"0"}'
-	inside 'grep -c "bind:0" /proc/self/numa_maps'
-	[ "$output" -gt 0 ]
 }
 
 @test "a session keyring of its own, or the caller's" {
