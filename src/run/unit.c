@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +39,7 @@ static const char *find_program(char *ret, size_t size)
 
 struct call {
 	int pidfd, output_fd;
+	int answer_fd; /* a file for its standard output, or -1 */
 	pid_t pid;
 };
 
@@ -60,7 +62,7 @@ static int start_program(char **args, struct call *call, struct err *err)
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
-	posix_spawn_file_actions_adddup2(&actions, 0, 1);
+	posix_spawn_file_actions_adddup2(&actions, call->answer_fd >= 0 ? call->answer_fd : 0, 1);
 	posix_spawn_file_actions_adddup2(&actions, write_fd, 2);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
 	posix_spawnattr_setsigmask(&attributes, &none);
@@ -97,9 +99,9 @@ static int read_program(struct call *call, struct buf *output)
 }
 
 /* args[0] is the program's name. Its status is stored in *ret_status unless that is NULL. */
-static int run_program(char **args, int *ret_status, struct err *err)
+static int run_program(char **args, int answer_fd, int *ret_status, struct err *err)
 {
-	struct call call = {.output_fd = -1};
+	struct call call = {.output_fd = -1, .answer_fd = answer_fd};
 	_cleanup_buf_ struct buf output = {0};
 	int status = 0, r = start_program(args, &call, err);
 
@@ -254,7 +256,7 @@ static int start(struct parent *parent, const struct plan_unit *unit, struct err
 	args_begin(&args, "start", name, unit->is_user);
 	args_add(&args, pid);
 	args_add_properties(&args, parent->plan, unit->properties);
-	r = run_program(args.v, &status, err);
+	r = run_program(args.v, -1, &status, err);
 	parent->has_unit = status != STATUS_NOT_MADE;
 	return r < 0 ? r : open_cgroup(parent, placeholder, name, err);
 }
@@ -265,7 +267,7 @@ static int set(struct parent *parent, const struct plan_unit *unit, struct err *
 
 	args_begin(&args, "set", plan_get(parent->plan, unit->name), unit->is_user);
 	args_add_properties(&args, parent->plan, unit->properties);
-	return run_program(args.v, NULL, err);
+	return run_program(args.v, -1, NULL, err);
 }
 
 int unit_step(struct parent *parent, const struct plan_step *step, struct err *err)
@@ -295,17 +297,51 @@ void unit_undo(struct parent *parent)
 
 /* --- later commands --- */
 
-int unit_set_limits(const struct state_record *record, const struct plan *plan, struct err *err)
+static void args_add_lines(struct args *args, const char *lines)
+{
+	while (*lines != '\0') {
+		size_t len = strcspn(lines, "\n");
+		_cleanup_free_ char *line = mem_format("%.*s", (int)len, lines);
+
+		args_add(args, line);
+		lines += len + (lines[len] == '\n');
+	}
+}
+
+static int read_answer(int fd, struct buf *answer)
+{
+	char text[512];
+	ssize_t len;
+
+	buf_add_str(answer, "");
+	while ((len = k_pread(fd, text, sizeof text, (int64_t)answer->len)) > 0)
+		buf_add(answer, text, (size_t)len);
+	return (int)len;
+}
+
+int unit_set(const struct state_record *record, const struct unit_call *call, struct err *err)
 {
 	_cleanup_args_ struct args args = {.count = 0};
+	_cleanup_fd_ int answer_fd = -1;
 	size_t fixed;
+	int r, read;
 
-	if (str_is_empty(record->unit))
-		return 0;
 	args_begin(&args, "set", record->unit, record->is_user_unit);
 	fixed = args.count;
-	plan_unit_limits(plan, on_limit, &args);
-	return args.count == fixed ? 0 : run_program(args.v, NULL, err);
+	if (call->plan != NULL)
+		plan_unit_limits(call->plan, on_limit, &args);
+	else
+		args_add_lines(&args, call->properties);
+	if (args.count == fixed)
+		return 0;
+	if (call->before != NULL) {
+		answer_fd = k_memfd_create(PROGRAM, MFD_CLOEXEC);
+		if (answer_fd < 0)
+			return err_system(err, answer_fd, "cannot make a memfd for " PROGRAM);
+	}
+	r = run_program(args.v, answer_fd, NULL, err);
+	read = answer_fd < 0 ? 0 : read_answer(answer_fd, call->before);
+	return r >= 0 && read < 0 ? err_system(err, read, "cannot read what " PROGRAM " said") : r;
 }
 
 int unit_stop(const struct state_record *record, struct err *err)
@@ -318,5 +354,5 @@ int unit_stop(const struct state_record *record, struct err *err)
 	description = mem_format(PLAN_UNIT_DESCRIPTION, record->id);
 	args_begin(&args, "stop", record->unit, record->is_user_unit);
 	args_add(&args, description);
-	return run_program(args.v, NULL, err);
+	return run_program(args.v, -1, NULL, err);
 }
