@@ -442,6 +442,7 @@ struct plan_exec_request {
 	size_t group_count;
 	uint64_t capabilities; /* bit n: capability number n, added */
 	bool is_no_new_privs, is_terminal;
+	bool is_announced; /* somebody is to know of the process before its program starts */
 	uint32_t preserve_fds, listen_fds;
 	const char *listen_fdnames;
 	const char *cgroup; /* below the cgroup2 mount, "" or NULL: the caller's own */

@@ -411,28 +411,37 @@ static void add_identity(struct exec *e)
 	builder_step(&e->b, PLAN_BRIDGE, PLAN_USER, where)->u.user = user;
 }
 
+/* What the parent does between the birth and the program; whether there is anything. */
+static bool add_attributes(struct exec *e)
+{
+	uint32_t before = e->b.step_count;
+
+	plan_copy_resctrl(&e->b, e->container);
+	plan_add_parent_attributes(&e->b);
+	plan_add_rlimits(&e->b, PLAN_PARENT);
+	return e->b.step_count > before;
+}
+
 static void add_program(struct exec *e)
 {
 	struct builder *b = &e->b;
 	struct plan_program program = plan_program_of(b);
 	plan_text where = builder_text(b, "/process/args");
+	bool is_waiting = e->asked->is_announced || e->spec.process.terminal;
 
 	builder_step(b, PLAN_BRIDGE, PLAN_LOOKUP, where)->u.program = program;
 	builder_step(b, PLAN_BRIDGE, PLAN_SPAWN, 0);
 	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_BORN;
-	plan_copy_resctrl(b, e->container);
 	if (e->spec.process.terminal)
 		builder_step(b, PLAN_INIT, PLAN_CONTROLLING, 0);
-	plan_add_parent_attributes(b);
-	plan_add_rlimits(b, PLAN_PARENT);
-	if (filter_time(e) == PLAN_FILTER_WATCHED) {
-		/* Two processes write into one socket; the bridge's message must be the earlier. */
-		builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_MAPPED;
-		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_MAPPED;
+	if (add_attributes(e))
+		is_waiting = true;
+	if (filter_time(e) == PLAN_FILTER_WATCHED)
 		plan_add_seccomp(b, PLAN_INIT, &e->filter);
+	if (is_waiting) {
+		builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_COMMITTED;
+		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_COMMITTED;
 	}
-	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_COMMITTED;
-	builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_COMMITTED;
 	plan_add_exec(b, &program, &e->filter);
 }
 

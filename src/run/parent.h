@@ -72,6 +72,13 @@ int parent_open_slots(struct parent *parent, struct err *err) MUST_CHECK;
 int parent_hold_signals(struct parent *parent, struct err *err) MUST_CHECK;
 /* Waits until a message of the child can be received; as await_message. step is for the words. */
 int parent_await(const struct parent *parent, uint32_t step, struct err *err) MUST_CHECK;
+/*
+ * birth.c: the process that the step says is born; the bridge's child says that it is there, and is known by
+ * pid and pidfd from then on; the bridge is waited for.
+ */
+int birth_spawn(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
+int birth_expect(struct parent *parent, struct err *err) MUST_CHECK;
+int birth_end_bridge(struct parent *parent, struct err *err) MUST_CHECK;
 /* Whether the terminal that is asked for can be given this way: ERR_USAGE otherwise. */
 int parent_check_console(const char *console_socket, bool is_detached, bool has_terminal,
 			 struct err *err) MUST_CHECK;

@@ -48,16 +48,46 @@ int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const s
 	return r < 0 ? (int)r : 0;
 }
 
-static int received_fd(struct msghdr *header)
+union control {
+	struct cmsghdr align;
+	char data[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+};
+
+struct received {
+	int fd;
+	struct ucred sender; /* unix(7): if the socket asks for it */
+};
+
+/* There may be room for more descriptors than one; those that are too many are nobody's. */
+static void take_fds(const char *at, size_t len, int *ret_fd)
 {
-	struct cmsghdr *rights = CMSG_FIRSTHDR(header);
 	int fd;
 
-	if (rights == NULL || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS ||
-	    rights->cmsg_len != CMSG_LEN(sizeof fd))
-		return -1;
-	memcpy(&fd, CMSG_DATA(rights), sizeof fd);
-	return fd;
+	for (; len >= sizeof fd; at += sizeof fd, len -= sizeof fd) {
+		memcpy(&fd, at, sizeof fd);
+		if (*ret_fd < 0)
+			*ret_fd = fd;
+		else
+			k_close(fd);
+	}
+}
+
+static void take_control(const struct msghdr *header, struct received *ret)
+{
+	const char *at = header->msg_control, *end = at + header->msg_controllen;
+	struct cmsghdr head;
+
+	for (; at + sizeof head <= end; at += CMSG_ALIGN(head.cmsg_len)) {
+		memcpy(&head, at, sizeof head);
+		if (head.cmsg_len < sizeof head || head.cmsg_len > (size_t)(end - at))
+			return;
+		if (head.cmsg_level != SOL_SOCKET)
+			continue;
+		if (head.cmsg_type == SCM_RIGHTS)
+			take_fds(at + CMSG_LEN(0), head.cmsg_len - CMSG_LEN(0), &ret->fd);
+		else if (head.cmsg_type == SCM_CREDENTIALS && head.cmsg_len == CMSG_LEN(sizeof ret->sender))
+			memcpy(&ret->sender, at + CMSG_LEN(0), sizeof ret->sender);
+	}
 }
 
 /* The texts come from another process: they are strings only once they end. */
@@ -75,13 +105,14 @@ int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_val
 {
 	struct protocol_message message;
 	struct iovec vector = {.iov_base = &message, .iov_len = sizeof message};
-	union io_rights rights;
+	union control control;
 	struct msghdr header = {
 		.msg_iov = &vector,
 		.msg_iovlen = 1,
-		.msg_control = rights.data,
-		.msg_controllen = sizeof rights.data,
+		.msg_control = control.data,
+		.msg_controllen = sizeof control.data,
 	};
+	struct received received = {.fd = -1};
 	_cleanup_fd_ int fd = -1;
 	ssize_t r;
 
@@ -94,7 +125,8 @@ int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_val
 	}
 	/* Also an empty message can carry one. */
 	if (r >= 0)
-		fd = received_fd(&header);
+		take_control(&header, &received);
+	fd = received.fd;
 	if (r == 0 || r == -ECONNRESET)
 		return err_set(err, ERR_PEER, EPIPE, NULL, "the other process ended before '%s'",
 			       protocol_step_name(expected));
@@ -113,7 +145,7 @@ int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_val
 			       protocol_step_name((enum protocol_step)message.step),
 			       protocol_step_name(expected));
 	if (ret_value != NULL)
-		*ret_value = message.value;
+		*ret_value = expected == STEP_BORN ? received.sender.pid : message.value;
 	if (ret_fd != NULL)
 		*ret_fd = take_fd(&fd);
 	return 0;
