@@ -205,6 +205,8 @@ static int open_state(struct parent *parent, struct err *err)
 	fill_record(parent);
 	r = state_write(parent->dir_fd, &parent->record, err);
 	/* For exec, which then need not read the configuration again. */
+	parent->plan->created_secs = parent->record.created_secs;
+	parent->plan->created_nanosecs = parent->record.created_nanosecs;
 	plan_store(parent->plan);
 	if (r >= 0)
 		r = state_write_plan(parent->dir_fd, parent->plan, parent->plan->size, err);

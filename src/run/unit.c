@@ -167,7 +167,7 @@ static void args_add_properties(struct args *args, const struct plan *plan, stru
 		args_add(args, plan_item(plan, properties, i));
 }
 
-static void on_limit(void *context, const char *name, const char *type, const char *value)
+static void add_property(void *context, const char *name, const char *type, const char *value)
 {
 	args_add(context, name);
 	args_add(context, type);
@@ -221,6 +221,7 @@ static void end_placeholder(struct parent *parent)
 /* systemd moved the placeholder: where it is now is the unit's cgroup, by the names that this process sees. */
 static int open_cgroup(struct parent *parent, pid_t placeholder, const char *unit, struct err *err)
 {
+	_cleanup_free_ char *identity = NULL;
 	char path[1024];
 	const char *name;
 	int r = container_cgroup_of(placeholder, path, sizeof path);
@@ -239,12 +240,17 @@ static int open_cgroup(struct parent *parent, pid_t placeholder, const char *uni
 	if (parent->mount_fd < 0)
 		return parent->mount_fd;
 	parent->cgroup_fd = cgroup_open(parent->mount_fd, path, err);
-	return parent->cgroup_fd < 0 ? parent->cgroup_fd : 0;
+	if (parent->cgroup_fd < 0)
+		return parent->cgroup_fd;
+	identity = container_identity(&parent->record);
+	cgroup_mark(parent->cgroup_fd, identity);
+	return 0;
 }
 
 static int start(struct parent *parent, const struct plan_unit *unit, struct err *err)
 {
 	const char *name = plan_get(parent->plan, unit->name);
+	_cleanup_free_ char *description = container_identity(&parent->record);
 	_cleanup_args_ struct args args = {.count = 0};
 	pid_t placeholder = 0;
 	char pid[16];
@@ -255,6 +261,7 @@ static int start(struct parent *parent, const struct plan_unit *unit, struct err
 	str_format(pid, sizeof pid, "%d", placeholder);
 	args_begin(&args, "start", name, unit->is_user);
 	args_add(&args, pid);
+	add_property(&args, "Description", "s", description);
 	args_add_properties(&args, parent->plan, unit->properties);
 	r = run_program(args.v, -1, &status, err);
 	parent->has_unit = status != STATUS_NOT_MADE;
@@ -329,7 +336,7 @@ int unit_set(const struct state_record *record, const struct unit_call *call, st
 	args_begin(&args, "set", record->unit, record->is_user_unit);
 	fixed = args.count;
 	if (call->plan != NULL)
-		plan_unit_limits(call->plan, on_limit, &args);
+		plan_unit_limits(call->plan, add_property, &args);
 	else
 		args_add_lines(&args, call->properties);
 	if (args.count == fixed)
@@ -351,7 +358,7 @@ int unit_stop(const struct state_record *record, struct err *err)
 
 	if (str_is_empty(record->unit))
 		return 0;
-	description = mem_format(PLAN_UNIT_DESCRIPTION, record->id);
+	description = container_identity(record);
 	args_begin(&args, "stop", record->unit, record->is_user_unit);
 	args_add(&args, description);
 	return run_program(args.v, -1, NULL, err);

@@ -39,7 +39,7 @@ property() { # NAME VALUE
 	TARE_MANAGER=systemd create "$ID"
 	[ "$(sed -n 's/^0:://p' "/proc/$(pid_of "$ID")/cgroup")" = "${DIR#"$(cgroup_mount)"}" ]
 	[ "$(cat "$DIR/cgroup.procs")" = "$(pid_of "$ID")" ]
-	property Description "tare container $ID"
+	[[ "$(systemctl show -P Description "$UNIT")" == "tare container $ID, created "* ]]
 	property Slice tare.slice
 	property Delegate yes
 	property MemoryAccounting yes
