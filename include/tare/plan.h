@@ -38,7 +38,8 @@ enum plan_who {
 enum plan_kind {
 	PLAN_CGROUP_CREATE,  /* parent: text = path below the cgroup2 mount, of a new cgroup */
 	PLAN_UNIT_START,     /* parent: unit, the cgroup as a transient scope of systemd */
-	PLAN_UNIT_SETTLED,   /* parent: init is in the unit's cgroup, and whoever kept its place may go */
+	PLAN_UNIT_SETTLED,   /* parent: init gets on alone in the unit's cgroup, and whoever kept its place goes
+			      */
 	PLAN_UNIT_SET,       /* parent: unit, properties that could not be there when init was born */
 	PLAN_CGROUP_ENABLE,  /* parent: controllers that the cgroup needs, enabled above it */
 	PLAN_CGROUP_OWNER,   /* parent: number = uid on the host that may make cgroups below it */

@@ -261,6 +261,13 @@ void plan_end_unit(struct builder *b)
 	b->steps[b->unit_step].u.unit.properties = texts;
 }
 
+void plan_add_settled(struct builder *b)
+{
+	if (b->has_unit && !b->is_settled)
+		builder_step(b, PLAN_PARENT, PLAN_UNIT_SETTLED, 0);
+	b->is_settled = true;
+}
+
 void plan_add_unit_set(struct builder *b, uint32_t from)
 {
 	__attribute__((cleanup(properties_done))) struct properties properties = {.count = 0};

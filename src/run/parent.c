@@ -46,6 +46,7 @@ void parent_init(struct parent *parent, const struct run_options *options)
 		.pidfd = -1,
 		.bridge_pidfd = -1,
 		.placeholder_pidfd = -1,
+		.keeper_pidfd = -1,
 		.signal_fd = -1,
 		.console_fd = -1,
 		.container_pidfd = -1,
@@ -66,6 +67,7 @@ void parent_done(struct parent *parent)
 			    &parent->console_fd,
 			    &parent->container_pidfd,
 			    &parent->placeholder_pidfd,
+			    &parent->keeper_pidfd,
 			    &parent->signal_fd};
 
 	for (size_t i = 0; parent->slots != NULL && i < parent->plan->slot_count; i++)

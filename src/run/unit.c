@@ -177,43 +177,82 @@ static void add_property(void *context, const char *name, const char *type, cons
 /* --- the placeholder --- */
 
 /*
- * A unit that has no process ends, and init is to be born into the unit's cgroup: somebody has to be there
- * first.
+ * A unit that has no process ends, and its cgroup with all that the kernel has counted there. init is to be
+ * born into it, and if the OOM killer takes init, that has to be read there: somebody is there before, and
+ * until init is ready.
  *
- * Process: child of the parent, a copy of it that does nothing and holds nothing. Dies with the parent.
+ * The OOM killer must not take him instead, and spares a process that runs in the memory of its parent by
+ * vfork(2). So there are two: the keeper, a copy of this process outside of the unit, and his child, the
+ * placeholder, whose memory is all the keeper's. Both do nothing and hold nothing, and die with the parent.
  */
-static int start_placeholder(struct parent *parent, pid_t *ret_pid, struct err *err)
+static void die_with(pid_t parent)
 {
-	struct clone_args args = {.flags = CLONE_PIDFD,
-				  .pidfd = (uint64_t)(uintptr_t)&parent->placeholder_pidfd,
-				  .exit_signal = SIGCHLD};
-	pid_t self = k_getpid();
-	long pid = k_clone3(&args);
+	(void)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	/* A parent that was gone by then sends no signal any more. */
+	if (getppid() != parent)
+		k_exit(1);
+}
 
-	if (pid < 0) {
-		parent->placeholder_pidfd = -1;
-		return err_system(err, (int)pid, "cannot start a process to hold the unit");
-	}
+static _Noreturn void keep_place(int pipe_fd, pid_t parent)
+{
+	pid_t self = k_getpid(), pid;
+
+	k_dup3(pipe_fd, 0, 0);
+	k_close_range(1, ~0u, 0);
+	die_with(parent);
+	pid = vfork();
 	if (pid == 0) {
-		k_close_range(0, ~0u, 0);
-		(void)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-		/* A parent that was gone by then sends no signal any more. */
-		if (getppid() != self)
-			k_exit(1);
+		die_with(self);
+		pid = k_getpid();
+		k_write(0, &pid, sizeof pid);
+		k_close(0);
 		for (;;)
 			pause();
 	}
-	*ret_pid = (pid_t)pid;
-	return 0;
+	k_waitid(P_PID, pid, NULL, WEXITED);
+	k_exit(0);
 }
 
+static int start_placeholder(struct parent *parent, pid_t *ret_pid, struct err *err)
+{
+	struct clone_args args = {.flags = CLONE_PIDFD,
+				  .pidfd = (uint64_t)(uintptr_t)&parent->keeper_pidfd,
+				  .exit_signal = SIGCHLD};
+	_cleanup_fd_ int read_fd = -1, write_fd = -1;
+	pid_t self = k_getpid();
+	int fds[2], r = k_pipe2(fds, O_CLOEXEC);
+	long pid;
+
+	if (r < 0)
+		return err_system(err, r, "cannot make a pipe to hold the unit");
+	read_fd = fds[0];
+	write_fd = fds[1];
+	pid = k_clone3(&args);
+	if (pid == 0)
+		keep_place(write_fd, self);
+	fd_close(&write_fd);
+	if (pid < 0) {
+		parent->keeper_pidfd = -1;
+		return err_system(err, (int)pid, "cannot start a process to hold the unit");
+	}
+	if (k_read(read_fd, ret_pid, sizeof *ret_pid) != sizeof *ret_pid)
+		return err_system(err, EAGAIN, "cannot start a process to hold the unit");
+	parent->placeholder_pidfd = k_pidfd_open(*ret_pid, 0);
+	return parent->placeholder_pidfd < 0 ? err_system(err, parent->placeholder_pidfd,
+							  "cannot watch the process that holds the unit")
+					     : 0;
+}
+
+/* The keeper ends when he has seen the end of his child: nothing is left in the cgroup then. */
 static void end_placeholder(struct parent *parent)
 {
-	if (parent->placeholder_pidfd < 0)
+	if (parent->keeper_pidfd < 0)
 		return;
-	k_pidfd_send_signal(parent->placeholder_pidfd, SIGKILL);
-	k_waitid(P_PIDFD, parent->placeholder_pidfd, NULL, WEXITED);
+	k_pidfd_send_signal(parent->placeholder_pidfd < 0 ? parent->keeper_pidfd : parent->placeholder_pidfd,
+			    SIGKILL);
+	k_waitid(P_PIDFD, parent->keeper_pidfd, NULL, WEXITED);
 	fd_close(&parent->placeholder_pidfd);
+	fd_close(&parent->keeper_pidfd);
 }
 
 /* --- steps --- */

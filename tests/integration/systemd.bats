@@ -156,6 +156,24 @@ with_systemd() { # script
 	done
 }
 
+@test "hooks see nobody in the scope but init, and what they start themselves" {
+	unit
+	printf '#!/bin/sh\nexec cat %s/cgroup.procs >>%s/seen.$1\n' "$DIR" "$WORK" >"$WORK/hook"
+	chmod 755 "$WORK/hook"
+	config '.linux.resources.pids.limit=2'
+	for kind in prestart createRuntime createContainer; do
+		rm -f "$WORK"/seen.*
+		config --arg h "$WORK/hook" --arg k $kind '.hooks={($k):[{path:$h,args:["hook",$k]}]}'
+		TARE_MANAGER=systemd create "$ID" || { cat "$WORK/err"; return 1; }
+		expected=1
+		[ $kind != createContainer ] || expected=2
+		[ "$(wc -l <"$WORK/seen.$kind")" = $expected ]
+		[ "$(cat "$DIR/cgroup.procs")" = "$(pid_of "$ID")" ]
+		tare delete --force "$ID"
+	done
+	nothing_left
+}
+
 @test "device rules hold, and still do after a reload" {
 	unit
 	config '.linux.resources.devices=[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":1,"minor":3,"access":"rw"}] | .process.args=["sleep","1000"] | .process.capabilities.bounding+=["CAP_MKNOD"] | .process.capabilities.effective+=["CAP_MKNOD"] | .process.capabilities.permitted+=["CAP_MKNOD"]'
