@@ -22,6 +22,14 @@ int cgroup_open_mount(const char *mount_point, struct err *err) MUST_CHECK;
  */
 int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, struct err *err) MUST_CHECK;
 
+/*
+ * Puts down in the cgroup itself whose it is, over what the last owner has put there; where that cannot be, it
+ * stays unmarked. owner: a text of up to 2047 bytes that no other container has, now or later.
+ */
+void cgroup_mark(int cgroup_fd, const char *owner);
+enum cgroup_owner { CGROUP_UNMARKED, CGROUP_OURS, CGROUP_ANOTHERS };
+enum cgroup_owner cgroup_owner(int cgroup_fd, const char *owner);
+
 /* Opens an existing cgroup; -ENOENT (with *err set) if it is gone. */
 int cgroup_open(int mount_fd, const char *path, struct err *err) MUST_CHECK;
 

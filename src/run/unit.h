@@ -12,8 +12,8 @@
 struct parent;
 
 /*
- * The steps PLAN_UNIT_*. START lets a child keep the place in the new unit, which would end without a process,
- * and leaves its cgroup in *parent and its path in the record; SETTLED ends the child.
+ * The steps PLAN_UNIT_*. START lets a process keep the place in the new unit, which would end without a
+ * process, and leaves its cgroup in *parent and its path in the record; SETTLED ends the process.
  */
 int unit_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
 

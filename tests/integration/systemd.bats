@@ -39,7 +39,7 @@ property() { # NAME VALUE
 	TARE_MANAGER=systemd create "$ID"
 	[ "$(sed -n 's/^0:://p' "/proc/$(pid_of "$ID")/cgroup")" = "${DIR#"$(cgroup_mount)"}" ]
 	[ "$(cat "$DIR/cgroup.procs")" = "$(pid_of "$ID")" ]
-	property Description "tare container $ID"
+	[[ "$(systemctl show -P Description "$UNIT")" == "tare container $ID, created "* ]]
 	property Slice tare.slice
 	property Delegate yes
 	property MemoryAccounting yes
@@ -154,6 +154,24 @@ with_systemd() { # script
 		tare delete --force "$ID"
 		nothing_left
 	done
+}
+
+@test "hooks see nobody in the scope but init, and what they start themselves" {
+	unit
+	printf '#!/bin/sh\nexec cat %s/cgroup.procs >>%s/seen.$1\n' "$DIR" "$WORK" >"$WORK/hook"
+	chmod 755 "$WORK/hook"
+	config '.linux.resources.pids.limit=2'
+	for kind in prestart createRuntime createContainer; do
+		rm -f "$WORK"/seen.*
+		config --arg h "$WORK/hook" --arg k $kind '.hooks={($k):[{path:$h,args:["hook",$k]}]}'
+		TARE_MANAGER=systemd create "$ID" || { cat "$WORK/err"; return 1; }
+		expected=1
+		[ $kind != createContainer ] || expected=2
+		[ "$(wc -l <"$WORK/seen.$kind")" = $expected ]
+		[ "$(cat "$DIR/cgroup.procs")" = "$(pid_of "$ID")" ]
+		tare delete --force "$ID"
+	done
+	nothing_left
 }
 
 @test "device rules hold, and still do after a reload" {
