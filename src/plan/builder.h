@@ -24,6 +24,7 @@ struct builder {
 
 	/* What several parts need to know. */
 	bool has_new_user, has_user, has_mount_ns, has_bridge, has_cgroup;
+	bool has_bridge_rlimits;         /* of exec: set by the bridge, before it is the user */
 	bool is_user_early;              /* the bridge makes the user namespace, before the time namespace */
 	int32_t ns_slots[SPEC_NS_COUNT]; /* of namespaces that are joined */
 	bool has_unit; /* the cgroup is systemd's, and unit_step the index of the step that has it made */
@@ -121,8 +122,8 @@ void plan_add_exec(struct builder *b, const struct plan_program *program, const 
 void plan_add_seccomp(struct builder *b, enum plan_who who, const struct plan_filter *filter);
 
 /*
- * The path without ".", "..", "//" and a trailing "/", always beginning with "/", in ret; "" if that is too small
- * for it.
+ * The path without ".", "..", "//" and a trailing "/", always beginning with "/", in ret; "" if that is too
+ * small for it.
  */
 const char *plan_clean_path(const char *path, char *ret, size_t size);
 /* Whether path is dir or below it; both clean. */
