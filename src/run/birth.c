@@ -143,8 +143,10 @@ static void reap_unknown(void)
 int birth_expect(struct parent *parent, struct err *err)
 {
 	int64_t pid = 0;
-	int r = await_born(parent, err);
+	int r = filter_answer(parent, err);
 
+	if (r >= 0)
+		r = await_born(parent, err);
 	if (r >= 0)
 		r = protocol_expect(parent->socket_fd, STEP_BORN, &pid,
 				    parent->exec != NULL ? &parent->console_fd : NULL, err);
@@ -152,7 +154,9 @@ int birth_expect(struct parent *parent, struct err *err)
 		parent_explain_end(parent->bridge_pidfd, err);
 		reap_unknown();
 	}
-	return r < 0 ? r : take_init(parent, pid, err);
+	if (r >= 0)
+		r = take_init(parent, pid, err);
+	return r < 0 ? r : filter_hand_on(parent, err);
 }
 
 /* Its end takes a while, so it is waited for when it is over; it never comes in a cgroup that is frozen. */
