@@ -7,11 +7,13 @@
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "../run/protocol.h"
 #include "builder.h"
 
-#define CPU_WORDS 128 /* 8192 cpus, the most that any configuration of the kernel has */
+#define BRIDGE_FILES 16 /* more descriptors than the bridge and its child open at a time */
+#define CPU_WORDS 128   /* 8192 cpus, the most that any configuration of the kernel has */
 
 struct exec {
 	struct builder b;
@@ -380,6 +382,22 @@ static void add_terminal(struct exec *e)
 	step->u.console.uid = p->user.uid;
 }
 
+/*
+ * The bridge has all rights of the caller while the limits are set, so that nobody has to be waited for after
+ * the birth; but for limits that its own next steps would meet, and in a user namespace, where they are gone.
+ */
+static bool can_limit_bridge(const struct exec *e)
+{
+	const struct spec_process *p = &e->spec.process;
+	uint64_t files = 3ull + e->request.preserve_fds + e->request.listen_fds + BRIDGE_FILES;
+
+	for (size_t i = 0; i < p->rlimit_count; i++)
+		if (p->rlimits[i].resource == RLIMIT_NPROC ||
+		    (p->rlimits[i].resource == RLIMIT_NOFILE && p->rlimits[i].soft < files))
+			return false;
+	return !e->b.has_user;
+}
+
 /* In the container, but not among its processes: becomes what the new process is going to be. */
 static void add_identity(struct exec *e)
 {
@@ -399,6 +417,7 @@ static void add_identity(struct exec *e)
 	if (p->no_new_privileges)
 		builder_step(&e->b, PLAN_BRIDGE, PLAN_NO_NEW_PRIVS, 0);
 	builder_step(&e->b, PLAN_BRIDGE, PLAN_STDIO_OWNER, 0)->u.number = p->user.uid;
+	e->b.has_bridge_rlimits = can_limit_bridge(e);
 	plan_add_rlimits(&e->b, PLAN_BRIDGE);
 	if (filter_time(e) == PLAN_FILTER_PRIVILEGED)
 		plan_add_seccomp(&e->b, PLAN_BRIDGE, &e->filter);

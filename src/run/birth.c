@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "await.h"
 #include "parent.h"
@@ -16,6 +17,7 @@
 #include "spawn.h"
 
 #define BORN_TIMEOUT_MS 10000
+#define REAP_TIMEOUT_MS 500
 
 static bool has_init_hooks(const struct plan *plan)
 {
@@ -120,17 +122,41 @@ static int await_born(const struct parent *parent, struct err *err)
 	return await_message(&await, name, err);
 }
 
+/*
+ * An init that ended before it could say that it was there is nobody's, and keeps its pid namespace from ending
+ * as long as nobody has waited for it. It is a child, and the bridge the only other one.
+ */
+static void reap_unknown(void)
+{
+	struct timespec pause = {.tv_nsec = 1000000};
+
+	for (int i = 0; i < REAP_TIMEOUT_MS; i++) {
+		siginfo_t info = {0};
+
+		if (k_waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0)
+			return;
+		if (info.si_pid == 0)
+			k_ppoll(NULL, 0, &pause, NULL);
+	}
+}
+
 int birth_expect(struct parent *parent, struct err *err)
 {
 	int64_t pid = 0;
-	int r = await_born(parent, err);
+	int r = filter_answer(parent, err);
 
+	if (r >= 0)
+		r = await_born(parent, err);
 	if (r >= 0)
 		r = protocol_expect(parent->socket_fd, STEP_BORN, &pid,
 				    parent->exec != NULL ? &parent->console_fd : NULL, err);
-	if (r == -EPIPE && err->kind == ERR_PEER)
+	if (r == -EPIPE && err->kind == ERR_PEER) {
 		parent_explain_end(parent->bridge_pidfd, err);
-	return r < 0 ? r : take_init(parent, pid, err);
+		reap_unknown();
+	}
+	if (r >= 0)
+		r = take_init(parent, pid, err);
+	return r < 0 ? r : filter_hand_on(parent, err);
 }
 
 /* Its end takes a while, so it is waited for when it is over; it never comes in a cgroup that is frozen. */

@@ -44,6 +44,7 @@ void parent_init(struct parent *parent, const struct run_options *options)
 		.child_socket_fd = -1,
 		.pidfd = -1,
 		.bridge_pidfd = -1,
+		.listener_fd = -1,
 		.placeholder_pidfd = -1,
 		.keeper_pidfd = -1,
 		.signal_fd = -1,
@@ -63,6 +64,7 @@ void parent_done(struct parent *parent)
 			    &parent->child_socket_fd,
 			    &parent->pidfd,
 			    &parent->bridge_pidfd,
+			    &parent->listener_fd,
 			    &parent->console_fd,
 			    &parent->container_pidfd,
 			    &parent->placeholder_pidfd,
@@ -383,7 +385,7 @@ static int parent_step(struct parent *parent, const struct plan_step *step, stru
 	case PLAN_EXPECT:
 		return step_expect(parent, step, err);
 	case PLAN_LISTENER:
-		return filter_hand_on(parent, &step->u.filter, err);
+		return filter_take(parent, &step->u.filter, err);
 	default:
 		return limits_step(parent, step, err);
 	}
