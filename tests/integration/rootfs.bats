@@ -69,6 +69,16 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	[[ "$output" == *"Read-only"*rw ]]
 }
 
+@test "what masks a file is the host's, and not to be changed from inside" {
+	echo secret >"$BUNDLE/rootfs/file"
+	echo secret >"$BUNDLE/rootfs/other"
+	config '.linux.maskedPaths=["/file","/other"]'
+	before=$(stat -c '%a %u %g' /dev/null)
+	inside 'for f in /file /other; do chmod 666 $f 2>&1; chown 0:0 $f 2>&1; touch $f 2>&1; cat $f; echo x >$f && echo null; done'
+	[ "$(grep -c 'Read-only file system' <<<"$output") $(grep -c '^null$' <<<"$output") $(wc -l <<<"$output")" = "6 2 8" ] || { echo "$output"; return 1; }
+	[ "$(stat -c '%a %u %g' /dev/null)" = "$before" ]
+}
+
 @test "devices, links, and rules that are tried for real" {
 	config '.linux.devices=[{"path":"/dev/own","type":"c","major":1,"minor":5,"fileMode":384,"uid":3,"gid":4},{"path":"/dev/pipe","type":"p"}]'
 	inside 'ls -l /dev/own | cut -c1-10; stat -c "%u %g %t:%T" /dev/own; test -p /dev/pipe && echo pipe; readlink /dev/fd; readlink /dev/stdin; readlink /dev/ptmx
