@@ -50,9 +50,12 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 }
 
 @test "a read-only tmpfs at /dev still gets its devices" {
-	config '(.mounts[]|select(.destination=="/dev")).options+=["ro"]'
-	inside 'test -c /dev/null && echo node; touch /dev/x 2>/dev/null || echo ro'
-	[ "$output" = $'node\nro' ]
+	for option in ro rro; do
+		config --arg o $option '(.mounts[]|select(.destination=="/dev")).options+=[$o]'
+		inside 'test -c /dev/null && echo node; touch /dev/x 2>/dev/null || echo ro'
+		[ "$output" = $'node\nro' ]
+		config --arg o $option '(.mounts[]|select(.destination=="/dev")).options-=[$o]'
+	done
 }
 
 @test "read-only root, masked and read-only paths" {
