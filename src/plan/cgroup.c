@@ -46,7 +46,7 @@ static void add_devices(struct builder *b)
 	builder_step(b, PLAN_PARENT, PLAN_CGROUP_DEVICES, where)->u.devices = table;
 }
 
-/* contract of cgroupsPath: absolute below the mount, otherwise beside the caller's own cgroup. */
+/* config-linux.md, "Cgroups Path": absolute below the mount, otherwise beside the caller's own cgroup. */
 static plan_text cgroup_path(struct builder *b)
 {
 	const char *asked = b->spec->cgroups_path;
