@@ -268,8 +268,6 @@ static void add_io(struct limits *l)
 
 /* --- cpu --- */
 
-#define DEFAULT_PERIOD 100000 /* us, as the kernel's */
-
 static void add_bandwidth(struct limits *l)
 {
 	int64_t quota = l->r->cpu.quota.value;
@@ -282,7 +280,7 @@ static void add_bandwidth(struct limits *l)
 	if (quota <= 0)
 		write.flags = PLAN_WRITE_OPTIONAL;
 	if (period == 0)
-		period = DEFAULT_PERIOD;
+		period = PLAN_CPU_PERIOD;
 	if (quota > 0)
 		str_format(text, sizeof text, "%lld %llu", (long long)quota, (unsigned long long)period);
 	else
