@@ -17,6 +17,7 @@ struct limits {
 	const struct spec_resources *r;
 	const char *prefix;     /* of JSON pointers */
 	bool has_cgroup;        /* else only findings are made */
+	bool is_cgroup_missing; /* there is a limit that would need it */
 	bool is_birth;          /* init is to be born under these */
 	const char *late_where; /* the property that is put in force when init is there, or NULL */
 	uint32_t enable;        /* index of the step that names the controllers, which are known at the end */
@@ -64,8 +65,10 @@ static void add_write(struct limits *l, const struct write *w)
 	struct plan_cgroup_write write = {.flags = w->flags};
 	plan_text where;
 
-	if (!l->has_cgroup && (w->flags & (PLAN_WRITE_OPTIONAL | PLAN_WRITE_TENTATIVE)) == 0)
+	if (!l->has_cgroup && (w->flags & (PLAN_WRITE_OPTIONAL | PLAN_WRITE_TENTATIVE)) == 0) {
 		refuse(l, w->where, "a limit needs a cgroup, and this container gets none");
+		l->is_cgroup_missing = true;
+	}
 	if (!l->has_cgroup)
 		return;
 	if ((w->flags & PLAN_WRITE_OPTIONAL) == 0)
@@ -495,6 +498,17 @@ void plan_add_limits(struct builder *b)
 
 	limits.late_where = b->has_cgroup ? late_limit(b, &late) : NULL;
 	add_limits(&limits);
+}
+
+bool plan_asks_limits(const struct builder *b)
+{
+	struct err ignored = {0};
+	struct builder probe = {.spec = b->spec, .host = b->host, .request = b->request, .first = &ignored};
+	struct limits limits = {.b = &probe, .r = &b->spec->resources, .prefix = IN_CONFIG};
+
+	add_limits(&limits);
+	builder_done(&probe);
+	return limits.is_cgroup_missing;
 }
 
 static bool has_unified(const struct spec_resources *r, const char *file)

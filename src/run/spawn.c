@@ -145,6 +145,10 @@ static int explain_clone(long r, const struct spawn *spawn, struct err *err)
 		err_hint(err, "a limit in /proc/sys/user/max_*_namespaces is reached");
 	else if (r == -EPERM && (spawn->flags & CLONE_NEWUSER) != 0)
 		err_hint(err, "this host does not let unprivileged users make user namespaces");
+	else if (r == -EACCES && spawn->into_cgroup)
+		err_hint(err,
+			 "the caller may not move processes from its own cgroup into that one: both have to be "
+			 "in one that is delegated to it");
 	else if (r == -EAGAIN)
 		err_hint(err, "the cgroup's pids.max, or the user's limit of processes, is reached");
 	else if (r == -EBUSY || r == -EOPNOTSUPP)
