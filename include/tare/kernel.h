@@ -383,6 +383,10 @@ static inline int k_socketpair(int domain, int type, int protocol, int fds[2])
 {
 	return (int)k_call4(__NR_socketpair, domain, type, protocol, fds);
 }
+static inline int k_setsockopt(int fd, int level, int name, const void *value, unsigned int size)
+{
+	return (int)k_call5(__NR_setsockopt, fd, level, name, value, size);
+}
 static inline int k_bind(int fd, const void *address, unsigned int size)
 {
 	return (int)k_call3(__NR_bind, fd, address, size);

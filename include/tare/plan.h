@@ -203,9 +203,9 @@ struct plan_label {
 };
 struct plan_device {
 	plan_text path;
-	char type;       /* 'c', 'b', 'p' */
-	bool is_bound;   /* in a user namespace: from the host's node of the same number, in source_slot */
-	bool is_default; /* keep what is there if it is the same device */
+	char type;     /* 'c', 'b', 'p' */
+	bool is_bound; /* in a user namespace: from the host's node of the same number, in source_slot */
+	bool is_found; /* below a /dev that is the host's: it is not made, and an error if it is not there */
 	uint32_t major, minor;
 	uint32_t mode, uid, gid;
 	int32_t source_slot;
@@ -444,6 +444,7 @@ struct plan_exec_request {
 	size_t group_count;
 	uint64_t capabilities; /* bit n: capability number n, added */
 	bool is_no_new_privs, is_terminal;
+	bool is_announced; /* somebody is to know of the process before its program starts */
 	uint32_t preserve_fds, listen_fds;
 	const char *listen_fdnames;
 	const char *cgroup; /* below the cgroup2 mount, "" or NULL: the caller's own */

@@ -217,6 +217,8 @@ void plan_add_parent_attributes(struct builder *b)
  */
 static bool is_rlimit_parents(const struct builder *b)
 {
+	if (b->has_bridge_rlimits)
+		return false;
 	return b->has_user || (b->host->capabilities >> CAP_SYS_RESOURCE & 1) != 0;
 }
 

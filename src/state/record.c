@@ -479,32 +479,55 @@ const void *state_map_plan(int dir_fd, size_t *ret_size)
 	return data == MAP_FAILED ? NULL : data;
 }
 
-int state_read(int dir_fd, struct state_record *record, struct err *err)
+static int explain_read(int r, struct err *err)
 {
-	_cleanup_buf_ struct buf text = {0};
-	char name[NAME_MAX + 1];
-	int r;
-
-	*record = (struct state_record){0};
-	r = state_dir_name(dir_fd, name, sizeof name);
-	if (r == -ENOENT)
-		return state_fail(err, ENOENT, "container does not exist");
-	if (r == 0)
-		r = record_read(dir_fd, &text);
 	if (r == -ENOENT)
 		return state_fail(err, ENOENT, "the record of the container does not exist");
 	if (r == -EPERM)
 		return state_fail(err, EPERM, "the record of the container is somebody else's");
 	if (r == -EFBIG || r == -ELOOP || r == -EBADMSG || r == -EXDEV)
 		return state_fail(err, EBADMSG, "the record of the container is damaged");
+	return err_system(err, r, "cannot read the record of the container");
+}
+
+/* Whether this is the directory of that container, and not one that was renamed or removed meanwhile. */
+static bool is_directory_of(int dir_fd, const char *id)
+{
+	_cleanup_free_ char *path = mem_format("../%s", id);
+	struct stat own, there;
+
+	return k_fstat(dir_fd, &own) >= 0 && k_fstatat(dir_fd, path, &there, AT_SYMLINK_NOFOLLOW) >= 0 &&
+	       own.st_ino == there.st_ino && own.st_dev == there.st_dev;
+}
+
+/* What is wrong with the place of a record. */
+static int explain_place(int dir_fd, struct err *err)
+{
+	char name[NAME_MAX + 1];
+	int r = state_dir_name(dir_fd, name, sizeof name);
+
+	if (r == -ENOENT)
+		return state_fail(err, ENOENT, "container does not exist");
 	if (r < 0)
-		return err_system(err, r, "cannot read the record of the container");
-	r = state_parse(text.data == NULL ? "" : text.data, text.len, record, err);
-	if (r < 0)
-		return r;
-	if (!str_equal(record->id, name)) {
-		state_record_done(record);
-		return state_fail(err, EBADMSG, "the record of the container is damaged: it is of another one");
-	}
+		return err_system(err, r, "cannot find the directory of the container");
 	return 0;
+}
+
+int state_read(int dir_fd, struct state_record *record, struct err *err)
+{
+	_cleanup_buf_ struct buf text = {0};
+	int r = record_read(dir_fd, &text), placed;
+
+	*record = (struct state_record){0};
+	if (r >= 0)
+		r = state_parse(text.data == NULL ? "" : text.data, text.len, record, err);
+	else
+		r = explain_read(r, err);
+	if (r >= 0 && is_directory_of(dir_fd, record->id))
+		return 0;
+	state_record_done(record);
+	placed = explain_place(dir_fd, err);
+	if (placed < 0 || r < 0)
+		return placed < 0 ? placed : r;
+	return state_fail(err, EBADMSG, "the record of the container is damaged: it is of another one");
 }

@@ -371,12 +371,29 @@ watched() {
 		config '.process.args=["sleep","1000"]'
 		create "$ID"
 		tare start "$ID"
-		run -0 tare exec "$ID" probe 83 39
+		: >"$WORK/agent/calls"
+		run -0 tare exec --pid-file "$WORK/pid" "$ID" probe 83 39
 		[ "${lines[0]}" = "83 -1 42" ]
-		jq -e --argjson pid "$(pid_of "$ID")" '.state.status=="running" and .state.pid==$pid and .pid!=$pid' "$WORK/agent/state.1"
+		jq -e --argjson pid "$(pid_of "$ID")" --argjson own "$(cat "$WORK/pid")" '.state.status=="running" and .state.pid==$pid
+			and .pid==$own' "$WORK/agent/state.1"
+		# Nor is the agent asked about anybody else.
+		[ "$(cat "$WORK/agent/calls")" = "$(cat "$WORK/pid") 83" ]
 		tare delete --force "$ID"
 		agent_end
 	done
+	# Any call of the runtime's own, too, before there is a process to tell of.
+	agent 83
+	seccomp "{\"defaultAction\":\"SCMP_ACT_NOTIFY\",\"listenerPath\":\"$WORK/agent/socket\"}" false
+	config '.process.args=["sleep","1000"]'
+	create "$ID"
+	tare start "$ID"
+	: >"$WORK/agent/calls"
+	run -0 tare exec --pid-file "$WORK/pid" "$ID" probe 83 39
+	[ "${lines[0]}" = "83 -1 42" ] && [ "${lines[1]%% *}" = 39 ]
+	jq -e --argjson own "$(cat "$WORK/pid")" '.pid==$own' "$WORK/agent/state.1"
+	! grep -vq "^$(cat "$WORK/pid") " <(grep -v "^$(pid_of "$ID") " "$WORK/agent/calls")
+	tare delete --force "$ID"
+	agent_end
 }
 
 @test "notify: nobody to tell is an error that leaves nothing" {
