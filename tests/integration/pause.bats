@@ -217,3 +217,47 @@ freezer() {
 	run grep -vE 'container (paused already|not paused)|^\[[0-9,]+\]$' "$WORK/log"
 	[ -z "$output" ]
 }
+
+# Kills the command of tare with SIGKILL while it has the container frozen. Whether that moment is met is luck.
+killed_while_frozen() { # command...
+	for _ in $(seq 200); do
+		"$TARE" --root "$ROOT" "$@" </dev/null >/dev/null 2>&1 3>&- &
+		pid=$!
+		while read -r frozen <"$(cgroup_mount)/$ID/cgroup.freeze" && [ "$frozen" = 0 ] && kill -0 $pid 2>/dev/null; do :; done
+		kill -KILL $pid 2>/dev/null || true
+		wait $pid 2>/dev/null || true
+		[ "$(freezer)" = 0 ] || return 0
+	done
+	return 1
+}
+
+@test "a command that is killed while the container is frozen leaves one that can be resumed, killed and deleted" {
+	script 'for n in $(seq 100); do sleep 1000 & done; i=0; while :; do i=$((i+1)); echo $i >/count; usleep 20000; done'
+	create_here
+	tare start "$ID"
+	wait_for '[ -s "$BUNDLE/rootfs/count" ]'
+	for command in "kill --all $ID CONT" "pause $ID"; do
+		# shellcheck disable=SC2086
+		killed_while_frozen $command || skip "the moment was not met"
+		run -0 tare resume "$ID"
+		is_counting
+	done
+	# Not by an update, which freezes nobody.
+	for _ in 1 2 3 4 5; do
+		"$TARE" --root "$ROOT" update -r - "$ID" <<<'{"unified":{"cgroup.max.depth":"5"}}' >/dev/null 2>&1 3>&- &
+		pid=$!
+		sleep "0.00$((RANDOM % 10))"
+		kill -KILL $pid 2>/dev/null || true
+		wait $pid 2>/dev/null || true
+		[ "$(freezer)" = 0 ]
+	done
+	killed_while_frozen kill --all "$ID" CONT || skip "the moment was not met"
+	run -0 tare kill "$ID" KILL
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	run -0 tare delete "$ID"
+	create_here
+	tare start "$ID"
+	killed_while_frozen kill --all "$ID" CONT || skip "the moment was not met"
+	run -0 tare delete --force "$ID"
+	[ ! -e "$(cgroup_mount)/$ID" ]
+}
