@@ -261,3 +261,39 @@ killed_while_frozen() { # command...
 	run -0 tare delete --force "$ID"
 	[ ! -e "$(cgroup_mount)/$ID" ]
 }
+
+# An exec whose process is born into the cgroup that was frozen behind its last look: its pid in $pid.
+born_frozen() { # cgroup
+	for _ in $(seq 200); do
+		"$TARE" --root "$ROOT" exec "$ID" sh -c 'echo >/was-here' </dev/null >/dev/null 2>&1 3>&- &
+		pid=$!
+		for _ in $(seq $((RANDOM % 20))); do :; done
+		echo 1 >"$1/cgroup.freeze"
+		sleep 0.02
+		# Where it waits for the birth, not where it waits for a message.
+		[ "$(cut -d ' ' -f 3 "/proc/$pid/stat" 2>/dev/null)" != D ] || return 0
+		echo 0 >"$1/cgroup.freeze"
+		wait "$pid" || true
+		rm -f "$BUNDLE/rootfs/was-here"
+	done
+	return 1
+}
+
+@test "an exec whose cgroup is frozen in the moment of its birth is ended by a signal, and leaves nothing" {
+	config '.process.args=["sleep","1000"]'
+	create_here
+	tare start "$ID"
+	dir=$(cgroup_mount)/$ID
+	for signal in TERM HUP; do
+		born_frozen "$dir" || skip "the moment was not met"
+		kill -$signal $pid
+		wait_for '! kill -0 $pid 2>/dev/null' || { echo 0 >"$dir/cgroup.freeze"; return 1; }
+		status=0
+		wait $pid || status=$?
+		[ "$status" = $((128 + $(kill -l $signal))) ]
+		echo 0 >"$dir/cgroup.freeze"
+		wait_for '[ "$(wc -l <"$dir/cgroup.procs")" = 1 ]'
+		[ ! -e "$BUNDLE/rootfs/was-here" ]
+	done
+	run -0 tare exec "$ID" true
+}
