@@ -27,6 +27,7 @@ struct builder {
 	bool has_bridge_rlimits;         /* of exec: set by the bridge, before it is the user */
 	bool is_user_early;              /* the bridge makes the user namespace, before the time namespace */
 	int32_t ns_slots[SPEC_NS_COUNT]; /* of namespaces that are joined */
+	bool is_settled;
 	bool has_unit; /* the cgroup is systemd's, and unit_step the index of the step that has it made */
 	uint32_t unit_step;
 	int32_t proc_slot, idmap_slot, root_slot, gate_slot;
@@ -74,6 +75,8 @@ void plan_add_cgroup(struct builder *b); /* cgroup.c */
 void plan_add_limits(struct builder *b); /* resources.c: what is in force before init is born */
 bool plan_begin_unit(struct builder *b); /* unit.c: false if it has no valid name */
 void plan_end_unit(struct builder *b);   /* once all limits are there */
+/* Whoever keeps the unit's place goes, unless he has gone already; nothing without a unit. */
+void plan_add_settled(struct builder *b);
 void plan_add_unit_set(struct builder *b, uint32_t from); /* limits that stand from step number from on */
 void plan_add_late_limits(struct builder *b);             /* resources.c: what init could not be born under */
 void plan_add_resctrl(struct builder *b);                 /* resctrl.c */

@@ -332,6 +332,7 @@ void plan_add_process(struct builder *b)
 	}
 	builder_step(b, PLAN_INIT, PLAN_SEND, 0)->u.step = STEP_READY;
 	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_READY;
+	plan_add_settled(b);
 	if (b->spec->has_process)
 		plan_add_parent_attributes(b);
 	if (b->spec->has_process)

@@ -151,11 +151,8 @@ static void add(void *context, const char *name, const char *type, const char *v
 		p->v[p->count++] = mem_dup(triple[i]);
 }
 
-static void add_own(const struct builder *b, const char *slice, struct properties *p)
+static void add_own(const char *slice, struct properties *p)
 {
-	_cleanup_free_ char *description = mem_format(PLAN_UNIT_DESCRIPTION, b->request->id);
-
-	add(p, "Description", "s", description);
 	add(p, "Slice", "s", slice);
 	add(p, "Delegate", "b", "true");
 	add(p, "DefaultDependencies", "b", "false");
@@ -257,11 +254,18 @@ void plan_end_unit(struct builder *b)
 	__attribute__((cleanup(properties_done))) struct properties properties = {.count = 0};
 	struct plan_texts texts;
 
-	add_own(b, builder_get(b, b->steps[b->unit_step].u.unit.slice), &properties);
+	add_own(builder_get(b, b->steps[b->unit_step].u.unit.slice), &properties);
 	add_limits(b, b->unit_step, &properties);
 	add_annotations(b, &properties);
 	texts = builder_texts(b, properties.v, properties.count);
 	b->steps[b->unit_step].u.unit.properties = texts;
+}
+
+void plan_add_settled(struct builder *b)
+{
+	if (b->has_unit && !b->is_settled)
+		builder_step(b, PLAN_PARENT, PLAN_UNIT_SETTLED, 0);
+	b->is_settled = true;
 }
 
 void plan_add_unit_set(struct builder *b, uint32_t from)

@@ -2,6 +2,7 @@
 /* The parent's steps that concern the container's cgroup. Process: the parent, as in parent.c. */
 #include <errno.h>
 
+#include "container.h"
 #include "parent.h"
 #include "unit.h"
 
@@ -9,6 +10,7 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 {
 	const struct plan_step *enable = plan_find(parent->plan, PLAN_CGROUP_ENABLE);
 	const char *path = plan_get(parent->plan, step->u.text);
+	_cleanup_free_ char *identity = container_identity(&parent->record);
 	struct cgroup_place place = {.path = path};
 
 	parent->mount_fd = cgroup_open_mount(parent->host.cgroup_mount, err);
@@ -17,6 +19,7 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 	parent->cgroup_fd = cgroup_create(parent->mount_fd, path, &parent->record.cgroup_created, err);
 	if (parent->cgroup_fd < 0)
 		return parent->cgroup_fd;
+	cgroup_mark(parent->cgroup_fd, identity);
 	/* One that was there before may have seen some. */
 	parent->oom_kills = parent->record.cgroup_created > 0
 				    ? 0

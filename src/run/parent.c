@@ -46,6 +46,7 @@ void parent_init(struct parent *parent, const struct run_options *options)
 		.bridge_pidfd = -1,
 		.listener_fd = -1,
 		.placeholder_pidfd = -1,
+		.keeper_pidfd = -1,
 		.signal_fd = -1,
 		.console_fd = -1,
 		.container_pidfd = -1,
@@ -67,6 +68,7 @@ void parent_done(struct parent *parent)
 			    &parent->console_fd,
 			    &parent->container_pidfd,
 			    &parent->placeholder_pidfd,
+			    &parent->keeper_pidfd,
 			    &parent->signal_fd};
 
 	for (size_t i = 0; parent->slots != NULL && i < parent->plan->slot_count; i++)
@@ -206,6 +208,8 @@ static int open_state(struct parent *parent, struct err *err)
 	fill_record(parent);
 	r = state_write(parent->dir_fd, &parent->record, err);
 	/* For exec, which then need not read the configuration again. */
+	parent->plan->created_secs = parent->record.created_secs;
+	parent->plan->created_nanosecs = parent->record.created_nanosecs;
 	plan_store(parent->plan);
 	if (r >= 0)
 		r = state_write_plan(parent->dir_fd, parent->plan, parent->plan->size, err);

@@ -37,7 +37,8 @@ struct parent {
 	int first_fd;                    /* behind the descriptors that the program keeps */
 	const struct exec_options *exec; /* of exec: the container is another process's */
 	int container_pidfd;             /* of exec, until its slot has it */
-	int placeholder_pidfd;           /* keeps the place in systemd's unit until init is there */
+	int placeholder_pidfd;           /* keeps the place in systemd's unit until init is ready */
+	int keeper_pidfd;                /* the placeholder's parent, a child of this process */
 	bool has_clos, has_monitor;      /* in resctrl, made by this process */
 	bool has_unit;                   /* systemd may have made it */
 	bool has_hooked;                 /* hooks ran: poststop has to, if it all comes to nothing */

@@ -81,17 +81,6 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	[[ "$output" == *read*write-denied*"Operation not permitted"*null ]]
 }
 
-@test "a device on a different file is refused, on the same one kept" {
-	config '(.mounts[]|select(.destination=="/dev")) |= {"destination":"/other","type":"tmpfs","source":"t"} | .mounts|=map(select(.destination|startswith("/dev")|not))'
-	mkdir -p "$BUNDLE/rootfs/dev"
-	mknod -m 666 "$BUNDLE/rootfs/dev/null" c 1 3
-	inside 'test -c /dev/null && echo kept'
-	[ "$output" = kept ]
-	rm "$BUNDLE/rootfs/dev/null" && touch "$BUNDLE/rootfs/dev/null"
-	run -1 tare run -b "$BUNDLE" "$ID"
-	[[ "$output" == *"a different file is there already"* ]]
-}
-
 @test "idmapped mounts" {
 	mkdir "$WORK/data" && touch "$WORK/data/f" && chown 1000:1000 "$WORK/data/f"
 	config --arg s "$WORK/data" '.mounts+=[{"destination":"/m","type":"bind","source":$s,"options":["bind","idmap"],

@@ -35,16 +35,11 @@ static void describe(const struct plan *plan, struct buf *out)
 	}
 }
 
-/* Takes the common properties and the description out; false if they are not there. */
+/* Takes the common properties out; false if they are not there. */
 static bool shorten(struct buf *text)
 {
-	static const char description[] = " Description:s=tare container web+1";
-	char *at = strstr(text->data, description);
+	char *at = strstr(text->data, common);
 
-	if (at == NULL)
-		return false;
-	memmove(at, at + sizeof description - 1, strlen(at + sizeof description - 1) + 1);
-	at = strstr(text->data, common);
 	if (at == NULL || at == text->data)
 		return false;
 	memmove(at - 1, at + sizeof common - 1, strlen(at + sizeof common - 1) + 1);

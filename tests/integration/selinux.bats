@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+# SELinux for real: what the kernel says of processes, mounts and keys, and what a policy denies that is enforced. It is
+# Debian's own (selinux-policy-default): container_t is a container's program, container_file_t is a container's file,
+# and unconfined_t may start one. SELinux is permissive but where a case enforces it.
+load helpers
+
+LABEL=system_u:system_r:container_t:s0:c1,c2
+FILES=system_u:object_r:container_file_t:s0:c1,c2
+
+selinux() {
+	[ -e /sys/fs/selinux/enforce ] || skip "SELinux is not enabled"
+	command -v runcon >/dev/null || not_here "needs runcon"
+}
+
+teardown() {
+	[ ! -e /sys/fs/selinux/enforce ] || echo 0 >/sys/fs/selinux/enforce
+	end_case
+}
+
+labelled() {
+	config --arg label "$LABEL" '.process.selinuxLabel=$label | .process.args=["sleep","1000"]'
+}
+
+# What a container says of itself, with the zeros that the kernel ends a label with taken away.
+says() { # script
+	script "$1"
+	tare run -b "$BUNDLE" "$ID" >"$WORK/said" 2>"$WORK/err" || { cat "$WORK/said" "$WORK/err"; return 1; }
+	run tr -d '\0' <"$WORK/said"
+}
+
+execed() { # arguments of exec...
+	tare exec "$@" >"$WORK/said" 2>"$WORK/err" || { cat "$WORK/err"; return 1; }
+	[ "$(tr -d '\0' <"$WORK/said")" = "$expected" ] || { cat "$WORK/said"; return 1; }
+}
+
+start_labelled() {
+	tare run -d -b "$BUNDLE" "$ID" >"$WORK/out" 2>&1 3>&- || { cat "$WORK/out"; return 1; }
+}
+
+# The label of a path in the container, from outside.
+label_of() { # PATH
+	stat -c %C "/proc/$(pid_of "$ID")/root$1"
+}
+
+# keyctl_get_security(3) of the container's session keyring.
+keyring_label() { # ID
+	local key
+	key=$(sed -n "s/^\([0-9a-f]*\) .* _ses\.$1: .*/\1/p" /proc/keys)
+	python3 - "$key" <<'P'
+import ctypes, os, sys
+number = {'x86_64': 250, 'aarch64': 219}[os.uname().machine]
+text = ctypes.create_string_buffer(4096)
+if ctypes.CDLL(None).syscall(number, 17, int(sys.argv[1], 16), text, 4096) < 0:
+    sys.exit('no label')
+print(text.value.decode())
+P
+}
+
+@test "selinuxLabel is the program's, and of what it starts" {
+	selinux
+	labelled
+	says 'cat /proc/self/attr/current; echo; sh -c "cat /proc/self/attr/current"; echo; cat /proc/1/attr/current'
+	[ "$output" = "$LABEL"$'\n'"$LABEL"$'\n'"$LABEL" ]
+	config '.process.noNewPrivileges=true | .process.user={uid:1000,gid:1000} | .process.capabilities={}'
+	says 'cat /proc/self/attr/current; echo; grep NoNewPrivs /proc/self/status'
+	[ "$output" = "$LABEL"$'\n'"NoNewPrivs:	1" ]
+}
+
+@test "the session keyring has the label of the program" {
+	selinux
+	labelled
+	start_labelled
+	[ "$(keyring_label "$ID")" = "$LABEL" ]
+	config 'del(.process.selinuxLabel)'
+	tare run -d -b "$BUNDLE" "$ID.without" >"$WORK/out" 2>&1 3>&-
+	[ "$(keyring_label "$ID.without")" = "$(tr -d '\0' </proc/self/attr/current)" ]
+}
+
+@test "a label is set through the runtime's own procfs, whatever covers /proc" {
+	selinux
+	labelled
+	config '.mounts|=map(if .destination=="/proc" then {destination:"/proc",type:"bind",source:"decoy",options:["bind"]} else . end) | .linux.maskedPaths=[] | .linux.readonlyPaths=[]'
+	mkdir -p "$BUNDLE/decoy/self/attr" "$BUNDLE/decoy/thread-self/attr"
+	: >"$BUNDLE/decoy/self/attr/exec"
+	: >"$BUNDLE/decoy/self/attr/keycreate"
+	cp -a "$BUNDLE/decoy/self/attr/." "$BUNDLE/decoy/thread-self/attr/"
+	start_labelled
+	[ "$(tr -d '\0' <"/proc/$(pid_of "$ID")/attr/current")" = "$LABEL" ]
+	[ "$(keyring_label "$ID")" = "$LABEL" ]
+	expected=
+	execed --process-label "${LABEL%:*}:c3" "$ID" cat /proc/self/attr/exec
+	[ -z "$(find "$BUNDLE/decoy" -type f -size +0)" ]
+}
+
+@test "the runtime's hooks have the runtime's label, the container's own have the container's" {
+	selinux
+	labelled
+	config --arg w "$WORK" '.process.args=["true"] |
+		.hooks={createRuntime:[{path:"/bin/sh",args:["sh","-c",("cat /proc/self/attr/current >"+$w+"/runtime")]}],
+			startContainer:[{path:"/bin/sh",args:["sh","-c","cat /proc/self/attr/current >/container"]}]}'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	cmp "$WORK/runtime" /proc/self/attr/current
+	[ "$(tr -d '\0' <"$BUNDLE/rootfs/container")" = "$LABEL" ]
+}
+
+@test "exec has the container's label, or the one that it asks for" {
+	selinux
+	labelled
+	start_labelled
+	expected=$LABEL
+	execed "$ID" cat /proc/self/attr/current
+	execed --user 1000 --no-new-privs "$ID" cat /proc/self/attr/current
+	jq '.process | .args=["cat","/proc/self/attr/current"] | del(.selinuxLabel)' "$BUNDLE/config.json" >"$WORK/process.json"
+	execed --process "$WORK/process.json" "$ID"
+	expected=${LABEL%:*}:c3
+	execed --process-label "$expected" "$ID" cat /proc/self/attr/current
+	jq --arg label "$expected" '.process | .args=["cat","/proc/self/attr/current"] | .selinuxLabel=$label' "$BUNDLE/config.json" >"$WORK/process.json"
+	execed --process "$WORK/process.json" "$ID"
+}
+
+@test "mountLabel is the label of what is mounted, and of what is made there" {
+	selinux
+	labelled
+	config --arg label "$FILES" '.linux.mountLabel=$label | .process.args=["sh","-c","touch /dev/shm/made && exec sleep 1000"]'
+	start_labelled
+	wait_for '[ -e "/proc/$(pid_of "$ID")/root/dev/shm/made" ]'
+	for path in /dev /dev/shm /dev/shm/made /dev/pts /dev/mqueue /proc/acpi; do
+		[ "$(label_of $path)" = "$FILES" ] || { echo "$path: $(label_of $path)"; return 1; }
+	done
+	[ "$(label_of /sys/fs/cgroup)" = system_u:object_r:cgroup_t:s0 ]
+	[ "$(label_of /)" = "$(stat -c %C "$BUNDLE/rootfs")" ]
+	[ "$(grep -cF "context=\"$FILES\"" "/proc/$(pid_of "$ID")/mountinfo")" -ge 4 ]
+	tare delete --force "$ID"
+	config '.annotations={"run.oci.mount_context_type":"rootcontext"}'
+	start_labelled
+	[ "$(label_of /dev/shm)" = "$FILES" ]
+	run -0 grep -F " /dev/shm " "/proc/$(pid_of "$ID")/mountinfo"
+	[[ "$output" == *",rootcontext=\"$FILES\""* ]]
+}
+
+@test "both labels in a user namespace" {
+	selinux
+	labelled
+	chmod 711 "$WORK"
+	chown -R 100000:100000 "$BUNDLE/rootfs"
+	config --arg label "$FILES" '.linux.mountLabel=$label | .linux.namespaces+=[{type:"user"}] |
+		.linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.gidMappings=.linux.uidMappings | .mounts|=map(select(.type!="mqueue"))'
+	start_labelled
+	[ "$(tr -d '\0' <"/proc/$(pid_of "$ID")/attr/current")" = "$LABEL" ]
+	[ "$(label_of /dev/shm)" = "$FILES" ]
+}
+
+@test "a label that the policy does not know is an error that names the attribute, and leaves nothing" {
+	selinux
+	labelled
+	config '.process.selinuxLabel="no_u:no_r:no_t:s0"'
+	run -1 tare create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/process/selinuxLabel: cannot set SELinux label 'no_u:no_r:no_t:s0' by \`/proc/self/attr/keycreate\`: invalid argument"*"its policy has to know the label"* ]]
+	run -1 tare create --no-new-keyring -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/process/selinuxLabel: cannot set SELinux label 'no_u:no_r:no_t:s0' by \`/proc/self/attr/exec\`: invalid argument"* ]]
+	config --arg label "$LABEL" '.process.selinuxLabel=$label | .linux.mountLabel="no_u:no_r:no_t:s0"'
+	run -1 tare create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"cannot set option 'context=no_u:no_r:no_t:s0' of file system 'tmpfs': invalid argument"* ]]
+	run -1 tare state "$ID"
+	[ ! -e "$(cgroup_of "$ID")" ]
+	[ -z "$(ls -A "$ROOT" | grep -F "$ID")" ]
+	config 'del(.linux.mountLabel)'
+	start_labelled
+	run -255 tare exec --process-label no_u:no_r:no_t:s0 "$ID" true
+	[[ "$output" == *"cannot set SELinux label 'no_u:no_r:no_t:s0' by \`/proc/self/attr/keycreate\`: invalid argument"* ]]
+	[ "$(status_of "$ID")" = running ]
+}
+
+# The files of the container get its label, beside one that the policy keeps from containers and one that is another's.
+prepare_files() {
+	labelled
+	config --arg label "$FILES" '.linux.mountLabel=$label'
+	script 'id; exec >/result 2>&1
+		cat /proc/self/attr/current; echo; cat /own; cat /secret || echo denied; cat /foreign || echo denied; echo mine >/dev/shm/file && cat /dev/shm/file'
+	echo own >"$BUNDLE/rootfs/own"
+	echo secret >"$BUNDLE/rootfs/secret"
+	echo foreign >"$BUNDLE/rootfs/foreign"
+	: >"$BUNDLE/rootfs/result"
+	chcon -R "$FILES" "$BUNDLE/rootfs"
+	chcon system_u:object_r:shadow_t:s0 "$BUNDLE/rootfs/secret"
+	chcon "${FILES%:*}:c3" "$BUNDLE/rootfs/foreign"
+}
+
+# tare as somebody whom the policy lets start containers.
+enforced() { # arguments...
+	echo 1 >/sys/fs/selinux/enforce
+	status=0
+	runcon unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023 "$TARE" --root "$ROOT" "$@" >"$WORK/out" 2>&1 </dev/null 3>&- || status=$?
+	echo 0 >/sys/fs/selinux/enforce
+	[ "$status" = 0 ] || { echo "status $status:"; cat "$WORK/out"; return 1; }
+}
+
+@test "what the policy denies to a container's label, the container does not get" {
+	selinux
+	prepare_files
+	enforced run -b "$BUNDLE" "$ID"
+	run -0 tr -d '\0' <"$BUNDLE/rootfs/result"
+	[ "${lines[0]}" = "$LABEL" ]
+	[ "${lines[1]}" = own ]
+	[ "${lines[2]} ${lines[3]}" = "cat: can't open '/secret': Permission denied denied" ]
+	[ "${lines[4]} ${lines[5]}" = "cat: can't open '/foreign': Permission denied denied" ]
+	[ "${lines[6]}" = mine ]
+	# Nor by an exec.
+	config '.process.args=["sleep","1000"]'
+	enforced run -d -b "$BUNDLE" "$ID"
+	enforced exec "$ID" sh -c 'exec >/result 2>&1; cat /own; cat /secret || echo denied; cat /foreign || echo denied'
+	run -0 cat "$BUNDLE/rootfs/result"
+	[ "$output" = $'own\ncat: can\'t open \'/secret\': Permission denied\ndenied\ncat: can\'t open \'/foreign\': Permission denied\ndenied' ]
+	enforced delete --force "$ID"
+	# Where nothing is enforced they are files like others.
+	says 'cat /secret /foreign; cat /proc/self/attr/current'
+	[ "$output" = $'secret\nforeign\n'"$LABEL" ]
+}
+
+@test "a label that the policy does not let the caller give is an error, and nothing runs" {
+	selinux
+	prepare_files
+	config '.process.args=["touch","/dev/shm/ran"]'
+	create "$ID"
+	echo 1 >/sys/fs/selinux/enforce
+	run -1 tare start "$ID"
+	[[ "$output" == *"/process/args: exec: \"touch\": permission denied"* ]]
+	echo 0 >/sys/fs/selinux/enforce
+	tare delete --force "$ID"
+}
+
+@test "podman gives a container labels of its own" {
+	selinux
+	command -v podman >/dev/null || not_here "needs podman"
+	end_watch
+	tar -C "$BUNDLE/rootfs" -cf "$WORK/image.tar" .
+	engine() {
+		timeout 120 podman --root "$WORK/storage" --runroot "$WORK/run" --runtime "$TARE" --network-cmd-path /bin/false "$@"
+	}
+	engine import -q "$WORK/image.tar" localhost/busybox >/dev/null
+	engine run --rm --network none localhost/busybox cat /proc/self/attr/current >"$WORK/said"
+	[[ "$(tr -d '\0' <"$WORK/said")" =~ ^system_u:system_r:container_t:s0:c[0-9]+,c[0-9]+$ ]] || { cat "$WORK/said"; return 1; }
+	engine run --rm --network none localhost/busybox cat /proc/self/mountinfo >"$WORK/said"
+	grep " /dev/shm " "$WORK/said" | grep -q 'context="system_u:object_r:container_file_t:s0:c[0-9]*,c[0-9]*"'
+	grep -o " $WORK/[^ ]*" /proc/self/mountinfo | sort -r | xargs -r umount -l
+}
