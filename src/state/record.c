@@ -208,6 +208,7 @@ struct parser {
 	uint64_t version;
 	struct state_record *record;
 	size_t annotation_cap;
+	const char *config; /* in the text */
 };
 
 _Static_assert(ARRAY_SIZE(rows) < 32, "parser.seen");
@@ -406,8 +407,7 @@ static bool parse_config(struct parser *parser, struct span value)
 		return false;
 	if (len != (size_t)(parser->end - parser->at))
 		return false;
-	parser->record->config = mem_alloc(len + 1);
-	memcpy(parser->record->config, parser->at, len);
+	parser->config = parser->at;
 	parser->record->config_len = len;
 	return true;
 }
@@ -449,7 +449,9 @@ static bool parse_all(struct parser *parser)
 	return parse_config(parser, line) && is_complete(parser) && !has_duplicate_annotation(parser->record);
 }
 
-int state_parse(const char *data, size_t size, struct state_record *record, struct err *err)
+/* The configuration is found, and not copied. */
+static int parse(const char *data, size_t size, struct state_record *record, const char **ret_config,
+		 struct err *err)
 {
 	_cleanup_record_ struct state_record parsed = {0};
 	struct parser parser = {.record = &parsed};
@@ -461,7 +463,35 @@ int state_parse(const char *data, size_t size, struct state_record *record, stru
 		return state_fail(err, EBADMSG, "the record of the container is damaged at line %u",
 				  parser.line);
 	*record = parsed;
+	*ret_config = parser.config;
 	parsed = (struct state_record){0};
+	return 0;
+}
+
+int state_parse(const char *data, size_t size, struct state_record *record, struct err *err)
+{
+	const char *config;
+	int r = parse(data, size, record, &config, err);
+
+	if (r < 0)
+		return r;
+	record->config = mem_alloc(record->config_len + 1);
+	memcpy(record->config, config, record->config_len);
+	return 0;
+}
+
+/* The same of a text that becomes the record's own. */
+static int parse_own(struct buf *text, struct state_record *record, struct err *err)
+{
+	const char *config;
+	int r = parse(text->data, text->len, record, &config, err);
+
+	if (r < 0)
+		return r;
+	memmove(text->data, config, record->config_len);
+	text->data[record->config_len] = '\0';
+	record->config = take_ptr(text->data);
+	*text = (struct buf){0};
 	return 0;
 }
 
@@ -551,7 +581,7 @@ int state_read(int dir_fd, struct state_record *record, struct err *err)
 
 	*record = (struct state_record){0};
 	if (r >= 0)
-		r = state_parse(text.data == NULL ? "" : text.data, text.len, record, err);
+		r = parse_own(&text, record, err);
 	else
 		r = explain_read(r, err);
 	if (r >= 0 && is_directory_of(dir_fd, record->id))
