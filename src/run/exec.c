@@ -45,6 +45,7 @@ static int rebuild_plan(const struct container *container, struct buf *ret, stru
 		.bundle = record->bundle,
 		.is_systemd_cgroup = !str_is_empty(record->unit),
 		.is_cgroup_disabled = str_is_empty(record->cgroup_path),
+		.is_no_new_keyring = record->is_no_new_keyring,
 	};
 	_cleanup_spec_ struct spec *spec = NULL;
 	_cleanup_seccomp_ struct seccomp_program program = {0};

@@ -168,6 +168,7 @@ static void fill_record(struct parent *parent)
 	record->created_nanosecs = (uint32_t)now.tv_nsec;
 	record->owner = parent->host.euid;
 	record->has_gate = !parent->request.is_run;
+	record->is_no_new_keyring = parent->request.is_no_new_keyring;
 	record->has_poststart = parent->spec->hooks[SPEC_HOOK_POSTSTART].count > 0;
 	record->has_poststop = parent->spec->hooks[SPEC_HOOK_POSTSTOP].count > 0;
 	fill_annotations(record, parent->spec);
