@@ -111,6 +111,7 @@ struct plan_id_range { /* element of plan_table */
 struct plan_maps {
 	struct plan_table uid, gid; /* of struct plan_id_range */
 	bool deny_setgroups;        /* the caller may not map groups otherwise */
+	bool is_joined;             /* the namespace has its own, which these have to be */
 };
 struct plan_device_rule {     /* element */
 	int64_t major, minor; /* -1: any */

@@ -111,11 +111,18 @@ static void add_sync(struct builder *b, enum plan_who from, enum plan_who to, en
 	builder_step(b, to, PLAN_EXPECT, 0)->u.step = what;
 }
 
+/* Engines give the mappings of a namespace that is joined as well. */
+static bool has_joined_maps(const struct spec *spec)
+{
+	return plan_is_joined(spec, SPEC_NS_USER) && spec->uid_mappings.count + spec->gid_mappings.count > 0;
+}
+
 static void add_maps(struct builder *b)
 {
 	struct plan_maps maps = builder_maps(b, &b->spec->uid_mappings, &b->spec->gid_mappings);
 	plan_text where = builder_text(b, "/linux/uidMappings");
 
+	maps.is_joined = !b->has_new_user;
 	builder_step(b, PLAN_PARENT, PLAN_ID_MAPS, where)->u.maps = maps;
 }
 
@@ -212,7 +219,7 @@ static void add_bridge(struct builder *b)
 		add_time(b);
 	add_spawn(b, PLAN_BRIDGE, flags, false);
 	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_BORN;
-	if (b->has_new_user && !b->is_user_early)
+	if ((b->has_new_user && !b->is_user_early) || has_joined_maps(b->spec))
 		add_maps(b);
 	add_oom_score(b);
 	/* Even without maps: two processes write into one socket now, and init's next message must be the
@@ -276,7 +283,8 @@ static void add_net_devices(struct builder *b)
 static void add_proc(struct builder *b)
 {
 	bool is_needed = b->spec->sysctl.count > 0 || plan_is_new(b->spec, SPEC_NS_TIME) || b->has_new_user ||
-			 b->spec->process.oom_score_adj.is_set || plan_has_labels(b);
+			 b->spec->process.oom_score_adj.is_set || plan_has_labels(b) ||
+			 has_joined_maps(b->spec);
 
 	b->proc_slot = PLAN_NO_SLOT;
 	if (!is_needed)

@@ -426,6 +426,7 @@ static void add_detail(struct buf *out, const struct plan *plan, const struct pl
 		add_bits(out, (uint64_t)s->u.number, clone_bits, ARRAY_SIZE(clone_bits), " ");
 		break;
 	case PLAN_ID_MAPS:
+		buf_add_str(out, s->u.maps.is_joined ? "are " : "");
 		add_maps(out, plan, "uid", s->u.maps.uid);
 		add_maps(out, plan, " gid", s->u.maps.gid);
 		break;

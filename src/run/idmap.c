@@ -10,6 +10,8 @@
 
 #include "parent.h"
 
+#define ID_LINES 340 /* user_namespaces(7) */
+
 static void format_ranges(const struct plan *plan, struct plan_table table, struct buf *text)
 {
 	const struct plan_id_range *ranges = plan_rows(plan, table);
@@ -95,6 +97,74 @@ int idmap_write(int proc_fd, pid_t pid, const struct plan *plan, const struct pl
 		return explain(r, "uid", err);
 	r = write_map(proc_fd, pid, plan, maps->gid, true);
 	return r < 0 ? explain(r, "gid", err) : 0;
+}
+
+/* The lines of user_namespaces(7) as ranges, at most max of them; how many there are. */
+static size_t parse_map(const char *text, struct plan_id_range *ret, size_t max)
+{
+	size_t count = 0;
+
+	while (count < max && *text != '\0') {
+		uint32_t *const members[] = {&ret[count].container_id, &ret[count].host_id, &ret[count].size};
+
+		for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+			uint64_t value = 0;
+
+			for (text += strspn(text, " \n"); *text >= '0' && *text <= '9'; text++)
+				value = value * 10 + (uint64_t)(*text - '0');
+			*members[i] = (uint32_t)value;
+		}
+		text += strspn(text, " \n");
+		count++;
+	}
+	return count;
+}
+
+static bool has_range(const struct plan_id_range *ranges, size_t count, const struct plan_id_range *wanted)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ranges[i].container_id == wanted->container_id && ranges[i].host_id == wanted->host_id &&
+		    ranges[i].size == wanted->size)
+			return true;
+	return false;
+}
+
+/* The kernel sorts them where there are more than five. */
+static int compare_map(int proc_fd, pid_t pid, const struct plan *plan, struct plan_table table, bool is_gid,
+		       struct err *err)
+{
+	const struct plan_id_range *wanted = plan_rows(plan, table);
+	const char *name = is_gid ? "gid" : "uid";
+	struct plan_id_range actual[ID_LINES];
+	_cleanup_buf_ struct buf text = {0};
+	char path[48];
+	size_t count;
+	bool is_same;
+	int r;
+
+	if (table.count == 0)
+		return 0;
+	str_format(path, sizeof path, "%d/%s_map", pid, name);
+	r = io_read_file(proc_fd, path, 1 << 16, &text);
+	if (r < 0)
+		return err_system(err, r, "cannot read the %s map of the user namespace", name);
+	count = parse_map(text.data == NULL ? "" : text.data, actual, ARRAY_SIZE(actual));
+	is_same = count == table.count;
+	for (uint32_t i = 0; is_same && i < table.count; i++)
+		is_same = has_range(actual, count, &wanted[i]);
+	if (is_same)
+		return 0;
+	r = err_set(err, ERR_CONFIG, 0, NULL, "the user namespace that is joined has another %s map", name);
+	err_hint(err, "leave the mappings away, or give those of the namespace");
+	return r;
+}
+
+int idmap_compare(int proc_fd, pid_t pid, const struct plan *plan, const struct plan_maps *maps,
+		  struct err *err)
+{
+	int r = compare_map(proc_fd, pid, plan, maps->uid, false, err);
+
+	return r < 0 ? r : compare_map(proc_fd, pid, plan, maps->gid, true, err);
 }
 
 int idmap_open(const struct plan *plan, const struct plan_maps *maps, struct err *err)

@@ -151,6 +151,9 @@ int starter_run_hooks(const struct state_record *record, const struct spec *spec
 /* idmap.c */
 int idmap_write(int proc_fd, pid_t pid, const struct plan *plan, const struct plan_maps *maps,
 		struct err *err) MUST_CHECK;
+/* ERR_CONFIG if the maps of pid's user namespace are others; a map without a line is not compared. */
+int idmap_compare(int proc_fd, pid_t pid, const struct plan *plan, const struct plan_maps *maps,
+		  struct err *err) MUST_CHECK;
 /* A descriptor of a user namespace that has the maps, for mount_setattr(2). */
 int idmap_open(const struct plan *plan, const struct plan_maps *maps, struct err *err) MUST_CHECK;
 

@@ -164,6 +164,27 @@ user_ns() {
 	[ "$output" = "$(readlink "/proc/$pid/ns/user")"$'\n'"$(readlink "/proc/$pid/ns/net")"$'\n0' ]
 }
 
+@test "mappings beside a user namespace that is joined are its own, or refused" {
+	user_ns
+	config '.process.args=["sleep","1000"]'
+	create "$ID.a"
+	config --arg p "/proc/$(pid_of "$ID.a")/ns/user" '(.linux.namespaces[]|select(.type=="user")).path=$p | .linux.uidMappings|=reverse'
+	inside 'readlink /proc/self/ns/user; id -u; wc -l </proc/self/uid_map'
+	[ "$output" = "$(readlink "/proc/$(pid_of "$ID.a")/ns/user")"$'\n0\n2' ]
+	other() { # change, uid or gid
+		cp "$BUNDLE/config.json" "$WORK/same.json"
+		config "$1"
+		run_container "" 1
+		[[ "$output" == *"/linux/uidMappings: the user namespace that is joined has another $2 map ("* ]] || { echo "$1: $output"; return 1; }
+		[ ! -e "$ROOT/$ID" ]
+		cp "$WORK/same.json" "$BUNDLE/config.json"
+	}
+	other '.linux.uidMappings[0].size+=1' uid
+	other '.linux.gidMappings[0].hostID+=1' gid
+	other 'del(.linux.gidMappings[0])' gid
+	other '.linux.uidMappings+=[{containerID:5000,hostID:5000,size:1}]' uid
+}
+
 @test "time offsets: each clock, below zero and in nanoseconds" {
 	config '.linux.namespaces+=[{"type":"time"}]'
 	offsets() { # JSON SECS:NANOSECS of monotonic and boottime
