@@ -28,6 +28,24 @@ load helpers
 		.annotations["a b"]=="1 %\n2" and (.created|test("^2[0-9-]+T[0-9:.]+Z$")) and .rootfs==$b+"/rootfs"' <<<"$output"
 }
 
+@test "create applies everything but the program" {
+	config '.hostname="made" | .process.args=["sh","-c","echo ran >/tmp/ran; sleep 1000"] | .process.rlimits=[{type:"RLIMIT_CORE",soft:5,hard:6}]
+		| .process.oomScoreAdj=500 | .linux.sysctl={"kernel.msgmax":"9000"} | .mounts+=[{destination:"/there",type:"tmpfs",source:"t",options:["size=1m"]}]'
+	create "$ID"
+	pid=$(pid_of "$ID")
+	[ "$(nsenter -u -t "$pid" hostname)" = made ]
+	[ "$(nsenter -i -t "$pid" cat /proc/sys/kernel/msgmax)" = 9000 ]
+	grep -q " /there .*size=1024k" "/proc/$pid/mountinfo"
+	grep -qE "Max core file size +5 +6" "/proc/$pid/limits"
+	[ "$(cat "/proc/$pid/oom_score_adj")" = 500 ]
+	grep -qx "$pid" "$(cgroup_of "$ID")/cgroup.procs"
+	sleep 0.3
+	[ ! -e "$BUNDLE/rootfs/tmp/ran" ]
+	[ "$(status_of "$ID")" = created ]
+	tare start "$ID"
+	wait_for '[ "$(cat "$BUNDLE/rootfs/tmp/ran")" = ran ]'
+}
+
 @test "every command refuses a container that does not exist" {
 	for c in state start kill delete; do
 		run -1 tare $c nothing
