@@ -95,22 +95,22 @@ mask() {
 
 @test "rlimits of every type, and each of them once" {
 	# None is above what the caller may have; the rows are those of the kernel, in its order.
-	limits="CPU 1000 2000,FSIZE 1000000000 2000000000,DATA 1000000000 2000000000,STACK 1048576 2097152,CORE 4096 8192,RSS 1000000000 2000000000,
-		NPROC 500 1000,NOFILE 100 200,MEMLOCK 4096 8192,AS 1000000000 2000000000,LOCKS 30 40,SIGPENDING 100 200,MSGQUEUE 1000 2000,
+	limits="CPU 1000 2000,FSIZE 1000000000 2000000000,DATA 1000000000000 2000000000000,STACK 1048576 2097152,CORE 4096 8192,RSS 1000000000 2000000000,
+		NPROC 500 1000,NOFILE 100 200,MEMLOCK 4096 8192,AS 1000000000000000 2000000000000000,LOCKS 30 40,SIGPENDING 100 200,MSGQUEUE 1000 2000,
 		NICE 0 0,RTPRIO 0 0,RTTIME 10000 20000"
 	config --arg l "$(tr -d '\n\t' <<<"$limits")" '.process.rlimits=[$l|split(",")[]|split(" ")|{type:("RLIMIT_"+.[0]),soft:(.[1]|tonumber),hard:(.[2]|tonumber)}]
 		| .process.args=["cat","/proc/self/limits"]'
 	run_container
 	[ "$(sed '1d; s/  */ /g; s/ [a-z]* *$//' <<<"$output")" = "Max cpu time 1000 2000
 Max file size 1000000000 2000000000
-Max data size 1000000000 2000000000
+Max data size 1000000000000 2000000000000
 Max stack size 1048576 2097152
 Max core file size 4096 8192
 Max resident set 1000000000 2000000000
 Max processes 500 1000
 Max open files 100 200
 Max locked memory 4096 8192
-Max address space 1000000000 2000000000
+Max address space 1000000000000000 2000000000000000
 Max file locks 30 40
 Max pending signals 100 200
 Max msgqueue size 1000 2000
