@@ -54,6 +54,7 @@ int birth_spawn(struct parent *parent, const struct plan_step *step, struct err 
 		.is_bridge = step->u.spawn.is_bridge,
 		.is_interruptible = parent->exec != NULL && parent->exec->is_ignoring_paused,
 		.into_cgroup = step->u.spawn.into_cgroup,
+		.is_exec = parent->exec != NULL,
 	};
 
 	r = open_socket(parent, spawn.is_bridge);
