@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <tare/kernel.h>
@@ -86,6 +87,16 @@ static inline int take_fd(int *fd)
 	})
 
 /* --- io [free] -------------------------------------------------------------------------------------- */
+
+/* Room for one descriptor beside a message. */
+union io_rights {
+	struct cmsghdr align;
+	char data[CMSG_SPACE(sizeof(int))];
+};
+
+/* Let `message` carry the descriptor `fd` when it is sent; `rights` has to live until then. unix(7),
+ * SCM_RIGHTS. */
+void io_attach_fd(struct msghdr *message, union io_rights *rights, int fd);
 
 /* Write all of it, retrying EINTR and short writes. 0 or -errno. */
 int io_write_all(int fd, const void *data, size_t size) MUST_CHECK;

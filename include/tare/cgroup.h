@@ -13,6 +13,12 @@
 /* Opens the cgroup2 mount point as a directory and checks that it is one (CGROUP2_SUPER_MAGIC). */
 int cgroup_open_mount(const char *mount_point, struct err *err) MUST_CHECK;
 
+/* A cgroup and the way to it. */
+struct cgroup_place {
+	int mount_fd, fd;
+	const char *path;
+};
+
 /*
  * Makes the cgroup and what is missing of its parents (0755). *ret_created is the number of trailing
  * components of path that did not exist before: the ones to remove when the container goes. If it exists
@@ -21,6 +27,21 @@ int cgroup_open_mount(const char *mount_point, struct err *err) MUST_CHECK;
  * cgroup, fit for CLONE_INTO_CGROUP, or a negative errno.
  */
 int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, struct err *err) MUST_CHECK;
+
+/*
+ * Whether the caller may have a process be born into the cgroup (cgroups(7), "Cgroups v2 delegation
+ * containment"): cgroup.procs of it, and of the nearest cgroup that is above both it and the caller's own, has
+ * to be the caller's to write. own_path: of the caller's. -EACCES with *err naming the cgroup.
+ */
+int cgroup_check_entry(const struct cgroup_place *place, const char *own_path, struct err *err) MUST_CHECK;
+
+/*
+ * Puts down in the cgroup itself whose it is, over what the last owner has put there; where that cannot be, it
+ * stays unmarked. owner: a text of up to 2047 bytes that no other container has, now or later.
+ */
+void cgroup_mark(int cgroup_fd, const char *owner);
+enum cgroup_owner { CGROUP_UNMARKED, CGROUP_OURS, CGROUP_ANOTHERS };
+enum cgroup_owner cgroup_owner(int cgroup_fd, const char *owner);
 
 /* Opens an existing cgroup; -ENOENT (with *err set) if it is gone. */
 int cgroup_open(int mount_fd, const char *path, struct err *err) MUST_CHECK;
@@ -32,12 +53,6 @@ int cgroup_open(int mount_fd, const char *path, struct err *err) MUST_CHECK;
  */
 int cgroup_devices_set(int cgroup_fd, const struct plan_device_rule *rules, size_t count,
 		       struct err *err) MUST_CHECK;
-
-/* A cgroup and the way to it. */
-struct cgroup_place {
-	int mount_fd, fd;
-	const char *path;
-};
 
 /*
  * Enables controllers for the cgroup: in cgroup.subtree_control of every cgroup above it that does not name
@@ -66,11 +81,32 @@ int cgroup_write(int cgroup_fd, const struct plan *plan, const struct plan_cgrou
 int cgroup_check_usage(int cgroup_fd, const struct plan *plan, const struct plan_cgroup_usage *usage,
 		       struct err *err) MUST_CHECK;
 
+/* What files of a cgroup have said; cgroup_saved_done frees it. */
+struct cgroup_saved_row;
+struct cgroup_saved {
+	int cgroup_fd; /* the caller's */
+	struct cgroup_saved_row *rows;
+	size_t count;
+};
+void cgroup_saved_done(struct cgroup_saved *saved);
+#define _cleanup_cgroup_saved_ __attribute__((cleanup(cgroup_saved_done)))
+
 /*
  * Carries out a plan of plan_build_update. When a step fails, what the ones before it have written is put back;
- * *err says where in the document, and its hint names a file that could not be put back.
+ * *err says where in the document, and its hint names a file that could not be put back. *ret_saved, which
+ * refers to the plan's texts, takes back an update that has succeeded: cgroup_put_back.
  */
-int cgroup_update(const struct cgroup_place *place, const struct plan *plan, struct err *err) MUST_CHECK;
+int cgroup_update(const struct cgroup_place *place, const struct plan *plan, struct cgroup_saved *ret_saved,
+		  struct err *err) MUST_CHECK;
+/* *err is that of what has failed; its hint becomes the name of a file that could not be put back. */
+void cgroup_put_back(const struct cgroup_saved *saved, struct err *err);
+
+/*
+ * systemd writes files that it was not asked about, and rounds: keeps all that it could write, and writes again
+ * what is another then.
+ */
+void cgroup_keep(int cgroup_fd, struct cgroup_saved *ret_kept);
+int cgroup_write_kept(const struct cgroup_saved *kept, struct err *err) MUST_CHECK;
 
 /* Makes uid (of the host) the owner of the cgroup and of its files in /sys/kernel/cgroup/delegate (cgroups(7)).
  */

@@ -175,6 +175,10 @@ static inline int k_fsetxattr(int fd, const char *name, const void *value, size_
 {
 	return (int)k_call5(__NR_fsetxattr, fd, name, value, size, flags);
 }
+static inline ssize_t k_fgetxattr(int fd, const char *name, void *value, size_t size)
+{
+	return (ssize_t)k_call4(__NR_fgetxattr, fd, name, value, size);
+}
 static inline int k_faccessat2(int dir_fd, const char *path, int mode, int flags)
 {
 	return (int)k_call4(__NR_faccessat2, dir_fd, path, mode, flags);
@@ -378,6 +382,10 @@ static inline int k_socket(int domain, int type, int protocol)
 static inline int k_socketpair(int domain, int type, int protocol, int fds[2])
 {
 	return (int)k_call4(__NR_socketpair, domain, type, protocol, fds);
+}
+static inline int k_setsockopt(int fd, int level, int name, const void *value, unsigned int size)
+{
+	return (int)k_call5(__NR_setsockopt, fd, level, name, value, size);
 }
 static inline int k_bind(int fd, const void *address, unsigned int size)
 {

@@ -38,7 +38,8 @@ enum plan_who {
 enum plan_kind {
 	PLAN_CGROUP_CREATE,  /* parent: text = path below the cgroup2 mount, of a new cgroup */
 	PLAN_UNIT_START,     /* parent: unit, the cgroup as a transient scope of systemd */
-	PLAN_UNIT_SETTLED,   /* parent: init is in the unit's cgroup, and whoever kept its place may go */
+	PLAN_UNIT_SETTLED,   /* parent: init gets on alone in the unit's cgroup, and whoever kept its place goes
+			      */
 	PLAN_UNIT_SET,       /* parent: unit, properties that could not be there when init was born */
 	PLAN_CGROUP_ENABLE,  /* parent: controllers that the cgroup needs, enabled above it */
 	PLAN_CGROUP_OWNER,   /* parent: number = uid on the host that may make cgroups below it */
@@ -146,10 +147,9 @@ struct plan_net_device {
 	int32_t slot;             /* of the network namespace, PLAN_NO_SLOT: init's */
 };
 
-#define PLAN_UNIT_DESCRIPTION "tare container %s" /* of the id: how a unit is known to be the container's */
 struct plan_unit {
 	plan_text name, slice;
-	struct plan_texts properties; /* NAME TYPE VALUE of each, as tare-systemd takes them */
+	struct plan_texts properties; /* NAME TYPE VALUE of each, as tare-systemd takes them; no Description */
 	bool is_user;                 /* of the user's manager, not the system's */
 };
 
@@ -203,9 +203,9 @@ struct plan_label {
 };
 struct plan_device {
 	plan_text path;
-	char type;       /* 'c', 'b', 'p' */
-	bool is_bound;   /* in a user namespace: from the host's node of the same number, in source_slot */
-	bool is_default; /* keep what is there if it is the same device */
+	char type;     /* 'c', 'b', 'p' */
+	bool is_bound; /* in a user namespace: from the host's node of the same number, in source_slot */
+	bool is_found; /* below a /dev that is the host's: it is not made, and an error if it is not there */
 	uint32_t major, minor;
 	uint32_t mode, uid, gid;
 	int32_t source_slot;
@@ -363,8 +363,10 @@ struct plan {
 	uint64_t namespaces; /* CLONE_NEW* of those that are not the caller's */
 	plan_text exec_affinity_initial, exec_affinity_final; /* cpu lists, for a later exec */
 	plan_text mount_context; /* "context=LABEL": of file systems that no step of their own makes */
-	uint64_t layout;         /* of a stored plan: what the program that wrote it means by these bytes */
-	uint64_t sum;            /* of a stored plan: of all bytes, with sum itself 0 */
+	int64_t created_secs;    /* of a stored plan: as in the record, for when that is damaged */
+	uint64_t created_nanosecs;
+	uint64_t layout; /* of a stored plan: what the program that wrote it means by these bytes */
+	uint64_t sum;    /* of a stored plan: of all bytes, with sum itself 0 */
 };
 
 /* A compiled seccomp filter. Owned by whoever made it. */
@@ -442,6 +444,7 @@ struct plan_exec_request {
 	size_t group_count;
 	uint64_t capabilities; /* bit n: capability number n, added */
 	bool is_no_new_privs, is_terminal;
+	bool is_announced; /* somebody is to know of the process before its program starts */
 	uint32_t preserve_fds, listen_fds;
 	const char *listen_fdnames;
 	const char *cgroup; /* below the cgroup2 mount, "" or NULL: the caller's own */
@@ -467,10 +470,12 @@ const struct plan *plan_restore(const void *data, size_t size);
 /*
  * Calls on_property for what systemd has to know of the plan's limits (PLAN_CGROUP_WRITE), so that it does not
  * take them back: properties of org.freedesktop.systemd1(5), with types of D-Bus. A type that begins with '?'
- * is of a property that an older systemd may not know, and then does not manage.
+ * is of a property that an older systemd may not know, and then does not manage. period is that of cpu.max, in
+ * microseconds, which counts where the limit names none.
  */
+#define PLAN_CPU_PERIOD 100000 /* of a new cgroup */
 typedef void (*plan_property)(void *context, const char *name, const char *type, const char *value);
-void plan_unit_limits(const struct plan *plan, plan_property on_property, void *context);
+void plan_unit_limits(const struct plan *plan, uint64_t period, plan_property on_property, void *context);
 
 /* Whether init is born into a cgroup of the container's; [free]. */
 bool plan_has_cgroup(const struct plan *plan);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 #include <tare/base.h>
 
@@ -9,6 +10,20 @@ void fd_close(int *fd)
 	if (*fd >= 0)
 		k_close(*fd);
 	*fd = -1;
+}
+
+void io_attach_fd(struct msghdr *message, union io_rights *rights, int fd)
+{
+	struct cmsghdr *header;
+
+	memset(rights, 0, sizeof *rights);
+	message->msg_control = rights->data;
+	message->msg_controllen = sizeof rights->data;
+	header = CMSG_FIRSTHDR(message);
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(header), &fd, sizeof fd);
 }
 
 int io_write_all(int fd, const void *data, size_t size)

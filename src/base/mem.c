@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <tare/base.h>
 
@@ -175,14 +176,31 @@ void buf_done(struct buf *buf)
 
 /* --- whole files --- */
 
+/* Room for what the file says that it has, and for the end of it to be seen. */
+static void reserve_file(int fd, size_t max, struct buf *buf)
+{
+	struct stat stat;
+	size_t size;
+
+	if (k_fstat(fd, &stat) < 0 || stat.st_size <= 0 || (uint64_t)stat.st_size > max)
+		return;
+	size = buf->len + (size_t)stat.st_size + 2;
+	if (buf->cap >= size)
+		return;
+	buf->cap = size;
+	buf->data = mem_resize(buf->data, size);
+}
+
 int io_read_fd(int fd, size_t max, struct buf *buf)
 {
 	size_t start = buf->len;
 
+	reserve_file(fd, max, buf);
 	for (;;) {
 		ssize_t got;
 
-		buf_reserve(buf, 4096);
+		if (buf->cap - buf->len < 2)
+			buf_reserve(buf, 4096);
 		got = k_read(fd, buf->data + buf->len, buf->cap - buf->len - 1);
 		if (got == -EINTR)
 			continue;

@@ -12,21 +12,17 @@
 
 #define FILE_MAX ((size_t)1 << 20)
 
-struct saved {
-	const char *file; /* the plan's */
+struct cgroup_saved_row {
+	const char *file; /* the plan's, or of the table below */
 	char *value;
 };
-struct saving {
-	int cgroup_fd;
-	struct saved *rows;
-	size_t count;
-};
 
-static void saving_done(struct saving *saving)
+void cgroup_saved_done(struct cgroup_saved *saved)
 {
-	for (size_t i = 0; i < saving->count; i++)
-		free(saving->rows[i].value);
-	free(saving->rows);
+	for (size_t i = 0; i < saved->count; i++)
+		free(saved->rows[i].value);
+	free(saved->rows);
+	*saved = (struct cgroup_saved){.cgroup_fd = -1};
 }
 
 /*
@@ -76,44 +72,59 @@ static char *old_value(const char *file, const char *text, const char *value)
 }
 
 /* A file that is not there, or cannot be read, is not saved: its write fails, or has nothing to take back. */
-static void save(struct saving *saving, const char *file, const char *value)
+static void save(struct cgroup_saved *saved, const char *file, const char *value)
 {
 	_cleanup_buf_ struct buf text = {0};
 
 	buf_add(&text, "", 0);
-	if (io_read_file(saving->cgroup_fd, file, FILE_MAX, &text) < 0)
+	if (io_read_file(saved->cgroup_fd, file, FILE_MAX, &text) < 0)
 		return;
-	saving->rows = mem_resize(saving->rows, (saving->count + 1) * sizeof *saving->rows);
-	saving->rows[saving->count++] = (struct saved){file, old_value(file, text.data, value)};
+	saved->rows = mem_resize(saved->rows, (saved->count + 1) * sizeof *saved->rows);
+	saved->rows[saved->count++] = (struct cgroup_saved_row){file, old_value(file, text.data, value)};
+}
+
+/*
+ * A cpuset that has processes cannot be emptied any more (kernel/cgroup/cpuset.c, validate_change: ENOSPC).
+ * What the empty one stood for are those of the cgroup above.
+ */
+static int write_back(int cgroup_fd, const struct cgroup_saved_row *row)
+{
+	_cleanup_free_ char *above = mem_format("../%s.effective", row->file);
+	_cleanup_buf_ struct buf text = {0};
+	int r = io_write_file(cgroup_fd, row->file, row->value, strlen(row->value));
+
+	if (r != -ENOSPC || row->value[0] != '\n' || io_read_file(cgroup_fd, above, FILE_MAX, &text) < 0)
+		return r;
+	return io_write_file(cgroup_fd, row->file, text.data, text.len);
 }
 
 /* The last first. An error of its own is the hint of the one that led to this. */
-static void put_back(const struct saving *saving, struct err *err)
+void cgroup_put_back(const struct cgroup_saved *saved, struct err *err)
 {
-	for (size_t i = saving->count; i > 0; i--) {
-		const struct saved *saved = &saving->rows[i - 1];
+	for (size_t i = saved->count; i > 0; i--) {
+		const struct cgroup_saved_row *row = &saved->rows[i - 1];
 
-		if (io_write_file(saving->cgroup_fd, saved->file, saved->value, strlen(saved->value)) < 0)
-			err_hint(err, "and '%s' could not be set back to '%.*s'", saved->file,
-				 (int)strcspn(saved->value, "\n"), saved->value);
+		if (write_back(saved->cgroup_fd, row) < 0)
+			err_hint(err, "and '%s' could not be set back to '%.*s'", row->file,
+				 (int)strcspn(row->value, "\n"), row->value);
 	}
 }
 
-static int write_limit(struct saving *saving, const struct plan *plan, const struct plan_cgroup_write *write,
-		       struct err *err)
+static int write_limit(struct cgroup_saved *saved, const struct plan *plan,
+		       const struct plan_cgroup_write *write, struct err *err)
 {
 	const char *file = plan_get(plan, write->file);
 
 	/* A change of cpu.idle also resets the weight, which is put back behind it. */
 	if (str_equal(file, "cpu.idle"))
-		save(saving, "cpu.weight", "");
-	save(saving, file, plan_get(plan, write->value));
+		save(saved, "cpu.weight", "");
+	save(saved, file, plan_get(plan, write->value));
 	if (write->other_file != 0)
-		save(saving, plan_get(plan, write->other_file), plan_get(plan, write->other_value));
-	return cgroup_write(saving->cgroup_fd, plan, write, err);
+		save(saved, plan_get(plan, write->other_file), plan_get(plan, write->other_value));
+	return cgroup_write(saved->cgroup_fd, plan, write, err);
 }
 
-static int step(const struct cgroup_place *place, struct saving *saving, const struct plan *plan,
+static int step(const struct cgroup_place *place, struct cgroup_saved *saved, const struct plan *plan,
 		const struct plan_step *step, struct err *err)
 {
 	switch ((enum plan_kind)step->kind) {
@@ -122,25 +133,70 @@ static int step(const struct cgroup_place *place, struct saving *saving, const s
 	case PLAN_CGROUP_USAGE:
 		return cgroup_check_usage(place->fd, plan, &step->u.usage, err);
 	case PLAN_CGROUP_WRITE:
-		return write_limit(saving, plan, &step->u.write, err);
+		return write_limit(saved, plan, &step->u.write, err);
 	default:
 		return err_set(err, ERR_PEER, EPROTO, NULL, "an update has no step %u", step->kind);
 	}
 }
 
-int cgroup_update(const struct cgroup_place *place, const struct plan *plan, struct err *err)
+int cgroup_update(const struct cgroup_place *place, const struct plan *plan, struct cgroup_saved *ret_saved,
+		  struct err *err)
 {
-	__attribute__((cleanup(saving_done))) struct saving saving = {.cgroup_fd = place->fd};
 	const struct plan_step *steps = plan_steps(plan);
 
+	*ret_saved = (struct cgroup_saved){.cgroup_fd = place->fd};
 	for (uint32_t i = 0; i < plan->step_count; i++) {
-		int r = step(place, &saving, plan, &steps[i], err);
+		int r = step(place, ret_saved, plan, &steps[i], err);
 
 		if (r >= 0)
 			continue;
 		err_where(err, plan_get(plan, steps[i].where));
-		put_back(&saving, err);
+		cgroup_put_back(ret_saved, err);
 		return r;
+	}
+	return 0;
+}
+
+/* --- what systemd writes --- */
+
+/*
+ * Of a unit's properties systemd writes all that belong to a controller when one of them changes (systemd's
+ * cgroup_context_apply), rounded as it keeps them. An idle cgroup takes no weight, so idle comes first.
+ */
+static const char *const systemd_files[] = {
+	"cpu.idle",    "cpu.weight",  "cpu.max",         "memory.min",       "memory.low",
+	"memory.high", "memory.max",  "memory.swap.max", "memory.zswap.max", "memory.oom.group",
+	"pids.max",    "cpuset.cpus", "cpuset.mems",     "io.weight",        "io.bfq.weight",
+};
+
+void cgroup_keep(int cgroup_fd, struct cgroup_saved *ret_kept)
+{
+	*ret_kept = (struct cgroup_saved){.cgroup_fd = cgroup_fd};
+	for (size_t i = 0; i < ARRAY_SIZE(systemd_files); i++)
+		save(ret_kept, systemd_files[i], "default");
+}
+
+/* What is right already is left alone: the kernel does not take everything that it shows. */
+static bool is_as_kept(int cgroup_fd, const struct cgroup_saved_row *kept)
+{
+	__attribute__((cleanup(cgroup_saved_done))) struct cgroup_saved now = {.cgroup_fd = cgroup_fd};
+
+	save(&now, kept->file, "default");
+	return now.count > 0 && str_equal(now.rows[0].value, kept->value);
+}
+
+int cgroup_write_kept(const struct cgroup_saved *kept, struct err *err)
+{
+	for (size_t i = 0; i < kept->count; i++) {
+		const struct cgroup_saved_row *row = &kept->rows[i];
+		int r;
+
+		if (is_as_kept(kept->cgroup_fd, row))
+			continue;
+		r = write_back(kept->cgroup_fd, row);
+		if (r < 0)
+			return err_system(err, r, "cannot set '%s' to '%.*s' again, which systemd has changed",
+					  row->file, (int)strcspn(row->value, "\n"), row->value);
 	}
 	return 0;
 }

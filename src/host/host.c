@@ -44,7 +44,6 @@ static int probe_identity(struct host *host, struct err *err)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
-	struct stat st;
 	int r;
 
 	host->euid = geteuid();
@@ -54,15 +53,22 @@ static int probe_identity(struct host *host, struct err *err)
 		return err_system(err, r, "cannot read the caller's capabilities");
 	host->capabilities = data[0].effective | (uint64_t)data[1].effective << 32;
 	host->is_privileged = host->capabilities >> CAP_SYS_ADMIN & 1;
-	r = k_fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0);
-	if (r < 0)
-		return err_system(err, r, "cannot read /proc");
-	host->is_in_user_ns = st.st_ino != INITIAL_USER_NS;
 	/* As /proc/sys/kernel/cap_last_cap, for one system call: 5.14 has CAP_CHECKPOINT_RESTORE (since 5.9).
 	 */
 	host->last_capability = CAP_CHECKPOINT_RESTORE;
 	while (k_prctl(PR_CAPBSET_READ, (unsigned long)host->last_capability + 1, 0, 0, 0) >= 0)
 		host->last_capability++;
+	return 0;
+}
+
+static int probe_user_ns(struct host *host, struct err *err)
+{
+	struct stat st;
+	int r = k_fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0);
+
+	if (r < 0)
+		return err_system(err, r, "cannot read /proc");
+	host->is_in_user_ns = st.st_ino != INITIAL_USER_NS;
 	return 0;
 }
 
@@ -167,6 +173,8 @@ int host_probe(struct host *ret_host, struct err *err)
 	r = probe_kernel(ret_host, err);
 	if (r >= 0)
 		r = probe_identity(ret_host, err);
+	if (r >= 0)
+		r = probe_user_ns(ret_host, err);
 	if (r >= 0)
 		probe_cgroup(ret_host);
 	return r;

@@ -37,12 +37,17 @@ static bool has_hooks(const struct spec *spec, enum spec_hook_kind kind)
 	return spec->hooks[kind].count > 0;
 }
 
-/* The runtime's hooks see the mounts, and may change them, before the container's own root is entered. */
+/*
+ * The runtime's hooks see the mounts, and may change them, before the container's own root is entered. No hook
+ * sees anybody in the unit but init, and the container's own are processes in it that count as any.
+ */
 static void add_create_hooks(struct builder *b)
 {
-	if (has_hooks(b->spec, SPEC_HOOK_PRESTART) || has_hooks(b->spec, SPEC_HOOK_CREATE_RUNTIME)) {
+	if (has_hooks(b->spec, SPEC_HOOK_PRESTART) || has_hooks(b->spec, SPEC_HOOK_CREATE_RUNTIME) ||
+	    (b->has_unit && has_hooks(b->spec, SPEC_HOOK_CREATE_CONTAINER))) {
 		builder_step(b, PLAN_INIT, PLAN_SEND, 0)->u.step = STEP_MOUNTED;
 		builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_MOUNTED;
+		plan_add_settled(b);
 		plan_add_hooks(b, PLAN_PARENT, SPEC_HOOK_PRESTART);
 		plan_add_hooks(b, PLAN_PARENT, SPEC_HOOK_CREATE_RUNTIME);
 		builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_HOOKED;

@@ -24,8 +24,10 @@ struct builder {
 
 	/* What several parts need to know. */
 	bool has_new_user, has_user, has_mount_ns, has_bridge, has_cgroup;
+	bool has_bridge_rlimits;         /* of exec: set by the bridge, before it is the user */
 	bool is_user_early;              /* the bridge makes the user namespace, before the time namespace */
 	int32_t ns_slots[SPEC_NS_COUNT]; /* of namespaces that are joined */
+	bool is_settled;
 	bool has_unit; /* the cgroup is systemd's, and unit_step the index of the step that has it made */
 	uint32_t unit_step;
 	int32_t proc_slot, idmap_slot, root_slot, gate_slot;
@@ -73,7 +75,10 @@ void plan_add_cgroup(struct builder *b); /* cgroup.c */
 void plan_add_limits(struct builder *b); /* resources.c: what is in force before init is born */
 bool plan_begin_unit(struct builder *b); /* unit.c: false if it has no valid name */
 void plan_end_unit(struct builder *b);   /* once all limits are there */
+/* Whoever keeps the unit's place goes, unless he has gone already; nothing without a unit. */
+void plan_add_settled(struct builder *b);
 void plan_add_unit_set(struct builder *b, uint32_t from); /* limits that stand from step number from on */
+bool plan_asks_limits(const struct builder *b);           /* resources.c: any that needs a cgroup */
 void plan_add_late_limits(struct builder *b);             /* resources.c: what init could not be born under */
 void plan_add_resctrl(struct builder *b);                 /* resctrl.c */
 void plan_copy_resctrl(struct builder *b, const struct plan *container); /* of exec */
@@ -121,8 +126,8 @@ void plan_add_exec(struct builder *b, const struct plan_program *program, const 
 void plan_add_seccomp(struct builder *b, enum plan_who who, const struct plan_filter *filter);
 
 /*
- * The path without ".", "..", "//" and a trailing "/", always beginning with "/", in ret; "" if that is too small
- * for it.
+ * The path without ".", "..", "//" and a trailing "/", always beginning with "/", in ret; "" if that is too
+ * small for it.
  */
 const char *plan_clean_path(const char *path, char *ret, size_t size);
 /* Whether path is dir or below it; both clean. */

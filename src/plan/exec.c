@@ -7,11 +7,13 @@
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "../run/protocol.h"
 #include "builder.h"
 
-#define CPU_WORDS 128 /* 8192 cpus, the most that any configuration of the kernel has */
+#define BRIDGE_FILES 16 /* more descriptors than the bridge and its child open at a time */
+#define CPU_WORDS 128   /* 8192 cpus, the most that any configuration of the kernel has */
 
 struct exec {
 	struct builder b;
@@ -380,6 +382,22 @@ static void add_terminal(struct exec *e)
 	step->u.console.uid = p->user.uid;
 }
 
+/*
+ * The bridge has all rights of the caller while the limits are set, so that nobody has to be waited for after
+ * the birth; but for limits that its own next steps would meet, and in a user namespace, where they are gone.
+ */
+static bool can_limit_bridge(const struct exec *e)
+{
+	const struct spec_process *p = &e->spec.process;
+	uint64_t files = 3ull + e->request.preserve_fds + e->request.listen_fds + BRIDGE_FILES;
+
+	for (size_t i = 0; i < p->rlimit_count; i++)
+		if (p->rlimits[i].resource == RLIMIT_NPROC ||
+		    (p->rlimits[i].resource == RLIMIT_NOFILE && p->rlimits[i].soft < files))
+			return false;
+	return !e->b.has_user;
+}
+
 /* In the container, but not among its processes: becomes what the new process is going to be. */
 static void add_identity(struct exec *e)
 {
@@ -399,6 +417,7 @@ static void add_identity(struct exec *e)
 	if (p->no_new_privileges)
 		builder_step(&e->b, PLAN_BRIDGE, PLAN_NO_NEW_PRIVS, 0);
 	builder_step(&e->b, PLAN_BRIDGE, PLAN_STDIO_OWNER, 0)->u.number = p->user.uid;
+	e->b.has_bridge_rlimits = can_limit_bridge(e);
 	plan_add_rlimits(&e->b, PLAN_BRIDGE);
 	if (filter_time(e) == PLAN_FILTER_PRIVILEGED)
 		plan_add_seccomp(&e->b, PLAN_BRIDGE, &e->filter);
@@ -411,28 +430,37 @@ static void add_identity(struct exec *e)
 	builder_step(&e->b, PLAN_BRIDGE, PLAN_USER, where)->u.user = user;
 }
 
+/* What the parent does between the birth and the program; whether there is anything. */
+static bool add_attributes(struct exec *e)
+{
+	uint32_t before = e->b.step_count;
+
+	plan_copy_resctrl(&e->b, e->container);
+	plan_add_parent_attributes(&e->b);
+	plan_add_rlimits(&e->b, PLAN_PARENT);
+	return e->b.step_count > before;
+}
+
 static void add_program(struct exec *e)
 {
 	struct builder *b = &e->b;
 	struct plan_program program = plan_program_of(b);
 	plan_text where = builder_text(b, "/process/args");
+	bool is_waiting = e->asked->is_announced || e->spec.process.terminal;
 
 	builder_step(b, PLAN_BRIDGE, PLAN_LOOKUP, where)->u.program = program;
 	builder_step(b, PLAN_BRIDGE, PLAN_SPAWN, 0);
 	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_BORN;
-	plan_copy_resctrl(b, e->container);
 	if (e->spec.process.terminal)
 		builder_step(b, PLAN_INIT, PLAN_CONTROLLING, 0);
-	plan_add_parent_attributes(b);
-	plan_add_rlimits(b, PLAN_PARENT);
-	if (filter_time(e) == PLAN_FILTER_WATCHED) {
-		/* Two processes write into one socket; the bridge's message must be the earlier. */
-		builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_MAPPED;
-		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_MAPPED;
+	if (add_attributes(e))
+		is_waiting = true;
+	if (filter_time(e) == PLAN_FILTER_WATCHED)
 		plan_add_seccomp(b, PLAN_INIT, &e->filter);
+	if (is_waiting) {
+		builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_COMMITTED;
+		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_COMMITTED;
 	}
-	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_COMMITTED;
-	builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_COMMITTED;
 	plan_add_exec(b, &program, &e->filter);
 }
 

@@ -233,8 +233,6 @@ static void add_birth(struct builder *b)
 		if (b->has_new_user)
 			builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_MAPPED;
 	}
-	if (b->has_unit)
-		builder_step(b, PLAN_PARENT, PLAN_UNIT_SETTLED, 0);
 	if (!b->has_bridge)
 		join_all(b, PLAN_INIT);
 }

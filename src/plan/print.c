@@ -322,7 +322,9 @@ static void add_rootfs_step(struct buf *out, const struct plan *plan, const stru
 	case PLAN_DEVICE:
 		buf_format(out, "%s %c %u:%u mode %o%s", plan_get(plan, s->u.device.path), s->u.device.type,
 			   s->u.device.major, s->u.device.minor, s->u.device.mode,
-			   s->u.device.is_bound ? " bound from the host" : "");
+			   s->u.device.is_bound   ? " bound from the host"
+			   : s->u.device.is_found ? " is there"
+						  : "");
 		break;
 	case PLAN_LINK:
 		buf_format(out, "%s to %s", plan_get(plan, s->u.link.path), plan_get(plan, s->u.link.target));

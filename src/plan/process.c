@@ -217,6 +217,8 @@ void plan_add_parent_attributes(struct builder *b)
  */
 static bool is_rlimit_parents(const struct builder *b)
 {
+	if (b->has_bridge_rlimits)
+		return false;
 	return b->has_user || (b->host->capabilities >> CAP_SYS_RESOURCE & 1) != 0;
 }
 
@@ -330,6 +332,7 @@ void plan_add_process(struct builder *b)
 	}
 	builder_step(b, PLAN_INIT, PLAN_SEND, 0)->u.step = STEP_READY;
 	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_READY;
+	plan_add_settled(b);
 	if (b->spec->has_process)
 		plan_add_parent_attributes(b);
 	if (b->spec->has_process)

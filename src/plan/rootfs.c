@@ -69,8 +69,10 @@ static struct plan_device configured_device(struct builder *b, const struct spec
 		.gid = (uint32_t)d->gid.value,
 		.source_slot = PLAN_NO_SLOT,
 	};
+	char path[4096];
 
 	device.path = builder_text(b, d->path);
+	device.is_found = b->is_dev_bound && plan_is_below(plan_clean_path(d->path, path, sizeof path), "/dev");
 	return device;
 }
 
@@ -93,10 +95,9 @@ static void collect_devices(struct builder *b)
 	for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++) {
 		struct plan_device *d = &b->devices[b->device_count];
 
-		if (is_configured(b->spec, default_devices[i].path))
+		if (b->is_dev_bound || is_configured(b->spec, default_devices[i].path))
 			continue;
-		*d = (struct plan_device){
-			.type = 'c', .mode = 0666, .is_default = true, .source_slot = PLAN_NO_SLOT};
+		*d = (struct plan_device){.type = 'c', .mode = 0666, .source_slot = PLAN_NO_SLOT};
 		d->path = builder_text(b, default_devices[i].path);
 		d->major = default_devices[i].major;
 		d->minor = default_devices[i].minor;
@@ -108,12 +109,12 @@ static void collect_devices(struct builder *b)
 		b->device_count++;
 	}
 	for (size_t i = 0; i < b->device_count; i++)
-		b->devices[i].is_bound = is_bound && b->devices[i].type != 'p';
+		b->devices[i].is_bound = is_bound && b->devices[i].type != 'p' && !b->devices[i].is_found;
 }
 
 void plan_add_device_sources(struct builder *b)
 {
-	if (b->is_dev_bound || !b->has_mount_ns)
+	if (!b->has_mount_ns)
 		return;
 	collect_devices(b);
 	for (size_t i = 0; i < b->device_count; i++)
@@ -133,14 +134,16 @@ static void add_link(struct builder *b, const char *path, const char *target, co
 
 void plan_add_devices(struct builder *b)
 {
-	if (b->is_dev_bound || !b->has_mount_ns) {
-		if (b->spec->device_count > 0 && !b->has_mount_ns)
+	if (!b->has_mount_ns) {
+		if (b->spec->device_count > 0)
 			builder_finding(b, ERR_UNSUPPORTED, "/linux/devices",
 					"devices need a mount namespace of the container's own");
 		return;
 	}
 	for (size_t i = 0; i < b->device_count; i++)
 		builder_step(b, PLAN_INIT, PLAN_DEVICE, b->device_wheres[i])->u.device = b->devices[i];
+	if (b->is_dev_bound)
+		return;
 	add_link(b, "/dev/fd", "/proc/self/fd", "/proc/self/fd");
 	add_link(b, "/dev/stdin", "/proc/self/fd/0", "/proc/self/fd");
 	add_link(b, "/dev/stdout", "/proc/self/fd/1", "/proc/self/fd");
@@ -178,6 +181,21 @@ static void add_late_readonly(struct builder *b)
 	}
 }
 
+/* A JSON pointer (RFC 6901) to the member key of the object at prefix. */
+static void point_at(char *ret, size_t size, const char *prefix, const char *key)
+{
+	size_t len = (size_t)str_format(ret, size, "%s/", prefix);
+
+	for (; *key != '\0' && len + 2 < size; key++) {
+		bool is_escaped = *key == '~' || *key == '/';
+
+		ret[len++] = is_escaped ? '~' : *key;
+		if (is_escaped)
+			ret[len++] = *key == '~' ? '0' : '1';
+	}
+	ret[len] = '\0';
+}
+
 static void add_sysctl(struct builder *b, const struct spec_pair *pair)
 {
 	int owner = spec_sysctl_owner(pair->key);
@@ -185,7 +203,7 @@ static void add_sysctl(struct builder *b, const struct spec_pair *pair)
 	struct plan_step *step;
 	plan_text texts[3], at;
 
-	str_format(where, sizeof where, "/linux/sysctl/%s", pair->key);
+	point_at(where, sizeof where, "/linux/sysctl", pair->key);
 	if (owner >= 0 && b->host->namespaces[owner].is_own)
 		builder_finding(b, ERR_CONFIG, where, "sysctl \"%s\" is not in a separate kernel namespace",
 				pair->key);

@@ -151,11 +151,8 @@ static void add(void *context, const char *name, const char *type, const char *v
 		p->v[p->count++] = mem_dup(triple[i]);
 }
 
-static void add_own(const struct builder *b, const char *slice, struct properties *p)
+static void add_own(const char *slice, struct properties *p)
 {
-	_cleanup_free_ char *description = mem_format(PLAN_UNIT_DESCRIPTION, b->request->id);
-
-	add(p, "Description", "s", description);
 	add(p, "Slice", "s", slice);
 	add(p, "Delegate", "b", "true");
 	add(p, "DefaultDependencies", "b", "false");
@@ -200,31 +197,41 @@ static void add_annotations(struct builder *b, struct properties *p)
 
 static void add_limits(const struct builder *b, uint32_t from, struct properties *p)
 {
+	uint64_t period = PLAN_CPU_PERIOD; /* the cgroup is new */
+
 	for (uint32_t i = from; i < b->step_count; i++) {
 		const struct plan_cgroup_write *write = &b->steps[i].u.write;
+		struct unit_write first, other;
 
 		if (b->steps[i].kind != PLAN_CGROUP_WRITE)
 			continue;
-		unit_limit(builder_get(b, write->file), builder_get(b, write->value), add, p);
-		if (write->other_file != 0)
-			unit_limit(builder_get(b, write->other_file), builder_get(b, write->other_value), add,
-				   p);
+		first = (struct unit_write){builder_get(b, write->file), builder_get(b, write->value)};
+		unit_limit(&first, &period, add, p);
+		if (write->other_file == 0)
+			continue;
+		other = (struct unit_write){builder_get(b, write->other_file),
+					    builder_get(b, write->other_value)};
+		unit_limit(&other, &period, add, p);
 	}
 }
 
-void plan_unit_limits(const struct plan *plan, plan_property on_property, void *context)
+void plan_unit_limits(const struct plan *plan, uint64_t period, plan_property on_property, void *context)
 {
 	const struct plan_step *steps = plan_steps(plan);
 
 	for (uint32_t i = 0; i < plan->step_count; i++) {
 		const struct plan_cgroup_write *write = &steps[i].u.write;
+		struct unit_write first, other;
 
 		if (steps[i].kind != PLAN_CGROUP_WRITE)
 			continue;
-		unit_limit(plan_get(plan, write->file), plan_get(plan, write->value), on_property, context);
-		if (write->other_file != 0)
-			unit_limit(plan_get(plan, write->other_file), plan_get(plan, write->other_value),
-				   on_property, context);
+		first = (struct unit_write){plan_get(plan, write->file), plan_get(plan, write->value)};
+		unit_limit(&first, &period, on_property, context);
+		if (write->other_file == 0)
+			continue;
+		other = (struct unit_write){plan_get(plan, write->other_file),
+					    plan_get(plan, write->other_value)};
+		unit_limit(&other, &period, on_property, context);
 	}
 }
 
@@ -257,11 +264,18 @@ void plan_end_unit(struct builder *b)
 	__attribute__((cleanup(properties_done))) struct properties properties = {.count = 0};
 	struct plan_texts texts;
 
-	add_own(b, builder_get(b, b->steps[b->unit_step].u.unit.slice), &properties);
+	add_own(builder_get(b, b->steps[b->unit_step].u.unit.slice), &properties);
 	add_limits(b, b->unit_step, &properties);
 	add_annotations(b, &properties);
 	texts = builder_texts(b, properties.v, properties.count);
 	b->steps[b->unit_step].u.unit.properties = texts;
+}
+
+void plan_add_settled(struct builder *b)
+{
+	if (b->has_unit && !b->is_settled)
+		builder_step(b, PLAN_PARENT, PLAN_UNIT_SETTLED, 0);
+	b->is_settled = true;
 }
 
 void plan_add_unit_set(struct builder *b, uint32_t from)

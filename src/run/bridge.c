@@ -36,9 +36,29 @@ int walk_join(struct walker *walker, const struct plan_step *step, struct err *e
 	return 0;
 }
 
+/* In the new process. Its pid is not said here, where another one would be seen: the kernel tells it. */
+static int become_init(struct walker *walker, bool has_cgroup, struct err *err)
+{
+	int r = 0;
+
+	walker->who = PLAN_INIT;
+	/* A session ends with its leader, so it is begun by the process that stays. */
+	(void)k_setsid();
+	if (has_cgroup)
+		k_close(walker->first_fd + INIT_FD_CGROUP);
+	/* All that an exec has left to do ends with an end of file; a creation has mounts and hooks before it.
+	 */
+	if (plan_find(walker->plan, PLAN_GATE) != NULL)
+		r = (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (r >= 0)
+		r = protocol_send(walker->socket_fd, STEP_BORN, 0, NULL, walker->console_fd);
+	fd_close(&walker->console_fd);
+	return r < 0 ? err_system(err, r, "cannot tell that init is there") : 0;
+}
+
 /*
  * Returns as init (walker->who changes) in the new process. CLONE_PARENT makes it a child of the parent, which
- * is the one that waits for it; the bridge says its pid and is gone.
+ * is the one that waits for it; the bridge is gone.
  */
 static int bridge_spawn(struct walker *walker, const struct plan_step *step, struct err *err)
 {
@@ -62,16 +82,9 @@ static int bridge_spawn(struct walker *walker, const struct plan_step *step, str
 			err_hint(err, "the cgroup's pids.max, or the user's limit of processes, is reached");
 		return (int)pid;
 	}
-	if (pid == 0) {
-		walker->who = PLAN_INIT;
-		/* A session ends with its leader, so it is begun by the process that stays. */
-		(void)k_setsid();
-		fd_close(&walker->console_fd);
-		if (has_cgroup)
-			k_close(cgroup_fd);
-		return (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	}
-	k_exit(protocol_send(walker->socket_fd, STEP_BORN, pid, NULL, walker->console_fd) < 0);
+	if (pid == 0)
+		return become_init(walker, has_cgroup, err);
+	k_exit(0);
 }
 
 /*

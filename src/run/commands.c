@@ -207,6 +207,8 @@ static bool find_place(const struct container *container, struct state_record *r
 	record->cgroup_mount = mem_dup(host.cgroup_mount);
 	record->cgroup_path = mem_dup(plan_cgroup_path(plan));
 	record->unit = mem_dup(unit == NULL ? "" : plan_get(plan, unit->u.unit.name));
+	record->created_secs = plan->created_secs;
+	record->created_nanosecs = (uint32_t)plan->created_nanosecs;
 	record->is_user_unit = unit != NULL && unit->u.unit.is_user;
 	/* As of one whose creation was cut off: which levels of the cgroup are its own is not known. */
 	record->creator = k_getpid();

@@ -83,6 +83,12 @@ int container_open_mount(const struct container *container, struct err *err)
 
 /* --- whose the cgroup is --- */
 
+char *container_identity(const struct state_record *record)
+{
+	return mem_format("tare container %s, created %lld.%09u", record->id, (long long)record->created_secs,
+			  record->created_nanosecs);
+}
+
 struct search {
 	const struct container *container;
 	bool is_found;
@@ -111,14 +117,20 @@ static void on_other(void *context, const char *id)
 
 /*
  * A cgroup that is empty can be another container's next, under the same path: what is in it then is not the
- * business of the one that has ended. Others are looked at only where it matters.
+ * business of the one that has ended. Where it does not say whose it is, the other containers of this state
+ * root are asked, if it matters.
  */
 static bool is_taken_over(const struct container *container, int cgroup_fd)
 {
 	struct search search = {.container = container};
-	_cleanup_fd_ int pidfd = state_open_pidfd(&container->record);
+	_cleanup_free_ char *identity = container_identity(&container->record);
+	enum cgroup_owner owner = cgroup_owner(cgroup_fd, identity);
+	_cleanup_fd_ int pidfd = -1;
 	struct err ignored;
 
+	if (owner != CGROUP_UNMARKED)
+		return owner == CGROUP_ANOTHERS;
+	pidfd = state_open_pidfd(&container->record);
 	if (pidfd >= 0 || cgroup_is_populated(cgroup_fd) == 0)
 		return false;
 	return state_list(container->root_fd, on_other, &search, &ignored) >= 0 && search.is_found;

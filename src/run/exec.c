@@ -45,6 +45,7 @@ static int rebuild_plan(const struct container *container, struct buf *ret, stru
 		.bundle = record->bundle,
 		.is_systemd_cgroup = !str_is_empty(record->unit),
 		.is_cgroup_disabled = str_is_empty(record->cgroup_path),
+		.is_no_new_keyring = record->is_no_new_keyring,
 	};
 	_cleanup_spec_ struct spec *spec = NULL;
 	_cleanup_seccomp_ struct seccomp_program program = {0};
@@ -156,6 +157,7 @@ static int load_request(const struct exec_options *o, const struct spec *process
 		.capabilities = o->capabilities,
 		.is_no_new_privs = o->is_no_new_privs,
 		.is_terminal = o->is_terminal,
+		.is_announced = o->pid_file != NULL || o->console_socket != NULL || o->pidfd_socket != NULL,
 		.preserve_fds = o->preserve_fds,
 		.listen_fds = parent->request.listen_fds,
 		.listen_fdnames = parent->request.listen_fdnames,
@@ -336,6 +338,8 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 		r = starter_wait(parent.socket_fd, parent.pidfd, err);
 	if (r >= 0 && !options->is_detached)
 		r = foreground_wait(&parent, &nothing, &end, err);
+	if (r >= 0 && parent.bridge_pidfd >= 0)
+		r = birth_end_bridge(&parent, err);
 	*ret_status = end.status;
 	if (r >= 0)
 		return 0;

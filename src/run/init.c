@@ -142,16 +142,6 @@ static int send_step(struct walker *walker, const struct plan_step *step)
 	return r;
 }
 
-static int expect_step(struct walker *walker, const struct plan_step *step, struct err *err)
-{
-	int r = protocol_expect(walker->socket_fd, (enum protocol_step)step->u.step, NULL, NULL, err);
-
-	/* An exec says no READY; its parent stays until EXEC. */
-	if (r >= 0 && step->u.step == STEP_COMMITTED)
-		r = (int)k_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
-	return r;
-}
-
 /* A filter may deny close_range(2); what init has open is known well enough to close it one by one. */
 static void close_range_of(const struct walker *walker, int first, int last)
 {
@@ -293,7 +283,7 @@ static int late_step(struct walker *walker, const struct plan_step *step, struct
 	case PLAN_SEND:
 		return send_step(walker, step);
 	case PLAN_EXPECT:
-		return expect_step(walker, step, err);
+		return protocol_expect(walker->socket_fd, (enum protocol_step)step->u.step, NULL, NULL, err);
 	case PLAN_HOOKS:
 		return run_hooks(walker, step, err);
 	case PLAN_GATE:

@@ -90,27 +90,15 @@ static int send_host(const char *text, int fd_to_pass)
 	struct sockaddr_un address;
 	struct iovec vector = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
 	struct msghdr message = {.msg_name = &address, .msg_iov = &vector, .msg_iovlen = 1};
-	union {
-		struct cmsghdr align;
-		char data[CMSG_SPACE(sizeof fd_to_pass)];
-	} control = {.data = {0}};
+	union io_rights rights;
 	ssize_t r;
 
 	if (fd < 0)
 		return fd;
 	if (!host_address(&address, &message.msg_namelen))
 		return -EINVAL;
-	if (fd_to_pass >= 0) {
-		struct cmsghdr *rights;
-
-		message.msg_control = control.data;
-		message.msg_controllen = sizeof control.data;
-		rights = CMSG_FIRSTHDR(&message);
-		rights->cmsg_level = SOL_SOCKET;
-		rights->cmsg_type = SCM_RIGHTS;
-		rights->cmsg_len = CMSG_LEN(sizeof fd_to_pass);
-		memcpy(CMSG_DATA(rights), &fd_to_pass, sizeof fd_to_pass);
-	}
+	if (fd_to_pass >= 0)
+		io_attach_fd(&message, &rights, fd_to_pass);
 	do
 		r = k_sendmsg(fd, &message, MSG_NOSIGNAL);
 	while (r == -EINTR);

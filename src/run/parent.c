@@ -28,7 +28,6 @@
 #include "hooks.h"
 #include "notify.h"
 #include "protocol.h"
-#include "spawn.h"
 #include "unit.h"
 
 #define KILL_TIMEOUT_MS 10000
@@ -45,7 +44,9 @@ void parent_init(struct parent *parent, const struct run_options *options)
 		.child_socket_fd = -1,
 		.pidfd = -1,
 		.bridge_pidfd = -1,
+		.listener_fd = -1,
 		.placeholder_pidfd = -1,
+		.keeper_pidfd = -1,
 		.signal_fd = -1,
 		.console_fd = -1,
 		.container_pidfd = -1,
@@ -63,9 +64,11 @@ void parent_done(struct parent *parent)
 			    &parent->child_socket_fd,
 			    &parent->pidfd,
 			    &parent->bridge_pidfd,
+			    &parent->listener_fd,
 			    &parent->console_fd,
 			    &parent->container_pidfd,
 			    &parent->placeholder_pidfd,
+			    &parent->keeper_pidfd,
 			    &parent->signal_fd};
 
 	for (size_t i = 0; parent->slots != NULL && i < parent->plan->slot_count; i++)
@@ -165,6 +168,7 @@ static void fill_record(struct parent *parent)
 	record->created_nanosecs = (uint32_t)now.tv_nsec;
 	record->owner = parent->host.euid;
 	record->has_gate = !parent->request.is_run;
+	record->is_no_new_keyring = parent->request.is_no_new_keyring;
 	record->has_poststart = parent->spec->hooks[SPEC_HOOK_POSTSTART].count > 0;
 	record->has_poststop = parent->spec->hooks[SPEC_HOOK_POSTSTOP].count > 0;
 	fill_annotations(record, parent->spec);
@@ -205,6 +209,8 @@ static int open_state(struct parent *parent, struct err *err)
 	fill_record(parent);
 	r = state_write(parent->dir_fd, &parent->record, err);
 	/* For exec, which then need not read the configuration again. */
+	parent->plan->created_secs = parent->record.created_secs;
+	parent->plan->created_nanosecs = parent->record.created_nanosecs;
 	plan_store(parent->plan);
 	if (r >= 0)
 		r = state_write_plan(parent->dir_fd, parent->plan, parent->plan->size, err);
@@ -246,72 +252,6 @@ static int step_open_source(struct parent *parent, const struct plan_step *step,
 	return keep(parent, step->u.source.slot, mount_open_source(parent->plan, &source, base, err));
 }
 
-static bool has_init_hooks(const struct plan *plan)
-{
-	const struct plan_step *steps = plan_steps(plan);
-
-	for (uint32_t i = 0; i < plan->step_count; i++)
-		if (steps[i].kind == PLAN_HOOKS && steps[i].who == PLAN_INIT)
-			return true;
-	return false;
-}
-
-static int step_spawn(struct parent *parent, const struct plan_step *step, struct err *err)
-{
-	int fds[2], r;
-	struct spawn spawn = {
-		.plan = parent->plan,
-		.first_fd = parent->first_fd,
-		.cgroup_fd = parent->cgroup_fd,
-		.signal_fd = parent->signal_fd,
-		.slots = parent->slots,
-		.flags = step->u.spawn.flags,
-		.is_bridge = step->u.spawn.is_bridge,
-		.is_interruptible = parent->exec != NULL && parent->exec->is_ignoring_paused,
-		.into_cgroup = step->u.spawn.into_cgroup,
-	};
-
-	r = k_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds);
-	if (r < 0)
-		return err_system(err, r, "cannot make a socket for init");
-	parent->socket_fd = fds[0];
-	parent->child_socket_fd = fds[1];
-	spawn.socket_fd = parent->child_socket_fd;
-	r = spawn_child(&spawn, spawn.is_bridge ? &parent->bridge_pidfd : &parent->pidfd, err);
-	/* The cgroup has processes below it (cgroups(7), "no internal processes"): so has the container's init.
-	 */
-	if ((r == -EBUSY || r == -EOPNOTSUPP) && parent->exec != NULL &&
-	    exec_open_init_cgroup(parent, err) >= 0) {
-		spawn.cgroup_fd = parent->cgroup_fd;
-		r = spawn_child(&spawn, &parent->bridge_pidfd, err);
-	}
-	fd_close(&parent->child_socket_fd);
-	if (r < 0)
-		return r;
-	parent->pid = r;
-	/* Whether init got as far as its hooks is not known when it fails: poststop hooks have to expect both.
-	 */
-	parent->has_hooked |= has_init_hooks(parent->plan);
-	return 0;
-}
-
-/*
- * CLONE_PARENT made init a child of this process, so its pid cannot be another's before it is waited for. That
- * it is a child is asked of the kernel: the message comes out of a container.
- */
-static int step_born(struct parent *parent, int64_t pid, struct err *err)
-{
-	_cleanup_fd_ int pidfd = pid > 0 && pid <= INT32_MAX ? k_pidfd_open((pid_t)pid, 0) : -ESRCH;
-	siginfo_t info;
-	int r = pidfd < 0 ? pidfd : k_waitid(P_PIDFD, pidfd, &info, WEXITED | WNOHANG | WNOWAIT);
-
-	if (r < 0)
-		return err_set(err, ERR_PEER, r, NULL, "process %lld is not init", (long long)pid);
-	parent->pid = (pid_t)pid;
-	parent->pidfd = take_fd(&pidfd);
-	return 0;
-}
-
 int parent_await(const struct parent *parent, uint32_t step, struct err *err)
 {
 	int pidfd = parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd;
@@ -322,17 +262,16 @@ int parent_await(const struct parent *parent, uint32_t step, struct err *err)
 
 static int step_expect(struct parent *parent, const struct plan_step *step, struct err *err)
 {
-	bool has_console = step->u.step == STEP_READY || (step->u.step == STEP_BORN && parent->exec != NULL);
-	int64_t value = 0;
-	int r = parent_await(parent, step->u.step, err);
+	int r;
 
+	if (step->u.step == STEP_BORN)
+		return birth_expect(parent, err);
+	r = parent_await(parent, step->u.step, err);
 	if (r >= 0)
-		r = protocol_expect(parent->socket_fd, (enum protocol_step)step->u.step, &value,
-				    has_console ? &parent->console_fd : NULL, err);
+		r = protocol_expect(parent->socket_fd, (enum protocol_step)step->u.step, NULL,
+				    step->u.step == STEP_READY ? &parent->console_fd : NULL, err);
 	if (r == -EPIPE && err->kind == ERR_PEER)
 		parent_explain_end(parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd, err);
-	if (r >= 0 && step->u.step == STEP_BORN)
-		return step_born(parent, value, err);
 	return r;
 }
 
@@ -393,19 +332,6 @@ static int commit(struct parent *parent, struct err *err)
 	return r < 0 ? r : state_write(parent->dir_fd, &parent->record, err);
 }
 
-/* Its end takes a while, so it is waited for when it is over; it never comes in a cgroup that is frozen. */
-static int end_bridge(struct parent *parent, struct err *err)
-{
-	const struct await await = {-1, 0, parent->bridge_pidfd, parent->signal_fd, -1};
-	int r = await_any(&await);
-
-	if (r >= 0 && (r & AWAIT_ENDED) == 0)
-		return await_interrupted(parent->signal_fd, err);
-	k_waitid(P_PIDFD, parent->bridge_pidfd, NULL, WEXITED);
-	fd_close(&parent->bridge_pidfd);
-	return 0;
-}
-
 static int step_send(struct parent *parent, const struct plan_step *step, struct err *err)
 {
 	int r = 0;
@@ -417,7 +343,7 @@ static int step_send(struct parent *parent, const struct plan_step *step, struct
 	r = protocol_send(parent->socket_fd, (enum protocol_step)step->u.step, 0, NULL, -1);
 	if (r < 0)
 		return err_system(err, r, "cannot tell init to go on");
-	return step->u.step == STEP_COMMITTED && parent->bridge_pidfd >= 0 ? end_bridge(parent, err) : 0;
+	return step->u.step == STEP_COMMITTED && parent->bridge_pidfd >= 0 ? birth_end_bridge(parent, err) : 0;
 }
 
 static int parent_step(struct parent *parent, const struct plan_step *step, struct err *err)
@@ -440,7 +366,7 @@ static int parent_step(struct parent *parent, const struct plan_step *step, stru
 	case PLAN_AFFINITY:
 		return process_set_affinity(plan, step->u.affinity, err);
 	case PLAN_SPAWN:
-		return step_spawn(parent, step, err);
+		return birth_spawn(parent, step, err);
 	case PLAN_ID_MAPS:
 		return step_maps(parent, step, err);
 	case PLAN_NET_DEVICE:
@@ -460,7 +386,7 @@ static int parent_step(struct parent *parent, const struct plan_step *step, stru
 	case PLAN_EXPECT:
 		return step_expect(parent, step, err);
 	case PLAN_LISTENER:
-		return filter_hand_on(parent, &step->u.filter, err);
+		return filter_take(parent, &step->u.filter, err);
 	default:
 		return limits_step(parent, step, err);
 	}

@@ -28,6 +28,7 @@ struct parent {
 	int mount_fd, cgroup_fd;
 	int socket_fd, child_socket_fd;
 	int pidfd, bridge_pidfd;
+	int listener_fd; /* of the bridge's filter, until its child is known */
 	pid_t pid;
 	struct netdev *netdev;           /* of netdev.c, or NULL */
 	uint64_t oom_kills;              /* in the cgroup, before the container */
@@ -36,7 +37,8 @@ struct parent {
 	int first_fd;                    /* behind the descriptors that the program keeps */
 	const struct exec_options *exec; /* of exec: the container is another process's */
 	int container_pidfd;             /* of exec, until its slot has it */
-	int placeholder_pidfd;           /* keeps the place in systemd's unit until init is there */
+	int placeholder_pidfd;           /* keeps the place in systemd's unit until init is ready */
+	int keeper_pidfd;                /* the placeholder's parent, a child of this process */
 	bool has_clos, has_monitor;      /* in resctrl, made by this process */
 	bool has_unit;                   /* systemd may have made it */
 	bool has_hooked;                 /* hooks ran: poststop has to, if it all comes to nothing */
@@ -60,8 +62,12 @@ int parent_load_descriptors(struct parent *parent, uint32_t preserve_fds, struct
 int filter_load(const struct spec_seccomp *spec, int root_fd, struct seccomp_program *ret,
 		struct plan_filter_program *ret_filter, struct err *err) MUST_CHECK;
 
-/* Takes the listener of the child's filter and sends it to whom the configuration names. */
-int filter_hand_on(struct parent *parent, const struct plan_filter *filter, struct err *err) MUST_CHECK;
+/* Takes the listener of the child's filter and sends it to whom the configuration names; but a bridge's stays.
+ */
+int filter_take(struct parent *parent, const struct plan_filter *filter, struct err *err) MUST_CHECK;
+/* A bridge's listener: its calls go on until it or its child has said something; then it is sent, too. */
+int filter_answer(const struct parent *parent, struct err *err) MUST_CHECK;
+int filter_hand_on(struct parent *parent, struct err *err) MUST_CHECK;
 
 /* Carries out the parent's steps of the plan up to COMMITTED. */
 int parent_walk(struct parent *parent, struct err *err) MUST_CHECK;
@@ -72,6 +78,13 @@ int parent_open_slots(struct parent *parent, struct err *err) MUST_CHECK;
 int parent_hold_signals(struct parent *parent, struct err *err) MUST_CHECK;
 /* Waits until a message of the child can be received; as await_message. step is for the words. */
 int parent_await(const struct parent *parent, uint32_t step, struct err *err) MUST_CHECK;
+/*
+ * birth.c: the process that the step says is born; the bridge's child says that it is there, and is known by
+ * pid and pidfd from then on; the bridge is waited for.
+ */
+int birth_spawn(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
+int birth_expect(struct parent *parent, struct err *err) MUST_CHECK;
+int birth_end_bridge(struct parent *parent, struct err *err) MUST_CHECK;
 /* Whether the terminal that is asked for can be given this way: ERR_USAGE otherwise. */
 int parent_check_console(const char *console_socket, bool is_detached, bool has_terminal,
 			 struct err *err) MUST_CHECK;

@@ -17,11 +17,6 @@ const char *protocol_step_name(enum protocol_step step)
 	return step < STEP_COUNT ? names[step] : "unknown";
 }
 
-union control {
-	struct cmsghdr align;
-	char data[CMSG_SPACE(sizeof(int))];
-};
-
 /* Whatever errno a filter has for it. */
 static bool is_denied(ssize_t r)
 {
@@ -33,7 +28,7 @@ int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const s
 	struct protocol_message message;
 	struct iovec vector = {.iov_base = &message, .iov_len = sizeof message};
 	struct msghdr header = {.msg_iov = &vector, .msg_iovlen = 1};
-	union control control;
+	union io_rights rights;
 	ssize_t r;
 
 	memset(&message, 0, sizeof message);
@@ -42,18 +37,8 @@ int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const s
 	message.value = value;
 	if (sent != NULL)
 		message.err = *sent;
-	if (fd_to_pass >= 0) {
-		struct cmsghdr *rights;
-
-		memset(&control, 0, sizeof control);
-		header.msg_control = control.data;
-		header.msg_controllen = sizeof control.data;
-		rights = CMSG_FIRSTHDR(&header);
-		rights->cmsg_level = SOL_SOCKET;
-		rights->cmsg_type = SCM_RIGHTS;
-		rights->cmsg_len = CMSG_LEN(sizeof fd_to_pass);
-		memcpy(CMSG_DATA(rights), &fd_to_pass, sizeof fd_to_pass);
-	}
+	if (fd_to_pass >= 0)
+		io_attach_fd(&header, &rights, fd_to_pass);
 	do
 		r = k_sendmsg(socket_fd, &header, MSG_NOSIGNAL);
 	while (r == -EINTR);
@@ -63,16 +48,46 @@ int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const s
 	return r < 0 ? (int)r : 0;
 }
 
-static int received_fd(struct msghdr *header)
+union control {
+	struct cmsghdr align;
+	char data[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+};
+
+struct received {
+	int fd;
+	struct ucred sender; /* unix(7): if the socket asks for it */
+};
+
+/* There may be room for more descriptors than one; those that are too many are nobody's. */
+static void take_fds(const char *at, size_t len, int *ret_fd)
 {
-	struct cmsghdr *rights = CMSG_FIRSTHDR(header);
 	int fd;
 
-	if (rights == NULL || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS ||
-	    rights->cmsg_len != CMSG_LEN(sizeof fd))
-		return -1;
-	memcpy(&fd, CMSG_DATA(rights), sizeof fd);
-	return fd;
+	for (; len >= sizeof fd; at += sizeof fd, len -= sizeof fd) {
+		memcpy(&fd, at, sizeof fd);
+		if (*ret_fd < 0)
+			*ret_fd = fd;
+		else
+			k_close(fd);
+	}
+}
+
+static void take_control(const struct msghdr *header, struct received *ret)
+{
+	const char *at = header->msg_control, *end = at + header->msg_controllen;
+	struct cmsghdr head;
+
+	for (; at + sizeof head <= end; at += CMSG_ALIGN(head.cmsg_len)) {
+		memcpy(&head, at, sizeof head);
+		if (head.cmsg_len < sizeof head || head.cmsg_len > (size_t)(end - at))
+			return;
+		if (head.cmsg_level != SOL_SOCKET)
+			continue;
+		if (head.cmsg_type == SCM_RIGHTS)
+			take_fds(at + CMSG_LEN(0), head.cmsg_len - CMSG_LEN(0), &ret->fd);
+		else if (head.cmsg_type == SCM_CREDENTIALS && head.cmsg_len == CMSG_LEN(sizeof ret->sender))
+			memcpy(&ret->sender, at + CMSG_LEN(0), sizeof ret->sender);
+	}
 }
 
 /* The texts come from another process: they are strings only once they end. */
@@ -97,6 +112,7 @@ int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_val
 		.msg_control = control.data,
 		.msg_controllen = sizeof control.data,
 	};
+	struct received received = {.fd = -1};
 	_cleanup_fd_ int fd = -1;
 	ssize_t r;
 
@@ -109,7 +125,8 @@ int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_val
 	}
 	/* Also an empty message can carry one. */
 	if (r >= 0)
-		fd = received_fd(&header);
+		take_control(&header, &received);
+	fd = received.fd;
 	if (r == 0 || r == -ECONNRESET)
 		return err_set(err, ERR_PEER, EPIPE, NULL, "the other process ended before '%s'",
 			       protocol_step_name(expected));
@@ -128,7 +145,7 @@ int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_val
 			       protocol_step_name((enum protocol_step)message.step),
 			       protocol_step_name(expected));
 	if (ret_value != NULL)
-		*ret_value = message.value;
+		*ret_value = expected == STEP_BORN ? received.sender.pid : message.value;
 	if (ret_fd != NULL)
 		*ret_fd = take_fd(&fd);
 	return 0;

@@ -7,7 +7,9 @@
  *     |<-- UNSHARED --------------| (new user and time ns)       |
  *     |--- MAPPED --------------->|                              |
  *     |                            |--- spawn ----------------->|
- *     |<-- BORN (pid) ------------|  and exits; carries the console's master of an exec
+ *     |                            |  and exits                  |
+ *     |<-- BORN -----------------------------------------------| (after a bridge) the kernel says whose pid it
+ * is; |                                                          | carries the console's master of an exec
  *     |--- MAPPED --------------------------------------------->| (new user ns, or a bridge)
  *     |--- NETWORKED ------------------------------------------>| (if there are network devices)
  *     |<-- MOUNTED --------------------------------------------| (if there are hooks)
@@ -27,7 +29,7 @@
  *     |<-- end of file: execve worked (close-on-exec), or init died: the pidfd tells
  *
  * exec has a bridge always, and no READY and START: BORN, COMMITTED, EXEC, end of file; LISTENER and
- * LISTENED before BORN or, after a MAPPED, behind it.
+ * LISTENED before BORN or behind it. It has no COMMITTED where the parent has nothing to do meanwhile.
  *
  * FAILED may come from a child in the place of any message, and ends the conversation. End of file in any
  * other place means that the peer died. One message is one datagram of a SOCK_SEQPACKET socket.
@@ -41,7 +43,7 @@ enum protocol_step {
 	STEP_NONE,
 	STEP_FAILED,   /* child -> parent: err says what */
 	STEP_UNSHARED, /* bridge -> parent: its user namespace waits for id maps */
-	STEP_BORN,     /* bridge -> parent: value is init's pid in the bridge's pid namespace */
+	STEP_BORN,     /* init -> parent: the bridge has done its part; value is what protocol_expect says */
 	STEP_MAPPED,   /* parent -> bridge or init: you are known, and your id maps, if any, are in force */
 	STEP_MOUNTED,  /* init -> parent: the mounts stand, nothing of the host is left writable by accident */
 	STEP_HOOKED,   /* parent -> init: the runtime's hooks have run */
@@ -75,7 +77,8 @@ int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const s
 /*
  * Waits for one message and checks that it is `expected`. FAILED gives the peer's own error in *err and its
  * errno; end of file -EPIPE with kind ERR_PEER; anything else -EPROTO. ret_value and ret_fd may be NULL; a
- * descriptor nobody asked for is closed. [free]
+ * descriptor nobody asked for is closed. The value of BORN is the sender's pid as the kernel tells it, if the
+ * socket has SO_PASSCRED, and 0 otherwise. [free]
  */
 int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_value, int *ret_fd,
 		    struct err *err) MUST_CHECK;

@@ -2,7 +2,9 @@
 /* parent: the configuration's seccomp filter, compiled before or now, and its listener. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 #include "await.h"
@@ -135,12 +137,25 @@ static char *process_state(const struct parent *parent, const struct plan_filter
 	return text.data;
 }
 
-int filter_hand_on(struct parent *parent, const struct plan_filter *filter, struct err *err)
+static int hand_on(struct parent *parent, const struct plan_filter *filter, int fd, struct err *err)
 {
-	_cleanup_free_ char *state = NULL;
+	_cleanup_free_ char *state = process_state(parent, filter);
+	struct socket_target target = {plan_get(parent->plan, filter->listener_path), state, parent->signal_fd};
+	int r = socket_send_fd(&target, fd, err);
+
+	if (r < 0)
+		err_where(err, "/linux/seccomp/listenerPath");
+	return r;
+}
+
+/*
+ * The bridge of an exec has the filter before its child is born: the agent is told of the child, and the bridge's
+ * calls are answered here meanwhile. It is no process of the container, which cannot reach it either.
+ */
+int filter_take(struct parent *parent, const struct plan_filter *filter, struct err *err)
+{
 	_cleanup_fd_ int fd = -1;
 	int64_t number = 0;
-	struct socket_target target = {plan_get(parent->plan, filter->listener_path), NULL, parent->signal_fd};
 	int r = parent_await(parent, STEP_LISTENER, err);
 
 	if (r >= 0)
@@ -152,13 +167,65 @@ int filter_hand_on(struct parent *parent, const struct plan_filter *filter, stru
 	if (r < 0)
 		return r;
 	fd = r;
-	state = process_state(parent, filter);
-	target.payload = state;
-	r = socket_send_fd(&target, fd, err);
-	if (r < 0) {
-		err_where(err, "/linux/seccomp/listenerPath");
+	if (parent->exec != NULL && parent->pidfd < 0)
+		parent->listener_fd = take_fd(&fd);
+	else
+		r = hand_on(parent, filter, fd, err);
+	if (r < 0)
 		return r;
-	}
 	r = protocol_send(parent->socket_fd, STEP_LISTENED, 0, NULL, -1);
 	return r < 0 ? err_system(err, r, "cannot tell init that its listener is taken") : 0;
+}
+
+/* What become_init of the bridge's child calls before it has said BORN; src/run/bridge.c. */
+static bool is_first_call(int nr)
+{
+	return nr == __NR_setsid || nr == __NR_close || nr == __NR_sendmsg || nr == __NR_write;
+}
+
+static void answer(const struct parent *parent)
+{
+	struct seccomp_notif call = {0};
+	struct seccomp_notif_resp response = {0};
+
+	if (k_ioctl(parent->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
+		return;
+	response.id = call.id;
+	if ((pid_t)call.pid == parent->pid || is_first_call(call.data.nr))
+		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	else
+		response.error = -EPERM;
+	k_ioctl(parent->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
+}
+
+/* Without a process that has the filter poll(2) says POLLHUP: seccomp_unotify(2). */
+int filter_answer(const struct parent *parent, struct err *err)
+{
+	struct pollfd fds[] = {{.fd = parent->socket_fd, .events = POLLIN},
+			       {.fd = parent->signal_fd, .events = POLLIN},
+			       {.fd = parent->listener_fd, .events = POLLIN}};
+
+	while (parent->listener_fd >= 0) {
+		int r = k_ppoll(fds, ARRAY_SIZE(fds), NULL, NULL);
+
+		if (r < 0 && r != -EINTR)
+			return err_system(err, r, "cannot wait for the seccomp filter's listener");
+		if (r > 0 && (fds[0].revents != 0 || fds[1].revents != 0 || (fds[2].revents & POLLIN) == 0))
+			break;
+		if (r > 0)
+			answer(parent);
+	}
+	return 0;
+}
+
+int filter_hand_on(struct parent *parent, struct err *err)
+{
+	const struct plan_step *step = plan_find(parent->plan, PLAN_LISTENER);
+	int r;
+
+	if (parent->listener_fd < 0)
+		return 0;
+	r = hand_on(parent, &step->u.filter, parent->listener_fd, err);
+	fd_close(&parent->listener_fd);
+	return r;
 }

@@ -47,29 +47,17 @@ static int connect_within(int socket_fd, const struct socket_target *target, int
 int socket_send_fd(const struct socket_target *target, int fd, struct err *err)
 {
 	_cleanup_fd_ int socket_fd = k_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	union {
-		struct cmsghdr align;
-		char data[CMSG_SPACE(sizeof fd)];
-	} control = {.data = {0}};
+	union io_rights rights;
 	struct iovec vector = {.iov_base = (void *)(uintptr_t)target->payload,
 			       .iov_len = strlen(target->payload)};
-	struct msghdr message = {
-		.msg_iov = &vector,
-		.msg_iovlen = 1,
-		.msg_control = control.data,
-		.msg_controllen = sizeof control.data,
-	};
-	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
 	int left_ms = TIMEOUT_MS;
 	ssize_t r;
 
 	r = connect_within(socket_fd, target, &left_ms, err);
 	if (r < 0)
 		return (int)r;
-	rights->cmsg_level = SOL_SOCKET;
-	rights->cmsg_type = SCM_RIGHTS;
-	rights->cmsg_len = CMSG_LEN(sizeof fd);
-	memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+	io_attach_fd(&message, &rights, fd);
 	while (vector.iov_len > 0) {
 		r = k_sendmsg(socket_fd, &message, MSG_NOSIGNAL);
 		if (r == -EINTR)

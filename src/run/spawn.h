@@ -15,6 +15,7 @@ struct spawn {
 	uint64_t flags;   /* CLONE_NEW* */
 	bool is_bridge, into_cgroup;
 	bool is_interruptible; /* for a cgroup that may be frozen */
+	bool is_mortal; /* HUP, INT and TERM end this process at once until then: nothing is to be undone */
 };
 
 /*

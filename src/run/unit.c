@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +39,7 @@ static const char *find_program(char *ret, size_t size)
 
 struct call {
 	int pidfd, output_fd;
+	int answer_fd; /* a file for its standard output, or -1 */
 	pid_t pid;
 };
 
@@ -60,7 +62,7 @@ static int start_program(char **args, struct call *call, struct err *err)
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
-	posix_spawn_file_actions_adddup2(&actions, 0, 1);
+	posix_spawn_file_actions_adddup2(&actions, call->answer_fd >= 0 ? call->answer_fd : 0, 1);
 	posix_spawn_file_actions_adddup2(&actions, write_fd, 2);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
 	posix_spawnattr_setsigmask(&attributes, &none);
@@ -97,9 +99,9 @@ static int read_program(struct call *call, struct buf *output)
 }
 
 /* args[0] is the program's name. Its status is stored in *ret_status unless that is NULL. */
-static int run_program(char **args, int *ret_status, struct err *err)
+static int run_program(char **args, int answer_fd, int *ret_status, struct err *err)
 {
-	struct call call = {.output_fd = -1};
+	struct call call = {.output_fd = -1, .answer_fd = answer_fd};
 	_cleanup_buf_ struct buf output = {0};
 	int status = 0, r = start_program(args, &call, err);
 
@@ -165,7 +167,7 @@ static void args_add_properties(struct args *args, const struct plan *plan, stru
 		args_add(args, plan_item(plan, properties, i));
 }
 
-static void on_limit(void *context, const char *name, const char *type, const char *value)
+static void add_property(void *context, const char *name, const char *type, const char *value)
 {
 	args_add(context, name);
 	args_add(context, type);
@@ -175,43 +177,82 @@ static void on_limit(void *context, const char *name, const char *type, const ch
 /* --- the placeholder --- */
 
 /*
- * A unit that has no process ends, and init is to be born into the unit's cgroup: somebody has to be there
- * first.
+ * A unit that has no process ends, and its cgroup with all that the kernel has counted there. init is to be
+ * born into it, and if the OOM killer takes init, that has to be read there: somebody is there before, and
+ * until init is ready.
  *
- * Process: child of the parent, a copy of it that does nothing and holds nothing. Dies with the parent.
+ * The OOM killer must not take him instead, and spares a process that runs in the memory of its parent by
+ * vfork(2). So there are two: the keeper, a copy of this process outside of the unit, and his child, the
+ * placeholder, whose memory is all the keeper's. Both do nothing and hold nothing, and die with the parent.
  */
-static int start_placeholder(struct parent *parent, pid_t *ret_pid, struct err *err)
+static void die_with(pid_t parent)
 {
-	struct clone_args args = {.flags = CLONE_PIDFD,
-				  .pidfd = (uint64_t)(uintptr_t)&parent->placeholder_pidfd,
-				  .exit_signal = SIGCHLD};
-	pid_t self = k_getpid();
-	long pid = k_clone3(&args);
+	(void)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	/* A parent that was gone by then sends no signal any more. */
+	if (getppid() != parent)
+		k_exit(1);
+}
 
-	if (pid < 0) {
-		parent->placeholder_pidfd = -1;
-		return err_system(err, (int)pid, "cannot start a process to hold the unit");
-	}
+static _Noreturn void keep_place(int pipe_fd, pid_t parent)
+{
+	pid_t self = k_getpid(), pid;
+
+	k_dup3(pipe_fd, 0, 0);
+	k_close_range(1, ~0u, 0);
+	die_with(parent);
+	pid = vfork();
 	if (pid == 0) {
-		k_close_range(0, ~0u, 0);
-		(void)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-		/* A parent that was gone by then sends no signal any more. */
-		if (getppid() != self)
-			k_exit(1);
+		die_with(self);
+		pid = k_getpid();
+		k_write(0, &pid, sizeof pid);
+		k_close(0);
 		for (;;)
 			pause();
 	}
-	*ret_pid = (pid_t)pid;
-	return 0;
+	k_waitid(P_PID, pid, NULL, WEXITED);
+	k_exit(0);
 }
 
+static int start_placeholder(struct parent *parent, pid_t *ret_pid, struct err *err)
+{
+	struct clone_args args = {.flags = CLONE_PIDFD,
+				  .pidfd = (uint64_t)(uintptr_t)&parent->keeper_pidfd,
+				  .exit_signal = SIGCHLD};
+	_cleanup_fd_ int read_fd = -1, write_fd = -1;
+	pid_t self = k_getpid();
+	int fds[2], r = k_pipe2(fds, O_CLOEXEC);
+	long pid;
+
+	if (r < 0)
+		return err_system(err, r, "cannot make a pipe to hold the unit");
+	read_fd = fds[0];
+	write_fd = fds[1];
+	pid = k_clone3(&args);
+	if (pid == 0)
+		keep_place(write_fd, self);
+	fd_close(&write_fd);
+	if (pid < 0) {
+		parent->keeper_pidfd = -1;
+		return err_system(err, (int)pid, "cannot start a process to hold the unit");
+	}
+	if (k_read(read_fd, ret_pid, sizeof *ret_pid) != sizeof *ret_pid)
+		return err_system(err, EAGAIN, "cannot start a process to hold the unit");
+	parent->placeholder_pidfd = k_pidfd_open(*ret_pid, 0);
+	return parent->placeholder_pidfd < 0 ? err_system(err, parent->placeholder_pidfd,
+							  "cannot watch the process that holds the unit")
+					     : 0;
+}
+
+/* The keeper ends when he has seen the end of his child: nothing is left in the cgroup then. */
 static void end_placeholder(struct parent *parent)
 {
-	if (parent->placeholder_pidfd < 0)
+	if (parent->keeper_pidfd < 0)
 		return;
-	k_pidfd_send_signal(parent->placeholder_pidfd, SIGKILL);
-	k_waitid(P_PIDFD, parent->placeholder_pidfd, NULL, WEXITED);
+	k_pidfd_send_signal(parent->placeholder_pidfd < 0 ? parent->keeper_pidfd : parent->placeholder_pidfd,
+			    SIGKILL);
+	k_waitid(P_PIDFD, parent->keeper_pidfd, NULL, WEXITED);
 	fd_close(&parent->placeholder_pidfd);
+	fd_close(&parent->keeper_pidfd);
 }
 
 /* --- steps --- */
@@ -219,6 +260,7 @@ static void end_placeholder(struct parent *parent)
 /* systemd moved the placeholder: where it is now is the unit's cgroup, by the names that this process sees. */
 static int open_cgroup(struct parent *parent, pid_t placeholder, const char *unit, struct err *err)
 {
+	_cleanup_free_ char *identity = NULL;
 	char path[1024];
 	const char *name;
 	int r = container_cgroup_of(placeholder, path, sizeof path);
@@ -237,12 +279,17 @@ static int open_cgroup(struct parent *parent, pid_t placeholder, const char *uni
 	if (parent->mount_fd < 0)
 		return parent->mount_fd;
 	parent->cgroup_fd = cgroup_open(parent->mount_fd, path, err);
-	return parent->cgroup_fd < 0 ? parent->cgroup_fd : 0;
+	if (parent->cgroup_fd < 0)
+		return parent->cgroup_fd;
+	identity = container_identity(&parent->record);
+	cgroup_mark(parent->cgroup_fd, identity);
+	return 0;
 }
 
 static int start(struct parent *parent, const struct plan_unit *unit, struct err *err)
 {
 	const char *name = plan_get(parent->plan, unit->name);
+	_cleanup_free_ char *description = container_identity(&parent->record);
 	_cleanup_args_ struct args args = {.count = 0};
 	pid_t placeholder = 0;
 	char pid[16];
@@ -253,8 +300,9 @@ static int start(struct parent *parent, const struct plan_unit *unit, struct err
 	str_format(pid, sizeof pid, "%d", placeholder);
 	args_begin(&args, "start", name, unit->is_user);
 	args_add(&args, pid);
+	add_property(&args, "Description", "s", description);
 	args_add_properties(&args, parent->plan, unit->properties);
-	r = run_program(args.v, &status, err);
+	r = run_program(args.v, -1, &status, err);
 	parent->has_unit = status != STATUS_NOT_MADE;
 	return r < 0 ? r : open_cgroup(parent, placeholder, name, err);
 }
@@ -265,7 +313,7 @@ static int set(struct parent *parent, const struct plan_unit *unit, struct err *
 
 	args_begin(&args, "set", plan_get(parent->plan, unit->name), unit->is_user);
 	args_add_properties(&args, parent->plan, unit->properties);
-	return run_program(args.v, NULL, err);
+	return run_program(args.v, -1, NULL, err);
 }
 
 int unit_step(struct parent *parent, const struct plan_step *step, struct err *err)
@@ -295,17 +343,51 @@ void unit_undo(struct parent *parent)
 
 /* --- later commands --- */
 
-int unit_set_limits(const struct state_record *record, const struct plan *plan, struct err *err)
+static void args_add_lines(struct args *args, const char *lines)
+{
+	while (*lines != '\0') {
+		size_t len = strcspn(lines, "\n");
+		_cleanup_free_ char *line = mem_format("%.*s", (int)len, lines);
+
+		args_add(args, line);
+		lines += len + (lines[len] == '\n');
+	}
+}
+
+static int read_answer(int fd, struct buf *answer)
+{
+	char text[512];
+	ssize_t len;
+
+	buf_add_str(answer, "");
+	while ((len = k_pread(fd, text, sizeof text, (int64_t)answer->len)) > 0)
+		buf_add(answer, text, (size_t)len);
+	return (int)len;
+}
+
+int unit_set(const struct state_record *record, const struct unit_call *call, struct err *err)
 {
 	_cleanup_args_ struct args args = {.count = 0};
+	_cleanup_fd_ int answer_fd = -1;
 	size_t fixed;
+	int r, read;
 
-	if (str_is_empty(record->unit))
-		return 0;
 	args_begin(&args, "set", record->unit, record->is_user_unit);
 	fixed = args.count;
-	plan_unit_limits(plan, on_limit, &args);
-	return args.count == fixed ? 0 : run_program(args.v, NULL, err);
+	if (call->plan != NULL)
+		plan_unit_limits(call->plan, call->period, add_property, &args);
+	else
+		args_add_lines(&args, call->properties);
+	if (args.count == fixed)
+		return 0;
+	if (call->before != NULL) {
+		answer_fd = k_memfd_create(PROGRAM, MFD_CLOEXEC);
+		if (answer_fd < 0)
+			return err_system(err, answer_fd, "cannot make a memfd for " PROGRAM);
+	}
+	r = run_program(args.v, answer_fd, NULL, err);
+	read = answer_fd < 0 ? 0 : read_answer(answer_fd, call->before);
+	return r >= 0 && read < 0 ? err_system(err, read, "cannot read what " PROGRAM " said") : r;
 }
 
 int unit_stop(const struct state_record *record, struct err *err)
@@ -315,8 +397,8 @@ int unit_stop(const struct state_record *record, struct err *err)
 
 	if (str_is_empty(record->unit))
 		return 0;
-	description = mem_format(PLAN_UNIT_DESCRIPTION, record->id);
+	description = container_identity(record);
 	args_begin(&args, "stop", record->unit, record->is_user_unit);
 	args_add(&args, description);
-	return run_program(args.v, NULL, err);
+	return run_program(args.v, -1, NULL, err);
 }

@@ -12,19 +12,27 @@
 struct parent;
 
 /*
- * The steps PLAN_UNIT_*. START lets a child keep the place in the new unit, which would end without a process,
- * and leaves its cgroup in *parent and its path in the record; SETTLED ends the child.
+ * The steps PLAN_UNIT_*. START lets a process keep the place in the new unit, which would end without a
+ * process, and leaves its cgroup in *parent and its path in the record; SETTLED ends the process.
  */
 int unit_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
 
 /* Takes back what START did, if it did anything. */
 void unit_undo(struct parent *parent);
 
+/* For "update": properties for the container's unit. */
+struct unit_call {
+	const struct plan *plan; /* of plan_build_update: those of its limits that systemd knows; or NULL */
+	uint64_t period;         /* of cpu.max, in microseconds, now that the plan is carried out */
+	const char *properties;  /* as before has them, without a plan */
+	struct buf *before; /* or NULL: what those properties were; on failure, too, if systemd was asked */
+};
+
 /*
- * For "update": tells systemd the limits of a plan (plan_build_update), before or after they are written into
- * the cgroup's files. Does nothing for a container whose cgroup is not systemd's.
+ * Tells systemd, which writes the cgroup's files by that. Does nothing where there is nothing to tell. Systemd
+ * takes all properties or none.
  */
-int unit_set_limits(const struct state_record *record, const struct plan *plan, struct err *err) MUST_CHECK;
+int unit_set(const struct state_record *record, const struct unit_call *call, struct err *err) MUST_CHECK;
 
 /*
  * Ends the record's unit with all that is left in it, and waits until it is gone. A unit that is gone already,

@@ -42,24 +42,31 @@ static int check_shares(int cgroup_fd, const struct spec_resources *r, struct er
 	return -EINVAL;
 }
 
-/* cpu.max holds both: "QUOTA PERIOD". */
-static void complete_cpu(int cgroup_fd, struct spec_resources *r)
+/* cpu.max holds both: "QUOTA PERIOD". False if there is none. */
+static bool read_period(int cgroup_fd, uint64_t *ret)
 {
 	char text[64], *at = text;
+
+	if (io_read_small(cgroup_fd, "cpu.max", O_NOFOLLOW, text, sizeof text) < 0)
+		return false;
+	strsep(&at, " ");
+	if (at == NULL)
+		return false;
+	at[strcspn(at, "\n")] = '\0';
+	return str_to_u64(at, UINT32_MAX, ret);
+}
+
+static void complete_cpu(int cgroup_fd, struct spec_resources *r)
+{
 	uint64_t period;
 	int64_t quota;
 
 	if ((r->cpu.quota.value != 0) == (r->cpu.period.value != 0) ||
-	    !read_limit(cgroup_fd, "cpu.max", &quota) ||
-	    io_read_small(cgroup_fd, "cpu.max", O_NOFOLLOW, text, sizeof text) < 0)
+	    !read_limit(cgroup_fd, "cpu.max", &quota) || !read_period(cgroup_fd, &period))
 		return;
-	strsep(&at, " ");
-	if (at == NULL)
-		return;
-	at[strcspn(at, "\n")] = '\0';
 	if (r->cpu.quota.value == 0)
 		r->cpu.quota = (struct spec_int){.is_set = true, .value = quota};
-	else if (str_to_u64(at, UINT32_MAX, &period))
+	else
 		r->cpu.period = (struct spec_uint){.is_set = true, .value = period};
 }
 
@@ -102,6 +109,54 @@ static int check_status(const struct container *container, struct err *err)
 	return 0;
 }
 
+/* systemd writes the files, too, and rounds: it does not have the last word. */
+static int tell_systemd(const struct container *container, int cgroup_fd, const struct unit_call *call,
+			struct err *err)
+{
+	_cleanup_cgroup_saved_ struct cgroup_saved kept;
+	int r;
+
+	cgroup_keep(cgroup_fd, &kept);
+	r = unit_set(&container->record, call, err);
+	return r < 0 ? r : cgroup_write_kept(&kept, err);
+}
+
+/* All of it, or nothing: what systemd has refused does not stay in the files, nor the other way round. */
+static int update_unit(const struct container *container, const struct cgroup_place *place,
+		       const struct plan *plan, struct err *err)
+{
+	_cleanup_cgroup_saved_ struct cgroup_saved saved, kept;
+	_cleanup_buf_ struct buf before = {0};
+	struct unit_call call = {.plan = plan, .period = PLAN_CPU_PERIOD, .before = &before};
+	struct err other;
+	int r;
+
+	cgroup_keep(place->fd, &kept);
+	r = cgroup_update(place, plan, &saved, err);
+	if (r < 0)
+		return r;
+	(void)read_period(place->fd, &call.period);
+	r = tell_systemd(container, place->fd, &call, err);
+	if (r >= 0)
+		return 0;
+	if (before.len > 0 &&
+	    unit_set(&container->record, &(struct unit_call){.properties = before.data}, &other) < 0)
+		err_hint(err, "and the unit's properties could not be set back: %s", other.msg);
+	cgroup_put_back(&saved, err);
+	if (cgroup_write_kept(&kept, &other) < 0)
+		err_hint(err, "and %s", other.msg);
+	return r;
+}
+
+static int apply(const struct container *container, const struct cgroup_place *place, const struct plan *plan,
+		 struct err *err)
+{
+	_cleanup_cgroup_saved_ struct cgroup_saved saved = {.cgroup_fd = -1};
+
+	return str_is_empty(container->record.unit) ? cgroup_update(place, plan, &saved, err)
+						    : update_unit(container, place, plan, err);
+}
+
 static int update(const struct container *container, struct spec_resources *resources, struct err *err)
 {
 	_cleanup_fd_ int mount_fd = container_open_mount(container, err), cgroup_fd = -1;
@@ -122,13 +177,7 @@ static int update(const struct container *container, struct spec_resources *reso
 		r = complete_memory(cgroup_fd, resources, err);
 	if (r >= 0)
 		r = plan_build_update(resources, &host, true, &plan, err);
-	if (r >= 0)
-		r = cgroup_update(&place, plan, err);
-	if (r < 0 || str_is_empty(container->record.unit))
-		return r;
-	/* systemd writes the files, too, and rounds; it has the first word, but not the last. */
-	r = unit_set_limits(&container->record, plan, err);
-	return r < 0 ? r : cgroup_update(&place, plan, err);
+	return r < 0 ? r : apply(container, &place, plan, err);
 }
 
 int run_update(const char *state_root, const char *id, const struct buf *document, struct err *err)

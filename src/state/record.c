@@ -2,7 +2,7 @@
 /*
  * The record file.
  *
- *   tare 1
+ *   tare 2                      the version of the table
  *   id web1
  *   ...                         one line for each row of the table below
  *   annotation KEY VALUE        any number of them
@@ -11,8 +11,11 @@
  *   {"ociVersion": ...          1234 bytes, the end of the file
  *
  * '%' and control bytes of a value are written as %XX, in annotations blanks too. The order of the lines is
- * free but for the first and the last one. Every line of the table is there exactly once, and there are no
- * others: a record is written and read by the same version of tare, or by one that knows its number.
+ * free but for the first and the last one. Every line of the table is there exactly once.
+ *
+ * Containers outlive upgrades of tare, so every version reads the records of all others: rows are only ever
+ * added, each with the number of the version that it came with, and zero or nothing means in it what was so
+ * before. What else may stand in the record of a later version is left aside.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +27,9 @@
 
 #include "private.h"
 
-#define FIRST_LINE "tare 1"
+#define FIRST_WORD "tare"
+#define VERSION 2
+#define VERSION_MAX 9999
 #define CONFIG_MAX ((size_t)16 << 20)
 #define RECORD_MAX ((size_t)72 << 20) /* annotations are part of the config, each byte at most three here */
 #define PID_MAX 4194304               /* PID_MAX_LIMIT of the kernel */
@@ -46,6 +51,7 @@ static const struct row {
 	enum kind kind;
 	size_t offset;
 	uint64_t max;
+	unsigned int since; /* the version; 0: the first one */
 } rows[] = {
 	{"id", KIND_ID, offsetof(struct state_record, id), 0},
 	{"bundle", KIND_PATH, offsetof(struct state_record, bundle), 0},
@@ -69,6 +75,7 @@ static const struct row {
 	{"has-gate", KIND_BOOL, offsetof(struct state_record, has_gate), 1},
 	{"has-poststop", KIND_BOOL, offsetof(struct state_record, has_poststop), 1},
 	{"has-poststart", KIND_BOOL, offsetof(struct state_record, has_poststart), 1},
+	{"is-no-new-keyring", KIND_BOOL, offsetof(struct state_record, is_no_new_keyring), 1, 2},
 };
 
 _Static_assert(sizeof(pid_t) == 4 && sizeof(uid_t) == 4 && sizeof(unsigned int) == 4, "KIND_PID, KIND_U32");
@@ -166,7 +173,7 @@ static void add_row(struct buf *out, const struct row *row, const struct state_r
 
 void state_format(const struct state_record *record, struct buf *out)
 {
-	buf_add_str(out, FIRST_LINE "\n");
+	buf_format(out, "%s %d\n", FIRST_WORD, VERSION);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		add_row(out, &rows[i], record);
 	for (size_t i = 0; i < record->annotation_count; i++) {
@@ -198,8 +205,10 @@ struct parser {
 	const char *at, *end;
 	unsigned int line; /* of the line that was taken last */
 	uint32_t seen;     /* a bit for each row */
+	uint64_t version;
 	struct state_record *record;
 	size_t annotation_cap;
+	const char *config; /* in the text */
 };
 
 _Static_assert(ARRAY_SIZE(rows) < 32, "parser.seen");
@@ -359,9 +368,33 @@ static bool parse_row(struct parser *parser, struct span key, struct span value)
 		if ((parser->seen & 1u << i) != 0)
 			return false;
 		parser->seen |= 1u << i;
-		return parse_value(&rows[i], value, parser->record);
+		return rows[i].since <= parser->version && parse_value(&rows[i], value, parser->record);
 	}
-	return false;
+	return parser->version > VERSION;
+}
+
+/* Everything that the record's version has is there. */
+static bool is_complete(struct parser *parser)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		void *at = (char *)parser->record + rows[i].offset;
+
+		if ((parser->seen & 1u << i) != 0)
+			continue;
+		if (rows[i].since <= parser->version)
+			return false;
+		if (rows[i].kind <= KIND_OPTIONAL_PATH)
+			*(char **)at = mem_dup("");
+	}
+	return true;
+}
+
+static bool parse_version(struct parser *parser)
+{
+	struct span line, word;
+
+	return take_line(parser, &line) && take_until(&line, ' ', &word) && span_equal(word, FIRST_WORD) &&
+	       parse_number(line, VERSION_MAX, &parser->version) && parser->version > 0;
 }
 
 /* The last line of the head has been taken: all the rest is an empty line and the config. */
@@ -374,8 +407,7 @@ static bool parse_config(struct parser *parser, struct span value)
 		return false;
 	if (len != (size_t)(parser->end - parser->at))
 		return false;
-	parser->record->config = mem_alloc(len + 1);
-	memcpy(parser->record->config, parser->at, len);
+	parser->config = parser->at;
 	parser->record->config_len = len;
 	return true;
 }
@@ -403,7 +435,7 @@ static bool parse_all(struct parser *parser)
 {
 	struct span line, key;
 
-	if (!take_line(parser, &line) || !span_equal(line, FIRST_LINE))
+	if (!parse_version(parser))
 		return false;
 	for (;;) {
 		if (!take_line(parser, &line) || !take_until(&line, ' ', &key))
@@ -414,11 +446,12 @@ static bool parse_all(struct parser *parser)
 						    : parse_row(parser, key, line)))
 			return false;
 	}
-	return parse_config(parser, line) && parser->seen == (1u << ARRAY_SIZE(rows)) - 1 &&
-	       !has_duplicate_annotation(parser->record);
+	return parse_config(parser, line) && is_complete(parser) && !has_duplicate_annotation(parser->record);
 }
 
-int state_parse(const char *data, size_t size, struct state_record *record, struct err *err)
+/* The configuration is found, and not copied. */
+static int parse(const char *data, size_t size, struct state_record *record, const char **ret_config,
+		 struct err *err)
 {
 	_cleanup_record_ struct state_record parsed = {0};
 	struct parser parser = {.record = &parsed};
@@ -430,7 +463,35 @@ int state_parse(const char *data, size_t size, struct state_record *record, stru
 		return state_fail(err, EBADMSG, "the record of the container is damaged at line %u",
 				  parser.line);
 	*record = parsed;
+	*ret_config = parser.config;
 	parsed = (struct state_record){0};
+	return 0;
+}
+
+int state_parse(const char *data, size_t size, struct state_record *record, struct err *err)
+{
+	const char *config;
+	int r = parse(data, size, record, &config, err);
+
+	if (r < 0)
+		return r;
+	record->config = mem_alloc(record->config_len + 1);
+	memcpy(record->config, config, record->config_len);
+	return 0;
+}
+
+/* The same of a text that becomes the record's own. */
+static int parse_own(struct buf *text, struct state_record *record, struct err *err)
+{
+	const char *config;
+	int r = parse(text->data, text->len, record, &config, err);
+
+	if (r < 0)
+		return r;
+	memmove(text->data, config, record->config_len);
+	text->data[record->config_len] = '\0';
+	record->config = take_ptr(text->data);
+	*text = (struct buf){0};
 	return 0;
 }
 
@@ -479,32 +540,55 @@ const void *state_map_plan(int dir_fd, size_t *ret_size)
 	return data == MAP_FAILED ? NULL : data;
 }
 
-int state_read(int dir_fd, struct state_record *record, struct err *err)
+static int explain_read(int r, struct err *err)
 {
-	_cleanup_buf_ struct buf text = {0};
-	char name[NAME_MAX + 1];
-	int r;
-
-	*record = (struct state_record){0};
-	r = state_dir_name(dir_fd, name, sizeof name);
-	if (r == -ENOENT)
-		return state_fail(err, ENOENT, "container does not exist");
-	if (r == 0)
-		r = record_read(dir_fd, &text);
 	if (r == -ENOENT)
 		return state_fail(err, ENOENT, "the record of the container does not exist");
 	if (r == -EPERM)
 		return state_fail(err, EPERM, "the record of the container is somebody else's");
 	if (r == -EFBIG || r == -ELOOP || r == -EBADMSG || r == -EXDEV)
 		return state_fail(err, EBADMSG, "the record of the container is damaged");
+	return err_system(err, r, "cannot read the record of the container");
+}
+
+/* Whether this is the directory of that container, and not one that was renamed or removed meanwhile. */
+static bool is_directory_of(int dir_fd, const char *id)
+{
+	_cleanup_free_ char *path = mem_format("../%s", id);
+	struct stat own, there;
+
+	return k_fstat(dir_fd, &own) >= 0 && k_fstatat(dir_fd, path, &there, AT_SYMLINK_NOFOLLOW) >= 0 &&
+	       own.st_ino == there.st_ino && own.st_dev == there.st_dev;
+}
+
+/* What is wrong with the place of a record. */
+static int explain_place(int dir_fd, struct err *err)
+{
+	char name[NAME_MAX + 1];
+	int r = state_dir_name(dir_fd, name, sizeof name);
+
+	if (r == -ENOENT)
+		return state_fail(err, ENOENT, "container does not exist");
 	if (r < 0)
-		return err_system(err, r, "cannot read the record of the container");
-	r = state_parse(text.data == NULL ? "" : text.data, text.len, record, err);
-	if (r < 0)
-		return r;
-	if (!str_equal(record->id, name)) {
-		state_record_done(record);
-		return state_fail(err, EBADMSG, "the record of the container is damaged: it is of another one");
-	}
+		return err_system(err, r, "cannot find the directory of the container");
 	return 0;
+}
+
+int state_read(int dir_fd, struct state_record *record, struct err *err)
+{
+	_cleanup_buf_ struct buf text = {0};
+	int r = record_read(dir_fd, &text), placed;
+
+	*record = (struct state_record){0};
+	if (r >= 0)
+		r = parse_own(&text, record, err);
+	else
+		r = explain_read(r, err);
+	if (r >= 0 && is_directory_of(dir_fd, record->id))
+		return 0;
+	state_record_done(record);
+	placed = explain_place(dir_fd, err);
+	if (placed < 0 || r < 0)
+		return placed < 0 ? placed : r;
+	return state_fail(err, EBADMSG, "the record of the container is damaged: it is of another one");
 }

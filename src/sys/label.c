@@ -66,6 +66,18 @@ static int set_selinux(int proc_fd, const char *label, const char *name, struct 
 	return (int)r;
 }
 
+/*
+ * Comes long before the program's label, which the runtime's hooks are not to run under. Engines look for the
+ * latter's file in the error, though, and a label that is wrong is wrong there, too.
+ */
+static int set_selinux_keys(int proc_fd, const char *label, struct err *err)
+{
+	int r = set_selinux(proc_fd, label, "keycreate", err);
+	int asked = r < 0 ? set_selinux(proc_fd, label, "exec", err) : 0;
+
+	return asked < 0 ? asked : r;
+}
+
 int label_set(const struct rootfs *rootfs, const struct plan_label *label, struct err *err)
 {
 	const char *text = plan_get(rootfs->plan, label->text);
@@ -77,7 +89,7 @@ int label_set(const struct rootfs *rootfs, const struct plan_label *label, struc
 	case PLAN_LABEL_SELINUX:
 		return set_selinux(proc_fd, text, "exec", err);
 	case PLAN_LABEL_SELINUX_KEYS:
-		return set_selinux(proc_fd, text, "keycreate", err);
+		return set_selinux_keys(proc_fd, text, err);
 	}
 	return err_set(err, ERR_PEER, EPROTO, NULL, "there is no label of kind %u", label->kind);
 }

@@ -161,7 +161,8 @@ static int attach_empty(struct rootfs *rootfs, int target_fd)
 
 /*
  * The host's node was copied before the pivot; that copy can be attached once, and is then the one that the
- * other masks are copied from.
+ * other masks are copied from. It is the inode of the host, whose owner root in the container is: read-only, so
+ * that nobody changes its mode from there. Devices are written to nevertheless.
  */
 static int attach_null(struct rootfs *rootfs, int target_fd)
 {
@@ -169,6 +170,9 @@ static int attach_null(struct rootfs *rootfs, int target_fd)
 
 	if (rootfs->is_null_attached)
 		return attach_copy(rootfs->null_fd, target_fd, false);
+	r = mount_set(rootfs->null_fd, MOUNT_ATTR_RDONLY, 0, 0, false);
+	if (r < 0)
+		return r;
 	r = k_move_mount(rootfs->null_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 	rootfs->is_null_attached = r >= 0;
 	return r;
@@ -218,15 +222,18 @@ static uint32_t device_file_type(const struct plan_device *device)
 	return device->type == 'c' ? S_IFCHR : device->type == 'b' ? S_IFBLK : S_IFIFO;
 }
 
+static bool is_device(const struct stat *st, const struct plan_device *device)
+{
+	if ((st->st_mode & S_IFMT) != device_file_type(device))
+		return false;
+	return device->type == 'p' || st->st_rdev == makedev(device->major, device->minor);
+}
+
 static bool is_same_device(int dir_fd, const char *name, const struct plan_device *device)
 {
 	struct stat st;
 
-	if (k_fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return false;
-	if ((st.st_mode & S_IFMT) != device_file_type(device))
-		return false;
-	return device->type == 'p' || st.st_rdev == makedev(device->major, device->minor);
+	return k_fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) >= 0 && is_device(&st, device);
 }
 
 static int bind_device(struct rootfs *rootfs, const struct plan_device *device, int dir_fd, const char *name)
@@ -234,12 +241,20 @@ static int bind_device(struct rootfs *rootfs, const struct plan_device *device, 
 	_cleanup_fd_ int fd =
 		k_openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	_cleanup_fd_ int target_fd = -1;
+	struct stat st;
+	int r;
 
 	if (fd < 0 && fd != -EEXIST)
 		return fd;
 	target_fd = k_openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (target_fd < 0)
 		return target_fd;
+	r = k_fstat(target_fd, &st);
+	if (r < 0)
+		return r;
+	/* An empty file is what this leaves behind in a root file system that stays. */
+	if ((!S_ISREG(st.st_mode) || st.st_size > 0) && !is_device(&st, device))
+		return -EEXIST;
 	return k_move_mount(rootfs->slot_base + device->source_slot, "", target_fd, "",
 			    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
@@ -259,12 +274,33 @@ static int make_device(const struct plan_device *device, int dir_fd, const char 
 	return r;
 }
 
+/* /dev is the host's, where its owner may have made the device a link to another name of it. */
+static int find_device(const struct rootfs *rootfs, const struct plan_device *device, struct err *err)
+{
+	const char *path = plan_get(rootfs->plan, device->path);
+	_cleanup_fd_ int fd = path_open_in_root(rootfs->fd, path, O_PATH, 0);
+	struct stat st = {0};
+	int r = fd < 0 ? fd : k_fstat(fd, &st);
+
+	if (r >= 0 && !is_device(&st, device))
+		r = err_set(err, ERR_SYSTEM, EEXIST, NULL, "cannot find device '%s': a different file is there",
+			    path);
+	else if (r < 0)
+		r = err_system(err, r, "cannot find device '%s'", path);
+	if (r < 0)
+		err_hint(err, "/dev is mounted from the host, and no devices are made in it");
+	return r;
+}
+
 int rootfs_device(struct rootfs *rootfs, const struct plan_device *device, struct err *err)
 {
 	const char *path = plan_get(rootfs->plan, device->path), *name;
-	_cleanup_fd_ int dir_fd = path_open_parent(rootfs->fd, path, &name);
+	_cleanup_fd_ int dir_fd = -1;
 	int r;
 
+	if (device->is_found)
+		return find_device(rootfs, device, err);
+	dir_fd = path_open_parent(rootfs->fd, path, &name);
 	if (dir_fd < 0)
 		return err_system(err, dir_fd, "cannot open the directory of device '%s'", path);
 	r = device->is_bound ? bind_device(rootfs, device, dir_fd, name) : make_device(device, dir_fd, name);

@@ -8,9 +8,10 @@
  *     tare-systemd system|user stop UNIT DESCRIPTION
  *
  * start makes a transient scope (org.freedesktop.systemd1(5), StartTransientUnit) and moves process PID into
- * it; stop ends the unit, and one that is gone is a success. Both wait until systemd has done it. TYPE is a
- * type of D-Bus: b, s, t, u, x, i, as (VALUE: lines) or ay (VALUE: hexadecimal). A failure is one line on
- * standard error, and status 1.
+ * it; stop ends the unit, and one that is gone is a success. Both wait until systemd has done it. set says on
+ * standard output what the properties were, a line for each NAME, TYPE and VALUE: what makes set take itself
+ * back. TYPE is a type of D-Bus: b, s, t, u, x, i, as (VALUE: lines) or ay (VALUE: hexadecimal). A failure is
+ * one line on standard error, and status 1.
  *
  * Process: child of the parent, in its namespaces, with its rights and environment (for the user's bus).
  */
@@ -304,11 +305,62 @@ static int ping(const struct client *client, sd_bus_error *error)
 	return r < 0 ? r : call(client, message, error, &reply);
 }
 
+static int print_bytes(sd_bus_message *message)
+{
+	const void *bytes;
+	size_t count;
+	int r = sd_bus_message_read_array(message, 'y', &bytes, &count);
+
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		printf("%02x", ((const uint8_t *)bytes)[i]);
+	return r;
+}
+
+static int print_value(sd_bus_message *message, const char *type)
+{
+	const char *text;
+	uint64_t number;
+	int r;
+
+	if (type[0] == 'a')
+		return print_bytes(message);
+	if (type[0] == 's') {
+		r = sd_bus_message_read(message, "s", &text);
+		return r < 0 ? r : printf("%s", text);
+	}
+	r = sd_bus_message_read(message, "t", &number);
+	return r < 0 ? r : printf("%llu", (unsigned long long)number);
+}
+
+/* Of types t, s and ay, as limits are. A property that systemd does not know, it does not change either. */
+static void print_properties(const struct client *client, char **triples)
+{
+	char *path = NULL;
+
+	if (sd_bus_path_encode(OBJECT "/unit", client->unit, &path) < 0)
+		return;
+	for (; triples[0] != NULL && triples[1] != NULL && triples[2] != NULL; triples += 3) {
+		_cleanup_message_ sd_bus_message *message = NULL;
+		const char *type = triples[1] + (triples[1][0] == '?');
+
+		if (sd_bus_get_property(client->bus, SERVICE, path, SERVICE ".Scope", triples[0], NULL,
+					&message, type) < 0)
+			continue;
+		printf("%s\n%s\n", triples[0], triples[1]);
+		if (print_value(message, type) < 0)
+			break;
+		printf("\n");
+	}
+	free(path);
+	fflush(stdout);
+}
+
 static int set(struct client *client, char **args)
 {
 	_cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
 	int r;
 
+	print_properties(client, args);
 	do {
 		sd_bus_error_free(&error);
 		r = try_set(client, args, &error);

@@ -300,6 +300,37 @@ P
 	done
 }
 
+@test "what another version of tare made can be looked at, executed in, stopped and deleted" {
+	keys() { tare exec "$ID" grep -c "_ses.$ID" /proc/keys; }
+	[ -e /proc/keys ] || not_here "the kernel has no keyrings to look at"
+	config '.linux.maskedPaths=[] | .process.args=["sleep","1000"]'
+	# A keyring that the container was made without is not made then.
+	create --no-new-keyring "$ID"
+	tare start "$ID"
+	run -1 keys
+	rm "$ROOT/$ID/plan"
+	run -1 keys
+	tare delete --force "$ID"
+	for change in "1,2s/^tare .*/tare 1/;/^is-no-new-keyring /d" "1,2s/^tare .*/tare 7/;/^pid /i news of today"; do
+		create "$ID"
+		tare start "$ID"
+		run -0 keys
+		with=$output
+		sed -i "$change" "$ROOT/$ID/record"
+		# The plan is of no use to another version either.
+		printf '\377\377' | dd of="$ROOT/$ID/plan" bs=1 seek=8 conv=notrunc 2>/dev/null
+		[ "$(status_of "$ID")" = running ]
+		[ "$(tare list -q)" = "$ID" ]
+		run -0 tare exec "$ID" echo fine
+		[ "$output" = fine ]
+		run -0 keys
+		[ "$output" = "$with" ]
+		tare kill "$ID" KILL
+		wait_for '[ "$(status_of "$ID")" = stopped ]'
+		tare delete "$ID"
+	done
+}
+
 @test "exec sets the cpu affinity that the configuration asks for" {
 	[ "$(nproc)" -ge 2 ] || not_here "needs two cpus"
 	config '.process.execCPUAffinity={"initial":"0","final":"1"}'

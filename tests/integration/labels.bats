@@ -126,9 +126,15 @@ teardown() {
 	! has_selinux || skip "SELinux is enabled"
 	config '.process.selinuxLabel="system_u:system_r:container_t:s0"'
 	run -1 tare create -b "$BUNDLE" "$ID"
-	[[ "$output" == *"/process/selinuxLabel: cannot set SELinux label 'system_u:system_r:container_t:s0' by \`/proc/self/attr/keycreate\`: "*"SELinux has to be enabled"* ]]
+	[[ "$output" == *"/process/selinuxLabel: cannot set SELinux label 'system_u:system_r:container_t:s0' by \`/proc/self/attr/exec\`: "*"SELinux has to be enabled"* ]]
 	run -1 tare create --no-new-keyring -b "$BUNDLE" "$ID"
 	[[ "$output" == *"by \`/proc/self/attr/exec\`: "* ]]
+	config 'del(.process.selinuxLabel) | .process.args=["sleep","1000"]'
+	create "$ID"
+	tare start "$ID"
+	run -255 tare exec --process-label system_u:system_r:container_t:s0 "$ID" true
+	[[ "$output" == *"/process/selinuxLabel: cannot set SELinux label 'system_u:system_r:container_t:s0' by \`/proc/self/attr/exec\`: "* ]]
+	tare delete --force "$ID"
 	config 'del(.process.selinuxLabel) | .linux.mountLabel="system_u:object_r:container_file_t:s0:c1,c2"'
 	run -1 tare create -b "$BUNDLE" "$ID"
 	[[ "$output" == *"/mounts/"*": cannot set option 'context=system_u:object_r:container_file_t:s0:c1,c2' of file system 'tmpfs'"* ]]

@@ -314,3 +314,43 @@ foreign_record() {
 	# It was there before the second one, which leaves it there.
 	rmdir "$(cgroup_mount)/$ID.shared"
 }
+
+# Another state root knows nothing of the containers of this one.
+elsewhere() {
+	"$TARE" --root "$WORK/elsewhere" ${TARE_MANAGER:+--cgroup-manager "$TARE_MANAGER"} "$@"
+}
+
+elsewhere_created() {
+	elsewhere create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- || { cat "$WORK/out"; return 1; }
+}
+
+@test "two state roots with the same id: one cgroup is one container's, and the other leaves it alone" {
+	config --arg c "$(named_path "$ID")" '.process.args=["sleep","1000"] | .linux.cgroupsPath=$c'
+	create "$ID"
+	run -1 elsewhere create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"container's cgroup is not empty: 1 process(es) found"* || "$output" == *"already loaded"* ]]
+	run -0 elsewhere list -q
+	[ -z "$output" ]
+	[ "$(status_of "$ID")" = created ]
+	tare kill "$ID" KILL
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	[ -z "${TARE_MANAGER:-}" ] || wait_for '[ ! -e "$(named_dir "$ID")" ]'
+	elsewhere_created
+	pid=$(elsewhere state "$ID" | jq .pid)
+	dir=$(named_dir "$ID")
+	cp "$ROOT/$ID/record" "$WORK/record"
+	# Stopped, and one whose creator was killed before it knew more than a name.
+	for change in '' 's/^pid .*/pid 0/' 's/^pid .*/pid 0/; s/^cgroup-path .*/cgroup-path /'; do
+		mkdir -p "$ROOT/$ID"
+		sed "$change" "$WORK/record" >"$ROOT/$ID/record"
+		tare kill --all "$ID" KILL || true
+		tare pause "$ID" || true
+		run -0 tare delete --force "$ID"
+		[ ! -e "$ROOT/$ID" ]
+		[ "$(cat "$dir/cgroup.procs")" = "$pid" ]
+		[ "$(cat "$dir/cgroup.freeze")" = 0 ]
+		[ "$(elsewhere state "$ID" | jq -r .status)" = created ]
+	done
+	elsewhere delete --force "$ID"
+	[ ! -e "$dir" ] || rmdir "$dir"
+}

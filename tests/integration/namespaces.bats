@@ -17,6 +17,72 @@ ns() {
 	[ "$output" = "$(ns net)"$'\n'"$(ns ipc)" ]
 }
 
+# In the order of the specification; and the kernel's names of them.
+TYPES="pid:pid network:net mount:mnt ipc:ipc uts:uts user:user cgroup:cgroup time:time"
+
+@test "each type: new, or the runtime's" {
+	cp "$BUNDLE/config.json" "$WORK/plain.json"
+	chmod 755 "$WORK"
+	chown -R 100000:100000 "$BUNDLE/rootfs"
+	config '.linux.namespaces=[("pid","network","mount","ipc","uts","user","cgroup","time")|{type:.}]
+		| .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
+	show='for n in pid net mnt ipc uts user cgroup time; do readlink /proc/self/ns/$n; done'
+	inside "$show"
+	i=0
+	for type in $TYPES; do
+		[[ "${lines[$i]}" == "${type#*:}:["* ]]
+		[ "${lines[$i]}" != "$(ns "${type#*:}")" ] || { echo "${lines[$i]} is the host's"; return 1; }
+		i=$((i + 1))
+	done
+	chown -R 0:0 "$BUNDLE/rootfs"
+	cp "$WORK/plain.json" "$BUNDLE/config.json"
+	config '.linux.namespaces=[{"type":"mount"}] | del(.hostname) | .mounts|=map(select(.type!="sysfs" and .type!="mqueue" and .type!="cgroup"))'
+	inside "$show"
+	i=0
+	for type in $TYPES; do
+		[ "$type" = mount:mnt ] || [ "${lines[$i]}" = "$(ns "${type#*:}")" ] || { echo "${lines[$i]} is not the host's"; return 1; }
+		i=$((i + 1))
+	done
+}
+
+@test "each type given twice, with a path of another type, with one that is not absolute" {
+	for type in $TYPES; do
+		config --arg t "${type%:*}" '.linux.namespaces=(.linux.namespaces|map(select(.type!=$t)))+[{"type":$t},{"type":$t}]'
+		run_container "" 1
+		[[ "$output" == *"namespace '${type%:*}' given twice"* ]]
+		other=/proc/self/ns/ipc
+		[ "${type%:*}" != ipc ] || other=/proc/self/ns/net
+		config --arg t "${type%:*}" --arg p $other '.linux.namespaces=(.linux.namespaces|map(select(.type!=$t)))+[{"type":$t,"path":$p}]'
+		run_container "" 1
+		[[ "$output" == *"/linux/namespaces/"*"/path: '$other' is not a ${type%:*} namespace"* || "$output" == *"is not an ${type%:*} namespace"* ]] || { echo "$output"; return 1; }
+		config --arg t "${type%:*}" '(.linux.namespaces[]|select(.type==$t)).path="proc/self/ns/net"'
+		run_container "" 1
+		[[ "$output" == *"/path: must be an absolute path, not 'proc/self/ns/net'"* ]]
+		config --arg t "${type%:*}" '.linux.namespaces|=map(select(.type!=$t)) | .linux.namespaces+=if $t=="user" or $t=="time" then [] else [{"type":$t}] end'
+	done
+}
+
+@test "mount and time namespaces joined by path" {
+	config '.linux.namespaces+=[{"type":"time"}] | .linux.timeOffsets={"boottime":{"secs":7777777}} | .process.args=["sleep","1000"]'
+	create "$ID.a"
+	tare start "$ID.a"
+	pid=$(pid_of "$ID.a")
+	config --arg p "/proc/$pid/ns/time" '(.linux.namespaces[]|select(.type=="time")).path=$p | del(.linux.timeOffsets)'
+	inside 'readlink /proc/self/ns/time; cut -d. -f1 /proc/uptime'
+	[ "${lines[0]}" = "$(readlink "/proc/$pid/ns/time")" ]
+	[ "${lines[1]}" -ge 7777777 ]
+	# A mount namespace is joined with what it has: this one has the bundle where the configuration says.
+	unshare -m --propagation private sleep 60 3>&- &
+	other=$!
+	wait_for "[ \$(readlink /proc/$other/ns/mnt) != \$(readlink /proc/self/ns/mnt) ]"
+	config --arg p "/proc/$other/ns/mnt" '(.linux.namespaces[]|select(.type=="mount")).path=$p'
+	wanted=$(readlink "/proc/$other/ns/mnt")
+	inside 'readlink /proc/self/ns/mnt; ls -d /bin/busybox; [ ! -e /boot ]'
+	kill $other
+	wait $other || true
+	[ "$output" = "$wanted"$'\n/bin/busybox' ]
+}
+
 @test "the loopback interface is up in a new network" {
 	inside 'ip -o link show lo; ip -o addr show lo'
 	[[ "$output" == *",UP"* ]]
@@ -96,6 +162,44 @@ user_ns() {
 	config --arg p "/proc/$pid/ns" '(.linux.namespaces[]|select(.type=="user")).path=$p+"/user" | (.linux.namespaces[]|select(.type=="network")).path=$p+"/net" | del(.linux.uidMappings,.linux.gidMappings)'
 	inside 'readlink /proc/self/ns/user; readlink /proc/self/ns/net; id -u'
 	[ "$output" = "$(readlink "/proc/$pid/ns/user")"$'\n'"$(readlink "/proc/$pid/ns/net")"$'\n0' ]
+}
+
+@test "time offsets: each clock, below zero and in nanoseconds" {
+	config '.linux.namespaces+=[{"type":"time"}]'
+	offsets() { # JSON SECS:NANOSECS of monotonic and boottime
+		config ".linux.timeOffsets=$1"
+		inside 'sed "s/  */ /g" /proc/self/timens_offsets'
+		[ "$output" = "monotonic $2"$'\n'"boottime $3" ] || { echo "$1: $output"; return 1; }
+	}
+	offsets '{monotonic:{secs:-5,nanosecs:250000000},boottime:{secs:1000000,nanosecs:1}}' "-5 250000000" "1000000 1"
+	offsets '{monotonic:{secs:86400}}' "86400 0" "0 0"
+	offsets '{boottime:{nanosecs:999999999}}' "0 0" "0 999999999"
+	offsets '{}' "0 0" "0 0"
+	for wrong in -1 1000000000; do
+		config ".linux.timeOffsets={monotonic:{secs:1,nanosecs:$wrong}}"
+		run_container "" 1
+		[[ "$output" == *"/linux/timeOffsets/monotonic/nanosecs: must be from 0 to 999999999, not $wrong"* ]]
+	done
+	config '.linux.timeOffsets={monotonic:{secs:-1000000000}}'
+	run_container "" 1
+	[[ "$output" == *"/linux/timeOffsets: cannot set the offsets of the time namespace"*"makes the clock negative"* ]]
+	[ ! -e "$ROOT/$ID" ]
+}
+
+@test "as many lines of mappings as the kernel takes, and no change of owner" {
+	user_ns
+	chown -R 400:400 "$BUNDLE/rootfs"
+	chown 0:0 "$BUNDLE/rootfs/etc"
+	config '.mounts|=map(select(.type!="devpts"))'
+	before=$(stat -c '%u %g %n' "$BUNDLE"/rootfs/* "$BUNDLE"/rootfs/bin/busybox)
+	config '.linux.uidMappings=[range(340)|{containerID:.,hostID:(400-.),size:1}] | .linux.gidMappings=.linux.uidMappings'
+	inside 'wc -l </proc/self/uid_map; tail -n 1 /proc/self/gid_map | tr -s " "'
+	[ "$output" = $'340\n 339 61 1' ]
+	[ "$(stat -c '%u %g %n' "$BUNDLE"/rootfs/{bin,etc,tmp} "$BUNDLE"/rootfs/bin/busybox)" = "$(grep -E '/(bin|etc|tmp|busybox)$' <<<"$before")" ]
+	config '.linux.uidMappings+=[{containerID:340,hostID:60,size:1}]'
+	run_container "" 1
+	[[ "$output" == *"/linux/uidMappings: "*"invalid argument"* ]] || { echo "$output"; return 1; }
+	[ ! -e "$ROOT/$ID" ]
 }
 
 @test "time offsets, with and without a user namespace" {

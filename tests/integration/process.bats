@@ -13,8 +13,24 @@ load helpers
 }
 
 @test "umask is 0022 by default" {
+	for callers in 0 077 022; do
+		(umask $callers && inside 'umask' && [ "$output" = 0022 ])
+	done
+	config '.process.user.umask=0'
+	inside 'umask; : >/tmp/file; stat -c %a /tmp/file'
+	[ "$output" = $'0000\n666' ]
+	config '.process.user.umask=511'
 	inside 'umask'
-	[ "$output" = 0022 ]
+	[ "$output" = 0777 ]
+}
+
+@test "groups are the configured ones, whatever the caller's are; a user's name is not looked at" {
+	config '.process.user={"uid":7,"gid":8,"username":"root"} | .process.args=["sh","-c","id -u; id -g; id -G"]'
+	run -0 setpriv --groups 5,6,7 "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[ "$output" = $'7\n8\n8' ]
+	config '.process.user.additionalGids=[1000,9]'
+	run -0 setpriv --groups 5,6,7 "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[ "$output" = $'7\n8\n8 9 1000' ]
 }
 
 @test "capability sets are exactly what was asked" {
@@ -43,6 +59,32 @@ load helpers
 	[ -z "$output" ]
 }
 
+# The hexadecimal mask of a line of /proc/self/status.
+mask() {
+	echo "$output" | sed -n "s/^$1:\t//p"
+}
+
+@test "every capability that the caller has can be had" {
+	config --argjson all "$("$TARE" features | jq .linux.capabilities)" '.process.capabilities={bounding:$all,permitted:$all,effective:$all,inheritable:$all,ambient:$all}
+		| .process.args=["grep","Cap","/proc/self/status"]'
+	run -0 tare --log "$WORK/log" run -b "$BUNDLE" "$ID"
+	granted=$(sed -n 's/^CapPrm:\t//p' /proc/self/status)
+	for set in CapInh CapPrm CapEff CapBnd CapAmb; do [ "$(mask $set)" = "$granted" ]; done
+	# What this kernel has and the caller has not is a warning.
+	[ "$granted" = 000001ffffffffff ] || grep -q warning "$WORK/log"
+}
+
+@test "a capability that cannot be granted is a warning in the log" {
+	# CAP_CHOWN 0, CAP_NET_RAW 13
+	config '["CAP_CHOWN","CAP_NET_RAW"] as $c | .process.capabilities={bounding:$c,permitted:$c,effective:$c,inheritable:$c,ambient:$c}
+		| .process.args=["grep","Cap","/proc/self/status"]'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[ "$(mask CapEff) $(mask CapBnd)" = "0000000000002001 0000000000002001" ]
+	run -0 setpriv --inh-caps -net_raw --bounding-set -net_raw "$TARE" --root "$ROOT" --log "$WORK/log" run -b "$BUNDLE" "$ID"
+	for set in CapInh CapPrm CapEff CapBnd CapAmb; do [ "$(mask $set)" = 0000000000000001 ]; done
+	grep -q "warning.*CAP_NET_RAW" "$WORK/log" || { cat "$WORK/log"; return 1; }
+}
+
 @test "no_new_privs" {
 	inside 'grep NoNewPrivs /proc/self/status'
 	[ "$output" = $'NoNewPrivs:\t0' ]
@@ -51,13 +93,43 @@ load helpers
 	[ "$output" = $'NoNewPrivs:\t1' ]
 }
 
-@test "rlimits" {
-	config '.process.rlimits=[{"type":"RLIMIT_NOFILE","soft":100,"hard":200},{"type":"RLIMIT_CORE","soft":0,"hard":0},
-		{"type":"RLIMIT_STACK","soft":1048576,"hard":2097152}]'
-	inside 'cat /proc/self/limits'
-	[[ "$output" =~ "Max open files"\ +100\ +200 ]]
-	[[ "$output" =~ "Max core file size"\ +0\ +0 ]]
-	[[ "$output" =~ "Max stack size"\ +1048576\ +2097152 ]]
+@test "rlimits of every type, and each of them once" {
+	# None is above what the caller may have; the rows are those of the kernel, in its order.
+	limits="CPU 1000 2000,FSIZE 1000000000 2000000000,DATA 1000000000 2000000000,STACK 1048576 2097152,CORE 4096 8192,RSS 1000000000 2000000000,
+		NPROC 500 1000,NOFILE 100 200,MEMLOCK 4096 8192,AS 1000000000 2000000000,LOCKS 30 40,SIGPENDING 100 200,MSGQUEUE 1000 2000,
+		NICE 0 0,RTPRIO 0 0,RTTIME 10000 20000"
+	config --arg l "$(tr -d '\n\t' <<<"$limits")" '.process.rlimits=[$l|split(",")[]|split(" ")|{type:("RLIMIT_"+.[0]),soft:(.[1]|tonumber),hard:(.[2]|tonumber)}]
+		| .process.args=["cat","/proc/self/limits"]'
+	run_container
+	[ "$(sed '1d; s/  */ /g; s/ [a-z]* *$//' <<<"$output")" = "Max cpu time 1000 2000
+Max file size 1000000000 2000000000
+Max data size 1000000000 2000000000
+Max stack size 1048576 2097152
+Max core file size 4096 8192
+Max resident set 1000000000 2000000000
+Max processes 500 1000
+Max open files 100 200
+Max locked memory 4096 8192
+Max address space 1000000000 2000000000
+Max file locks 30 40
+Max pending signals 100 200
+Max msgqueue size 1000 2000
+Max nice priority 0 0
+Max realtime priority 0 0
+Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
+	# jq would round the number.
+	config '.process.rlimits=[{type:"RLIMIT_CPU",soft:"no",hard:"no"}]'
+	sed -i 's/"no"/18446744073709551615/' "$BUNDLE/config.json"
+	run_container
+	[[ "$output" =~ "Max cpu time"\ +unlimited\ +unlimited ]]
+	for type in CPU FSIZE DATA STACK CORE RSS NPROC NOFILE MEMLOCK AS LOCKS SIGPENDING MSGQUEUE NICE RTPRIO RTTIME; do
+		config --arg t RLIMIT_$type '.process.rlimits=[{type:$t,soft:0,hard:0},{type:$t,soft:0,hard:0}]'
+		run_container "" 1
+		[[ "$output" == *"/process/rlimits/1/type: rlimit 'RLIMIT_$type' given twice"* ]]
+	done
+	config '.process.rlimits=[{type:"RLIMIT_SPEED",soft:0,hard:0}]'
+	run_container "" 1
+	[[ "$output" == *"/process/rlimits/0/type: unknown rlimit 'RLIMIT_SPEED'"* ]]
 }
 
 @test "environment: exactly the configured one, and HOME from the container's passwd" {
@@ -88,13 +160,6 @@ load helpers
 	[ "$output" = "$(cat /proc/self/oom_score_adj)" ]
 }
 
-@test "scheduler and io priority" {
-	config '.process.scheduler={"policy":"SCHED_BATCH","nice":7} | .process.ioPriority={"class":"IOPRIO_CLASS_IDLE","priority":0}'
-	inside 'cut -d" " -f19,41 /proc/self/stat; ionice'
-	[ "${lines[0]}" = "7 3" ]
-	[[ "${lines[1]}" == idle* ]]
-}
-
 @test "personality, cpu affinity, signals" {
 	config '.linux.personality={"domain":"LINUX32"}'
 	run -0 taskset 1 "$TARE" --root "$ROOT" spec -f "$WORK/unused"
@@ -111,6 +176,26 @@ load helpers
 	inside 'hostname; cat /proc/sys/kernel/domainname /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/msgmax'
 	[ "$output" = $'inside\nexample.org\n80\n9000' ]
 	[ "$(cat /proc/sys/kernel/msgmax)" != 9000 ]
+}
+
+@test "hostname and domainname: in a uts namespace that is joined, and never the host's" {
+	before=$(hostname)
+	for name in hostname domainname; do
+		config --arg n $name 'del(.hostname,.domainname) | .[$n]="somewhere" | .linux.namespaces|=map(select(.type!="uts"))'
+		run_container "" 1
+		[[ "$output" == *"/$name: needs a uts namespace in /linux/namespaces"* ]]
+	done
+	[ "$(hostname)" = "$before" ]
+	unshare -u sleep 60 3>&- &
+	other=$!
+	wait_for "[ \$(readlink /proc/$other/ns/uts) != \$(readlink /proc/self/ns/uts) ]"
+	config --arg p "/proc/$other/ns/uts" '.linux.namespaces+=[{"type":"uts","path":$p}] | .hostname="joined" | .domainname="of.all"'
+	inside 'hostname; cat /proc/sys/kernel/domainname'
+	seen=$(nsenter -u -t $other hostname)
+	kill $other
+	wait $other || true
+	[ "$output $seen" = $'joined\nof.all joined' ]
+	[ "$(hostname)" = "$before" ]
 }
 
 @test "a session of its own, and only standard descriptors" {
@@ -165,6 +250,37 @@ load helpers
 	explain /noexec/busybox 'permission denied'
 }
 
+@test "the program is looked for in the container's PATH, and in the container" {
+	mkdir -p "$BUNDLE/rootfs/first/what" "$BUNDLE/rootfs/second" "$BUNDLE/rootfs/work"
+	for dir in second work; do
+		printf '#!/bin/sh\necho %s "$0"\n' $dir >"$BUNDLE/rootfs/$dir/what"
+		chmod 755 "$BUNDLE/rootfs/$dir/what"
+	done
+	printf '#!/bin/sh\n' >"$WORK/what"
+	chmod 755 "$WORK/what"
+	config '.process.args=["what"] | .process.cwd="/work"'
+	path() { # PATH WANTED
+		config --arg p "PATH=$1" '.process.env=[$p]'
+		PATH=$PATH:$WORK run -0 tare run -b "$BUNDLE" "$ID"
+		[ "$output" = "$2" ] || { echo "$1: $output"; return 1; }
+	}
+	# A directory of that name is not it; no element, and ".", are the working directory.
+	path /none:/first:/second:/work "second /second/what"
+	path /work:/second "work /work/what"
+	path :/second "work ./what"
+	path /none:.:/second "work ./what"
+	for args in ./what ../work/what /work/what; do
+		config --arg a $args '.process.args=[$a]'
+		path /second "work $args"
+	done
+	config '.process.args=["what"]'
+	for env in '["PATH=/none"]' '["PATH="]' '[]'; do
+		config ".process.env=$env | .process.cwd=\"/\""
+		PATH=$PATH:$WORK run -1 tare run -b "$BUNDLE" "$ID"
+		[[ "$output" == *'exec: "what": executable file not found in $PATH'* ]]
+	done
+}
+
 @test "the working directory cannot be outside" {
 	for fd in 0 1 2 3 7 10; do
 		config --arg c "/proc/self/fd/$fd" '.process.cwd=$c | .process.args=["true"]'
@@ -174,12 +290,6 @@ load helpers
 	ln -s /proc/self/fd/5 "$BUNDLE/rootfs/link"
 	config '.process.cwd="/link"'
 	run -1 tare run -b "$BUNDLE" "$ID"
-}
-
-@test "memory policy" {
-	config '.linux.memoryPolicy={"mode":"MPOL_BIND","nodes":"0"}'
-	inside 'grep -c "bind:0" /proc/self/numa_maps'
-	[ "$output" -gt 0 ]
 }
 
 @test "a session keyring of its own, or the caller's" {

@@ -39,7 +39,7 @@ property() { # NAME VALUE
 	TARE_MANAGER=systemd create "$ID"
 	[ "$(sed -n 's/^0:://p' "/proc/$(pid_of "$ID")/cgroup")" = "${DIR#"$(cgroup_mount)"}" ]
 	[ "$(cat "$DIR/cgroup.procs")" = "$(pid_of "$ID")" ]
-	property Description "tare container $ID"
+	[[ "$(systemctl show -P Description "$UNIT")" == "tare container $ID, created "* ]]
 	property Slice tare.slice
 	property Delegate yes
 	property MemoryAccounting yes
@@ -96,6 +96,67 @@ property() { # NAME VALUE
 	[ "$(cd "$DIR" && grep . $files)" = "$before" ]
 }
 
+@test "a quota without a period is one of the period in force, for systemd too" {
+	unit
+	config '.linux.resources+={cpu:{quota:20000,period:20000},unified:{"cpu.max":"50000"}}'
+	TARE_MANAGER=systemd create "$ID"
+	for quota in 50000 30000 max; do
+		[ $quota = 50000 ] || tare update -r - "$ID" <<<'{"unified":{"cpu.max":"'$quota'"}}'
+		[ "$(cat "$DIR/cpu.max")" = "$quota 20000" ]
+		property CPUQuotaPeriodUSec 20ms
+		systemctl daemon-reload
+		[ "$(cat "$DIR/cpu.max")" = "$quota 20000" ]
+	done
+}
+
+# A tare whose tare-systemd does what the script says in the place of $REAL, which is the right one.
+with_systemd() { # script
+	mkdir -p "$WORK/bin"
+	cp "$TARE" "$WORK/bin/tare"
+	printf '#!/bin/sh\nREAL=%s\n%s\n' "$(dirname "$TARE")/tare-systemd" "$1" >"$WORK/bin/tare-systemd"
+	chmod 755 "$WORK/bin/tare-systemd"
+}
+
+@test "an update that systemd or the kernel refuses leaves everything as it was" {
+	unit
+	config '.linux.resources+={memory:{limit:67108864},pids:{limit:23},cpu:{shares:2048,quota:12345,period:100000}}'
+	TARE_MANAGER=systemd create "$ID"
+	files="memory.max memory.high memory.swap.max pids.max cpu.weight cpu.idle cpu.max cpuset.cpus.effective"
+	properties="MemoryMax MemoryHigh MemorySwapMax TasksMax CPUWeight CPUQuotaPerSecUSec CPUQuotaPeriodUSec AllowedCPUs"
+	state() {
+		(cd "$DIR" && grep . $files)
+		for name in $properties; do systemctl show -p "$name" "$UNIT"; done
+		cat "$ROOT/$ID/record"
+	}
+	before=$(state)
+	[[ "$before" == *"cpu.max:12345 100000"*"TasksMax=23"* ]]
+	echo "nobody answers"
+	DBUS_SYSTEM_BUS_ADDRESS=unix:path=$WORK/none run -1 tare update --pids-limit 40 --memory 128m --cpu-quota 23456 "$ID"
+	[[ "$output" == *"cannot reach systemd"* ]]
+	diff <(echo "$before") <(state)
+	echo "systemd refuses what the kernel takes"
+	run -1 tare update -r - "$ID" <<<'{"pids":{"limit":40},"cpu":{"quota":23456},"unified":{"memory.high":"0"}}'
+	[[ "$output" == *"cannot set the properties of unit $UNIT"*MemoryHigh* ]]
+	diff <(echo "$before") <(state)
+	echo "systemd has done it, and is not heard"
+	with_systemd '"$REAL" "$@" || exit; [ -e '"$WORK/once"' ] || { touch '"$WORK/once"'; echo lost >&2; exit 1; }'
+	run -1 "$WORK/bin/tare" --root "$ROOT" update --pids-limit 40 --memory 128m --cpu-quota 23456 --cpu-share 512 --cpuset-cpus 0 "$ID"
+	[[ "$output" == *": lost"* ]]
+	diff <(echo "$before") <(state)
+	echo "the kernel refuses what it has taken before"
+	with_systemd 'cd '"$DIR"'; [ ! -e '"$WORK/twice"' ] || echo 0 >cpu.max.burst; "$REAL" "$@" || exit
+		[ -e '"$WORK/twice"' ] || { touch '"$WORK/twice"'; echo 500000 100000 >cpu.max; echo 400000 >cpu.max.burst; }'
+	run -1 "$WORK/bin/tare" --root "$ROOT" update --pids-limit 40 --memory 128m --cpu-quota 23456 "$ID"
+	[[ "$output" == *"cannot set 'cpu.max' to '23456 100000' again, which systemd has changed"* ]]
+	diff <(echo "$before") <(state)
+	tare update --pids-limit 40 "$ID"
+	[ "$(cat "$DIR/pids.max")" = 40 ]
+	property TasksMax 40
+	echo "what was not asked for stays as exact as it was"
+	tare update --cpu-share 512 "$ID"
+	[ "$(cat "$DIR/cpu.max")" = "12345 100000" ]
+}
+
 @test "one process, and none, are limits that init can be born under" {
 	unit
 	for limit in 1 0; do
@@ -106,6 +167,24 @@ property() { # NAME VALUE
 		tare delete --force "$ID"
 		nothing_left
 	done
+}
+
+@test "hooks see nobody in the scope but init, and what they start themselves" {
+	unit
+	printf '#!/bin/sh\nexec cat %s/cgroup.procs >>%s/seen.$1\n' "$DIR" "$WORK" >"$WORK/hook"
+	chmod 755 "$WORK/hook"
+	config '.linux.resources.pids.limit=2'
+	for kind in prestart createRuntime createContainer; do
+		rm -f "$WORK"/seen.*
+		config --arg h "$WORK/hook" --arg k $kind '.hooks={($k):[{path:$h,args:["hook",$k]}]}'
+		TARE_MANAGER=systemd create "$ID" || { cat "$WORK/err"; return 1; }
+		expected=1
+		[ $kind != createContainer ] || expected=2
+		[ "$(wc -l <"$WORK/seen.$kind")" = $expected ]
+		[ "$(cat "$DIR/cgroup.procs")" = "$(pid_of "$ID")" ]
+		tare delete --force "$ID"
+	done
+	nothing_left
 }
 
 @test "device rules hold, and still do after a reload" {

@@ -231,6 +231,15 @@ update_with() {
 	limit cpu.weight "$before"
 }
 
+@test "a cpuset that was empty before a refused update is as large again" {
+	controllers cpuset
+	start_with '{"cpu":{"shares":1024}}'
+	before=$(cat "$(named_dir "$ID")/cpuset.cpus.effective")
+	run -1 tare update -r - "$ID" <<<'{"cpu":{"cpus":"0"},"unified":{"cgroup.nothing":"1"}}'
+	[[ "$output" != *"could not be set back"* ]] || { echo "$output"; return 1; }
+	limit cpuset.cpus.effective "$before"
+}
+
 @test "an engine's whole document" {
 	controllers memory cpu cpuset pids
 	start_with '{}'

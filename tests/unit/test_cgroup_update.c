@@ -48,6 +48,7 @@ static int update(const char *document, struct err *err)
 	_cleanup_free_ struct plan *plan = NULL;
 	_cleanup_spec_ struct spec *spec = NULL;
 	const struct cgroup_place place = {.mount_fd = -1, .fd = dir_fd, .path = "/x"};
+	_cleanup_cgroup_saved_ struct cgroup_saved saved = {.cgroup_fd = -1};
 	struct host host = {.is_privileged = true};
 
 	for (char *c = json; *c != '\0'; c++)
@@ -55,7 +56,7 @@ static int update(const char *document, struct err *err)
 	if (!CHECK_INT(spec_parse_resources(json, strlen(json), &spec, err), 0) ||
 	    !CHECK_INT(plan_build_update(&spec->resources, &host, true, &plan, err), 0))
 		return -EPROTO;
-	return cgroup_update(&place, plan, err);
+	return cgroup_update(&place, plan, &saved, err);
 }
 
 static void fill(void)
@@ -98,6 +99,25 @@ static void test_refused(void)
 	check_file("memory.max", "8192");
 	check_file("cpu.idle", "0");
 	check_file("cpu.weight", "100");
+}
+
+/* One that has succeeded can be taken back. What systemd has changed is written again, and no more. */
+static void test_taken_back(void)
+{
+	_cleanup_cgroup_saved_ struct cgroup_saved kept = {.cgroup_fd = -1};
+	struct err err = {0};
+
+	fill();
+	cgroup_keep(dir_fd, &kept);
+	CHECK_INT(update("{'pids':{'limit':200},'cpu':{'idle':1}}", &err), 0);
+	put("cpu.weight", "001");
+	put("io.weight", "default 999\n8:16 50\n");
+	CHECK_INT(cgroup_write_kept(&kept, &err), 0);
+	check_file("pids.max", "100");
+	check_file("cpu.idle", "0");
+	check_file("cpu.weight", "100");
+	check_write("io.weight", "default 100");
+	check_file("rdma.max", "mlx5_0 hca_handle=2 hca_object=3\n");
 }
 
 /* No controller: nothing was written, since it is looked for first. */
@@ -173,6 +193,7 @@ int main(void)
 	dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	test_success();
 	test_refused();
+	test_taken_back();
 	test_no_controller();
 	test_usage();
 	test_lines();

@@ -35,16 +35,11 @@ static void describe(const struct plan *plan, struct buf *out)
 	}
 }
 
-/* Takes the common properties and the description out; false if they are not there. */
+/* Takes the common properties out; false if they are not there. */
 static bool shorten(struct buf *text)
 {
-	static const char description[] = " Description:s=tare container web+1";
-	char *at = strstr(text->data, description);
+	char *at = strstr(text->data, common);
 
-	if (at == NULL)
-		return false;
-	memmove(at, at + sizeof description - 1, strlen(at + sizeof description - 1) + 1);
-	at = strstr(text->data, common);
 	if (at == NULL || at == text->data)
 		return false;
 	memmove(at - 1, at + sizeof common - 1, strlen(at + sizeof common - 1) + 1);
@@ -162,6 +157,13 @@ static const struct row limit_rows[] = {
 	{"::n", "'unified':{'pids.max':'1'}", "", N "; n.scope TasksMax:?t=1"},
 	/* systemd has no word for these. */
 	{"::n", "'hugepageLimits':[{'pageSize':'2MB','limit':0}]", "", N},
+	/* Without a period the kernel keeps the one that is in force. */
+	{"::n", "'unified':{'cpu.max':'50000'}", "",
+	 N " CPUQuotaPerSecUSec:?t=500000 CPUQuotaPeriodUSec:?t=100000"},
+	{"::n", "'cpu':{'quota':20000,'period':20000},'unified':{'cpu.max':'50000'}", "",
+	 N " CPUQuotaPerSecUSec:?t=2500000 CPUQuotaPeriodUSec:?t=20000"},
+	{"::n", "'unified':{'cpu.max':'  max  40000 \\n 60000\\n'}", "",
+	 N " CPUQuotaPerSecUSec:?t=1500000 CPUQuotaPeriodUSec:?t=40000"},
 	{"::n", "'unified':{'cpu.max.burst':'5'}", "", N},
 };
 

@@ -187,6 +187,7 @@ static struct state_record sample(void)
 		.owner = UINT32_MAX,
 		.has_gate = true,
 		.has_poststart = true,
+		.is_no_new_keyring = true,
 		.annotations = annotations,
 		.annotation_count = ARRAY_SIZE(annotations),
 		.config = (char *)"{\"a\":\n\0\"b\"}\n",
@@ -218,6 +219,7 @@ static void check_same(const struct state_record *a, const struct state_record *
 	CHECK_INT(a->has_gate, b->has_gate);
 	CHECK_INT(a->has_poststop, b->has_poststop);
 	CHECK_INT(a->has_poststart, b->has_poststart);
+	CHECK_INT(a->is_no_new_keyring, b->is_no_new_keyring);
 	CHECK_INT(a->annotation_count, b->annotation_count);
 	for (size_t i = 0; i < a->annotation_count && i < b->annotation_count; i++) {
 		CHECK_STR(a->annotations[i].key, b->annotations[i].key);
@@ -235,7 +237,7 @@ static void test_round_trip(void)
 	struct err err;
 
 	state_format(&record, &text);
-	CHECK(str_has_prefix(text.data, "tare 1\nid web1\nbundle /srv/a bundle%2541%0A%01\n"));
+	CHECK(str_has_prefix(text.data, "tare 2\nid web1\nbundle /srv/a bundle%2541%0A%01\n"));
 	CHECK(strstr(text.data, "\nannotation org.example/a%20key a%20value%0Aof%20100%20%25\n") != NULL);
 	CHECK(strstr(text.data, "\nannotation empty \n") != NULL);
 	CHECK_INT(state_parse(text.data, text.len, &found, &err), 0);
@@ -273,9 +275,13 @@ static void test_strict(void)
 		const char *old, *new;
 		int result;
 	} cases[] = {
-		{"tare 1", "tare 1", 0},
-		{"tare 1", "tare 2", -EBADMSG},
-		{"tare 1\n", "", -EBADMSG},
+		{"tare 2", "tare 2", 0},
+		{"tare 2", "tare 0", -EBADMSG},
+		{"tare 2", "tare", -EBADMSG},
+		{"tare 2", "tare x", -EBADMSG},
+		{"tare 2", "tare 10000", -EBADMSG},
+		{"tare 2\n", "", -EBADMSG},
+		{"is-no-new-keyring 1\n", "", -EBADMSG},
 		{"id web1\n", "", -EBADMSG},
 		{"id web1\n", "id web1\nid web1\n", -EBADMSG},
 		{"id web1\n", "id ../x\n", -EBADMSG},
@@ -326,6 +332,48 @@ static void test_strict(void)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		if (!CHECK_INT(parse_changed(cases[i].old, cases[i].new), cases[i].result))
 			fprintf(stderr, "  '%s' for '%s'\n", cases[i].new, cases[i].old);
+}
+
+/* Records of versions before and after this one: what came later is not there, or is left aside. */
+static void test_versions(void)
+{
+	static const struct {
+		const char *head, *late;
+		int result;
+		bool is_no_new_keyring;
+	} cases[] = {
+		{"tare 2\n", "is-no-new-keyring 1\n", 0, true},
+		{"tare 1\n", "", 0, false},
+		{"tare 1\n", "is-no-new-keyring 1\n", -EBADMSG, false},
+		{"tare 2\n", "", -EBADMSG, false},
+		{"tare 2\nnews of today\n", "is-no-new-keyring 1\n", -EBADMSG, false},
+		{"tare 3\nnews of today\n", "is-no-new-keyring 1\n", 0, true},
+		{"tare 3\nnews of today\n", "", -EBADMSG, false},
+		{"tare 3\nid web1\n", "is-no-new-keyring 1\n", -EBADMSG, false},
+	};
+	_cleanup_buf_ struct buf text = {0};
+	struct state_record record = sample();
+	const char *late, *rest;
+
+	state_format(&record, &text);
+	late = strstr(text.data, "is-no-new-keyring 1\n");
+	rest = strchr(late, '\n') + 1;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_record_ struct state_record found = {0};
+		_cleanup_buf_ struct buf changed = {0};
+		struct err err;
+
+		buf_add_str(&changed, cases[i].head);
+		buf_add(&changed, text.data + strlen("tare 2\n"),
+			(size_t)(late - text.data) - strlen("tare 2\n"));
+		buf_add_str(&changed, cases[i].late);
+		buf_add(&changed, rest, text.len - (size_t)(rest - text.data));
+		CHECK_INT(state_parse(changed.data, changed.len, &found, &err), cases[i].result);
+		if (cases[i].result < 0)
+			continue;
+		record.is_no_new_keyring = cases[i].is_no_new_keyring;
+		check_same(&found, &record);
+	}
 }
 
 /* Each prefix of a record, and each with one bit changed: no crash, and mostly no record. */
@@ -686,6 +734,7 @@ int main(void)
 	test_default_root();
 	test_round_trip();
 	test_strict();
+	test_versions();
 	test_hostile();
 	k_unlinkat(root_fd, "some/where", AT_REMOVEDIR);
 	k_unlinkat(root_fd, "some", AT_REMOVEDIR);

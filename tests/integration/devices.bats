@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+# linux.devices and the default devices (runtime-spec config-linux.md, "Devices"). Type, number, mode and owner are
+# what stat(2) says inside.
+load helpers
+
+# described PATH...: "TYPE MODE UID:GID MAJOR:MINOR" of each, inside.
+described() {
+	script 'for f; do echo "$(stat -c "%F" "$f" | cut -d" " -f1) $(stat -c "%a %u:%g %t:%T" "$f")"; done'
+	config '.process.args+=["sh"]+$ARGS.positional' --args "$@"
+	run_container
+}
+
+refused() {
+	run_container "" 1
+	[[ "$output" == *"/linux/devices/0: $1"* ]] || { echo "$output"; return 1; }
+	[ ! -e "$ROOT/$ID" ]
+}
+
+user_ns() {
+	config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}]
+		| .linux.gidMappings=.linux.uidMappings'
+	chmod 755 "$WORK"
+	chown -R 100000:100000 "$BUNDLE/rootfs"
+}
+
+@test "each type, anywhere, with mode and owner" {
+	# The program's umask is not the nodes'.
+	config '.process.user.umask=63 | .linux.devices=[
+		{"path":"/dev/char","type":"c","major":1,"minor":5,"fileMode":384,"uid":3,"gid":4},
+		{"path":"/dev/unbuffered","type":"u","major":1,"minor":3,"fileMode":438},
+		{"path":"/dev/block","type":"b","major":7,"minor":1000,"fileMode":432,"gid":6},
+		{"path":"/dev/fifo","type":"p","fileMode":420,"gid":5},
+		{"path":"/top","type":"c","major":1,"minor":9},
+		{"path":"/made/for/it","type":"c","major":4095,"minor":1048575,"fileMode":2501},
+		{"path":"/dev/null","type":"c","major":1,"minor":3,"fileMode":400}]'
+	described /dev/char /dev/unbuffered /dev/block /dev/fifo /top /made/for/it /dev/null /dev/zero
+	[ "$output" = "character 600 3:4 1:5
+character 666 0:0 1:3
+block 660 0:6 7:3e8
+fifo 644 0:5 0:0
+character 666 0:0 1:9
+character 4705 0:0 fff:fffff
+character 620 0:0 1:3
+character 666 0:0 1:5" ]
+	inside 'echo x >/dev/unbuffered; head -c 2 /top | wc -c; (echo through >/dev/fifo &); timeout 5 cat /dev/fifo'
+	[ "$output" = $'2\nthrough' ]
+}
+
+@test "a file in the place of a device: the same device stays, everything else is an error" {
+	cd "$BUNDLE/rootfs"
+	config '.linux.devices=[{"path":"/place","type":"c","major":1,"minor":3}]'
+	different="cannot make device '/place': a different file is there already"
+	for other in "touch place" "mkdir place" "ln -s dev/null place" "mknod place c 1 5" "mknod place b 1 3" "mkfifo place"; do
+		$other
+		refused "$different"
+		rm -r place
+	done
+	mknod -m 604 place c 1 3
+	described /place
+	[ "$output" = "character 604 0:0 1:3" ]
+	rm place
+	config '.linux.devices=[{"path":"/place","type":"p"}]'
+	mknod place c 1 3
+	refused "$different"
+	rm place
+	mkfifo -m 640 place
+	described /place
+	[ "$output" = "fifo 640 0:0 0:0" ]
+}
+
+@test "default devices, in a user namespace too" {
+	wanted="character 666 0:0 1:3
+character 666 0:0 1:5
+character 666 0:0 1:7
+character 666 0:0 1:8
+character 666 0:0 1:9
+character 666 0:0 5:0"
+	described /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty
+	[ "$output" = "$wanted" ]
+	user_ns
+	# There they are the host's own, whose owner has no number in the container.
+	described /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty
+	[ "$output" = "${wanted//0:0/65534:65534}" ]
+	inside 'echo x >/dev/null && head -c 2 /dev/zero | wc -c; echo x >/dev/full || echo full; head -c 4 /dev/urandom | wc -c; readlink /dev/ptmx; (: </dev/ptmx) && echo terminal'
+	[[ "$output" == $'2\n'*$'full\n4\npts/ptmx\nterminal' ]]
+}
+
+@test "devices of a user namespace are the host's, fifos its own" {
+	user_ns
+	config '.linux.devices=[{"path":"/dev/full","type":"c","major":1,"minor":7,"fileMode":384,"uid":3},
+		{"path":"/dev/fifo","type":"p","fileMode":384,"uid":3,"gid":4}]'
+	described /dev/full /dev/fifo
+	[ "$output" = "character $(stat -c %a /dev/full) 65534:65534 1:7"$'\n'"fifo 600 3:4 0:0" ]
+	# The name is the host's, too, and has to be that device.
+	config '.linux.devices=[{"path":"/dev/full","type":"c","major":1,"minor":5}]'
+	run_container "" 1
+	[[ "$output" == *"/linux/devices/0: "* ]]
+	# What is covered is an empty file, or the device.
+	config '.linux.devices=[] | .mounts|=map(select(.destination|startswith("/dev")|not))'
+	mkdir -p "$BUNDLE/rootfs/dev"
+	: >"$BUNDLE/rootfs/dev/null"
+	described /dev/null
+	[ "$output" = "character 666 65534:65534 1:3" ]
+	echo text >"$BUNDLE/rootfs/dev/null"
+	run_container "" 1
+	[[ "$output" == *"cannot make device '/dev/null': a different file is there already"* ]]
+	[ "$(cat "$BUNDLE/rootfs/dev/null")" = text ]
+}
+
+@test "in a /dev from the host devices are looked for, and not made; elsewhere they are made" {
+	mkdir "$WORK/dev"
+	mknod -m 622 "$WORK/dev/null" c 1 3
+	ln -s null "$WORK/dev/void"
+	config --arg d "$WORK/dev" '(.mounts[]|select(.destination=="/dev"))|={"destination":"/dev","type":"bind","source":$d,"options":["rbind"]}
+		| .mounts|=map(select(.destination|startswith("/dev/")|not))
+		| .linux.devices=[{"path":"/elsewhere","type":"c","major":1,"minor":5},
+			{"path":"/dev/null","type":"c","major":1,"minor":3},{"path":"/dev/void","type":"c","major":1,"minor":3}]'
+	described /elsewhere /dev/null
+	[ "$output" = "character 666 0:0 1:5"$'\n'"character 622 0:0 1:3" ]
+	config '.linux.devices=[{"path":"/etc/../dev/zero","type":"c","major":1,"minor":5}]'
+	refused "cannot find device '/etc/../dev/zero': no such file or directory (/dev is mounted from the host"
+	config '.linux.devices=[{"path":"/dev/void","type":"c","major":1,"minor":5}]'
+	refused "cannot find device '/dev/void': a different file is there: file exists (/dev is mounted from the host"
+	[ "$(cd "$WORK/dev" && echo *)" = "null void" ]
+}
+
+@test "/dev/fd, stdin, stdout and stderr are links if what they lead to is there" {
+	inside 'for l in fd stdin stdout stderr; do readlink /dev/$l; done; echo heard >/dev/stdout'
+	[ "$output" = $'/proc/self/fd\n/proc/self/fd/0\n/proc/self/fd/1\n/proc/self/fd/2\nheard' ]
+	config '.mounts|=map(select(.type!="proc")) | .linux.maskedPaths=[] | .linux.readonlyPaths=[]'
+	inside 'for l in fd stdin stdout stderr; do [ ! -L /dev/$l ] && echo "no $l"; done; readlink /dev/ptmx'
+	[ "$output" = $'no fd\nno stdin\nno stdout\nno stderr\npts/ptmx' ]
+}
