@@ -56,20 +56,11 @@ void parent_init(struct parent *parent, const struct run_options *options)
 
 void parent_done(struct parent *parent)
 {
-	int *const fds[] = {&parent->root_fd,
-			    &parent->dir_fd,
-			    &parent->mount_fd,
-			    &parent->cgroup_fd,
-			    &parent->socket_fd,
-			    &parent->child_socket_fd,
-			    &parent->pidfd,
-			    &parent->bridge_pidfd,
-			    &parent->listener_fd,
-			    &parent->console_fd,
-			    &parent->container_pidfd,
-			    &parent->placeholder_pidfd,
-			    &parent->keeper_pidfd,
-			    &parent->signal_fd};
+	int *const fds[] = {&parent->root_fd,      &parent->dir_fd,          &parent->mount_fd,
+			    &parent->cgroup_fd,    &parent->socket_fd,       &parent->child_socket_fd,
+			    &parent->pidfd,        &parent->bridge_pidfd,    &parent->listener_fd,
+			    &parent->console_fd,   &parent->container_pidfd, &parent->placeholder_pidfd,
+			    &parent->keeper_pidfd, &parent->signal_fd};
 
 	for (size_t i = 0; parent->slots != NULL && i < parent->plan->slot_count; i++)
 		fd_close(&parent->slots[i]);
