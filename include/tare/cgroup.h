@@ -13,6 +13,12 @@
 /* Opens the cgroup2 mount point as a directory and checks that it is one (CGROUP2_SUPER_MAGIC). */
 int cgroup_open_mount(const char *mount_point, struct err *err) MUST_CHECK;
 
+/* A cgroup and the way to it. */
+struct cgroup_place {
+	int mount_fd, fd;
+	const char *path;
+};
+
 /*
  * Makes the cgroup and what is missing of its parents (0755). *ret_created is the number of trailing
  * components of path that did not exist before: the ones to remove when the container goes. If it exists
@@ -21,6 +27,13 @@ int cgroup_open_mount(const char *mount_point, struct err *err) MUST_CHECK;
  * cgroup, fit for CLONE_INTO_CGROUP, or a negative errno.
  */
 int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, struct err *err) MUST_CHECK;
+
+/*
+ * Whether the caller may have a process be born into the cgroup (cgroups(7), "Cgroups v2 delegation
+ * containment"): cgroup.procs of it, and of the nearest cgroup that is above both it and the caller's own, has
+ * to be the caller's to write. own_path: of the caller's. -EACCES with *err naming the cgroup.
+ */
+int cgroup_check_entry(const struct cgroup_place *place, const char *own_path, struct err *err) MUST_CHECK;
 
 /*
  * Puts down in the cgroup itself whose it is, over what the last owner has put there; where that cannot be, it
@@ -40,12 +53,6 @@ int cgroup_open(int mount_fd, const char *path, struct err *err) MUST_CHECK;
  */
 int cgroup_devices_set(int cgroup_fd, const struct plan_device_rule *rules, size_t count,
 		       struct err *err) MUST_CHECK;
-
-/* A cgroup and the way to it. */
-struct cgroup_place {
-	int mount_fd, fd;
-	const char *path;
-};
 
 /*
  * Enables controllers for the cgroup: in cgroup.subtree_control of every cgroup above it that does not name

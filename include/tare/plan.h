@@ -470,10 +470,12 @@ const struct plan *plan_restore(const void *data, size_t size);
 /*
  * Calls on_property for what systemd has to know of the plan's limits (PLAN_CGROUP_WRITE), so that it does not
  * take them back: properties of org.freedesktop.systemd1(5), with types of D-Bus. A type that begins with '?'
- * is of a property that an older systemd may not know, and then does not manage.
+ * is of a property that an older systemd may not know, and then does not manage. period is that of cpu.max, in
+ * microseconds, which counts where the limit names none.
  */
+#define PLAN_CPU_PERIOD 100000 /* of a new cgroup */
 typedef void (*plan_property)(void *context, const char *name, const char *type, const char *value);
-void plan_unit_limits(const struct plan *plan, plan_property on_property, void *context);
+void plan_unit_limits(const struct plan *plan, uint64_t period, plan_property on_property, void *context);
 
 /* Whether init is born into a cgroup of the container's; [free]. */
 bool plan_has_cgroup(const struct plan *plan);

@@ -324,7 +324,7 @@ struct spec {
 		const char *nodes;
 	} memory_policy; /* MPOL_*, MPOL_F_* of <linux/mempolicy.h>; nodes: a node list, syntax checked, NULL if
 			    empty */
-	struct spec_map sysctl; /* keys normalised: see spec_sysctl_path */
+	struct spec_map sysctl; /* keys as given, in either form: spec_sysctl_path takes both */
 	struct spec_seccomp seccomp;
 	enum spec_propagation rootfs_propagation;
 	struct spec_list masked_paths, readonly_paths; /* absolute */
@@ -398,7 +398,7 @@ const char *spec_annotation(const struct spec *spec, const char *key);
 /* What spec_sysctl_owner says about a sysctl key: the namespace that it belongs to. */
 #define SPEC_SYSCTL_FORBIDDEN (-1)
 /*
- * The namespace that a sysctl belongs to (contract: kernel.msg* and friends and fs.mqueue.* ipc, net.*
+ * The namespace that a sysctl belongs to (kernel.msg* and friends and fs.mqueue.* ipc, net.*
  * network, kernel.domainname uts, user.* user), or SPEC_SYSCTL_FORBIDDEN (kernel.hostname and all others).
  * key is in either form: dots, or slashes where a component itself has dots (as sysctl(8)).
  */

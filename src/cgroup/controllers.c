@@ -80,7 +80,8 @@ static const char *hint_of(int r)
 	case -EACCES:
 	case -EPERM:
 	case -EROFS:
-		return "its owner has to delegate it there, or Delegate= of the systemd unit";
+		return "its owner has to delegate it there; systemd does for: systemd-run --user --scope -p "
+		       "Delegate=yes COMMAND";
 	case -EOPNOTSUPP:
 		return "that cgroup is threaded, and this controller is none for threads";
 	default:

@@ -227,11 +227,18 @@ static void undo_create(int mount_fd, struct cgroup_path *path, size_t reached, 
 	}
 }
 
-static int create_fail(struct err *err, int r, const char *path)
+/* Its first reached bytes are there. */
+static int create_fail(struct err *err, int r, const char *path, const struct cgroup_path *reached)
 {
-	r = err_system(err, r, "cannot create cgroup '%s'", path);
-	if (r == -EACCES || r == -EPERM || r == -EROFS)
-		err_hint(err, "the cgroup2 mount has to be writable for the caller");
+	if (r != -EACCES && r != -EPERM) {
+		r = err_system(err, r, "cannot create cgroup '%s'", path);
+		if (r == -EROFS)
+			err_hint(err, "the cgroup2 mount has to be writable for the caller");
+		return r;
+	}
+	r = err_system(err, r, "cannot create cgroup '%s': cgroup '/%.*s' is not the caller's to divide", path,
+		       (int)reached->len, reached->text);
+	cgroup_hint_delegation(err);
 	return r;
 }
 
@@ -248,7 +255,7 @@ int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, str
 	int r = cgroup_path_init(&whole, path);
 
 	if (r < 0)
-		return create_fail(err, r, path);
+		return err_system(err, r, "cannot create cgroup '%s'", path);
 	/* The usual case: the parent is there and the cgroup is not. */
 	existing = whole;
 	cgroup_path_pop(&existing);
@@ -256,10 +263,12 @@ int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, str
 	if (fd >= 0)
 		fd = whole.len == 0 ? cgroup_path_open(mount_fd, &whole, O_RDONLY)
 				    : make_missing(take_fd(&fd), &whole, &existing.len, &created);
-	if (fd >= 0)
+	if (fd >= 0) {
 		r = check_fit(fd, path, created > 0, err);
-	else
-		r = create_fail(err, fd, path);
+	} else {
+		memcpy(existing.text, whole.text, existing.len);
+		r = create_fail(err, fd, path, &existing);
+	}
 	if (r < 0) {
 		undo_create(mount_fd, &whole, existing.len, created);
 		return r;

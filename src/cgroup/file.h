@@ -24,6 +24,9 @@ const char *cgroup_path_pop(struct cgroup_path *path);
 /* Opens the directory of a path; flags are added to O_DIRECTORY. */
 int cgroup_path_open(int mount_fd, const struct cgroup_path *path, int flags) MUST_CHECK;
 
+/* What an unprivileged caller can do about a cgroup that is not his. */
+void cgroup_hint_delegation(struct err *err);
+
 /* Milliseconds of CLOCK_MONOTONIC. */
 int64_t cgroup_now(void);
 

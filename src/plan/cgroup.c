@@ -46,7 +46,7 @@ static void add_devices(struct builder *b)
 	builder_step(b, PLAN_PARENT, PLAN_CGROUP_DEVICES, where)->u.devices = table;
 }
 
-/* contract of cgroupsPath: absolute below the mount, otherwise beside the caller's own cgroup. */
+/* config-linux.md, "Cgroups Path": absolute below the mount, otherwise beside the caller's own cgroup. */
 static plan_text cgroup_path(struct builder *b)
 {
 	const char *asked = b->spec->cgroups_path;
@@ -132,12 +132,10 @@ static bool add_create(struct builder *b)
 	}
 	if (b->request->is_systemd_cgroup && b->host->cgroup_mount[0] != '\0')
 		return plan_begin_unit(b);
-	if (!b->request->is_systemd_cgroup && (!b->host->is_privileged || b->host->is_in_user_ns)) {
-		if (has_path)
-			builder_finding(b, ERR_UNSUPPORTED, "/linux/cgroupsPath",
-					"a cgroup for an unprivileged caller is not supported yet");
+	/* Most unprivileged callers have no cgroup to make another one in: only where it is asked for. */
+	if (!b->request->is_systemd_cgroup && (!b->host->is_privileged || b->host->is_in_user_ns) &&
+	    !has_path && !plan_asks_limits(b))
 		return false;
-	}
 	if (b->host->cgroup_mount[0] == '\0') {
 		builder_finding(b, ERR_UNSUPPORTED, has_path ? "/linux/cgroupsPath" : NULL,
 				"this host has no cgroup2 file system mounted");

@@ -276,14 +276,18 @@ static void mount_filesystem(struct builder *b, struct plan_mount *mount, const 
 {
 	const char *type = builder_get(b, mount->type);
 	bool is_tmpfs = str_equal(type, "tmpfs");
+	/* As the kernel is told: the recursive attributes come second. */
+	uint64_t readonly = ((o->attr_set & ~o->recursive_attr_clear) | o->recursive_attr_set) &
+			    MOUNT_ATTR_RDONLY;
 
 	mount->is_real_directory = str_equal(type, "proc") || str_equal(type, "sysfs");
 	mount->is_mode_of_target = is_tmpfs && !has_option(o, "mode=");
 	mount->is_superblock_readonly = (o->attr_set & MOUNT_ATTR_RDONLY) != 0 && !is_pseudo(type);
 	mount->is_cgroup = str_equal(type, "cgroup2");
 	mount->is_fallback_readonly = b->has_user && !b->spec->namespaces[SPEC_NS_CGROUP].is_set;
-	if (is_tmpfs && (o->attr_set & MOUNT_ATTR_RDONLY)) {
+	if (is_tmpfs && readonly != 0) {
 		mount->attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+		mount->recursive_attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 		mount->keep_slot = builder_slot(b);
 	}
 }

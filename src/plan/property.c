@@ -8,6 +8,7 @@
 #define INFINITE "18446744073709551615"
 
 struct sink {
+	uint64_t *period;
 	plan_property on_property;
 	void *context;
 };
@@ -63,20 +64,34 @@ static void add_tasks(const struct sink *sink, const char *name, const char *val
 	add_limit(sink, name, str_equal(value, "0") ? "1" : value);
 }
 
+/* Copies the next word, as blanks end it; false if there is none, or it is longer than a number. */
+static bool next_word(const char **at, char *ret, size_t size)
+{
+	size_t len;
+
+	*at += strspn(*at, " \t\n");
+	len = strcspn(*at, " \t\n");
+	str_format(ret, size, "%.*s", (int)len, *at);
+	*at += len;
+	return len > 0 && len < size;
+}
+
 /*
- * "QUOTA PERIOD" or "max PERIOD" in microseconds. systemd keeps the quota of a second, in steps of 10 ms:
- * rounded up, so that a reload never takes away what was granted.
+ * "QUOTA PERIOD" or "max PERIOD" in microseconds; without a period the kernel keeps the one that is in force.
+ * systemd keeps the quota of a second, in steps of 10 ms: rounded up, so that a reload never takes away what
+ * was granted.
  */
 static void add_bandwidth(const struct sink *sink, const char *name, const char *value)
 {
-	char quota_text[24];
-	size_t len = strcspn(value, " ");
-	uint64_t quota, period = 100000;
+	char quota_text[24], period_text[24];
+	uint64_t quota, period;
 
-	if (len >= sizeof quota_text ||
-	    (value[len] == ' ' && !str_to_u64(value + len + 1, UINT32_MAX, &period)) || period == 0)
+	if (!next_word(&value, quota_text, sizeof quota_text))
 		return;
-	str_format(quota_text, sizeof quota_text, "%.*s", (int)len, value);
+	if (next_word(&value, period_text, sizeof period_text) &&
+	    str_to_u64(period_text, UINT32_MAX, &period) && period > 0)
+		*sink->period = period;
+	period = *sink->period;
 	if (str_equal(quota_text, "max"))
 		sink->on_property(sink->context, name, "?t", INFINITE);
 	else if (str_to_u64(quota_text, UINT64_MAX / 1000000, &quota))
@@ -127,7 +142,7 @@ static void add_oom_policy(const struct sink *sink, const char *name, const char
 	sink->on_property(sink->context, name, "?s", str_equal(value, "1") ? "kill" : "continue");
 }
 
-void unit_limit(const char *file, const char *value, plan_property on_property, void *context)
+void unit_limit(const struct unit_write *write, uint64_t *period, plan_property on_property, void *context)
 {
 	static const struct {
 		const char *file, *name;
@@ -148,11 +163,11 @@ void unit_limit(const char *file, const char *value, plan_property on_property, 
 		{"cpuset.mems", "AllowedMemoryNodes", add_set},
 		{"io.weight", "IOWeight", add_io_weight},
 	};
-	const struct sink sink = {on_property, context};
+	const struct sink sink = {period, on_property, context};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (str_equal(file, rows[i].file))
-			rows[i].add(&sink, rows[i].name, value);
+		if (str_equal(write->file, rows[i].file))
+			rows[i].add(&sink, rows[i].name, write->value);
 }
 
 /* --- annotations --- */
@@ -284,7 +299,7 @@ static bool is_name(const char *name)
 const char *unit_annotation(const char *name, const char *value, plan_property on_property, void *context)
 {
 	static const char syntax[] = "the value is not GVariant text: true, 'text', uint64 5, ['a', 'b']";
-	const struct sink sink = {on_property, context};
+	const struct sink sink = {NULL, on_property, context};
 	_cleanup_buf_ struct buf text = {0};
 	const char *at = value, *type;
 

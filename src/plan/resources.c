@@ -17,6 +17,7 @@ struct limits {
 	const struct spec_resources *r;
 	const char *prefix;     /* of JSON pointers */
 	bool has_cgroup;        /* else only findings are made */
+	bool is_cgroup_missing; /* there is a limit that would need it */
 	bool is_birth;          /* init is to be born under these */
 	const char *late_where; /* the property that is put in force when init is there, or NULL */
 	uint32_t enable;        /* index of the step that names the controllers, which are known at the end */
@@ -64,8 +65,10 @@ static void add_write(struct limits *l, const struct write *w)
 	struct plan_cgroup_write write = {.flags = w->flags};
 	plan_text where;
 
-	if (!l->has_cgroup && (w->flags & (PLAN_WRITE_OPTIONAL | PLAN_WRITE_TENTATIVE)) == 0)
+	if (!l->has_cgroup && (w->flags & (PLAN_WRITE_OPTIONAL | PLAN_WRITE_TENTATIVE)) == 0) {
 		refuse(l, w->where, "a limit needs a cgroup, and this container gets none");
+		l->is_cgroup_missing = true;
+	}
 	if (!l->has_cgroup)
 		return;
 	if ((w->flags & PLAN_WRITE_OPTIONAL) == 0)
@@ -268,8 +271,6 @@ static void add_io(struct limits *l)
 
 /* --- cpu --- */
 
-#define DEFAULT_PERIOD 100000 /* us, as the kernel's */
-
 static void add_bandwidth(struct limits *l)
 {
 	int64_t quota = l->r->cpu.quota.value;
@@ -282,7 +283,7 @@ static void add_bandwidth(struct limits *l)
 	if (quota <= 0)
 		write.flags = PLAN_WRITE_OPTIONAL;
 	if (period == 0)
-		period = DEFAULT_PERIOD;
+		period = PLAN_CPU_PERIOD;
 	if (quota > 0)
 		str_format(text, sizeof text, "%lld %llu", (long long)quota, (unsigned long long)period);
 	else
@@ -497,6 +498,17 @@ void plan_add_limits(struct builder *b)
 
 	limits.late_where = b->has_cgroup ? late_limit(b, &late) : NULL;
 	add_limits(&limits);
+}
+
+bool plan_asks_limits(const struct builder *b)
+{
+	struct err ignored = {0};
+	struct builder probe = {.spec = b->spec, .host = b->host, .request = b->request, .first = &ignored};
+	struct limits limits = {.b = &probe, .r = &b->spec->resources, .prefix = IN_CONFIG};
+
+	add_limits(&limits);
+	builder_done(&probe);
+	return limits.is_cgroup_missing;
 }
 
 static bool has_unified(const struct spec_resources *r, const char *file)

@@ -181,6 +181,21 @@ static void add_late_readonly(struct builder *b)
 	}
 }
 
+/* A JSON pointer (RFC 6901) to the member key of the object at prefix. */
+static void point_at(char *ret, size_t size, const char *prefix, const char *key)
+{
+	size_t len = (size_t)str_format(ret, size, "%s/", prefix);
+
+	for (; *key != '\0' && len + 2 < size; key++) {
+		bool is_escaped = *key == '~' || *key == '/';
+
+		ret[len++] = is_escaped ? '~' : *key;
+		if (is_escaped)
+			ret[len++] = *key == '~' ? '0' : '1';
+	}
+	ret[len] = '\0';
+}
+
 static void add_sysctl(struct builder *b, const struct spec_pair *pair)
 {
 	int owner = spec_sysctl_owner(pair->key);
@@ -188,7 +203,7 @@ static void add_sysctl(struct builder *b, const struct spec_pair *pair)
 	struct plan_step *step;
 	plan_text texts[3], at;
 
-	str_format(where, sizeof where, "/linux/sysctl/%s", pair->key);
+	point_at(where, sizeof where, "/linux/sysctl", pair->key);
 	if (owner >= 0 && b->host->namespaces[owner].is_own)
 		builder_finding(b, ERR_CONFIG, where, "sysctl \"%s\" is not in a separate kernel namespace",
 				pair->key);

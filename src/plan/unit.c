@@ -197,31 +197,41 @@ static void add_annotations(struct builder *b, struct properties *p)
 
 static void add_limits(const struct builder *b, uint32_t from, struct properties *p)
 {
+	uint64_t period = PLAN_CPU_PERIOD; /* the cgroup is new */
+
 	for (uint32_t i = from; i < b->step_count; i++) {
 		const struct plan_cgroup_write *write = &b->steps[i].u.write;
+		struct unit_write first, other;
 
 		if (b->steps[i].kind != PLAN_CGROUP_WRITE)
 			continue;
-		unit_limit(builder_get(b, write->file), builder_get(b, write->value), add, p);
-		if (write->other_file != 0)
-			unit_limit(builder_get(b, write->other_file), builder_get(b, write->other_value), add,
-				   p);
+		first = (struct unit_write){builder_get(b, write->file), builder_get(b, write->value)};
+		unit_limit(&first, &period, add, p);
+		if (write->other_file == 0)
+			continue;
+		other = (struct unit_write){builder_get(b, write->other_file),
+					    builder_get(b, write->other_value)};
+		unit_limit(&other, &period, add, p);
 	}
 }
 
-void plan_unit_limits(const struct plan *plan, plan_property on_property, void *context)
+void plan_unit_limits(const struct plan *plan, uint64_t period, plan_property on_property, void *context)
 {
 	const struct plan_step *steps = plan_steps(plan);
 
 	for (uint32_t i = 0; i < plan->step_count; i++) {
 		const struct plan_cgroup_write *write = &steps[i].u.write;
+		struct unit_write first, other;
 
 		if (steps[i].kind != PLAN_CGROUP_WRITE)
 			continue;
-		unit_limit(plan_get(plan, write->file), plan_get(plan, write->value), on_property, context);
-		if (write->other_file != 0)
-			unit_limit(plan_get(plan, write->other_file), plan_get(plan, write->other_value),
-				   on_property, context);
+		first = (struct unit_write){plan_get(plan, write->file), plan_get(plan, write->value)};
+		unit_limit(&first, &period, on_property, context);
+		if (write->other_file == 0)
+			continue;
+		other = (struct unit_write){plan_get(plan, write->other_file),
+					    plan_get(plan, write->other_value)};
+		unit_limit(&other, &period, on_property, context);
 	}
 }
 

@@ -5,11 +5,16 @@
 
 #include <tare/plan.h>
 
+struct unit_write {
+	const char *file, *value;
+};
+
 /*
  * The properties (org.freedesktop.systemd1(5)) that make systemd write the same value into the same file of a
- * cgroup: none for a file that it does not know.
+ * cgroup: none for a file that it does not know. *period is that of cpu.max, in microseconds, before
+ * and after the write.
  */
-void unit_limit(const char *file, const char *value, plan_property on_property, void *context);
+void unit_limit(const struct unit_write *write, uint64_t *period, plan_property on_property, void *context);
 
 /*
  * The property of an annotation org.systemd.property.NAME, whose value is GVariant text: true, 'text', uint64

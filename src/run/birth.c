@@ -53,6 +53,8 @@ int birth_spawn(struct parent *parent, const struct plan_step *step, struct err 
 		.flags = step->u.spawn.flags,
 		.is_bridge = step->u.spawn.is_bridge,
 		.is_interruptible = parent->exec != NULL && parent->exec->is_ignoring_paused,
+		/* The child of an exec ends when it finds nobody to talk to. */
+		.is_mortal = parent->exec != NULL,
 		.into_cgroup = step->u.spawn.into_cgroup,
 		.is_exec = parent->exec != NULL,
 	};

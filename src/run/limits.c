@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parent's steps that concern the container's cgroup. Process: the parent, as in parent.c. */
 #include <errno.h>
+#include <string.h>
 
 #include "container.h"
 #include "parent.h"
 #include "unit.h"
+
+/* Only a part of the hierarchy may be the caller's. */
+static bool is_delegated(const struct parent *parent)
+{
+	return !parent->host.is_privileged || parent->host.is_in_user_ns;
+}
 
 static int step_create(struct parent *parent, const struct plan_step *step, struct err *err)
 {
@@ -12,6 +19,7 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 	const char *path = plan_get(parent->plan, step->u.text);
 	_cleanup_free_ char *identity = container_identity(&parent->record);
 	struct cgroup_place place = {.path = path};
+	int r;
 
 	parent->mount_fd = cgroup_open_mount(parent->host.cgroup_mount, err);
 	if (parent->mount_fd < 0)
@@ -19,15 +27,34 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 	parent->cgroup_fd = cgroup_create(parent->mount_fd, path, &parent->record.cgroup_created, err);
 	if (parent->cgroup_fd < 0)
 		return parent->cgroup_fd;
+	place.mount_fd = parent->mount_fd;
+	place.fd = parent->cgroup_fd;
+	r = is_delegated(parent) ? cgroup_check_entry(&place, parent->host.cgroup_own, err) : 0;
+	if (r < 0)
+		return r;
 	cgroup_mark(parent->cgroup_fd, identity);
 	/* One that was there before may have seen some. */
 	parent->oom_kills = parent->record.cgroup_created > 0
 				    ? 0
 				    : cgroup_event_count(parent->cgroup_fd, "memory.events", "oom_kill");
-	place.mount_fd = parent->mount_fd;
-	place.fd = parent->cgroup_fd;
 	return cgroup_settle_type(&place, parent->plan,
 				  enable == NULL ? (struct plan_texts){0} : enable->u.controllers, err);
+}
+
+/* A caller that has been given a cgroup usually is in it, and then it can hand no controller down. */
+static int step_enable(const struct parent *parent, const struct cgroup_place *place,
+		       const struct plan_step *step, struct err *err)
+{
+	const char *own = parent->host.cgroup_own;
+	size_t len = strlen(own);
+	int r = cgroup_enable(place, parent->plan, step->u.controllers, err);
+
+	if (r == -EBUSY && len > 1 && str_has_prefix(place->path, own) && place->path[len] == '/')
+		err_hint(err,
+			 "the caller is in cgroup '%s' itself: mkdir %s%s/caller and write its processes into "
+			 "cgroup.procs there",
+			 own, parent->host.cgroup_mount, own);
+	return r;
 }
 
 int limits_step(struct parent *parent, const struct plan_step *step, struct err *err)
@@ -45,7 +72,7 @@ int limits_step(struct parent *parent, const struct plan_step *step, struct err 
 	case PLAN_RESCTRL:
 		return rdt_step(parent, step, err);
 	case PLAN_CGROUP_ENABLE:
-		return cgroup_enable(&place, plan, step->u.controllers, err);
+		return step_enable(parent, &place, step, err);
 	case PLAN_CGROUP_OWNER:
 		return cgroup_set_owner(place.fd, (uid_t)step->u.number, err);
 	case PLAN_CGROUP_DEVICES:

@@ -123,7 +123,7 @@ int parent_load_request(struct parent *parent, struct err *err)
 	return load_notify(parent, err);
 }
 
-/* What the plan leaves out of the configuration's wishes without failing (contract: "SHOULD NOT fail"). */
+/* What the plan leaves out of the configuration's wishes without failing (config.md: "SHOULD NOT fail"). */
 static void load_warnings(const struct parent *parent)
 {
 	const struct plan_step *user = plan_find(parent->plan, PLAN_USER);

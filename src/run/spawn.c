@@ -54,6 +54,9 @@ static int copy_program(bool is_exec, struct err *err)
 	return sealed_copy("tare", start, (size_t)(end - start), MFD_EXEC, err);
 }
 
+/* Those that end a process at once, where nothing else was asked for; QUIT first wants to dump core. */
+static const uint64_t fatal_signals = 1ull << (SIGHUP - 1) | 1ull << (SIGINT - 1) | 1ull << (SIGTERM - 1);
+
 /* What the child needs between its birth and execve. It shares the parent's memory, and writes only result. */
 struct newborn {
 	const struct spawn *spawn;
@@ -86,8 +89,10 @@ static int place_descriptors(const struct newborn *n)
 __attribute__((noinline)) static int be_born(void *arg)
 {
 	struct newborn *n = arg;
-	int r = place_descriptors(n);
+	int r;
 
+	k_sigprocmask(SIG_BLOCK, &fatal_signals, NULL);
+	r = place_descriptors(n);
 	/* An id that is not mapped yet would lose all capabilities at execve. */
 	if (r >= 0 && (n->spawn->flags & CLONE_NEWUSER) != 0)
 		r = user_keep_capabilities();
@@ -152,6 +157,10 @@ static int explain_clone(long r, const struct spawn *spawn, struct err *err)
 		err_hint(err, "a limit in /proc/sys/user/max_*_namespaces is reached");
 	else if (r == -EPERM && (spawn->flags & CLONE_NEWUSER) != 0)
 		err_hint(err, "this host does not let unprivileged users make user namespaces");
+	else if (r == -EACCES && spawn->into_cgroup)
+		err_hint(err,
+			 "the caller may not move processes from its own cgroup into that one: both have to be "
+			 "in one that is delegated to it");
 	else if (r == -EAGAIN)
 		err_hint(err, "the cgroup's pids.max, or the user's limit of processes, is reached");
 	else if (r == -EBUSY || r == -EOPNOTSUPP)
@@ -160,10 +169,10 @@ static int explain_clone(long r, const struct spawn *spawn, struct err *err)
 }
 
 /*
- * Until the child has left this process's memory. CLONE_VFORK waits for the same and hears no signal, and
- * whoever is born into a frozen cgroup executes nothing before it is thawed. It is the rule all the same: the
- * OOM killer, which takes everybody who shares the memory of its victim, spares a process in the middle of a
- * vfork.
+ * Until the child has left this process's memory. CLONE_VFORK waits for the same and hears no signal but a
+ * fatal one, and whoever is born into a frozen cgroup executes nothing before it is thawed. It is the rule all
+ * the same: the OOM killer, which takes everybody who shares the memory of its victim, spares a process in the
+ * middle of a vfork.
  */
 static int wait_executed(struct newborn *n, int done_fd, int *pidfd, struct err *err)
 {
@@ -199,7 +208,11 @@ static int start_child(struct newborn *n, int done_fd, int *ret_pidfd, struct er
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)spawn->cgroup_fd;
 	}
+	/* The only kind of signal that ends the waiting of a vfork is one that ends the process. */
+	if (spawn->is_mortal)
+		k_sigprocmask(SIG_UNBLOCK, &fatal_signals, NULL);
 	pid = clone_onto_stack(&args, be_born, n);
+	k_sigprocmask(SIG_BLOCK, &fatal_signals, NULL);
 	fd_close(&n->done_fd);
 	if (pid < 0) {
 		*ret_pidfd = -1;

@@ -16,6 +16,7 @@ struct spawn {
 	bool is_bridge, into_cgroup;
 	bool is_exec;          /* the program has no steps of a creation */
 	bool is_interruptible; /* for a cgroup that may be frozen */
+	bool is_mortal; /* HUP, INT and TERM end this process at once until then: nothing is to be undone */
 };
 
 /*

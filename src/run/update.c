@@ -42,24 +42,31 @@ static int check_shares(int cgroup_fd, const struct spec_resources *r, struct er
 	return -EINVAL;
 }
 
-/* cpu.max holds both: "QUOTA PERIOD". */
-static void complete_cpu(int cgroup_fd, struct spec_resources *r)
+/* cpu.max holds both: "QUOTA PERIOD". False if there is none. */
+static bool read_period(int cgroup_fd, uint64_t *ret)
 {
 	char text[64], *at = text;
+
+	if (io_read_small(cgroup_fd, "cpu.max", O_NOFOLLOW, text, sizeof text) < 0)
+		return false;
+	strsep(&at, " ");
+	if (at == NULL)
+		return false;
+	at[strcspn(at, "\n")] = '\0';
+	return str_to_u64(at, UINT32_MAX, ret);
+}
+
+static void complete_cpu(int cgroup_fd, struct spec_resources *r)
+{
 	uint64_t period;
 	int64_t quota;
 
 	if ((r->cpu.quota.value != 0) == (r->cpu.period.value != 0) ||
-	    !read_limit(cgroup_fd, "cpu.max", &quota) ||
-	    io_read_small(cgroup_fd, "cpu.max", O_NOFOLLOW, text, sizeof text) < 0)
+	    !read_limit(cgroup_fd, "cpu.max", &quota) || !read_period(cgroup_fd, &period))
 		return;
-	strsep(&at, " ");
-	if (at == NULL)
-		return;
-	at[strcspn(at, "\n")] = '\0';
 	if (r->cpu.quota.value == 0)
 		r->cpu.quota = (struct spec_int){.is_set = true, .value = quota};
-	else if (str_to_u64(at, UINT32_MAX, &period))
+	else
 		r->cpu.period = (struct spec_uint){.is_set = true, .value = period};
 }
 
@@ -120,6 +127,7 @@ static int update_unit(const struct container *container, const struct cgroup_pl
 {
 	_cleanup_cgroup_saved_ struct cgroup_saved saved, kept;
 	_cleanup_buf_ struct buf before = {0};
+	struct unit_call call = {.plan = plan, .period = PLAN_CPU_PERIOD, .before = &before};
 	struct err other;
 	int r;
 
@@ -127,7 +135,8 @@ static int update_unit(const struct container *container, const struct cgroup_pl
 	r = cgroup_update(place, plan, &saved, err);
 	if (r < 0)
 		return r;
-	r = tell_systemd(container, place->fd, &(struct unit_call){.plan = plan, .before = &before}, err);
+	(void)read_period(place->fd, &call.period);
+	r = tell_systemd(container, place->fd, &call, err);
 	if (r >= 0)
 		return 0;
 	if (before.len > 0 &&

@@ -238,7 +238,7 @@ static void parse_cgroups_path(struct reader *reader, const struct dom_node *nod
 static const char *sysctl_path(struct reader *reader, const struct dom_node *node)
 {
 	size_t size = strlen(node->key) + 1;
-	char *path = arena_alloc(reader->arena, size);
+	char *path = arena_alloc(reader->scratch, size);
 
 	if (spec_sysctl_path(node->key, path, size) < 0)
 		reader_refuse(reader, node, "%s is no sysctl", reader_quote(reader, node->key));
@@ -264,7 +264,6 @@ static void parse_sysctl(struct reader *reader, const struct dom_node *node, con
 	for (const struct dom_node *item = node->first; item != NULL; item = item->next) {
 		const char *path = sysctl_path(reader, item);
 
-		spec->sysctl.v[count].key = path;
 		paths[count++] = (struct named){path, strlen(path), item->index, item};
 	}
 	reader_refuse_twice(reader, paths, count, "sysctl");

@@ -161,7 +161,8 @@ static int attach_empty(struct rootfs *rootfs, int target_fd)
 
 /*
  * The host's node was copied before the pivot; that copy can be attached once, and is then the one that the
- * other masks are copied from.
+ * other masks are copied from. It is the inode of the host, whose owner root in the container is: read-only, so
+ * that nobody changes its mode from there. Devices are written to nevertheless.
  */
 static int attach_null(struct rootfs *rootfs, int target_fd)
 {
@@ -169,6 +170,9 @@ static int attach_null(struct rootfs *rootfs, int target_fd)
 
 	if (rootfs->is_null_attached)
 		return attach_copy(rootfs->null_fd, target_fd, false);
+	r = mount_set(rootfs->null_fd, MOUNT_ATTR_RDONLY, 0, 0, false);
+	if (r < 0)
+		return r;
 	r = k_move_mount(rootfs->null_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 	rootfs->is_null_attached = r >= 0;
 	return r;

@@ -179,3 +179,119 @@ H
 	run -1 tare start "$ID"
 	[ "$(status_of "$ID")" = stopped ]
 }
+
+@test "each hook: its namespaces, its directory, its root, and the pid that it knows the container by" {
+	cat >"$WORK/hook" <<'H'
+#!/bin/sh
+out=$2/$1.seen
+state=$(cat)
+for n in pid net mnt ipc uts cgroup; do readlink /proc/self/ns/$n; done >"$out"
+pwd >>"$out"
+echo /only-here* >>"$out"
+echo "$state" | sed 's/.*"pid": *\([0-9]*\).*/\1/' >>"$out"
+echo "$state" | sed 's/.*"bundle": *"\([^"]*\)".*/\1/' >>"$out"
+H
+	chmod 755 "$WORK/hook"
+	cp "$WORK/hook" "$BUNDLE/rootfs/hook"
+	mkdir "$WORK/out.d" "$BUNDLE/rootfs/out.d" "$BUNDLE/rootfs/here"
+	: >"$BUNDLE/rootfs/only-here"
+	config --arg h "$WORK/hook" --arg d "$WORK/out.d" 'def hook(n): [{path:$h,args:["hook",n,$d]}];
+		.hooks={prestart:hook("prestart"),createRuntime:hook("createRuntime"),createContainer:hook("createContainer"),
+		startContainer:[{path:"/hook",args:["hook","startContainer","/out.d"]}],
+		poststart:hook("poststart"),poststop:hook("poststop")} | .process.args=["sleep","1000"] | .process.cwd="/here"'
+	cd "$WORK"
+	create "$ID"
+	pid=$(pid_of "$ID")
+	tare start "$ID"
+	inner=$(for n in pid net mnt ipc uts cgroup; do readlink "/proc/$pid/ns/$n"; done)
+	outer=$(for n in pid net mnt ipc uts cgroup; do readlink "/proc/self/ns/$n"; done)
+	[ "$(head -n 1 <<<"$inner")" != "$(head -n 1 <<<"$outer")" ]
+	tare delete --force "$ID"
+	seen() { # hook, what is expected: a line for each
+		local hook=$1 file=$WORK/out.d/$1.seen
+		shift
+		[ "$hook" != startContainer ] || file=$BUNDLE/rootfs/out.d/startContainer.seen
+		[ "$(cat "$file")" = "$(printf '%s\n' "$@")" ] || { echo "$hook: $(cat "$file")"; return 1; }
+	}
+	seen prestart "$outer" "$WORK" "/only-here*" "$pid" "$BUNDLE"
+	seen createRuntime "$outer" "$WORK" "/only-here*" "$pid" "$BUNDLE"
+	# Before pivot_root: the root is still the runtime's.
+	seen createContainer "$inner" "$WORK" "/only-here*" 1 "$BUNDLE"
+	seen startContainer "$inner" /here /only-here 1 "$BUNDLE"
+	seen poststart "$outer" "$WORK" "/only-here*" "$pid" "$BUNDLE"
+	seen poststop "$outer" "$WORK" "/only-here*" 0 "$BUNDLE"
+}
+
+@test "poststart comes behind the program's execution, poststop behind the deletion" {
+	cat >"$WORK/hook" <<'H'
+#!/bin/sh
+state=$(cat)
+pid=$(echo "$state" | jq .pid) id=$(echo "$state" | jq -r .id)
+if [ "$1" = poststart ]; then
+	tr '\0' ' ' <"/proc/$pid/cmdline"
+else
+	[ ! -e "$4/$id" ] && "$3" --root "$4" state "$id"
+fi >"$2/$1" 2>&1
+sleep 0.3
+echo " over" >>"$2/$1"
+H
+	chmod 755 "$WORK/hook"
+	config --arg h "$WORK/hook" --arg w "$WORK" --arg t "$TARE" --arg r "$ROOT" '.process.args=["sleep","1000"]
+		| .hooks={poststart:[{path:$h,args:["hook","poststart",$w]}],poststop:[{path:$h,args:["hook","poststop",$w,$t,$r]}]}'
+	create "$ID"
+	tare start "$ID"
+	[ "$(cat "$WORK/poststart")" = "sleep 1000  over" ]
+	cgroup=$(cgroup_of "$ID")
+	[ -d "$cgroup" ]
+	tare delete --force "$ID"
+	[[ "$(cat "$WORK/poststop")" == *"does not exist"*" over" ]]
+	[ ! -d "$cgroup" ]
+}
+
+@test "a path that is not absolute, and a timeout that is none, are refused for every hook" {
+	for hook in prestart createRuntime createContainer startContainer poststart poststop; do
+		refused() { # JSON, where, why
+			config --arg k $hook ".hooks={} | .hooks[\$k]=[{path:\"/bin/true\"},$1]"
+			run_container "" 1
+			[[ "$output" == *"/hooks/$hook/1/$2: $3"* ]] || { echo "$output"; return 1; }
+			[ ! -e "$ROOT/$ID" ]
+		}
+		refused '{path:"bin/true"}' path "must be an absolute path, not 'bin/true'"
+		refused '{path:"/bin/true",timeout:0}' timeout "must be from 1 to 2147483647, not 0"
+		refused '{path:"/bin/true",timeout:-5}' timeout "must be from 1 to 2147483647, not -5"
+		refused '{args:["true"]}' path "is required"
+	done
+}
+
+@test "a hook past its timeout, each kind" {
+	for hook in createContainer startContainer poststart; do
+		config --arg k $hook '.hooks={} | .hooks[$k]=[{path:"/bin/sleep",args:["sleep","1000"],timeout:1}] | .process.args=["sleep","1000"]'
+		begin=$(date +%s)
+		run_container "" 1
+		[[ "$output" == *"/hooks/$hook/0: "*"ran past specified timeout of 1.0s"* ]] || { echo "$output"; return 1; }
+		[ $(($(date +%s) - begin)) -lt 20 ]
+		[ ! -e "$ROOT/$ID" ]
+	done
+	config --arg w "$WORK" '.hooks={poststop:[{path:"/bin/sleep",args:["sleep","1000"],timeout:1},{path:"/bin/touch",args:["touch",($w+"/next")]}]} | .process.args=["true"]'
+	run -0 tare --log "$WORK/log" run -b "$BUNDLE" "$ID"
+	[ -e "$WORK/next" ]
+	grep -q "/hooks/poststop/0.*ran past specified timeout" "$WORK/log"
+}
+
+@test "env and args of the hooks in the container" {
+	printf '#!/bin/sh\nout=$1; [ -n "$out" ] || out=/unset\ntr "\\0" "\\n" </proc/$$/environ >$out; tr "\\0" " " </proc/$$/cmdline >$out.argv\n' >"$BUNDLE/rootfs/hook"
+	chmod 755 "$BUNDLE/rootfs/hook"
+	config '.process.env=["PATH=/bin","OWN=1"] | .process.args=["true"]
+		| .hooks={startContainer:[{path:"/hook"},{path:"/hook",args:["zero","/empty"],env:[]},{path:"/hook",args:["zero","/set"],env:["A=1","B=2"]}]}'
+	MINE=yes run_container
+	[ "$(grep -v ^HOME= "$BUNDLE/rootfs/unset")" = $'PATH=/bin\nOWN=1' ]
+	[ "$(cat "$BUNDLE/rootfs/unset.argv")" = "/bin/sh /hook " ]
+	[ ! -s "$BUNDLE/rootfs/empty" ]
+	[ "$(cat "$BUNDLE/rootfs/set")" = $'A=1\nB=2' ]
+	# createContainer's program and environment are the runtime's.
+	printf '#!/bin/sh\necho "$MINE $OWN" >%s\n' "$WORK/runtime" >"$WORK/hook"
+	chmod 755 "$WORK/hook"
+	config --arg h "$WORK/hook" '.hooks={createContainer:[{path:$h}]}'
+	MINE=yes run_container
+	[ "$(cat "$WORK/runtime")" = "yes " ]
+}

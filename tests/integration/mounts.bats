@@ -126,6 +126,27 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	done
 }
 
+@test "options with r are for file systems, too" {
+	config '["rro","rnosuid","rnodev","rnoexec","rnodiratime","rnoatime","rnosymfollow","rstrictatime"] as $all
+		| .mounts+=[$all[]|{"destination":("/"+.),"type":"tmpfs","source":"t","options":[.]}]
+		| .mounts+=[["rw","ro"],["suid","nosuid"],["dev","nodev"],["exec","noexec"],["diratime","nodiratime"],["relatime","noatime"],["symfollow","nosymfollow"]
+			|{"destination":("/r"+.[0]),"type":"tmpfs","source":"t","options":[.[1],"r"+.[0]]}]'
+	inside 'cat /proc/self/mountinfo'
+	for case in "rro ro,relatime" "rnosuid rw,nosuid,relatime" "rnodev rw,nodev,relatime" "rnoexec rw,noexec,relatime" "rnodiratime rw,nodiratime,relatime" \
+		"rnoatime rw,noatime" "rnosymfollow rw,relatime,nosymfollow" "rstrictatime rw" "rrw rw,relatime" "rsuid rw,relatime" "rdev rw,relatime" \
+		"rexec rw,relatime" "rdiratime rw,relatime" "rrelatime rw,relatime" "rsymfollow rw,relatime"; do
+		[[ "$(flags_of "/${case% *}")" == "${case#* } "* ]] || { echo "$case: $(flags_of "/${case% *}")"; return 1; }
+	done
+}
+
+@test "features name the specification's options, each of which is above or below" {
+	wanted="async atime bind defaults dev diratime dirsync exec idmap iversion lazytime loud mand noatime nodev nodiratime noexec noiversion
+		nolazytime nomand norelatime nostrictatime nosuid nosymfollow private ratime rbind rdev rdiratime relatime remount rexec ridmap rnoatime
+		rnodev rnodiratime rnoexec rnorelatime rnostrictatime rnosuid rnosymfollow ro rprivate rrelatime rro rrw rshared rslave rstrictatime rsuid
+		rsymfollow runbindable rw shared silent slave strictatime suid symfollow sync tmpcopyup unbindable"
+	[ "$("$TARE" features | jq -r '.mountOptions[]' | sort | tr '\n' ' ')" = "$(echo $wanted | tr ' ' '\n' | sort | tr '\n' ' ')" ]
+}
+
 @test "options of the superblock, and data that only the file system knows" {
 	config '.mounts+=[{"destination":"/sync","type":"tmpfs","source":"t","options":["sync","dirsync","lazytime"]},
 		{"destination":"/async","type":"tmpfs","source":"t","options":["sync","async","lazytime","nolazytime"]},

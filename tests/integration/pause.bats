@@ -217,3 +217,83 @@ freezer() {
 	run grep -vE 'container (paused already|not paused)|^\[[0-9,]+\]$' "$WORK/log"
 	[ -z "$output" ]
 }
+
+# Kills the command of tare with SIGKILL while it has the container frozen. Whether that moment is met is luck.
+killed_while_frozen() { # command...
+	for _ in $(seq 200); do
+		"$TARE" --root "$ROOT" "$@" </dev/null >/dev/null 2>&1 3>&- &
+		pid=$!
+		while read -r frozen <"$(cgroup_mount)/$ID/cgroup.freeze" && [ "$frozen" = 0 ] && kill -0 $pid 2>/dev/null; do :; done
+		kill -KILL $pid 2>/dev/null || true
+		wait $pid 2>/dev/null || true
+		[ "$(freezer)" = 0 ] || return 0
+	done
+	return 1
+}
+
+@test "a command that is killed while the container is frozen leaves one that can be resumed, killed and deleted" {
+	script 'for n in $(seq 100); do sleep 1000 & done; i=0; while :; do i=$((i+1)); echo $i >/count; usleep 20000; done'
+	create_here
+	tare start "$ID"
+	wait_for '[ -s "$BUNDLE/rootfs/count" ]'
+	for command in "kill --all $ID CONT" "pause $ID"; do
+		# shellcheck disable=SC2086
+		killed_while_frozen $command || skip "the moment was not met"
+		run -0 tare resume "$ID"
+		is_counting
+	done
+	# Not by an update, which freezes nobody.
+	for _ in 1 2 3 4 5; do
+		"$TARE" --root "$ROOT" update -r - "$ID" <<<'{"unified":{"cgroup.max.depth":"5"}}' >/dev/null 2>&1 3>&- &
+		pid=$!
+		sleep "0.00$((RANDOM % 10))"
+		kill -KILL $pid 2>/dev/null || true
+		wait $pid 2>/dev/null || true
+		[ "$(freezer)" = 0 ]
+	done
+	killed_while_frozen kill --all "$ID" CONT || skip "the moment was not met"
+	run -0 tare kill "$ID" KILL
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	run -0 tare delete "$ID"
+	create_here
+	tare start "$ID"
+	killed_while_frozen kill --all "$ID" CONT || skip "the moment was not met"
+	run -0 tare delete --force "$ID"
+	[ ! -e "$(cgroup_mount)/$ID" ]
+}
+
+# An exec whose process is born into the cgroup that was frozen behind its last look: its pid in $pid.
+born_frozen() { # cgroup
+	for _ in $(seq 200); do
+		"$TARE" --root "$ROOT" exec "$ID" sh -c 'echo >/was-here' </dev/null >/dev/null 2>&1 3>&- &
+		pid=$!
+		for _ in $(seq $((RANDOM % 20))); do :; done
+		echo 1 >"$1/cgroup.freeze"
+		sleep 0.02
+		# Where it waits for the birth, not where it waits for a message.
+		[ "$(cut -d ' ' -f 3 "/proc/$pid/stat" 2>/dev/null)" != D ] || return 0
+		echo 0 >"$1/cgroup.freeze"
+		wait "$pid" || true
+		rm -f "$BUNDLE/rootfs/was-here"
+	done
+	return 1
+}
+
+@test "an exec whose cgroup is frozen in the moment of its birth is ended by a signal, and leaves nothing" {
+	config '.process.args=["sleep","1000"]'
+	create_here
+	tare start "$ID"
+	dir=$(cgroup_mount)/$ID
+	for signal in TERM HUP; do
+		born_frozen "$dir" || skip "the moment was not met"
+		kill -$signal $pid
+		wait_for '! kill -0 $pid 2>/dev/null' || { echo 0 >"$dir/cgroup.freeze"; return 1; }
+		status=0
+		wait $pid || status=$?
+		[ "$status" = $((128 + $(kill -l $signal))) ]
+		echo 0 >"$dir/cgroup.freeze"
+		wait_for '[ "$(wc -l <"$dir/cgroup.procs")" = 1 ]'
+		[ ! -e "$BUNDLE/rootfs/was-here" ]
+	done
+	run -0 tare exec "$ID" true
+}

@@ -110,11 +110,15 @@ refused() {
 @test "memory: an exec that does not fit is told why" {
 	controllers memory
 	config '.process.args=["sleep","100"]'
-	limits '{memory:{limit:262144,swap:262144}}'
+	limits '{memory:{limit:1048576,swap:1048576}}'
 	created
 	tare start "$ID"
+	# The OOM killer is to take what is new, not what there was.
+	echo -1000 >"/proc/$(tare state "$ID" | jq .pid)/oom_score_adj" || host_lacks "oom_score_adj cannot be lowered"
+	echo 65536 >"$(named_dir "$ID")/memory.max"
 	run -255 tare exec "$ID" true
 	[[ "$output" == *"(memory limit too low?)" ]]
+	[ "$(tare state "$ID" | jq -r .status)" = running ]
 }
 
 @test "memory: checkBeforeUpdate does not go below what is in use" {

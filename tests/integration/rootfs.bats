@@ -50,9 +50,12 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 }
 
 @test "a read-only tmpfs at /dev still gets its devices" {
-	config '(.mounts[]|select(.destination=="/dev")).options+=["ro"]'
-	inside 'test -c /dev/null && echo node; touch /dev/x 2>/dev/null || echo ro'
-	[ "$output" = $'node\nro' ]
+	for option in ro rro; do
+		config --arg o $option '(.mounts[]|select(.destination=="/dev")).options+=[$o]'
+		inside 'test -c /dev/null && echo node; touch /dev/x 2>/dev/null || echo ro'
+		[ "$output" = $'node\nro' ]
+		config --arg o $option '(.mounts[]|select(.destination=="/dev")).options-=[$o]'
+	done
 }
 
 @test "read-only root, masked and read-only paths" {
@@ -67,6 +70,16 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	config '.root.readonly=false'
 	inside 'touch /frozen/x 2>&1; touch /x && echo rw'
 	[[ "$output" == *"Read-only"*rw ]]
+}
+
+@test "what masks a file is the host's, and not to be changed from inside" {
+	echo secret >"$BUNDLE/rootfs/file"
+	echo secret >"$BUNDLE/rootfs/other"
+	config '.linux.maskedPaths=["/file","/other"]'
+	before=$(stat -c '%a %u %g' /dev/null)
+	inside 'for f in /file /other; do chmod 666 $f 2>&1; chown 0:0 $f 2>&1; touch $f 2>&1; cat $f; echo x >$f && echo null; done'
+	[ "$(grep -c 'Read-only file system' <<<"$output") $(grep -c '^null$' <<<"$output") $(wc -l <<<"$output")" = "6 2 8" ] || { echo "$output"; return 1; }
+	[ "$(stat -c '%a %u %g' /dev/null)" = "$before" ]
 }
 
 @test "devices, links, and rules that are tried for real" {

@@ -92,6 +92,73 @@ probe() {
 	done
 }
 
+@test "errors: EPERM where none is given, by default and by a rule" {
+	# Numbers below the highest one that the filter names: those above it are newer than the filter.
+	for nnp in true false; do
+		seccomp "$(jq 'del(.defaultErrnoRet) | .defaultAction="SCMP_ACT_ERRNO"' "$PROFILE")" $nnp
+		probe 165
+		[ "$output" = "165 -1 1" ]
+		seccomp "$(jq '.defaultAction="SCMP_ACT_ERRNO" | .defaultErrnoRet=99' "$PROFILE")" $nnp
+		probe 165
+		[ "$output" = "165 -1 99" ]
+	done
+	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_ERRNO"},{"names":["mount"],"action":"SCMP_ACT_ERRNO","errnoRet":4094},
+		{"names":["rmdir"],"action":"SCMP_ACT_ERRNO","errnoRet":0}]}'
+	probe 83 165 84
+	[ "$output" = $'83 -1 1\n165 -1 4094\n84 0 0' ]
+}
+
+@test "an error beside an action that has none, metadata without a listener, and other contradictions are refused" {
+	refused() { # JSON, where: why
+		seccomp "$1"
+		run_container "" 1
+		[[ "$output" == *"/linux/seccomp/$2"* ]] || { echo "$1: $output"; return 1; }
+		[ ! -e "$ROOT/$ID" ]
+	}
+	for action in ALLOW KILL KILL_PROCESS KILL_THREAD TRAP LOG NOTIFY; do
+		refused "{\"defaultAction\":\"SCMP_ACT_$action\",\"defaultErrnoRet\":1,\"listenerPath\":\"/s\"}" "defaultErrnoRet: SCMP_ACT_$action cannot carry an errno"
+		refused "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"listenerPath\":\"/s\",\"syscalls\":[{\"names\":[\"mkdir\"],\"action\":\"SCMP_ACT_$action\",\"errnoRet\":5}]}" \
+			"syscalls/0/errnoRet: SCMP_ACT_$action cannot carry an errno"
+	done
+	refused '{"defaultAction":"SCMP_ACT_ALLOW","listenerMetadata":"words"}' "listenerMetadata: needs a listenerPath"
+	refused '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":[],"action":"SCMP_ACT_LOG"}]}' "syscalls/0/names: must name at least one system call"
+	refused '{"defaultAction":"SCMP_ACT_ALLOW","flags":["SECCOMP_FILTER_FLAG_NEW_LISTENER"]}' "flags/0: unknown seccomp flag"
+	refused '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_LOG","args":[{"index":6,"value":0,"op":"SCMP_CMP_EQ"}]}]}' "syscalls/0/args/0/index: must be from 0 to 5, not 6"
+}
+
+@test "each architecture is part of the filter, or refused by name" {
+	known=0
+	for arch in X86 X86_64 X32 ARM AARCH64 LOONGARCH64 M68K MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PPC PPC64 PPC64LE S390 S390X SH SHEB PARISC PARISC64 RISCV64; do
+		seccomp "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"SCMP_ARCH_$arch\"],\"syscalls\":[{\"names\":[\"mkdirat\"],\"action\":\"SCMP_ACT_ERRNO\"}]}"
+		config '.process.args=["probe","258:-1"]'
+		run tare run -b "$BUNDLE" "$ID"
+		if [ "$status" = 0 ]; then
+			[ "$output" = "258 -1 1" ] || { echo "$arch: $output"; return 1; }
+			known=$((known + 1))
+		else
+			[[ "$output" == *"/linux/seccomp/architectures/0: "*"SCMP_ARCH_$arch"* ]] || { echo "$arch: $output"; return 1; }
+		fi
+	done
+	[ "$known" -ge 5 ]
+	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_VAX"]}'
+	run_container "" 1
+	[[ "$output" == *"/linux/seccomp/architectures/0: unknown seccomp architecture 'SCMP_ARCH_VAX'"* ]]
+}
+
+@test "calls of i386: what the filter says where it names that architecture, and death where it does not" {
+	# mkdir is 39 there, and 39 is getpid here.
+	rule='"syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_ERRNO","errnoRet":99}]'
+	seccomp "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"SCMP_ARCH_X86_64\",\"SCMP_ARCH_X86\"],$rule}"
+	config '.process.args=["probe","i20","i39","83","39"]'
+	run tare run -b "$BUNDLE" "$ID"
+	[ "$status" != 139 ] || host_lacks "no calls of i386 in this kernel"
+	[ "$output" = $'20 1 0\n39 -1 99\n83 -1 99\n39 1 0' ]
+	seccomp "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"SCMP_ARCH_X86_64\"],$rule}"
+	config '.process.args=["probe","83","i39"]'
+	run_container "" 159
+	[ "$output" = "83 -1 99" ]
+}
+
 @test "exec runs under the container's filter" {
 	for nnp in true false; do
 		profile $nnp

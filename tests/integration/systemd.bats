@@ -96,6 +96,19 @@ property() { # NAME VALUE
 	[ "$(cd "$DIR" && grep . $files)" = "$before" ]
 }
 
+@test "a quota without a period is one of the period in force, for systemd too" {
+	unit
+	config '.linux.resources+={cpu:{quota:20000,period:20000},unified:{"cpu.max":"50000"}}'
+	TARE_MANAGER=systemd create "$ID"
+	for quota in 50000 30000 max; do
+		[ $quota = 50000 ] || tare update -r - "$ID" <<<'{"unified":{"cpu.max":"'$quota'"}}'
+		[ "$(cat "$DIR/cpu.max")" = "$quota 20000" ]
+		property CPUQuotaPeriodUSec 20ms
+		systemctl daemon-reload
+		[ "$(cat "$DIR/cpu.max")" = "$quota 20000" ]
+	done
+}
+
 # A tare whose tare-systemd does what the script says in the place of $REAL, which is the right one.
 with_systemd() { # script
 	mkdir -p "$WORK/bin"

@@ -157,6 +157,13 @@ static const struct row limit_rows[] = {
 	{"::n", "'unified':{'pids.max':'1'}", "", N "; n.scope TasksMax:?t=1"},
 	/* systemd has no word for these. */
 	{"::n", "'hugepageLimits':[{'pageSize':'2MB','limit':0}]", "", N},
+	/* Without a period the kernel keeps the one that is in force. */
+	{"::n", "'unified':{'cpu.max':'50000'}", "",
+	 N " CPUQuotaPerSecUSec:?t=500000 CPUQuotaPeriodUSec:?t=100000"},
+	{"::n", "'cpu':{'quota':20000,'period':20000},'unified':{'cpu.max':'50000'}", "",
+	 N " CPUQuotaPerSecUSec:?t=2500000 CPUQuotaPeriodUSec:?t=20000"},
+	{"::n", "'unified':{'cpu.max':'  max  40000 \\n 60000\\n'}", "",
+	 N " CPUQuotaPerSecUSec:?t=1500000 CPUQuotaPeriodUSec:?t=40000"},
 	{"::n", "'unified':{'cpu.max.burst':'5'}", "", N},
 };
 

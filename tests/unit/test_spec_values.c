@@ -167,9 +167,9 @@ static void check_linux(const struct spec *spec)
 
 static void check_linux_more(const struct spec *spec)
 {
-	static const char *const sysctls[] = {"net/ipv4/ip_forward",      "kernel/shmmax",
-					      "net/ipv4/conf/eth0.1/mtu", "user/max_user_namespaces",
-					      "kernel/domainname",        "fs/mqueue/queues_max"};
+	static const char *const sysctls[] = {"net.ipv4.ip_forward",      "kernel/shmmax",
+					      "net.ipv4.conf.eth0/1.mtu", "user.max_user_namespaces",
+					      "kernel.domainname",        "fs.mqueue.queues_max"};
 
 	CHECK(spec->intel_rdt.is_set);
 	CHECK_STR(spec->intel_rdt.clos_id, "gold");

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cgroups of an unprivileged caller: parts of the hierarchy that its owner has delegated (cgroups(7)). */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "file.h"
+
+void cgroup_hint_delegation(struct err *err)
+{
+	err_hint(err,
+		 "its owner has to delegate it; systemd does for: systemd-run --user --scope -p Delegate=yes "
+		 "COMMAND");
+}
+
+static bool may_write_procs(int cgroup_fd)
+{
+	return k_faccessat2(cgroup_fd, "cgroup.procs", W_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Cuts the path to the part that it has in common with the other. */
+static void cut_to_common(struct cgroup_path *path, const struct cgroup_path *other)
+{
+	while (path->len > 0 && (path->len > other->len || memcmp(path->text, other->text, path->len) != 0 ||
+				 (other->len > path->len && other->text[path->len] != '/')))
+		cgroup_path_pop(path);
+}
+
+static int entry_fail(const struct cgroup_place *place, const struct cgroup_path *where, struct err *err)
+{
+	err_system(err, EACCES,
+		   "cannot start a process in cgroup '%s': cgroup.procs of cgroup '/%.*s' is not the "
+		   "caller's to write",
+		   place->path, (int)where->len, where->text);
+	cgroup_hint_delegation(err);
+	return -EACCES;
+}
+
+int cgroup_check_entry(const struct cgroup_place *place, const char *own_path, struct err *err)
+{
+	struct cgroup_path path, own;
+	_cleanup_fd_ int fd = -1;
+
+	/* A caller outside of what the mount shows is not below it: the kernel has the answer. */
+	if (cgroup_path_init(&path, place->path) < 0 || cgroup_path_init(&own, own_path) < 0)
+		return 0;
+	if (!may_write_procs(place->fd))
+		return entry_fail(place, &path, err);
+	cut_to_common(&path, &own);
+	fd = cgroup_path_open(place->mount_fd, &path, O_PATH);
+	return fd >= 0 && !may_write_procs(fd) ? entry_fail(place, &path, err) : 0;
+}
