@@ -46,9 +46,6 @@ static int sealed_copy(const char *name, const void *data, size_t size, unsigned
 	return take_fd(&fd);
 }
 
-/* Those that end a process at once, where nothing else was asked for; QUIT first wants to dump core. */
-static const uint64_t fatal_signals = 1ull << (SIGHUP - 1) | 1ull << (SIGINT - 1) | 1ull << (SIGTERM - 1);
-
 static int copy_program(bool is_exec, struct err *err)
 {
 	const char *start = is_exec ? tare_exec_start : tare_init_start;
@@ -56,6 +53,9 @@ static int copy_program(bool is_exec, struct err *err)
 
 	return sealed_copy("tare", start, (size_t)(end - start), MFD_EXEC, err);
 }
+
+/* Those that end a process at once, where nothing else was asked for; QUIT first wants to dump core. */
+static const uint64_t fatal_signals = 1ull << (SIGHUP - 1) | 1ull << (SIGINT - 1) | 1ull << (SIGTERM - 1);
 
 /* What the child needs between its birth and execve. It shares the parent's memory, and writes only result. */
 struct newborn {

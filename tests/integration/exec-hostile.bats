@@ -103,8 +103,10 @@ untouched() {
 	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
 	sum=$(cksum <"$TARE")
 	wait_for '[ -e "$BUNDLE/rootfs/tmp/seen" ]'
-	for i in $(seq 300); do
+	# One whose pid is written down waits for that in the container, and is there to be met.
+	for i in $(seq 150); do
 		timeout 10 "$TARE" --root "$ROOT" exec "$ID" true </dev/null >"$WORK/out" 2>&1 || true
+		timeout 10 "$TARE" --root "$ROOT" exec --pid-file "$WORK/pid" "$ID" true </dev/null >"$WORK/out" 2>&1 || true
 	done
 	tare exec "$ID" touch /tmp/stop || true
 	# The tracer has caught some before their execve, and writes what it could see: capabilities outside of the

@@ -331,6 +331,21 @@ P
 	done
 }
 
+@test "exec raises limits beyond the caller's, and lowers them below what it needs itself" {
+	[ $((0x$(sed -n 's/^CapEff:\t//p' /proc/self/status) >> 24 & 1)) = 1 ] || not_here "needs CAP_SYS_RESOURCE"
+	more=$(($(ulimit -Hn) + 1000))
+	config --argjson m $more '.process.args=["sleep","1000"] | .process.user={uid:1000,gid:1000} |
+		.process.rlimits=[{type:"RLIMIT_NOFILE",soft:$m,hard:$m},{type:"RLIMIT_CORE",soft:7,hard:9}]'
+	create "$ID"
+	tare start "$ID"
+	run -0 tare exec "$ID" sh -c 'grep "open files" /proc/self/limits; grep "core file" /proc/self/limits; id -u'
+	[[ "$output" == *" $more "*"$more "*" 7 "*" 9 "*1000 ]]
+	jq '.process | .args=["sh","-c","ulimit -u; ulimit -n"] |
+		.rlimits=[{type:"RLIMIT_NPROC",soft:1,hard:77777},{type:"RLIMIT_NOFILE",soft:8,hard:10}]' "$BUNDLE/config.json" >"$WORK/process.json"
+	run -0 tare exec -p "$WORK/process.json" "$ID"
+	[ "$output" = $'1\n8' ]
+}
+
 @test "exec sets the cpu affinity that the configuration asks for" {
 	[ "$(nproc)" -ge 2 ] || not_here "needs two cpus"
 	config '.process.execCPUAffinity={"initial":"0","final":"1"}'
