@@ -37,11 +37,11 @@ static int setup_ids(const struct plan_step *step, struct err *err)
 		     : 0;
 }
 
-static int cgroup_ns(struct err *err)
+static int unshare_own(const struct plan_step *step, struct err *err)
 {
-	int r = k_unshare(CLONE_NEWCGROUP);
+	int r = k_unshare((int)step->u.number);
 
-	return r < 0 ? err_system(err, r, "cannot make a cgroup namespace") : 0;
+	return r < 0 ? err_system(err, r, "cannot make a cgroup or ipc namespace") : 0;
 }
 
 /* --- rootfs --- */
@@ -350,8 +350,8 @@ int init_step(struct walker *walker, const struct plan_step *step, struct err *e
 		return r < 0 ? err_system(err, r, "cannot hide from other processes") : 0;
 	case PLAN_SETUP_IDS:
 		return setup_ids(step, err);
-	case PLAN_CGROUP_NS:
-		return cgroup_ns(err);
+	case PLAN_UNSHARE:
+		return unshare_own(step, err);
 	case PLAN_KEYRING:
 		return process_join_keyring(plan_get(plan, step->u.text), err);
 	case PLAN_LOOPBACK:
