@@ -56,6 +56,7 @@ int birth_spawn(struct parent *parent, const struct plan_step *step, struct err 
 		/* The child of an exec ends when it finds nobody to talk to. */
 		.is_mortal = parent->exec != NULL,
 		.into_cgroup = step->u.spawn.into_cgroup,
+		.is_exec = parent->exec != NULL,
 	};
 
 	r = open_socket(parent, spawn.is_bridge);

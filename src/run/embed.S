@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The program of init as bytes; the build puts its path in the place of INIT_PATH. */
+/* The programs of init and exec as bytes; the build puts their paths in the places of INIT_PATH and EXEC_PATH. */
 	.section .rodata
 	.balign 16
 	.globl tare_init_start
 	.globl tare_init_end
+	.globl tare_exec_start
+	.globl tare_exec_end
 tare_init_start:
 	.incbin "INIT_PATH"
 tare_init_end:
+	.balign 16
+tare_exec_start:
+	.incbin "EXEC_PATH"
+tare_exec_end:
 	.section .note.GNU-stack,"",%progbits

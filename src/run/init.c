@@ -37,92 +37,12 @@ static int setup_ids(const struct plan_step *step, struct err *err)
 		     : 0;
 }
 
-static int unshare_own(const struct plan_step *step, struct err *err)
-{
-	int r = k_unshare((int)step->u.number);
-
-	return r < 0 ? err_system(err, r, "cannot make a cgroup or ipc namespace") : 0;
-}
-
-/* --- rootfs --- */
-
-static int open_source(struct walker *walker, const struct plan_step *step, struct err *err)
-{
-	_cleanup_fd_ int fd =
-		mount_open_source(walker->plan, &step->u.source.source, walker->rootfs.slot_base, err);
-	int r;
-
-	if (fd < 0)
-		return fd;
-	r = k_dup3(fd, walker->rootfs.slot_base + step->u.source.slot, O_CLOEXEC);
-	return r < 0 ? err_system(err, r, "cannot keep a mount source open") : 0;
-}
-
-static int attach_root(struct walker *walker, const struct plan_step *step, struct err *err)
-{
-	const struct plan_step *steps = plan_steps(walker->plan);
-
-	/* The host's mount, while it can still be reached, for hosts that allow no cgroup2 mount of our own. */
-	for (uint32_t i = 0; i < walker->plan->step_count; i++)
-		if (steps[i].kind == PLAN_MOUNT && steps[i].u.mount.is_cgroup)
-			walker->rootfs.old_cgroup_fd =
-				k_openat(AT_FDCWD, plan_get(walker->plan, steps[i].u.mount.cgroup_path),
-					 O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-	return rootfs_attach(&walker->rootfs, &step->u.root, err);
-}
-
-static int pivot(struct walker *walker, const struct plan_step *step, struct err *err)
-{
-	int r = rootfs_pivot(&walker->rootfs, &step->u.root, err);
-
-	fd_close(&walker->rootfs.old_cgroup_fd);
-	return r;
-}
-
-static int make_cwd(struct walker *walker, const struct plan_step *step, struct err *err)
-{
-	const char *path = plan_get(walker->plan, step->u.text);
-	_cleanup_fd_ int fd = path_mkdir_in_root(walker->rootfs.fd, path, 0755);
-
-	/* Magic links (/proc/self/fd/N) and files are refused here; what cannot be made is told by chdir. */
-	if (fd == -ELOOP || fd == -ENOTDIR)
-		return err_system(err, fd, "cannot use '%s' as the working directory", path);
-	return 0;
-}
+/* --- the last steps --- */
 
 static int console(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	walker->console_fd = tty_open(&walker->rootfs, step, err);
 	return walker->console_fd < 0 ? walker->console_fd : 0;
-}
-
-static int set_mount(int fd, uint64_t set, uint64_t propagation, bool is_recursive, struct err *err)
-{
-	int r = mount_set(fd, set, 0, propagation, is_recursive);
-
-	return r < 0 ? err_system(err, r, "cannot change the mount") : 0;
-}
-
-/* --- the last steps --- */
-
-static int run_hooks(struct walker *walker, const struct plan_step *step, struct err *err)
-{
-	const struct plan_step *exec = plan_find(walker->plan, PLAN_EXEC);
-	bool is_inside = walker->at >
-			 (uint32_t)(plan_find(walker->plan, PLAN_PIVOT) - plan_steps(walker->plan));
-	struct plan_texts texts = {0};
-
-	if (exec != NULL && is_inside)
-		texts = exec->u.program.env;
-	char **env = walker->pointers;
-	struct hooks_context context = {.plan = walker->plan,
-					.pid = k_getpid(),
-					.environment = is_inside ? env : walker->env,
-					.signal_fd = -1};
-
-	for (uint32_t i = 0; i <= texts.count; i++)
-		env[i] = (char *)(uintptr_t)(texts.count == 0 ? NULL : plan_item(walker->plan, texts, i));
-	return hooks_run(&context, &step->u.hooks, err);
 }
 
 /*
@@ -143,7 +63,7 @@ static int send_step(struct walker *walker, const struct plan_step *step)
 }
 
 /* A filter may deny close_range(2); what init has open is known well enough to close it one by one. */
-static void close_range_of(const struct walker *walker, int first, int last)
+void walk_close_range(const struct walker *walker, int first, int last)
 {
 	int end = walker->rootfs.slot_base + (int)walker->plan->slot_count + FDS_BEHIND_SLOTS;
 
@@ -176,37 +96,13 @@ static void let_go(struct walker *walker)
 			if (kept[i] >= from && (next < 0 || kept[i] < next))
 				next = kept[i];
 		if (next != from)
-			close_range_of(walker, from, next < 0 ? -1 : next - 1);
+			walk_close_range(walker, from, next < 0 ? -1 : next - 1);
 		if (next < 0)
 			break;
 		from = next + 1;
 	}
 	walker->rootfs.fd = walker->rootfs.null_fd = walker->rootfs.empty_fd = -1;
 	walker->rootfs.old_cgroup_fd = -1;
-}
-
-/*
- * Waits until somebody says start. A connection that is closed without a word only wanted to know whether
- * somebody waits here. Nothing else stays open meanwhile: not the plan's file, not a descriptor of the host.
- */
-static int gate(struct walker *walker, const struct plan_step *step, struct err *err)
-{
-	int gate_fd = walker->rootfs.slot_base + step->u.slot, r;
-
-	if (step->u.slot == PLAN_NO_SLOT)
-		return protocol_expect(walker->socket_fd, STEP_START, NULL, NULL, err);
-	close_range_of(walker, walker->first_fd, gate_fd - 1);
-	close_range_of(walker, gate_fd + 1, -1);
-	do {
-		walker->socket_fd = k_accept4(gate_fd, SOCK_CLOEXEC);
-		if (walker->socket_fd < 0)
-			return err_system(err, walker->socket_fd, "cannot wait at the start gate");
-		r = protocol_expect(walker->socket_fd, STEP_START, NULL, NULL, err);
-		if (r < 0)
-			fd_close(&walker->socket_fd);
-	} while (r < 0);
-	k_close(gate_fd);
-	return 0;
 }
 
 /* Everything but execve(2), which a filter may stand before. */
@@ -284,10 +180,6 @@ static int late_step(struct walker *walker, const struct plan_step *step, struct
 		return send_step(walker, step);
 	case PLAN_EXPECT:
 		return protocol_expect(walker->socket_fd, (enum protocol_step)step->u.step, NULL, NULL, err);
-	case PLAN_HOOKS:
-		return run_hooks(walker, step, err);
-	case PLAN_GATE:
-		return gate(walker, step, err);
 	case PLAN_HANDOVER:
 		return hand_over(walker, err);
 	case PLAN_SECCOMP:
@@ -295,77 +187,30 @@ static int late_step(struct walker *walker, const struct plan_step *step, struct
 	case PLAN_EXEC:
 		return execute(walker, step, err);
 	default:
-		return err_set(err, ERR_PEER, EPROTO, NULL, "init has no step %u", step->kind);
-	}
-}
-
-static int rootfs_step(struct walker *walker, const struct plan_step *step, struct err *err)
-{
-	struct rootfs *rootfs = &walker->rootfs;
-	const struct plan *plan = walker->plan;
-
-	switch ((enum plan_kind)step->kind) {
-	case PLAN_OPEN_SOURCE:
-		return open_source(walker, step, err);
-	case PLAN_ROOT:
-		return attach_root(walker, step, err);
-	case PLAN_MOUNT:
-		return mount_attach(rootfs, &step->u.mount, err);
-	case PLAN_DEVICE:
-		return rootfs_device(rootfs, &step->u.device, err);
-	case PLAN_LINK:
-		return rootfs_link(rootfs, &step->u.link, err);
-	case PLAN_PIVOT:
-		return pivot(walker, step, err);
-	case PLAN_MAKE_CWD:
-		return make_cwd(walker, step, err);
-	case PLAN_CONSOLE:
-		return console(walker, step, err);
-	case PLAN_READONLY_MOUNT:
-		return set_mount(rootfs->slot_base + step->u.slot, MOUNT_ATTR_RDONLY, 0, false, err);
-	case PLAN_READONLY_PATH:
-		return rootfs_readonly_path(rootfs, plan_get(plan, step->u.text), err);
-	case PLAN_MASK_PATH:
-		return rootfs_mask(rootfs, plan_get(plan, step->u.text), err);
-	case PLAN_PROPAGATION:
-		return set_mount(rootfs->fd, 0, step->u.propagation.type, step->u.propagation.is_recursive,
-				 err);
-	case PLAN_READONLY_ROOT:
-		return set_mount(rootfs->fd, MOUNT_ATTR_RDONLY, 0, false, err);
-	default:
-		return late_step(walker, step, err);
+		return walker->creation_step != NULL
+			       ? walker->creation_step(walker, step, err)
+			       : err_set(err, ERR_PEER, EPROTO, NULL, "exec has no step %u", step->kind);
 	}
 }
 
 int init_step(struct walker *walker, const struct plan_step *step, struct err *err)
 {
-	const struct plan *plan = walker->plan;
 	int r;
 
 	switch ((enum plan_kind)step->kind) {
-	case PLAN_JOIN:
-		return walk_join(walker, step, err);
 	case PLAN_HIDE:
 		r = (int)k_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 		return r < 0 ? err_system(err, r, "cannot hide from other processes") : 0;
 	case PLAN_SETUP_IDS:
 		return setup_ids(step, err);
-	case PLAN_UNSHARE:
-		return unshare_own(step, err);
 	case PLAN_KEYRING:
-		return process_join_keyring(plan_get(plan, step->u.text), err);
-	case PLAN_LOOPBACK:
-		return process_set_loopback(err);
-	case PLAN_HOSTNAME:
-		return process_set_hostname(plan_get(plan, step->u.text), err);
-	case PLAN_DOMAINNAME:
-		return process_set_domainname(plan_get(plan, step->u.text), err);
+		return process_join_keyring(plan_get(walker->plan, step->u.text), err);
 	case PLAN_LABEL:
 		return label_set(&walker->rootfs, &step->u.label, err);
-	case PLAN_SYSCTL:
-		return process_write_sysctl(&walker->rootfs, step, err);
+	case PLAN_CONSOLE:
+		return console(walker, step, err);
 	default:
-		return rootfs_step(walker, step, err);
+		return late_step(walker, step, err);
 	}
 }
 
@@ -451,9 +296,9 @@ static int walk(struct walker *walker, struct err *err)
 	return 0;
 }
 
-void init_main(int argc, char **argv, char **env)
+void walk_main(int argc, char **argv, char **env, walk_step creation_step)
 {
-	struct walker walker = {.console_fd = -1, .env = env};
+	struct walker walker = {.console_fd = -1, .env = env, .creation_step = creation_step};
 	struct err err = {.kind = ERR_NONE};
 	uint64_t first = 0;
 	int r;

@@ -15,9 +15,8 @@
 #include "await.h"
 #include "init.h"
 
-/* The program of init, linked into this one; see embed.S. */
-
-extern const char tare_init_start[], tare_init_end[];
+/* The programs of init and of an exec, linked into this one; see embed.S. */
+extern const char tare_init_start[], tare_init_end[], tare_exec_start[], tare_exec_end[];
 
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
@@ -49,6 +48,14 @@ static int sealed_copy(const char *name, const void *data, size_t size, unsigned
 
 /* Those that end a process at once, where nothing else was asked for; QUIT first wants to dump core. */
 static const uint64_t fatal_signals = 1ull << (SIGHUP - 1) | 1ull << (SIGINT - 1) | 1ull << (SIGTERM - 1);
+
+static int copy_program(bool is_exec, struct err *err)
+{
+	const char *start = is_exec ? tare_exec_start : tare_init_start;
+	const char *end = is_exec ? tare_exec_end : tare_init_end;
+
+	return sealed_copy("tare", start, (size_t)(end - start), MFD_EXEC, err);
+}
 
 /* What the child needs between its birth and execve. It shares the parent's memory, and writes only result. */
 struct newborn {
@@ -282,8 +289,7 @@ int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err)
 		.spawn = &lifted, .argv = argv, .done_fd = -1, .env = init_environment(spawn->plan)};
 
 	str_format(first, sizeof first, "%d", spawn->first_fd);
-	program_fd =
-		sealed_copy("tare", tare_init_start, (size_t)(tare_init_end - tare_init_start), MFD_EXEC, err);
+	program_fd = copy_program(spawn->is_exec, err);
 	if (program_fd < 0)
 		return program_fd;
 	plan_fd = sealed_copy("plan", spawn->plan, spawn->plan->size, 0, err);

@@ -6,6 +6,9 @@
 #include <tare/plan.h>
 #include <tare/sys.h>
 
+struct walker;
+typedef int (*walk_step)(struct walker *walker, const struct plan_step *step, struct err *err);
+
 struct walker {
 	const struct plan *plan;
 	enum plan_who who;
@@ -17,13 +20,19 @@ struct walker {
 	uint32_t joined; /* bit n: namespace number n was entered by an earlier, tentative step */
 	struct rootfs rootfs;
 	struct exec_program program;
-	char *const *env; /* the runtime's */
-	char **pointers;  /* room for the program's argv and environment */
+	char *const *env;        /* the runtime's */
+	walk_step creation_step; /* the steps that an exec does not have; NULL for an exec */
+	char **pointers;         /* room for the program's argv and environment */
 };
 
 /* Carries out the bridge's step; its spawn returns twice, as init and as bridge. */
 int bridge_step(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK;
 int init_step(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK;
+
+/* The whole program, for init_main. */
+__attribute__((noreturn)) void walk_main(int argc, char **argv, char **env, walk_step creation_step);
+/* Closes descriptors first to last, -1: all; also behind a filter that denies close_range(2). */
+void walk_close_range(const struct walker *walker, int first, int last);
 
 /* Steps that both have. */
 int walk_filter(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK; /* filter.c */

@@ -49,6 +49,34 @@ load helpers
 	[[ "$output" == *"/linux/cgroupsPath"* ]]
 }
 
+@test "cgroupsPath: a relative one is beside the caller's cgroup, always in the same place" {
+	config --arg c "$ID.group/x" '.linux.cgroupsPath=$c | .process.args=["sleep","1000"]'
+	for _ in 1 2; do
+		create "$ID"
+		[ "$(sed -n 's/^0:://p' "/proc/$(pid_of "$ID")/cgroup")" = "$(own=$(sed -n 's/^0:://p' /proc/self/cgroup) && echo "${own%/*}/$ID.group/x")" ]
+		grep -qx "$(pid_of "$ID")" "$(cgroup_of "$ID.group/x")/cgroup.procs"
+		tare delete --force "$ID"
+		[ ! -e "$(cgroup_of "$ID.group")" ]
+	done
+	config '.linux.cgroupsPath="../up"'
+	run -1 tare create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/linux/cgroupsPath: must not contain '..'"* ]]
+}
+
+@test "a cgroup that is frozen is not fit for a container" {
+	local dir
+	dir=$(cgroup_mount)/$ID.cold
+	mkdir "$dir"
+	echo 1 >"$dir/cgroup.freeze"
+	config --arg c "/$ID.cold" '.linux.cgroupsPath=$c | .process.args=["true"]'
+	run -1 timeout -k 1 20 "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"container's cgroup unexpectedly frozen"* ]] || { echo "$output"; return 1; }
+	echo 0 >"$dir/cgroup.freeze"
+	run -0 tare run -b "$BUNDLE" "$ID"
+	# It was there before, and stays.
+	rmdir "$dir"
+}
+
 @test "what this version cannot do is refused by name" {
 	refuse() {
 		config "$1"
@@ -58,8 +86,21 @@ load helpers
 		[ -z "$stderr" ]
 		jq -e --arg w "$2" '.valid==false and (.findings|map(select(.kind=="unsupported" and .where==$w))|length==1)' <<<"$output"
 	}
-	refuse '.linux.resources.memory={"swappiness":60}' /linux/resources/memory/swappiness
-	refuse 'del(.linux.resources.memory) | .linux.resources.network={"classID":1}' /linux/resources/network/classID
+	resources() { # JSON, where below the resources
+		refuse ".linux.resources=$1" "/linux/resources/$2"
+		[ ! -e "$(cgroup_of "$ID")" ] && [ ! -e "$ROOT/$ID" ]
+	}
+	resources '{memory:{swappiness:60}}' memory/swappiness
+	resources '{memory:{disableOOMKiller:true}}' memory/disableOOMKiller
+	resources '{memory:{useHierarchy:true}}' memory/useHierarchy
+	resources '{memory:{kernel:1048576}}' memory/kernel
+	resources '{memory:{kernelTCP:1048576}}' memory/kernelTCP
+	resources '{cpu:{realtimeRuntime:950000}}' cpu/realtimeRuntime
+	resources '{cpu:{realtimePeriod:1000000}}' cpu/realtimePeriod
+	resources '{blockIO:{leafWeight:10}}' blockIO/leafWeight
+	resources '{blockIO:{weightDevice:[{major:8,minor:0,leafWeight:10}]}}' blockIO/weightDevice/0/leafWeight
+	resources '{network:{classID:1}}' network/classID
+	resources '{network:{priorities:[{name:"lo",priority:1}]}}' network/priorities
 }
 
 @test "check lists every finding of a wrong configuration" {

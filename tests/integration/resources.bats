@@ -422,6 +422,24 @@ owner() {
 	[ ! -e "$(named_dir "$ID")" ]
 }
 
+@test "intelRdt: the class, and what is written to it, for each combination" {
+	plan() { # JSON, what the plan says of it
+		config ".linux.intelRdt=$1"
+		run -0 tare plan -b "$BUNDLE"
+		[ "$(sed -n 's/^parent  *resctrl  *//p' <<<"$output")" = "$2" ] || { echo "$1: $(grep resctrl <<<"$output")"; return 1; }
+	}
+	plan '{}' "new container"
+	plan '{l3CacheSchema:"L3:0=f",memBwSchema:"MB:0=20",schemata:["L2:0=3","L3:1=7"]}' "new container with L3:0=f,MB:0=20,L2:0=3,L3:1=7"
+	plan '{closID:"gold"}' "gold"
+	plan '{closID:"gold",memBwSchema:"MB:0=20"}' "gold with MB:0=20"
+	plan '{closID:"gold",enableMonitoring:true}' "gold monitored as container"
+	plan '{closID:"/"}' "/"
+	plan '{closID:"/",schemata:["MB:0=20"],enableMonitoring:true}' "/ with MB:0=20 monitored as container"
+	config 'del(.linux.intelRdt)'
+	run -0 tare plan -b "$BUNDLE"
+	[[ "$output" != *resctrl* ]]
+}
+
 @test "intelRdt: without resctrl it is refused by name, and nothing is left" {
 	[ "$(stat -fc %t /sys/fs/resctrl 2>/dev/null)" != 7655821 ] || skip "this host has resctrl"
 	config '.linux.intelRdt={"l3CacheSchema":"L3:0=f","enableMonitoring":true}'

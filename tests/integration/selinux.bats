@@ -156,7 +156,7 @@ P
 	labelled
 	config '.process.selinuxLabel="no_u:no_r:no_t:s0"'
 	run -1 tare create -b "$BUNDLE" "$ID"
-	[[ "$output" == *"/process/selinuxLabel: cannot set SELinux label 'no_u:no_r:no_t:s0' by \`/proc/self/attr/keycreate\`: invalid argument"*"its policy has to know the label"* ]]
+	[[ "$output" == *"/process/selinuxLabel: cannot set SELinux label 'no_u:no_r:no_t:s0' by \`/proc/self/attr/exec\`: invalid argument"*"its policy has to know the label"* ]]
 	run -1 tare create --no-new-keyring -b "$BUNDLE" "$ID"
 	[[ "$output" == *"/process/selinuxLabel: cannot set SELinux label 'no_u:no_r:no_t:s0' by \`/proc/self/attr/exec\`: invalid argument"* ]]
 	config --arg label "$LABEL" '.process.selinuxLabel=$label | .linux.mountLabel="no_u:no_r:no_t:s0"'
@@ -168,7 +168,7 @@ P
 	config 'del(.linux.mountLabel)'
 	start_labelled
 	run -255 tare exec --process-label no_u:no_r:no_t:s0 "$ID" true
-	[[ "$output" == *"cannot set SELinux label 'no_u:no_r:no_t:s0' by \`/proc/self/attr/keycreate\`: invalid argument"* ]]
+	[[ "$output" == *"cannot set SELinux label 'no_u:no_r:no_t:s0' by \`/proc/self/attr/exec\`: invalid argument"* ]]
 	[ "$(status_of "$ID")" = running ]
 }
 

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * init: the steps that only the creation of a container has. An exec's program comes without them
+ * (exec_main.c), since each copy of a page costs as much as many system calls.
+ *
+ * Process: as in init.c.
+ */
+#include "init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "hooks.h"
+#include "protocol.h"
+#include "walk.h"
+
+static int unshare_own(const struct plan_step *step, struct err *err)
+{
+	int r = k_unshare((int)step->u.number);
+
+	return r < 0 ? err_system(err, r, "cannot make a cgroup or ipc namespace") : 0;
+}
+
+/* --- rootfs --- */
+
+static int open_source(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	_cleanup_fd_ int fd =
+		mount_open_source(walker->plan, &step->u.source.source, walker->rootfs.slot_base, err);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = k_dup3(fd, walker->rootfs.slot_base + step->u.source.slot, O_CLOEXEC);
+	return r < 0 ? err_system(err, r, "cannot keep a mount source open") : 0;
+}
+
+static int attach_root(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	const struct plan_step *steps = plan_steps(walker->plan);
+
+	/* The host's mount, while it can still be reached, for hosts that allow no cgroup2 mount of our own. */
+	for (uint32_t i = 0; i < walker->plan->step_count; i++)
+		if (steps[i].kind == PLAN_MOUNT && steps[i].u.mount.is_cgroup)
+			walker->rootfs.old_cgroup_fd =
+				k_openat(AT_FDCWD, plan_get(walker->plan, steps[i].u.mount.cgroup_path),
+					 O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	return rootfs_attach(&walker->rootfs, &step->u.root, err);
+}
+
+static int pivot(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	int r = rootfs_pivot(&walker->rootfs, &step->u.root, err);
+
+	fd_close(&walker->rootfs.old_cgroup_fd);
+	return r;
+}
+
+static int make_cwd(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	const char *path = plan_get(walker->plan, step->u.text);
+	_cleanup_fd_ int fd = path_mkdir_in_root(walker->rootfs.fd, path, 0755);
+
+	/* Magic links (/proc/self/fd/N) and files are refused here; what cannot be made is told by chdir. */
+	if (fd == -ELOOP || fd == -ENOTDIR)
+		return err_system(err, fd, "cannot use '%s' as the working directory", path);
+	return 0;
+}
+
+static int set_mount(int fd, uint64_t set, uint64_t propagation, bool is_recursive, struct err *err)
+{
+	int r = mount_set(fd, set, 0, propagation, is_recursive);
+
+	return r < 0 ? err_system(err, r, "cannot change the mount") : 0;
+}
+
+static int run_hooks(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	const struct plan_step *exec = plan_find(walker->plan, PLAN_EXEC);
+	bool is_inside = walker->at >
+			 (uint32_t)(plan_find(walker->plan, PLAN_PIVOT) - plan_steps(walker->plan));
+	struct plan_texts texts = {0};
+
+	if (exec != NULL && is_inside)
+		texts = exec->u.program.env;
+	char **env = walker->pointers;
+	struct hooks_context context = {.plan = walker->plan,
+					.pid = k_getpid(),
+					.environment = is_inside ? env : walker->env,
+					.signal_fd = -1};
+
+	for (uint32_t i = 0; i <= texts.count; i++)
+		env[i] = (char *)(uintptr_t)(texts.count == 0 ? NULL : plan_item(walker->plan, texts, i));
+	return hooks_run(&context, &step->u.hooks, err);
+}
+
+/*
+ * Waits until somebody says start. A connection that is closed without a word only wanted to know whether
+ * somebody waits here. Nothing else stays open meanwhile: not the plan's file, not a descriptor of the host.
+ */
+static int gate(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	int gate_fd = walker->rootfs.slot_base + step->u.slot, r;
+
+	if (step->u.slot == PLAN_NO_SLOT)
+		return protocol_expect(walker->socket_fd, STEP_START, NULL, NULL, err);
+	walk_close_range(walker, walker->first_fd, gate_fd - 1);
+	walk_close_range(walker, gate_fd + 1, -1);
+	do {
+		walker->socket_fd = k_accept4(gate_fd, SOCK_CLOEXEC);
+		if (walker->socket_fd < 0)
+			return err_system(err, walker->socket_fd, "cannot wait at the start gate");
+		r = protocol_expect(walker->socket_fd, STEP_START, NULL, NULL, err);
+		if (r < 0)
+			fd_close(&walker->socket_fd);
+	} while (r < 0);
+	k_close(gate_fd);
+	return 0;
+}
+
+static int rootfs_step(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	struct rootfs *rootfs = &walker->rootfs;
+	const struct plan *plan = walker->plan;
+
+	switch ((enum plan_kind)step->kind) {
+	case PLAN_OPEN_SOURCE:
+		return open_source(walker, step, err);
+	case PLAN_ROOT:
+		return attach_root(walker, step, err);
+	case PLAN_MOUNT:
+		return mount_attach(rootfs, &step->u.mount, err);
+	case PLAN_DEVICE:
+		return rootfs_device(rootfs, &step->u.device, err);
+	case PLAN_LINK:
+		return rootfs_link(rootfs, &step->u.link, err);
+	case PLAN_PIVOT:
+		return pivot(walker, step, err);
+	case PLAN_MAKE_CWD:
+		return make_cwd(walker, step, err);
+	case PLAN_READONLY_MOUNT:
+		return set_mount(rootfs->slot_base + step->u.slot, MOUNT_ATTR_RDONLY, 0, false, err);
+	case PLAN_READONLY_PATH:
+		return rootfs_readonly_path(rootfs, plan_get(plan, step->u.text), err);
+	case PLAN_MASK_PATH:
+		return rootfs_mask(rootfs, plan_get(plan, step->u.text), err);
+	case PLAN_PROPAGATION:
+		return set_mount(rootfs->fd, 0, step->u.propagation.type, step->u.propagation.is_recursive,
+				 err);
+	case PLAN_READONLY_ROOT:
+		return set_mount(rootfs->fd, MOUNT_ATTR_RDONLY, 0, false, err);
+	case PLAN_HOOKS:
+		return run_hooks(walker, step, err);
+	case PLAN_GATE:
+		return gate(walker, step, err);
+	default:
+		return err_set(err, ERR_PEER, EPROTO, NULL, "init has no step %u", step->kind);
+	}
+}
+
+static int creation_step(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	const struct plan *plan = walker->plan;
+
+	switch ((enum plan_kind)step->kind) {
+	case PLAN_JOIN:
+		return walk_join(walker, step, err);
+	case PLAN_UNSHARE:
+		return unshare_own(step, err);
+	case PLAN_LOOPBACK:
+		return process_set_loopback(err);
+	case PLAN_HOSTNAME:
+		return process_set_hostname(plan_get(plan, step->u.text), err);
+	case PLAN_DOMAINNAME:
+		return process_set_domainname(plan_get(plan, step->u.text), err);
+	case PLAN_SYSCTL:
+		return process_write_sysctl(&walker->rootfs, step, err);
+	default:
+		return rootfs_step(walker, step, err);
+	}
+}
+
+void init_main(int argc, char **argv, char **env)
+{
+	walk_main(argc, argv, env, creation_step);
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The program of an exec: the bridge and its child, without the steps of a creation. */
+#include "init.h"
+
+#include "walk.h"
+
+void init_main(int argc, char **argv, char **env)
+{
+	walk_main(argc, argv, env, NULL);
+}
