@@ -65,7 +65,6 @@ enum plan_kind {
 	PLAN_SEND,         /* any: step, tells the peer that all above is done */
 	PLAN_EXPECT,       /* any: step, waits until the peer has done its part */
 	PLAN_SETUP_IDS,    /* init: ids, become the owner of what is going to be made */
-	PLAN_CGROUP_NS,    /* init: a new cgroup namespace, rooted at the container's own cgroup */
 	PLAN_KEYRING,      /* init: text = name of a new session keyring */
 	PLAN_LOOPBACK,     /* init: set the interface "lo" up */
 	PLAN_ROOT,         /* init: root, attach the root file system */

@@ -71,8 +71,7 @@ static void add_setup(struct builder *b)
 		step->u.ids.uid = b->setup_uid;
 		step->u.ids.gid = b->setup_gid;
 	}
-	if (plan_is_new(b->spec, SPEC_NS_CGROUP))
-		builder_step(b, PLAN_INIT, PLAN_CGROUP_NS, 0);
+	plan_add_own_namespaces(b);
 	if (!b->request->is_no_new_keyring) {
 		plan_add_key_label(b, PLAN_INIT);
 		keyring = mem_format("_ses.%s", b->request->id);

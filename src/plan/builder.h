@@ -101,6 +101,8 @@ void plan_add_parent_attributes(struct builder *b);
 
 /* Where the process hides from its neighbours: at once, or once the ids are mapped; namespaces.c. */
 void plan_add_hide(struct builder *b, enum plan_who who, bool is_late);
+/* The namespaces that init makes once it is the container's root; namespaces.c. */
+void plan_add_own_namespaces(struct builder *b);
 /* Labels of AppArmor and SELinux; labels.c. */
 bool plan_has_labels(const struct builder *b);
 void plan_add_key_label(struct builder *b, enum plan_who who);

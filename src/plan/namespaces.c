@@ -147,9 +147,28 @@ static void add_time(struct builder *b)
 }
 
 /*
- * The cgroup namespace is made by init itself: its root is the cgroup of the process that makes it, and that
- * is the container's only once init is born into it. The time namespace is the bridge's.
+ * The cgroup namespace's root is the cgroup of the process that makes it, which is the container's only once
+ * init is born into it. The root of mqueue belongs to whoever makes the ipc namespace, which in a user
+ * namespace has to be somebody who is there: the container's root.
  */
+static uint64_t made_by_init(const struct builder *b)
+{
+	uint64_t flags = plan_is_new(b->spec, SPEC_NS_CGROUP) ? CLONE_NEWCGROUP : 0;
+
+	if (plan_is_new(b->spec, SPEC_NS_IPC) && b->has_user)
+		flags |= CLONE_NEWIPC;
+	return flags;
+}
+
+void plan_add_own_namespaces(struct builder *b)
+{
+	uint64_t flags = made_by_init(b);
+
+	if (flags != 0)
+		builder_step(b, PLAN_INIT, PLAN_UNSHARE, 0)->u.number = (int64_t)flags;
+}
+
+/* The time namespace is the bridge's. */
 static uint64_t born_into(const struct builder *b)
 {
 	uint64_t flags = 0;
@@ -157,8 +176,7 @@ static uint64_t born_into(const struct builder *b)
 	for (int ns = 0; ns < SPEC_NS_COUNT; ns++)
 		if (plan_is_new(b->spec, (enum spec_ns)ns))
 			flags |= clone_flags[ns];
-	flags &= ~(uint64_t)(CLONE_NEWCGROUP | CLONE_NEWTIME);
-	return flags;
+	return flags & ~(made_by_init(b) | CLONE_NEWTIME);
 }
 
 static void add_spawn(struct builder *b, enum plan_who who, uint64_t flags, bool is_bridge)

@@ -40,7 +40,6 @@ static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_SEND] = "send",
 	[PLAN_EXPECT] = "expect",
 	[PLAN_SETUP_IDS] = "setup-ids",
-	[PLAN_CGROUP_NS] = "cgroup-namespace",
 	[PLAN_KEYRING] = "keyring",
 	[PLAN_LOOPBACK] = "loopback",
 	[PLAN_ROOT] = "root",

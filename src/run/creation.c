@@ -14,11 +14,11 @@
 #include "protocol.h"
 #include "walk.h"
 
-static int cgroup_ns(struct err *err)
+static int unshare_own(const struct plan_step *step, struct err *err)
 {
-	int r = k_unshare(CLONE_NEWCGROUP);
+	int r = k_unshare((int)step->u.number);
 
-	return r < 0 ? err_system(err, r, "cannot make a cgroup namespace") : 0;
+	return r < 0 ? err_system(err, r, "cannot make a cgroup or ipc namespace") : 0;
 }
 
 /* --- rootfs --- */
@@ -165,8 +165,8 @@ static int creation_step(struct walker *walker, const struct plan_step *step, st
 	switch ((enum plan_kind)step->kind) {
 	case PLAN_JOIN:
 		return walk_join(walker, step, err);
-	case PLAN_CGROUP_NS:
-		return cgroup_ns(err);
+	case PLAN_UNSHARE:
+		return unshare_own(step, err);
 	case PLAN_LOOPBACK:
 		return process_set_loopback(err);
 	case PLAN_HOSTNAME:

@@ -245,3 +245,18 @@ user_ns() {
 	run -0 as "$WORK/tare" --root "$ROOT" run -b "$BUNDLE" "$ID"
 	[ "$output" = $'0\ntare\nCapEff:\t0000000020000420\ndev' ]
 }
+
+@test "what a user namespace's container makes belongs to its root, the message queues too" {
+	chmod 711 "$WORK"
+	chown -R 100000:100000 "$BUNDLE/rootfs"
+	config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
+	inside 'stat -c %u:%g /dev/mqueue /dev/shm /dev/pts; readlink /proc/self/ns/ipc'
+	[ "${lines[0]} ${lines[1]} ${lines[2]}" = "0:0 0:0 0:0" ]
+	[ "${lines[3]}" != "$(readlink /proc/self/ns/ipc)" ]
+	# In a user namespace that is joined as well.
+	config '.process.args=["sleep","1000"]'
+	tare run -d -b "$BUNDLE" "$ID.first" >"$WORK/out" 2>&1 3>&-
+	config --arg p "/proc/$(pid_of "$ID.first")/ns/user" '(.linux.namespaces[]|select(.type=="user")).path=$p | del(.linux.uidMappings,.linux.gidMappings)'
+	inside 'stat -c %u:%g /dev/mqueue'
+	[ "$output" = 0:0 ]
+}

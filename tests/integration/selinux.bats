@@ -144,10 +144,11 @@ P
 	chmod 711 "$WORK"
 	chown -R 100000:100000 "$BUNDLE/rootfs"
 	config --arg label "$FILES" '.linux.mountLabel=$label | .linux.namespaces+=[{type:"user"}] |
-		.linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.gidMappings=.linux.uidMappings | .mounts|=map(select(.type!="mqueue"))'
+		.linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.gidMappings=.linux.uidMappings'
 	start_labelled
 	[ "$(tr -d '\0' <"/proc/$(pid_of "$ID")/attr/current")" = "$LABEL" ]
 	[ "$(label_of /dev/shm)" = "$FILES" ]
+	[ "$(label_of /dev/mqueue)" = "$FILES" ]
 }
 
 @test "a label that the policy does not know is an error that names the attribute, and leaves nothing" {
