@@ -332,7 +332,7 @@ P
 }
 
 @test "exec raises limits beyond the caller's, and lowers them below what it needs itself" {
-	[ $((0x$(sed -n 's/^CapEff:\t//p' /proc/self/status) >> 24 & 1)) = 1 ] || not_here "needs CAP_SYS_RESOURCE"
+	[ $((0x$(sed -n 's/^CapEff:\t//p' /proc/self/status) >> 24 & 1)) = 1 ] || host_lacks "needs CAP_SYS_RESOURCE"
 	more=$(($(ulimit -Hn) + 1000))
 	config --argjson m $more '.process.args=["sleep","1000"] | .process.user={uid:1000,gid:1000} |
 		.process.rlimits=[{type:"RLIMIT_NOFILE",soft:$m,hard:$m},{type:"RLIMIT_CORE",soft:7,hard:9}]'
