@@ -93,8 +93,8 @@ static int take_listener(const struct parent *parent, int number, struct err *er
 		err_hint(err, "kernel.yama.ptrace_scope 3 forbids pidfd_getfd(2) to everybody");
 	} else if (!is_listener(fd)) {
 		k_close(fd);
-		return err_set(err, ERR_PEER, EPROTO, NULL, "descriptor %d of init is not its filter's listener",
-			       number);
+		return err_set(err, ERR_PEER, EPROTO, NULL,
+			       "descriptor %d of init is not its filter's listener", number);
 	}
 	return fd;
 }
@@ -149,8 +149,8 @@ static int hand_on(struct parent *parent, const struct plan_filter *filter, int 
 }
 
 /*
- * The bridge of an exec has the filter before its child is born: the agent is told of the child, and the bridge's
- * calls are answered here meanwhile. It is no process of the container, which cannot reach it either.
+ * The bridge of an exec has the filter before its child is born: the agent is told of the child, and the
+ * bridge's calls are answered here meanwhile. It is no process of the container, which cannot reach it either.
  */
 int filter_take(struct parent *parent, const struct plan_filter *filter, struct err *err)
 {
