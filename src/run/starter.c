@@ -20,7 +20,7 @@
 #include "parent.h"
 #include "protocol.h"
 
-#define END_TIMEOUT_MS 500    /* of a process that has lost its descriptors */
+#define END_TIMEOUT_MS 5000   /* of a process that has lost its descriptors */
 #define EXEC_TIMEOUT_MS 10000 /* for one system call, of a program that may come over a network */
 
 /* End of file behind EXEC: the program runs, or init was killed in between. The pidfd knows. */
