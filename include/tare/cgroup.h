@@ -23,7 +23,8 @@ struct cgroup_place {
  * Makes the cgroup and what is missing of its parents (0755). *ret_created is the number of trailing
  * components of path that did not exist before: the ones to remove when the container goes. If it exists
  * already it must be empty of processes and not frozen: ERR_STATE "container's cgroup is not empty: N
- * process(es) found" / "container's cgroup unexpectedly frozen". Returns an O_DIRECTORY descriptor of the
+ * process(es) found" / "container's cgroup unexpectedly frozen". One that an ended container has left, who made
+ * it, is made anew: its limits are not the next one's. Returns an O_DIRECTORY descriptor of the
  * cgroup, fit for CLONE_INTO_CGROUP, or a negative errno.
  */
 int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, struct err *err) MUST_CHECK;
@@ -35,13 +36,26 @@ int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, str
  */
 int cgroup_check_entry(const struct cgroup_place *place, const char *own_path, struct err *err) MUST_CHECK;
 
+/* How many components at the end of path do not exist. */
+unsigned int cgroup_missing(int mount_fd, const char *path);
+
 /*
- * Puts down in the cgroup itself whose it is, over what the last owner has put there; where that cannot be, it
- * stays unmarked. owner: a text of up to 2047 bytes that no other container has, now or later.
+ * Puts down in the cgroup itself whose it is, over what the last owner has put there, and how many components
+ * of its path are to be removed with it. owner: a text of up to 2000 bytes that no other container has, now or
+ * later.
  */
-void cgroup_mark(int cgroup_fd, const char *owner);
+int cgroup_mark(int cgroup_fd, const char *owner, unsigned int created, struct err *err) MUST_CHECK;
+/*
+ * As cgroup_mark, in what cgroup_create has returned. ERR_STATE if somebody has come between: then the mark is
+ * as before. Who comes now finds the mark when he looks again: cgroup_owner, once the first process is there.
+ */
+int cgroup_take(const struct cgroup_place *place, const char *owner, unsigned int created,
+		struct err *err) MUST_CHECK;
 enum cgroup_owner { CGROUP_UNMARKED, CGROUP_OURS, CGROUP_ANOTHERS };
-enum cgroup_owner cgroup_owner(int cgroup_fd, const char *owner);
+/* *ret_created, unless NULL: what the mark says, 0 without one. */
+enum cgroup_owner cgroup_owner(int cgroup_fd, const char *owner, unsigned int *ret_created);
+/* The inode number of the cgroup's directory, which the kernel uses once (kernfs); 0 if it cannot be told. */
+uint64_t cgroup_inode(int cgroup_fd);
 
 /* Opens an existing cgroup; -ENOENT (with *err set) if it is gone. */
 int cgroup_open(int mount_fd, const char *path, struct err *err) MUST_CHECK;

@@ -37,6 +37,7 @@ struct state_record {
 	char *resctrl_monitor;       /* its monitoring group in that, or "" */
 	bool is_resctrl_own;         /* the class goes with the container */
 	unsigned int cgroup_created; /* as cgroup_create returned it */
+	uint64_t cgroup_inode;       /* of its directory, which no other gets any more; 0: not known */
 	pid_t pid;                   /* of init in the host's pid namespace, 0 before it is born */
 	uint64_t pid_start;          /* its start time in clock ticks since boot (/proc/PID/stat field 22) */
 	pid_t creator;               /* the process that creates the container, while it does */

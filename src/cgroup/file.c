@@ -191,8 +191,7 @@ static int make_missing(int parent_fd, const struct cgroup_path *whole, size_t *
 	return take_fd(&fd);
 }
 
-/* Whether a container may be put there: nobody else's processes, and nothing that would stop its first one. */
-static int check_fit(int cgroup_fd, const char *path, bool is_new, struct err *err)
+int cgroup_check_fit(int cgroup_fd, const char *path, bool is_new, struct err *err)
 {
 	_cleanup_free_ pid_t *pids = NULL;
 	size_t count = 0;
@@ -247,7 +246,23 @@ bool cgroup_is_frozen(int cgroup_fd)
 	return events_read(cgroup_fd, "frozen") > 0;
 }
 
-int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, struct err *err)
+unsigned int cgroup_missing(int mount_fd, const char *path)
+{
+	struct cgroup_path at;
+	unsigned int missing = 0;
+
+	if (cgroup_path_init(&at, path) < 0)
+		return 0;
+	for (;;) {
+		_cleanup_fd_ int fd = cgroup_path_open(mount_fd, &at, O_PATH);
+
+		if (fd != -ENOENT || cgroup_path_pop(&at) == NULL)
+			return missing;
+		missing++;
+	}
+}
+
+static int create(int mount_fd, const char *path, unsigned int *ret_created, struct err *err)
 {
 	struct cgroup_path whole, existing;
 	_cleanup_fd_ int fd = -1;
@@ -264,7 +279,7 @@ int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, str
 		fd = whole.len == 0 ? cgroup_path_open(mount_fd, &whole, O_RDONLY)
 				    : make_missing(take_fd(&fd), &whole, &existing.len, &created);
 	if (fd >= 0) {
-		r = check_fit(fd, path, created > 0, err);
+		r = cgroup_check_fit(fd, path, created > 0, err);
 	} else {
 		memcpy(existing.text, whole.text, existing.len);
 		r = create_fail(err, fd, path, &existing);
@@ -274,6 +289,22 @@ int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, str
 		return r;
 	}
 	*ret_created = created;
+	return take_fd(&fd);
+}
+
+int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, struct err *err)
+{
+	_cleanup_fd_ int fd = create(mount_fd, path, ret_created, err);
+	unsigned int left = fd >= 0 && *ret_created == 0 ? cgroup_left(fd) : 0;
+	int r;
+
+	if (left == 0)
+		return take_fd(&fd);
+	fd_close(&fd);
+	r = cgroup_remove(mount_fd, path, 1, err);
+	fd = r < 0 ? r : create(mount_fd, path, ret_created, err);
+	if (fd >= 0 && *ret_created > 0 && *ret_created < left)
+		*ret_created = left;
 	return take_fd(&fd);
 }
 

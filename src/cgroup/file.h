@@ -22,6 +22,12 @@ int cgroup_path_init(struct cgroup_path *ret_path, const char *path) MUST_CHECK;
 /* Cuts the last component off, and returns it as a string inside path; NULL if there is none. */
 const char *cgroup_path_pop(struct cgroup_path *path);
 /* Opens the directory of a path; flags are added to O_DIRECTORY. */
+/* Whether a container may be put there: nobody else's processes, and nothing that would stop its first one. */
+int cgroup_check_fit(int cgroup_fd, const char *path, bool is_new, struct err *err) MUST_CHECK;
+
+/* How many components of its path are to go with a cgroup that a container has made and left; 0: none has. */
+unsigned int cgroup_left(int cgroup_fd);
+
 int cgroup_path_open(int mount_fd, const struct cgroup_path *path, int flags) MUST_CHECK;
 
 /* What an unprivileged caller can do about a cgroup that is not his. */

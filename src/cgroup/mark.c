@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whose a cgroup is. Its path says nothing of that: one that is empty may become another container's, who may
- * be in another state root. So it says it itself, in an extended attribute (cgroup2 keeps those, xattr(7)): of
- * the kind that nobody in a user namespace can write, unless the caller is there, too.
+ * be in another state root, or somebody's who is none. So it says it itself, in an extended attribute (cgroup2
+ * keeps those, xattr(7)): of the kind that nobody in a user namespace can write, unless the caller is there,
+ * too.
+ *
+ * A mark is OWNER, a line feed, and the number of components of the path that go with the cgroup.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "file.h"
 
@@ -13,24 +18,102 @@
 
 static const char *const names[] = {"trusted.tare", "user.tare"};
 
-void cgroup_mark(int cgroup_fd, const char *owner)
+struct mark {
+	char text[MARK_MAX];
+	size_t len;
+};
+
+/* False if there is none. One that is too long for any of ours reads as empty. */
+static bool read_mark(int cgroup_fd, struct mark *ret)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (k_fsetxattr(cgroup_fd, names[i], owner, strlen(owner), 0) >= 0)
-			return;
+	ret->len = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		ssize_t got = k_fgetxattr(cgroup_fd, names[i], ret->text, sizeof ret->text);
+
+		if (got == -ERANGE || got >= 0) {
+			ret->len = got < 0 ? 0 : (size_t)got;
+			return true;
+		}
+	}
+	return false;
 }
 
-enum cgroup_owner cgroup_owner(int cgroup_fd, const char *owner)
+static int write_mark(int cgroup_fd, const struct mark *mark)
 {
-	char mark[MARK_MAX];
-	size_t len = strlen(owner);
+	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		ssize_t got = k_fgetxattr(cgroup_fd, names[i], mark, sizeof mark);
-
-		if (got == -ERANGE || got >= 0)
-			return got == (ssize_t)len && memcmp(mark, owner, len) == 0 ? CGROUP_OURS
-										    : CGROUP_ANOTHERS;
+		r = k_fsetxattr(cgroup_fd, names[i], mark->text, mark->len, 0);
+		if (r >= 0)
+			return 0;
 	}
-	return CGROUP_UNMARKED;
+	return r;
+}
+
+int cgroup_mark(int cgroup_fd, const char *owner, unsigned int created, struct err *err)
+{
+	struct mark mark;
+	int len = str_format(mark.text, sizeof mark.text, "%s\n%u", owner, created);
+	int r;
+
+	if (len < 0 || (size_t)len >= sizeof mark.text)
+		return err_system(err, ENAMETOOLONG, "cannot mark the container's cgroup");
+	mark.len = (size_t)len;
+	r = write_mark(cgroup_fd, &mark);
+	return r < 0 ? err_system(err, r, "cannot mark the container's cgroup") : 0;
+}
+
+/* The number behind the line feed. */
+static unsigned int created_of(const struct mark *mark)
+{
+	const char *at = memchr(mark->text, '\n', mark->len);
+	unsigned int created = 0;
+
+	for (at = at == NULL ? mark->text + mark->len : at + 1; at < mark->text + mark->len; at++) {
+		if (*at < '0' || *at > '9' || created > 1000)
+			return 0;
+		created = created * 10 + (unsigned int)(*at - '0');
+	}
+	return created;
+}
+
+int cgroup_take(const struct cgroup_place *place, const char *owner, unsigned int created, struct err *err)
+{
+	struct mark old;
+	bool is_marked = created == 0 && read_mark(place->fd, &old);
+	int r = cgroup_mark(place->fd, owner, created, err);
+
+	if (r >= 0)
+		r = cgroup_check_fit(place->fd, place->path, created > 0, err);
+	if (r < 0 && is_marked)
+		(void)!write_mark(place->fd, &old);
+	return r;
+}
+
+unsigned int cgroup_left(int cgroup_fd)
+{
+	struct mark mark;
+
+	return read_mark(cgroup_fd, &mark) ? created_of(&mark) : 0;
+}
+
+uint64_t cgroup_inode(int cgroup_fd)
+{
+	struct stat stat;
+
+	return k_fstatat(cgroup_fd, "", &stat, AT_EMPTY_PATH) < 0 ? 0 : stat.st_ino;
+}
+
+enum cgroup_owner cgroup_owner(int cgroup_fd, const char *owner, unsigned int *ret_created)
+{
+	struct mark mark;
+	size_t len = strlen(owner);
+	bool is_marked = read_mark(cgroup_fd, &mark);
+
+	if (ret_created != NULL)
+		*ret_created = is_marked ? created_of(&mark) : 0;
+	if (!is_marked)
+		return CGROUP_UNMARKED;
+	return mark.len > len && memcmp(mark.text, owner, len) == 0 && mark.text[len] == '\n' ? CGROUP_OURS
+											      : CGROUP_ANOTHERS;
 }

@@ -336,9 +336,9 @@ static void remove_parents(int mount_fd, struct cgroup_path *at, unsigned int cr
 		const char *name = cgroup_path_pop(at);
 		_cleanup_fd_ int parent_fd = cgroup_path_open(mount_fd, at, O_PATH);
 
-		if (name == NULL || parent_fd < 0)
+		if (name == NULL)
 			return;
-		if (k_unlinkat(parent_fd, name, AT_REMOVEDIR) == -EBUSY)
+		if (parent_fd >= 0 && k_unlinkat(parent_fd, name, AT_REMOVEDIR) == -EBUSY)
 			return;
 	}
 }

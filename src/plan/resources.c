@@ -447,6 +447,7 @@ static void end_limits(struct limits *l)
 static const char *late_limit(const struct builder *b, int64_t *ret)
 {
 	const struct spec_resources *r = &b->spec->resources;
+	bool is_shared = b->has_unit || b->spec->hooks[SPEC_HOOK_CREATE_CONTAINER].count > 0;
 	int64_t limit = r->pids_limit.is_set ? r->pids_limit.value : -1;
 	const char *where = "/pids/limit";
 	uint64_t number;
@@ -458,7 +459,7 @@ static const char *late_limit(const struct builder *b, int64_t *ret)
 		limit = str_to_u64(r->unified.v[i].value, 1, &number) ? (int64_t)number : -1;
 	}
 	*ret = limit;
-	return limit == 0 || (limit == 1 && b->has_unit) ? where : NULL;
+	return limit == 0 || (limit == 1 && is_shared) ? where : NULL;
 }
 
 static void add_pids(struct limits *l)

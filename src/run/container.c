@@ -89,51 +89,35 @@ char *container_identity(const struct state_record *record)
 			  record->created_nanosecs);
 }
 
-struct search {
-	const struct container *container;
-	bool is_found;
-};
-
-static void on_other(void *context, const char *id)
+/* A record of a version that has set no marks: its cgroup is where its init is. */
+static bool is_init_there(const struct state_record *record)
 {
-	struct search *search = context;
-	const struct state_record *own = &search->container->record;
-	_cleanup_record_ struct state_record other = {0};
-	_cleanup_fd_ int dir_fd = -1, pidfd = -1;
-	struct err ignored;
+	_cleanup_fd_ int pidfd = record->pid > 0 ? state_open_pidfd(record) : -ESRCH;
+	size_t len = strlen(record->cgroup_path);
+	char path[4096];
 
-	if (search->is_found || str_equal(id, own->id))
-		return;
-	dir_fd = state_open_dir(search->container->root_fd, id, &ignored);
-	if (dir_fd < 0 || state_read(dir_fd, &other, &ignored) < 0 ||
-	    !str_equal(other.cgroup_path, own->cgroup_path) ||
-	    !str_equal(other.cgroup_mount, own->cgroup_mount))
-		return;
-	pidfd = state_open_pidfd(&other);
-	if (pidfd < 0)
-		pidfd = state_open_creator(&other);
-	search->is_found = pidfd >= 0;
+	return pidfd >= 0 && container_cgroup_of(record->pid, path, sizeof path) >= 0 &&
+	       str_has_prefix(path, record->cgroup_path) && (path[len] == '\0' || path[len] == '/');
 }
 
 /*
- * A cgroup that is empty can be another container's next, under the same path: what is in it then is not the
- * business of the one that has ended. Where it does not say whose it is, the other containers of this state
- * root are asked, if it matters.
+ * A cgroup that is empty can be another container's next under the same path, or anybody's: what is in it then
+ * is not the business of the one that has ended. One that was made for the container is known by its inode,
+ * which nobody can forge, and goes by no other's hand but its own; any other one by its mark.
  */
-static bool is_taken_over(const struct container *container, int cgroup_fd)
+static enum cgroup_owner owner_of(const struct state_record *record, int cgroup_fd, unsigned int *ret_created)
 {
-	struct search search = {.container = container};
-	_cleanup_free_ char *identity = container_identity(&container->record);
-	enum cgroup_owner owner = cgroup_owner(cgroup_fd, identity);
-	_cleanup_fd_ int pidfd = -1;
-	struct err ignored;
+	_cleanup_free_ char *identity = container_identity(record);
+	enum cgroup_owner owner = cgroup_owner(cgroup_fd, identity, ret_created);
 
-	if (owner != CGROUP_UNMARKED)
-		return owner == CGROUP_ANOTHERS;
-	pidfd = state_open_pidfd(&container->record);
-	if (pidfd >= 0 || cgroup_is_populated(cgroup_fd) == 0)
-		return false;
-	return state_list(container->root_fd, on_other, &search, &ignored) >= 0 && search.is_found;
+	if (record->cgroup_inode != 0 && record->cgroup_inode != cgroup_inode(cgroup_fd))
+		return CGROUP_ANOTHERS;
+	if ((record->cgroup_inode != 0 && record->cgroup_created > 0) ||
+	    (owner == CGROUP_UNMARKED && is_init_there(record))) {
+		*ret_created = record->cgroup_created;
+		return CGROUP_OURS;
+	}
+	return owner;
 }
 
 int container_open_cgroup(const struct container *container, struct err *err)
@@ -142,16 +126,24 @@ int container_open_cgroup(const struct container *container, struct err *err)
 	_cleanup_fd_ int cgroup_fd = mount_fd < 0 ? mount_fd
 						  : cgroup_open(mount_fd, container->record.cgroup_path, err);
 
-	if (cgroup_fd >= 0 && is_taken_over(container, cgroup_fd))
-		return err_set(err, ERR_STATE, 0, NULL, "cgroup not exist: it is another container's by now"),
+	unsigned int created;
+
+	if (cgroup_fd >= 0 && owner_of(&container->record, cgroup_fd, &created) != CGROUP_OURS)
+		return err_set(err, ERR_STATE, 0, NULL, "cgroup not exist: it is somebody else's by now"),
 		       -ENOENT;
 	return cgroup_fd < 0 ? cgroup_fd : take_fd(&cgroup_fd);
 }
 
-static int remove_cgroup(const struct state_record *record, struct err *err)
+/*
+ * Nothing is killed or removed where the mark is another's. Without a mark there is nobody of this container,
+ * whose creator was killed before he could set it: what he has made is removed if it is empty.
+ */
+int container_remove_cgroup(const struct state_record *record, struct err *err)
 {
 	_cleanup_fd_ int mount_fd = -1, cgroup_fd = -1;
-	int r;
+	enum cgroup_owner owner = CGROUP_UNMARKED;
+	unsigned int created = 0;
+	int r = 0;
 
 	if (str_is_empty(record->cgroup_path))
 		return 0;
@@ -159,41 +151,43 @@ static int remove_cgroup(const struct state_record *record, struct err *err)
 	if (mount_fd < 0)
 		return mount_fd;
 	cgroup_fd = cgroup_open(mount_fd, record->cgroup_path, err);
-	if (cgroup_fd == -ENOENT)
+	if (cgroup_fd < 0 && cgroup_fd != -ENOENT)
+		return cgroup_fd;
+	if (cgroup_fd >= 0)
+		owner = owner_of(record, cgroup_fd, &created);
+	if (owner == CGROUP_OURS)
+		r = cgroup_kill(cgroup_fd, KILL_TIMEOUT_MS, err);
+	else if (owner == CGROUP_UNMARKED && record->creator != 0 &&
+		 (cgroup_fd < 0 || cgroup_is_populated(cgroup_fd) == 0))
+		created = record->cgroup_created;
+	else
 		return 0;
-	r = cgroup_fd < 0 ? cgroup_fd : cgroup_kill(cgroup_fd, KILL_TIMEOUT_MS, err);
-	if (r < 0 || !str_is_empty(record->unit))
+	if (r < 0 || !str_is_empty(record->unit) || created == 0)
 		return r;
-	/* Not made by this container, so not its own to remove (runtime-spec runtime.md, "delete"). */
-	if (record->creator == 0 && record->cgroup_created == 0)
-		return 0;
-	/* A record of a half-made container does not know yet which levels are its own: at least the last is.
-	 */
-	return cgroup_remove(mount_fd, record->cgroup_path,
-			     record->cgroup_created > 0 ? record->cgroup_created : 1, err);
+	return cgroup_remove(mount_fd, record->cgroup_path, created, err);
 }
 
-/* systemd removes the cgroup of a unit that ends. Where there is no systemd to be asked any more, it is removed
- * here. */
+/*
+ * systemd removes the cgroup of a unit that ends, if the unit is this container's. Where there is no systemd to
+ * be asked any more, a cgroup that is empty is removed here.
+ */
 static int remove_unit(const struct state_record *record, struct err *err)
 {
-	_cleanup_fd_ int mount_fd = -1;
-	int r = unit_stop(record, err);
+	_cleanup_fd_ int mount_fd = -1, cgroup_fd = -1;
+	struct err ignored;
+	unsigned int created;
+	int r;
 
+	if (str_is_empty(record->unit))
+		return 0;
+	r = unit_stop(record, err);
 	if (r >= 0 || str_is_empty(record->cgroup_path))
 		return r;
-	mount_fd = cgroup_open_mount(record->cgroup_mount, err);
-	return mount_fd < 0 ? mount_fd : cgroup_remove(mount_fd, record->cgroup_path, 1, err);
-}
-
-static bool has_own_cgroup(const struct container *container)
-{
-	struct err ignored;
-	_cleanup_fd_ int mount_fd = container_open_mount(container, &ignored);
-	_cleanup_fd_ int cgroup_fd =
-		mount_fd < 0 ? mount_fd : cgroup_open(mount_fd, container->record.cgroup_path, &ignored);
-
-	return cgroup_fd < 0 || !is_taken_over(container, cgroup_fd);
+	mount_fd = cgroup_open_mount(record->cgroup_mount, &ignored);
+	cgroup_fd = mount_fd < 0 ? mount_fd : cgroup_open(mount_fd, record->cgroup_path, &ignored);
+	if (cgroup_fd < 0 || owner_of(record, cgroup_fd, &created) != CGROUP_OURS)
+		return 0;
+	return cgroup_remove(mount_fd, record->cgroup_path, 1, err);
 }
 
 int container_destroy(struct container *container, struct err *err)
@@ -201,13 +195,11 @@ int container_destroy(struct container *container, struct err *err)
 	const struct state_record *record = &container->record;
 	struct spec *spec = NULL;
 	struct err later;
-	bool is_own = has_own_cgroup(container);
-	int r;
+	int r = kill_init(record, err);
 
-	r = kill_init(record, err);
-	if (r >= 0 && is_own)
-		r = remove_cgroup(record, err);
-	if (r >= 0 && is_own)
+	if (r >= 0)
+		r = container_remove_cgroup(record, err);
+	if (r >= 0)
 		r = remove_unit(record, err);
 	if (r >= 0)
 		r = rdt_remove(record, err);

@@ -35,6 +35,12 @@ char *container_identity(const struct state_record *record);
 int container_open_cgroup(const struct container *container, struct err *err) MUST_CHECK;
 
 /*
+ * Kills who is in the cgroup and removes what the container made of it, unless it is somebody else's by now:
+ * then nothing happens. A unit's cgroup is left to systemd.
+ */
+int container_remove_cgroup(const struct state_record *record, struct err *err) MUST_CHECK;
+
+/*
  * Kills what lives, waits for its end, removes cgroup and state, runs poststop hooks. Goes on after a failure
  * and returns the first one.
  */

@@ -32,7 +32,10 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 	r = is_delegated(parent) ? cgroup_check_entry(&place, parent->host.cgroup_own, err) : 0;
 	if (r < 0)
 		return r;
-	cgroup_mark(parent->cgroup_fd, identity);
+	r = cgroup_take(&place, identity, parent->record.cgroup_created, err);
+	if (r < 0)
+		return r;
+	parent->record.cgroup_inode = cgroup_inode(parent->cgroup_fd);
 	/* One that was there before may have seen some. */
 	parent->oom_kills = parent->record.cgroup_created > 0
 				    ? 0
@@ -55,6 +58,16 @@ static int step_enable(const struct parent *parent, const struct cgroup_place *p
 			 "cgroup.procs there",
 			 own, parent->host.cgroup_mount, own);
 	return r;
+}
+
+int limits_check_owner(const struct parent *parent, struct err *err)
+{
+	_cleanup_free_ char *identity = container_identity(&parent->record);
+
+	if (parent->cgroup_fd < 0 || cgroup_owner(parent->cgroup_fd, identity, NULL) == CGROUP_OURS)
+		return 0;
+	return err_set(err, ERR_STATE, EBUSY, NULL,
+		       "container's cgroup is not empty: another container has come there at the same time");
 }
 
 int limits_step(struct parent *parent, const struct plan_step *step, struct err *err)

@@ -25,12 +25,11 @@
 #include <tare/sys.h>
 
 #include "await.h"
+#include "container.h"
 #include "hooks.h"
 #include "notify.h"
 #include "protocol.h"
 #include "unit.h"
-
-#define KILL_TIMEOUT_MS 10000
 
 void parent_init(struct parent *parent, const struct run_options *options)
 {
@@ -90,28 +89,14 @@ void parent_undo_processes(struct parent *parent)
 	}
 }
 
-static void undo_cgroup(struct parent *parent)
-{
-	struct err ignored;
-
-	if (parent->cgroup_fd < 0)
-		return;
-	(void)!cgroup_kill(parent->cgroup_fd, KILL_TIMEOUT_MS, &ignored);
-	fd_close(&parent->cgroup_fd);
-	/* One that was there before is not ours to take away. */
-	if (parent->record.cgroup_created == 0)
-		return;
-	(void)!cgroup_remove(parent->mount_fd, parent->record.cgroup_path, parent->record.cgroup_created,
-			     &ignored);
-}
-
 /* Errors here are not shown: the one that led to it is what the user has to know. */
 void parent_undo(struct parent *parent)
 {
 	struct err ignored;
 
 	parent_undo_processes(parent);
-	undo_cgroup(parent);
+	fd_close(&parent->cgroup_fd);
+	(void)!container_remove_cgroup(&parent->record, &ignored);
 	unit_undo(parent);
 	rdt_undo(parent);
 	if (parent->dir_fd >= 0)
@@ -186,6 +171,19 @@ static int open_gate(struct parent *parent, struct err *err)
 	return 0;
 }
 
+/* If this process is killed, what it has begun to make is what is not there yet. */
+static void note_missing(struct parent *parent)
+{
+	_cleanup_fd_ int mount_fd = -1;
+	struct err ignored;
+
+	if (plan_find(parent->plan, PLAN_CGROUP_CREATE) == NULL)
+		return;
+	mount_fd = cgroup_open_mount(parent->host.cgroup_mount, &ignored);
+	if (mount_fd >= 0)
+		parent->record.cgroup_created = cgroup_missing(mount_fd, parent->record.cgroup_path);
+}
+
 static int open_state(struct parent *parent, struct err *err)
 {
 	int r;
@@ -198,6 +196,7 @@ static int open_state(struct parent *parent, struct err *err)
 	if (parent->dir_fd < 0)
 		return parent->dir_fd;
 	fill_record(parent);
+	note_missing(parent);
 	r = state_write(parent->dir_fd, &parent->record, err);
 	/* For exec, which then need not read the configuration again. */
 	parent->plan->created_secs = parent->record.created_secs;
@@ -261,6 +260,8 @@ static int step_expect(struct parent *parent, const struct plan_step *step, stru
 	if (r >= 0)
 		r = protocol_expect(parent->socket_fd, (enum protocol_step)step->u.step, NULL,
 				    step->u.step == STEP_READY ? &parent->console_fd : NULL, err);
+	if (r >= 0 && step->u.step == STEP_READY)
+		r = limits_check_owner(parent, err);
 	if (r == -EPIPE && err->kind == ERR_PEER)
 		parent_explain_end(parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd, err);
 	return r;

@@ -99,6 +99,8 @@ int parent_announce(struct parent *parent, const struct parent_announcement *ann
 		    struct err *err) MUST_CHECK;
 
 /* limits.c: the steps PLAN_CGROUP_*. */
+/* That nobody has taken the cgroup for a container of his own while init was born into it. */
+int limits_check_owner(const struct parent *parent, struct err *err) MUST_CHECK;
 int limits_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
 /* Whether the OOM killer took somebody out of the container's cgroup since it was made. */
 bool limits_was_oom_killed(const struct parent *parent);

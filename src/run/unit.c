@@ -282,8 +282,8 @@ static int open_cgroup(struct parent *parent, pid_t placeholder, const char *uni
 	if (parent->cgroup_fd < 0)
 		return parent->cgroup_fd;
 	identity = container_identity(&parent->record);
-	cgroup_mark(parent->cgroup_fd, identity);
-	return 0;
+	parent->record.cgroup_inode = cgroup_inode(parent->cgroup_fd);
+	return cgroup_mark(parent->cgroup_fd, identity, 0, err);
 }
 
 static int start(struct parent *parent, const struct plan_unit *unit, struct err *err)

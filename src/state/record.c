@@ -76,6 +76,7 @@ static const struct row {
 	{"has-poststop", KIND_BOOL, offsetof(struct state_record, has_poststop), 1},
 	{"has-poststart", KIND_BOOL, offsetof(struct state_record, has_poststart), 1},
 	{"is-no-new-keyring", KIND_BOOL, offsetof(struct state_record, is_no_new_keyring), 1, 2},
+	{"cgroup-inode", KIND_U64, offsetof(struct state_record, cgroup_inode), UINT64_MAX, 2},
 };
 
 _Static_assert(sizeof(pid_t) == 4 && sizeof(uid_t) == 4 && sizeof(unsigned int) == 4, "KIND_PID, KIND_U32");

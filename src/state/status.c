@@ -236,8 +236,11 @@ static bool read_oom_kills(const struct state_record *record, uint64_t *ret_kill
 {
 	_cleanup_fd_ int fd = open_cgroup(record);
 	char events[512], *at = events, *line;
+	struct stat stat;
 
-	if (fd < 0 || io_read_small(fd, "memory.events", O_NOFOLLOW, events, sizeof events) < 0)
+	/* What is under the path by now may count for somebody else. */
+	if (fd < 0 || k_fstatat(fd, "", &stat, AT_EMPTY_PATH) < 0 || stat.st_ino != record->cgroup_inode ||
+	    io_read_small(fd, "memory.events", O_NOFOLLOW, events, sizeof events) < 0)
 		return false;
 	while ((line = strsep(&at, "\n")) != NULL)
 		if (str_has_prefix(line, "oom_kill "))

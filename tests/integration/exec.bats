@@ -311,7 +311,7 @@ P
 	rm "$ROOT/$ID/plan"
 	run -1 keys
 	tare delete --force "$ID"
-	for change in "1,2s/^tare .*/tare 1/;/^is-no-new-keyring /d" "1,2s/^tare .*/tare 7/;/^pid /i news of today"; do
+	for change in "1,2s/^tare .*/tare 1/;/^is-no-new-keyring /d;/^cgroup-inode /d" "1,2s/^tare .*/tare 7/;/^pid /i news of today"; do
 		create "$ID"
 		tare start "$ID"
 		run -0 keys

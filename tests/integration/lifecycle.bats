@@ -329,8 +329,84 @@ foreign_record() {
 	[ "$(status_of "$ID.next")" = running ]
 	[ -n "$(cat "$(cgroup_mount)/$ID.shared/cgroup.procs")" ]
 	tare delete --force "$ID.next"
-	# It was there before the second one, which leaves it there.
-	rmdir "$(cgroup_mount)/$ID.shared"
+	[ ! -e "$(cgroup_mount)/$ID.shared" ]
+}
+
+@test "a container gets nothing of the one whose cgroup it takes over" {
+	config --arg c "/$ID.shared" '.linux.cgroupsPath=$c'
+	create "$ID"
+	before=$(stat -c %i "$(cgroup_mount)/$ID.shared")
+	tare kill "$ID" KILL
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	create "$ID.next"
+	# No setting is in a cgroup that is another one.
+	[ "$(stat -c %i "$(cgroup_mount)/$ID.shared")" != "$before" ]
+	tare delete "$ID"
+	tare delete --force "$ID.next"
+	[ ! -e "$(cgroup_mount)/$ID.shared" ]
+}
+
+# Somebody's process in a cgroup under the path of a container that has ended, or was never finished.
+somebodys() {
+	sh -c "echo \$\$ >'$1/cgroup.procs'; exec sleep 1000" 3>&- &
+	sleeper=$!
+	wait_for 'grep -qx "$sleeper" "'"$1"'/cgroup.procs"'
+}
+
+left_alone() {
+	[ -d "$1" ]
+	kill -0 "$sleeper"
+	kill "$sleeper"
+	wait "$sleeper" || true
+	wait_for 'rmdir "'"$1"'"'
+}
+
+@test "what is nobody's container in the cgroup of a stopped one is left alone" {
+	dir=$(cgroup_mount)/$ID.shared
+	config --arg c "/$ID.shared" '.linux.cgroupsPath=$c'
+	create "$ID"
+	tare kill "$ID" KILL
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	wait_for 'rmdir "$dir"'
+	mkdir "$dir"
+	somebodys "$dir"
+	tare kill --all "$ID" KILL || true
+	run tare ps --format json "$ID"
+	[[ "$output" != *$sleeper* ]]
+	tare delete "$ID"
+	left_alone "$dir"
+}
+
+# Creation ends in a hook of the runtime, without a chance to clean up.
+killed_creation() {
+	config --arg c "/$ID.shared" --arg w "$WORK" '.linux.cgroupsPath=$c | .hooks.createRuntime=[{path:"/bin/sh",args:["sh","-c","echo >\($w)/here; exec sleep 1000"]}]'
+	rm -f "$WORK/here"
+	"$TARE" --root "$ROOT" create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- &
+	creator=$!
+	wait_for '[ -e "$WORK/here" ]'
+	hook=$(pgrep -P "$creator" -x sleep)
+	kill -KILL "$creator"
+	wait "$creator" || true
+	kill -KILL "$hook" || true
+	wait_for '[ -z "$(cat "$dir/cgroup.procs")" ]'
+}
+
+@test "a creation that was killed: a cgroup that was there stays, and what has come to its place, too" {
+	not_systemd
+	dir=$(cgroup_mount)/$ID.shared
+	mkdir "$dir"
+	killed_creation
+	tare delete --force "$ID"
+	rmdir "$dir"
+	killed_creation
+	wait_for 'rmdir "$dir"'
+	mkdir "$dir"
+	somebodys "$dir"
+	tare delete --force "$ID"
+	left_alone "$dir"
+	killed_creation
+	tare delete --force "$ID"
+	[ ! -e "$dir" ]
 }
 
 # Another state root knows nothing of the containers of this one.

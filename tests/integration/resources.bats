@@ -159,6 +159,24 @@ refused() {
 	rmdir "$dir"
 }
 
+@test "memory: what ran out in a cgroup is told of who was in it then" {
+	not_systemd
+	controllers memory
+	config '.process.args=["sleep","1000"]'
+	limits '{}'
+	created
+	tare kill "$ID" KILL
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	[ "$(tare state "$ID" | jq .oomKills)" = 0 ]
+	config '.process.args=["dd","if=/dev/zero","of=/dev/null","bs=64M","count=1"]'
+	limits '{memory:{limit:8388608,swap:8388608}}'
+	run -137 tare run --keep -b "$BUNDLE" "$ID.next"
+	[ "$(tare state "$ID.next" | jq .oomKills)" = 1 ]
+	[ "$(tare state "$ID" | jq .oomKills)" = null ]
+	tare delete "$ID"
+	tare delete "$ID.next"
+}
+
 @test "pids: a limit, none, and zero" {
 	controllers pids
 	limits '{pids:{limit:7}}'

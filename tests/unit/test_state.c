@@ -188,6 +188,7 @@ static struct state_record sample(void)
 		.has_gate = true,
 		.has_poststart = true,
 		.is_no_new_keyring = true,
+		.cgroup_inode = UINT64_MAX - 1,
 		.annotations = annotations,
 		.annotation_count = ARRAY_SIZE(annotations),
 		.config = (char *)"{\"a\":\n\0\"b\"}\n",
@@ -220,6 +221,7 @@ static void check_same(const struct state_record *a, const struct state_record *
 	CHECK_INT(a->has_poststop, b->has_poststop);
 	CHECK_INT(a->has_poststart, b->has_poststart);
 	CHECK_INT(a->is_no_new_keyring, b->is_no_new_keyring);
+	CHECK(a->cgroup_inode == b->cgroup_inode);
 	CHECK_INT(a->annotation_count, b->annotation_count);
 	for (size_t i = 0; i < a->annotation_count && i < b->annotation_count; i++) {
 		CHECK_STR(a->annotations[i].key, b->annotations[i].key);
@@ -282,6 +284,7 @@ static void test_strict(void)
 		{"tare 2", "tare 10000", -EBADMSG},
 		{"tare 2\n", "", -EBADMSG},
 		{"is-no-new-keyring 1\n", "", -EBADMSG},
+		{"cgroup-inode 18446744073709551614\n", "", -EBADMSG},
 		{"id web1\n", "", -EBADMSG},
 		{"id web1\n", "id web1\nid web1\n", -EBADMSG},
 		{"id web1\n", "id ../x\n", -EBADMSG},
@@ -342,14 +345,16 @@ static void test_versions(void)
 		int result;
 		bool is_no_new_keyring;
 	} cases[] = {
-		{"tare 2\n", "is-no-new-keyring 1\n", 0, true},
+		{"tare 2\n", "is-no-new-keyring 1\ncgroup-inode 7\n", 0, true},
 		{"tare 1\n", "", 0, false},
 		{"tare 1\n", "is-no-new-keyring 1\n", -EBADMSG, false},
 		{"tare 2\n", "", -EBADMSG, false},
-		{"tare 2\nnews of today\n", "is-no-new-keyring 1\n", -EBADMSG, false},
-		{"tare 3\nnews of today\n", "is-no-new-keyring 1\n", 0, true},
+		{"tare 2\n", "is-no-new-keyring 1\n", -EBADMSG, false},
+		{"tare 1\n", "cgroup-inode 7\n", -EBADMSG, false},
+		{"tare 2\nnews of today\n", "is-no-new-keyring 1\ncgroup-inode 7\n", -EBADMSG, false},
+		{"tare 3\nnews of today\n", "is-no-new-keyring 1\ncgroup-inode 7\n", 0, true},
 		{"tare 3\nnews of today\n", "", -EBADMSG, false},
-		{"tare 3\nid web1\n", "is-no-new-keyring 1\n", -EBADMSG, false},
+		{"tare 3\nid web1\n", "is-no-new-keyring 1\ncgroup-inode 7\n", -EBADMSG, false},
 	};
 	_cleanup_buf_ struct buf text = {0};
 	struct state_record record = sample();
@@ -357,7 +362,7 @@ static void test_versions(void)
 
 	state_format(&record, &text);
 	late = strstr(text.data, "is-no-new-keyring 1\n");
-	rest = strchr(late, '\n') + 1;
+	rest = strchr(strstr(late, "cgroup-inode"), '\n') + 1;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_record_ struct state_record found = {0};
 		_cleanup_buf_ struct buf changed = {0};
@@ -372,6 +377,7 @@ static void test_versions(void)
 		if (cases[i].result < 0)
 			continue;
 		record.is_no_new_keyring = cases[i].is_no_new_keyring;
+		record.cgroup_inode = cases[i].is_no_new_keyring ? 7 : 0;
 		check_same(&found, &record);
 	}
 }
