@@ -145,32 +145,32 @@ static void reap_unknown(void)
 
 int birth_expect(struct parent *parent, struct err *err)
 {
+	bool is_console = parent->exec != NULL && plan_find(parent->plan, PLAN_CONSOLE) != NULL;
 	int64_t pid = 0;
 	int r = filter_answer(parent, err);
 
 	if (r >= 0)
 		r = await_born(parent, err);
 	if (r >= 0)
-		r = protocol_expect(parent->socket_fd, STEP_BORN, &pid,
-				    parent->exec != NULL ? &parent->console_fd : NULL, err);
+		r = protocol_expect(parent->socket_fd, STEP_BORN, &pid, is_console ? &parent->console_fd : NULL,
+				    err);
 	if (r == -EPIPE && err->kind == ERR_PEER) {
 		parent_explain_end(parent->bridge_pidfd, err);
 		reap_unknown();
 	}
 	if (r >= 0)
 		r = take_init(parent, pid, err);
-	return r < 0 ? r : filter_hand_on(parent, err);
+	if (r < 0)
+		return r;
+	/* All that it has left to do is to end, which is a system call that its filter may deny, or ask about.
+	 */
+	k_pidfd_send_signal(parent->bridge_pidfd, SIGKILL);
+	return filter_hand_on(parent, err);
 }
 
-/* Its end takes a while, so it is waited for when it is over; it never comes in a cgroup that is frozen. */
-int birth_end_bridge(struct parent *parent, struct err *err)
+/* Nothing keeps a SIGKILL away, not even a frozen cgroup (cgroup-v2.rst). */
+void birth_end_bridge(struct parent *parent)
 {
-	const struct await await = {-1, 0, parent->bridge_pidfd, parent->signal_fd, -1};
-	int r = await_any(&await);
-
-	if (r >= 0 && (r & AWAIT_ENDED) == 0)
-		return await_interrupted(parent->signal_fd, err);
 	k_waitid(P_PIDFD, parent->bridge_pidfd, NULL, WEXITED);
 	fd_close(&parent->bridge_pidfd);
-	return 0;
 }

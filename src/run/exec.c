@@ -339,7 +339,7 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 	if (r >= 0 && !options->is_detached)
 		r = foreground_wait(&parent, &nothing, &end, err);
 	if (r >= 0 && parent.bridge_pidfd >= 0)
-		r = birth_end_bridge(&parent, err);
+		birth_end_bridge(&parent);
 	*ret_status = end.status;
 	if (r >= 0)
 		return 0;

@@ -338,7 +338,9 @@ static int step_send(struct parent *parent, const struct plan_step *step, struct
 	r = protocol_send(parent->socket_fd, (enum protocol_step)step->u.step, 0, NULL, -1);
 	if (r < 0)
 		return err_system(err, r, "cannot tell init to go on");
-	return step->u.step == STEP_COMMITTED && parent->bridge_pidfd >= 0 ? birth_end_bridge(parent, err) : 0;
+	if (step->u.step == STEP_COMMITTED && parent->bridge_pidfd >= 0)
+		birth_end_bridge(parent);
+	return 0;
 }
 
 static int parent_step(struct parent *parent, const struct plan_step *step, struct err *err)

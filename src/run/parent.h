@@ -84,7 +84,8 @@ int parent_await(const struct parent *parent, uint32_t step, struct err *err) MU
  */
 int birth_spawn(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
 int birth_expect(struct parent *parent, struct err *err) MUST_CHECK;
-int birth_end_bridge(struct parent *parent, struct err *err) MUST_CHECK;
+/* Waits for it; once birth_expect has succeeded it has been killed. */
+void birth_end_bridge(struct parent *parent);
 /* Whether the terminal that is asked for can be given this way: ERR_USAGE otherwise. */
 int parent_check_console(const char *console_socket, bool is_detached, bool has_terminal,
 			 struct err *err) MUST_CHECK;

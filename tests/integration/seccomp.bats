@@ -159,6 +159,23 @@ probe() {
 	[ "$output" = "83 -1 99" ]
 }
 
+@test "exec ends where the filter denies the end of a process" {
+	cp "$TOOLS/probe" "$BUNDLE/rootfs/bin/"
+	for call in exit_group exit; do
+		config --arg call $call '.process.args=["sleep","1000"] | .process.noNewPrivileges=false |
+			.linux.seccomp={defaultAction:"SCMP_ACT_ALLOW",syscalls:[{names:[$call],action:"SCMP_ACT_ERRNO",errnoRet:1}]}'
+		create "$ID"
+		tare start "$ID"
+		for _ in 1 2 3 4 5; do
+			timeout 20 "$TARE" --root "$ROOT" exec -d --pid-file "$WORK/pid" "$ID" sleep 1000 </dev/null >"$WORK/out" 2>&1 3>&-
+			timeout 20 "$TARE" --root "$ROOT" exec -d "$ID" sleep 1000 </dev/null >"$WORK/out" 2>&1 3>&-
+		done
+		# None of them is one of the runtime's.
+		[ "$(tare ps --format json "$ID" | jq length)" = 11 ]
+		tare delete --force "$ID"
+	done
+}
+
 @test "exec runs under the container's filter" {
 	for nnp in true false; do
 		profile $nnp
