@@ -98,12 +98,24 @@ static int write_back(int cgroup_fd, const struct cgroup_saved_row *row)
 	return io_write_file(cgroup_fd, row->file, text.data, text.len);
 }
 
+/* What is right already is left alone: the kernel does not take everything that it shows. */
+static bool is_as_kept(int cgroup_fd, const struct cgroup_saved_row *kept)
+{
+	__attribute__((cleanup(cgroup_saved_done))) struct cgroup_saved now = {.cgroup_fd = cgroup_fd};
+
+	save(&now, kept->file, kept->value);
+	return now.count > 0 && str_equal(now.rows[0].value, kept->value);
+}
+
 /* The last first. An error of its own is the hint of the one that led to this. */
 void cgroup_put_back(const struct cgroup_saved *saved, struct err *err)
 {
 	for (size_t i = saved->count; i > 0; i--) {
 		const struct cgroup_saved_row *row = &saved->rows[i - 1];
 
+		/* An idle cgroup takes no weight, not even the one that it shows. */
+		if (is_as_kept(saved->cgroup_fd, row))
+			continue;
 		if (write_back(saved->cgroup_fd, row) < 0)
 			err_hint(err, "and '%s' could not be set back to '%.*s'", row->file,
 				 (int)strcspn(row->value, "\n"), row->value);
@@ -174,15 +186,6 @@ void cgroup_keep(int cgroup_fd, struct cgroup_saved *ret_kept)
 	*ret_kept = (struct cgroup_saved){.cgroup_fd = cgroup_fd};
 	for (size_t i = 0; i < ARRAY_SIZE(systemd_files); i++)
 		save(ret_kept, systemd_files[i], "default");
-}
-
-/* What is right already is left alone: the kernel does not take everything that it shows. */
-static bool is_as_kept(int cgroup_fd, const struct cgroup_saved_row *kept)
-{
-	__attribute__((cleanup(cgroup_saved_done))) struct cgroup_saved now = {.cgroup_fd = cgroup_fd};
-
-	save(&now, kept->file, "default");
-	return now.count > 0 && str_equal(now.rows[0].value, kept->value);
 }
 
 int cgroup_write_kept(const struct cgroup_saved *kept, struct err *err)

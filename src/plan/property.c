@@ -23,45 +23,81 @@ static void add_number(const struct sink *sink, const char *name, uint64_t numbe
 	sink->on_property(sink->context, name, "?t", text);
 }
 
-/* A number as the kernel takes it in a file: with blanks in front, and "K", "M", "G" or "T" behind. */
-static bool parse_number(const char *value, uint64_t *ret)
+/* The digits' base, as a prefix says it (lib/kstrtox.c, _parse_integer_fixup_radix); *at moves behind it. */
+static unsigned int take_base(const char **at)
 {
-	static const char suffixes[] = "kmgt";
-	char text[24];
-	size_t len;
-	const char *suffix;
-	unsigned int shift = 0;
+	if ((*at)[0] != '0')
+		return 10;
+	if (((*at)[1] | 0x20) != 'x')
+		return 8;
+	*at += 2;
+	return 16;
+}
 
-	value += strspn(value, " \t\n");
-	len = strcspn(value, " \t\n");
-	if (len == 0 || len >= sizeof text)
-		return false;
-	str_format(text, sizeof text, "%.*s", (int)len, value);
-	suffix = strchr(suffixes, text[len - 1] | 0x20);
-	if (suffix != NULL) {
-		shift = 10 * (unsigned int)(suffix - suffixes + 1);
-		text[len - 1] = '\0';
+static unsigned int digit_of(char c)
+{
+	if (c >= '0' && c <= '9')
+		return (unsigned int)(c - '0');
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? (unsigned int)(c - 'a') + 10 : 16;
+}
+
+#define BLANKS " \t\n\v\f\r"
+
+bool unit_number(const char *value, uint64_t *ret)
+{
+	static const char suffixes[] = "kmgtpe";
+	const char *digits, *suffix;
+	unsigned int base, digit, shift = 0;
+	uint64_t number = 0;
+
+	value += strspn(value, BLANKS);
+	value += value[0] == '+';
+	base = take_base(&value);
+	for (digits = value; (digit = digit_of(*value)) < base; value++) {
+		if (number > (UINT64_MAX - digit) / base)
+			return false;
+		number = number * base + digit;
 	}
-	if (!str_to_u64(text, (UINT64_MAX - 1) >> shift, ret))
+	if (value == digits)
 		return false;
-	*ret <<= shift;
+	suffix = *value == '\0' ? NULL : strchr(suffixes, *value | 0x20);
+	if (suffix != NULL && *suffix != '\0') {
+		shift = 10 * (unsigned int)(suffix - suffixes + 1);
+		value++;
+	}
+	if (value[strspn(value, BLANKS)] != '\0' || number > (UINT64_MAX - 1) >> shift)
+		return false;
+	*ret = number << shift;
 	return true;
+}
+
+/* "max" with blanks around it. */
+static bool is_max(const char *value)
+{
+	value += strspn(value, BLANKS);
+	if (strcspn(value, BLANKS) != 3 || !str_has_prefix(value, "max"))
+		return false;
+	value += strcspn(value, BLANKS);
+	return value[strspn(value, BLANKS)] == '\0';
 }
 
 static void add_limit(const struct sink *sink, const char *name, const char *value)
 {
 	uint64_t number;
 
-	if (str_equal(value, "max"))
+	if (is_max(value))
 		sink->on_property(sink->context, name, "?t", INFINITE);
-	else if (parse_number(value, &number))
+	else if (unit_number(value, &number))
 		add_number(sink, name, number);
 }
 
 /* systemd counts no less than one task. */
 static void add_tasks(const struct sink *sink, const char *name, const char *value)
 {
-	add_limit(sink, name, str_equal(value, "0") ? "1" : value);
+	uint64_t number;
+
+	add_limit(sink, name, unit_number(value, &number) && number == 0 ? "1" : value);
 }
 
 /* Copies the next word, as blanks end it; false if there is none, or it is longer than a number. */
@@ -99,17 +135,46 @@ static void add_bandwidth(const struct sink *sink, const char *name, const char 
 	add_number(sink, "CPUQuotaPeriodUSec", period);
 }
 
+static bool is_one(const char *value)
+{
+	uint64_t number;
+
+	return unit_number(value, &number) && number == 1;
+}
+
 static void add_idle(const struct sink *sink, const char *name, const char *value)
 {
 	/* The kernel forgets the weight of a cgroup that was idle; a weight of the configuration comes behind.
 	 */
-	add_number(sink, name, str_equal(value, "1") ? 0 : CPU_WEIGHT_DEFAULT);
+	add_number(sink, name, is_one(value) ? 0 : CPU_WEIGHT_DEFAULT);
+}
+
+/* The kernel's weights of the nice values from -20 to 19 are of 1024, cpu.weight is of 100. */
+static void add_nice(const struct sink *sink, const char *name, const char *value)
+{
+	static const uint32_t weights[] = {
+		88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904,
+		3906,  3121,  2501,  1991,  1586,  1277,  1024,  820,   655,   526,   423,  335,  272,  215,
+		172,   137,   110,   87,    70,    56,    45,    36,    29,    23,    18,   15,
+	};
+	bool is_negative;
+	uint64_t nice;
+
+	value += strspn(value, BLANKS);
+	is_negative = value[0] == '-';
+	if (!unit_number(value + is_negative, &nice) || nice > (is_negative ? 20 : 19))
+		return;
+	add_number(sink, name, (weights[is_negative ? 20 - nice : 20 + nice] * 100ULL + 512) / 1024);
 }
 
 /* "N" or "default N"; a weight of one device has a property of its own, which would want the device's path. */
 static void add_io_weight(const struct sink *sink, const char *name, const char *value)
 {
-	add_limit(sink, name, str_has_prefix(value, "default ") ? value + strlen("default ") : value);
+	value += str_has_prefix(value, "default ") ? strlen("default ") : 0;
+	/* Read as a decimal number, unlike the others (block/blk-iocost.c, ioc_weight_write). */
+	while (value[0] == '0' && value[1] >= '0' && value[1] <= '9')
+		value++;
+	add_limit(sink, name, value);
 }
 
 #define SET_BYTES 128
@@ -139,7 +204,7 @@ static void add_set(const struct sink *sink, const char *name, const char *value
 /* Known to systemd 253 and newer, and only while the unit is made. */
 static void add_oom_policy(const struct sink *sink, const char *name, const char *value)
 {
-	sink->on_property(sink->context, name, "?s", str_equal(value, "1") ? "kill" : "continue");
+	sink->on_property(sink->context, name, "?s", is_one(value) ? "kill" : "continue");
 }
 
 void unit_limit(const struct unit_write *write, uint64_t *period, plan_property on_property, void *context)
@@ -157,6 +222,7 @@ void unit_limit(const struct unit_write *write, uint64_t *period, plan_property 
 		{"memory.oom.group", "OOMPolicy", add_oom_policy},
 		{"pids.max", "TasksMax", add_tasks},
 		{"cpu.weight", "CPUWeight", add_limit},
+		{"cpu.weight.nice", "CPUWeight", add_nice},
 		{"cpu.idle", "CPUWeight", add_idle},
 		{"cpu.max", "CPUQuotaPerSecUSec", add_bandwidth},
 		{"cpuset.cpus", "AllowedCPUs", add_set},

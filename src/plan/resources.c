@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "builder.h"
+#include "unit.h"
 
 #define CONTROLLERS_MAX 32
 #define CONTROLLER_NAME_MAX 32
@@ -456,7 +457,7 @@ static const char *late_limit(const struct builder *b, int64_t *ret)
 		if (!str_equal(r->unified.v[i].key, "pids.max"))
 			continue;
 		where = UNIFIED_PIDS;
-		limit = str_to_u64(r->unified.v[i].value, 1, &number) ? (int64_t)number : -1;
+		limit = unit_number(r->unified.v[i].value, &number) && number <= 1 ? (int64_t)number : -1;
 	}
 	*ret = limit;
 	return limit == 0 || (limit == 1 && is_shared) ? where : NULL;

@@ -10,6 +10,12 @@ struct unit_write {
 };
 
 /*
+ * A number as the kernel takes it in a file: 0x and 0 in front mean hexadecimal and octal, "K" to "E" behind
+ * are powers of 1024, blanks around it mean nothing. False if it is none, or 2^64 - 1 and more.
+ */
+bool unit_number(const char *value, uint64_t *ret);
+
+/*
  * The properties (org.freedesktop.systemd1(5)) that make systemd write the same value into the same file of a
  * cgroup: none for a file that it does not know. *period is that of cpu.max, in microseconds, before
  * and after the write.

@@ -132,6 +132,9 @@ void limits_explain(const struct parent *parent, struct err *err)
 		return;
 	if (err->errnum == EAGAIN && has_event(parent, "pids.events", "max"))
 		err_hint(err, "limit of processes too low? The start of one takes up to two");
+	else if (err->errnum == E2BIG && has_memory_limit(parent->plan))
+		/* execve says so when the pages of the arguments cannot be charged, too. */
+		err_hint(err, "memory limit too low?");
 	else if (err->errnum == ENOMEM &&
 		 (has_memory_limit(parent->plan) || has_event(parent, "memory.events", "oom")))
 		err_hint(err, "memory limit too low?");
