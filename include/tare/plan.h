@@ -470,12 +470,17 @@ const struct plan *plan_restore(const void *data, size_t size);
 /*
  * Calls on_property for what systemd has to know of the plan's limits (PLAN_CGROUP_WRITE), so that it does not
  * take them back: properties of org.freedesktop.systemd1(5), with types of D-Bus. A type that begins with '?'
- * is of a property that an older systemd may not know, and then does not manage. period is that of cpu.max, in
- * microseconds, which counts where the limit names none.
+ * is of a property that an older systemd may not know, and then does not manage. cpu is what is in force where
+ * a limit does not say it.
  */
 #define PLAN_CPU_PERIOD 100000 /* of a new cgroup */
+#define PLAN_CPU_WEIGHT 100
+struct plan_cpu {
+	uint64_t period; /* of cpu.max, in microseconds */
+	uint64_t weight; /* of a cgroup that is not idle, or is not to be any more */
+};
 typedef void (*plan_property)(void *context, const char *name, const char *type, const char *value);
-void plan_unit_limits(const struct plan *plan, uint64_t period, plan_property on_property, void *context);
+void plan_unit_limits(const struct plan *plan, struct plan_cpu cpu, plan_property on_property, void *context);
 
 /* Whether init is born into a cgroup of the container's; [free]. */
 bool plan_has_cgroup(const struct plan *plan);

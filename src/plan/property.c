@@ -4,11 +4,10 @@
 #include "builder.h"
 #include "unit.h"
 
-#define CPU_WEIGHT_DEFAULT 100
 #define INFINITE "18446744073709551615"
 
 struct sink {
-	uint64_t *period;
+	struct plan_cpu *cpu;
 	plan_property on_property;
 	void *context;
 };
@@ -126,8 +125,8 @@ static void add_bandwidth(const struct sink *sink, const char *name, const char 
 		return;
 	if (next_word(&value, period_text, sizeof period_text) &&
 	    str_to_u64(period_text, UINT32_MAX, &period) && period > 0)
-		*sink->period = period;
-	period = *sink->period;
+		sink->cpu->period = period;
+	period = sink->cpu->period;
 	if (str_equal(quota_text, "max"))
 		sink->on_property(sink->context, name, "?t", INFINITE);
 	else if (str_to_u64(quota_text, UINT64_MAX / 1000000, &quota))
@@ -146,7 +145,7 @@ static void add_idle(const struct sink *sink, const char *name, const char *valu
 {
 	/* The kernel forgets the weight of a cgroup that was idle; a weight of the configuration comes behind.
 	 */
-	add_number(sink, name, is_one(value) ? 0 : CPU_WEIGHT_DEFAULT);
+	add_number(sink, name, is_one(value) ? 0 : sink->cpu->weight);
 }
 
 /* The kernel's weights of the nice values from -20 to 19 are of 1024, cpu.weight is of 100. */
@@ -207,7 +206,7 @@ static void add_oom_policy(const struct sink *sink, const char *name, const char
 	sink->on_property(sink->context, name, "?s", is_one(value) ? "kill" : "continue");
 }
 
-void unit_limit(const struct unit_write *write, uint64_t *period, plan_property on_property, void *context)
+void unit_limit(const struct unit_write *write, struct plan_cpu *cpu, plan_property on_property, void *context)
 {
 	static const struct {
 		const char *file, *name;
@@ -229,7 +228,7 @@ void unit_limit(const struct unit_write *write, uint64_t *period, plan_property 
 		{"cpuset.mems", "AllowedMemoryNodes", add_set},
 		{"io.weight", "IOWeight", add_io_weight},
 	};
-	const struct sink sink = {period, on_property, context};
+	const struct sink sink = {cpu, on_property, context};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (str_equal(write->file, rows[i].file))

@@ -197,7 +197,7 @@ static void add_annotations(struct builder *b, struct properties *p)
 
 static void add_limits(const struct builder *b, uint32_t from, struct properties *p)
 {
-	uint64_t period = PLAN_CPU_PERIOD; /* the cgroup is new */
+	struct plan_cpu cpu = {PLAN_CPU_PERIOD, PLAN_CPU_WEIGHT}; /* the cgroup is new */
 
 	for (uint32_t i = from; i < b->step_count; i++) {
 		const struct plan_cgroup_write *write = &b->steps[i].u.write;
@@ -206,16 +206,16 @@ static void add_limits(const struct builder *b, uint32_t from, struct properties
 		if (b->steps[i].kind != PLAN_CGROUP_WRITE)
 			continue;
 		first = (struct unit_write){builder_get(b, write->file), builder_get(b, write->value)};
-		unit_limit(&first, &period, add, p);
+		unit_limit(&first, &cpu, add, p);
 		if (write->other_file == 0)
 			continue;
 		other = (struct unit_write){builder_get(b, write->other_file),
 					    builder_get(b, write->other_value)};
-		unit_limit(&other, &period, add, p);
+		unit_limit(&other, &cpu, add, p);
 	}
 }
 
-void plan_unit_limits(const struct plan *plan, uint64_t period, plan_property on_property, void *context)
+void plan_unit_limits(const struct plan *plan, struct plan_cpu cpu, plan_property on_property, void *context)
 {
 	const struct plan_step *steps = plan_steps(plan);
 
@@ -226,12 +226,12 @@ void plan_unit_limits(const struct plan *plan, uint64_t period, plan_property on
 		if (steps[i].kind != PLAN_CGROUP_WRITE)
 			continue;
 		first = (struct unit_write){plan_get(plan, write->file), plan_get(plan, write->value)};
-		unit_limit(&first, &period, on_property, context);
+		unit_limit(&first, &cpu, on_property, context);
 		if (write->other_file == 0)
 			continue;
 		other = (struct unit_write){plan_get(plan, write->other_file),
 					    plan_get(plan, write->other_value)};
-		unit_limit(&other, &period, on_property, context);
+		unit_limit(&other, &cpu, on_property, context);
 	}
 }
 

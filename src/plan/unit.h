@@ -17,10 +17,9 @@ bool unit_number(const char *value, uint64_t *ret);
 
 /*
  * The properties (org.freedesktop.systemd1(5)) that make systemd write the same value into the same file of a
- * cgroup: none for a file that it does not know. *period is that of cpu.max, in microseconds, before
- * and after the write.
+ * cgroup: none for a file that it does not know. *cpu is what is in force before and after the write.
  */
-void unit_limit(const struct unit_write *write, uint64_t *period, plan_property on_property, void *context);
+void unit_limit(const struct unit_write *write, struct plan_cpu *cpu, plan_property on_property, void *context);
 
 /*
  * The property of an annotation org.systemd.property.NAME, whose value is GVariant text: true, 'text', uint64

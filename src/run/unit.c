@@ -375,7 +375,7 @@ int unit_set(const struct state_record *record, const struct unit_call *call, st
 	args_begin(&args, "set", record->unit, record->is_user_unit);
 	fixed = args.count;
 	if (call->plan != NULL)
-		plan_unit_limits(call->plan, call->period, add_property, &args);
+		plan_unit_limits(call->plan, call->cpu, add_property, &args);
 	else
 		args_add_lines(&args, call->properties);
 	if (args.count == fixed)

@@ -23,7 +23,7 @@ void unit_undo(struct parent *parent);
 /* For "update": properties for the container's unit. */
 struct unit_call {
 	const struct plan *plan; /* of plan_build_update: those of its limits that systemd knows; or NULL */
-	uint64_t period;         /* of cpu.max, in microseconds, now that the plan is carried out */
+	struct plan_cpu cpu;     /* now that the plan is carried out */
 	const char *properties;  /* as before has them, without a plan */
 	struct buf *before; /* or NULL: what those properties were; on failure, too, if systemd was asked */
 };

@@ -127,15 +127,18 @@ static int update_unit(const struct container *container, const struct cgroup_pl
 {
 	_cleanup_cgroup_saved_ struct cgroup_saved saved, kept;
 	_cleanup_buf_ struct buf before = {0};
-	struct unit_call call = {.plan = plan, .period = PLAN_CPU_PERIOD, .before = &before};
+	struct unit_call call = {.plan = plan, .cpu = {PLAN_CPU_PERIOD, PLAN_CPU_WEIGHT}, .before = &before};
 	struct err other;
+	int64_t weight;
 	int r;
 
 	cgroup_keep(place->fd, &kept);
 	r = cgroup_update(place, plan, &saved, err);
 	if (r < 0)
 		return r;
-	(void)read_period(place->fd, &call.period);
+	(void)read_period(place->fd, &call.cpu.period);
+	if (read_limit(place->fd, "cpu.weight", &weight) && weight > 0)
+		call.cpu.weight = (uint64_t)weight;
 	r = tell_systemd(container, place->fd, &call, err);
 	if (r >= 0)
 		return 0;

@@ -100,8 +100,10 @@ refused() {
 	for _ in 1 2 3 4 5; do
 		refused "container init was OOM-killed (memory limit too low?)"
 	done
-	limits '{memory:{limit:4096}}'
-	refused "memory limit too low"
+	for bytes in 4096 20480; do
+		limits "{memory:{limit:$bytes}}"
+		refused "memory limit too low"
+	done
 	config 'del(.linux.resources.memory)'
 	limits '{unified:{"memory.max":"64K"}}'
 	refused "container init was OOM-killed (memory limit too low?)"

@@ -109,6 +109,26 @@ property() { # NAME VALUE
 	done
 }
 
+@test "limits in any notation of the kernel's, and a weight that was not asked for, are what systemd knows" {
+	unit
+	config '.linux.resources+={cpu:{shares:512},unified:{"pids.max":"0x10","memory.max":"0x4000000"}}'
+	TARE_MANAGER=systemd create "$ID"
+	property TasksMax 16
+	property MemoryMax 67108864
+	weight=$(cat "$DIR/cpu.weight")
+	[ "$weight" != 100 ]
+	tare update -r - "$ID" <<<'{"cpu":{"idle":0}}'
+	property CPUWeight "$weight"
+	systemctl set-property --runtime "$UNIT" CPUQuota=50%
+	[ "$(cat "$DIR/cpu.weight")" = "$weight" ]
+	# sched(7): nice 5 is 335 where nice 0 is 1024.
+	tare update -r - "$ID" <<<'{"unified":{"cpu.weight.nice":"5"}}'
+	[ "$(cat "$DIR/cpu.weight")" = 33 ]
+	property CPUWeight 33
+	systemctl set-property --runtime "$UNIT" CPUQuota=40%
+	[ "$(cat "$DIR/cpu.weight")" = 33 ]
+}
+
 # A tare whose tare-systemd does what the script says in the place of $REAL, which is the right one.
 with_systemd() { # script
 	mkdir -p "$WORK/bin"

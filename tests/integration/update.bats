@@ -196,6 +196,14 @@ update_with() {
 	limit cpu.weight 10000
 }
 
+@test "a refused update of an idle container leaves it idle, and says nothing of its weight" {
+	controllers cpu cpuset
+	start_with '{"cpu":{"idle":1}}'
+	run -1 tare update -r - "$ID" <<<'{"cpu":{"idle":0,"cpus":"4095"}}'
+	[[ "$output" == *"cannot set 'cpuset.cpus'"* && "$output" != *"set back"* ]]
+	limit cpu.idle 1
+}
+
 @test "pids, cpuset and block I/O" {
 	controllers pids cpuset io
 	start_with '{"pids":{"limit":20}}'
