@@ -98,15 +98,32 @@ untouched() {
 }
 
 @test "a process with CAP_SYS_PTRACE sees nobody of more rights than its own" {
+	command -v python3 >/dev/null || not_here "needs python3"
 	cp "$TOOLS/tracer" "$BUNDLE/rootfs/bin/tracer"
 	config '.process.capabilities.bounding=["CAP_SYS_PTRACE","CAP_KILL"] | .process.capabilities.effective=["CAP_SYS_PTRACE","CAP_KILL"] | .process.capabilities.permitted=["CAP_SYS_PTRACE","CAP_KILL"] | .process.args=["tracer","/tmp/seen"]'
 	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
 	sum=$(cksum <"$TARE")
 	wait_for '[ -e "$BUNDLE/rootfs/tmp/seen" ]'
-	# One whose pid is written down waits for that in the container, and is there to be met.
-	for i in $(seq 150); do
+	for i in $(seq 300); do
 		timeout 10 "$TARE" --root "$ROOT" exec "$ID" true </dev/null >"$WORK/out" 2>&1 || true
-		timeout 10 "$TARE" --root "$ROOT" exec --pid-file "$WORK/pid" "$ID" true </dev/null >"$WORK/out" 2>&1 || true
+	done
+	# One that somebody wants to know of, who takes his time, is there to be met meanwhile.
+	for i in 1 2 3 4 5; do
+		python3 -c '
+import os, socket, sys, time
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen(0)
+first = socket.socket(socket.AF_UNIX)
+first.connect(sys.argv[1])
+open(sys.argv[1] + ".ready", "w")
+time.sleep(0.5)
+for i in range(2):
+    server.accept()[0].recv(4096)
+    first.close()
+' "$WORK/late$i" 3>&- &
+		wait_for '[ -e "$WORK/late$i.ready" ]'
+		timeout 10 "$TARE" --root "$ROOT" exec --pidfd-socket "$WORK/late$i" "$ID" true </dev/null >"$WORK/out" 2>&1 3>&- || true
 	done
 	tare exec "$ID" touch /tmp/stop || true
 	# The tracer has caught some before their execve, and writes what it could see: capabilities outside of the

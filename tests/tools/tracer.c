@@ -82,7 +82,23 @@ static void look(FILE *out, int pid)
 	fflush(out);
 }
 
-/* Pids are given out in ascending order: the next ones are tried without waiting for /proc to show them. */
+/* The pid that was given out last in this pid namespace, proc(5). */
+static int last_pid(void)
+{
+	FILE *file = fopen("/proc/loadavg", "r");
+	int pid = 0;
+
+	if (file == NULL || fscanf(file, "%*s %*s %*s %*s %d", &pid) != 1)
+		pid = 0;
+	if (file != NULL)
+		fclose(file);
+	return pid;
+}
+
+/*
+ * Pids are given out in ascending order: the next ones are tried without waiting for /proc to show them. Where
+ * that has missed some, the last one counts.
+ */
 int main(int argc, char **argv)
 {
 	int self = getpid(), next = self + 1;
@@ -92,6 +108,10 @@ int main(int argc, char **argv)
 		return 2;
 	own = capabilities(self);
 	while (access("/tmp/stop", F_OK) != 0) {
+		int last = last_pid();
+
+		if (last > next)
+			next = last;
 		for (int pid = next; pid < next + 3; pid++) {
 			int status;
 
