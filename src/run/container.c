@@ -100,6 +100,12 @@ static bool is_init_there(const struct state_record *record)
 	       str_has_prefix(path, record->cgroup_path) && (path[len] == '\0' || path[len] == '/');
 }
 
+/* By tare, or by systemd, which makes a unit's cgroup anew whenever the unit starts. */
+static bool is_made_for(const struct state_record *record)
+{
+	return record->cgroup_created > 0 || !str_is_empty(record->unit);
+}
+
 /*
  * A cgroup that is empty can be another container's next under the same path, or anybody's: what is in it then
  * is not the business of the one that has ended. One that was made for the container is known by its inode,
@@ -112,7 +118,7 @@ static enum cgroup_owner owner_of(const struct state_record *record, int cgroup_
 
 	if (record->cgroup_inode != 0 && record->cgroup_inode != cgroup_inode(cgroup_fd))
 		return CGROUP_ANOTHERS;
-	if ((record->cgroup_inode != 0 && record->cgroup_created > 0) ||
+	if ((record->cgroup_inode != 0 && is_made_for(record)) ||
 	    (owner == CGROUP_UNMARKED && is_init_there(record))) {
 		*ret_created = record->cgroup_created;
 		return CGROUP_OURS;
@@ -125,7 +131,6 @@ int container_open_cgroup(const struct container *container, struct err *err)
 	_cleanup_fd_ int mount_fd = container_open_mount(container, err);
 	_cleanup_fd_ int cgroup_fd = mount_fd < 0 ? mount_fd
 						  : cgroup_open(mount_fd, container->record.cgroup_path, err);
-
 	unsigned int created;
 
 	if (cgroup_fd >= 0 && owner_of(&container->record, cgroup_fd, &created) != CGROUP_OURS)
