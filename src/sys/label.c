@@ -99,5 +99,6 @@ int label_root_directory(int mount_fd, const char *label, struct err *err)
 	_cleanup_fd_ int fd = k_openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	int r = fd < 0 ? fd : k_fsetxattr(fd, "security.selinux", label, strlen(label) + 1, 0);
 
-	return r < 0 ? err_system(err, r, "cannot set SELinux label '%s'", label) : 0;
+	return r < 0 ? err_set(err, ERR_SYSTEM, r, "/linux/mountLabel", "cannot set SELinux label '%s'", label)
+		     : 0;
 }

@@ -230,7 +230,7 @@ static bool is_empty_option(const char *option)
 static int set_options(const struct plan *plan, const struct plan_mount *mount, int fs_fd, struct err *err)
 {
 	const char *type = plan_get(plan, mount->type);
-	const char *source = plan_get(plan, mount->source);
+	const char *source = plan_get(plan, mount->source), *context = plan_get(plan, plan->mount_context);
 	int r;
 
 	/* Not every file system takes a source; the ones that need it say so themselves. */
@@ -243,7 +243,11 @@ static int set_options(const struct plan *plan, const struct plan_mount *mount, 
 
 		r = mount_set_option(fs_fd, option);
 		if (r < 0 && !is_empty_option(option)) {
-			r = err_system(err, r, "cannot set option '%s' of file system '%s'", option, type);
+			const char *where = context != NULL && str_equal(option, context) ? "/linux/mountLabel"
+											  : NULL;
+
+			r = err_set(err, ERR_SYSTEM, r, where, "cannot set option '%s' of file system '%s'",
+				    option, type);
 			mount_fs_message(fs_fd, err);
 			return r;
 		}

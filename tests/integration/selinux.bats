@@ -161,7 +161,7 @@ P
 	[[ "$output" == *"/process/selinuxLabel: cannot set SELinux label 'no_u:no_r:no_t:s0' by \`/proc/self/attr/exec\`: invalid argument"* ]]
 	config --arg label "$LABEL" '.process.selinuxLabel=$label | .linux.mountLabel="no_u:no_r:no_t:s0"'
 	run -1 tare create -b "$BUNDLE" "$ID"
-	[[ "$output" == *"cannot set option 'context=no_u:no_r:no_t:s0' of file system 'tmpfs': invalid argument"* ]]
+	[[ "$output" == *"/linux/mountLabel: cannot set option 'context=no_u:no_r:no_t:s0' of file system 'tmpfs': invalid argument"* ]]
 	run -1 tare state "$ID"
 	[ ! -e "$(cgroup_of "$ID")" ]
 	[ -z "$(ls -A "$ROOT" | grep -F "$ID")" ]
