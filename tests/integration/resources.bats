@@ -424,6 +424,36 @@ owner() {
 	[ "$(owner)" = 0 ]
 }
 
+@test "which files the container's user owns is the kernel's to say, and three where it does not" {
+	config '.linux.namespaces|=map(select(.type!="cgroup"))+[{"type":"cgroup"}] | .process.user.uid=1234
+		| .mounts|=map(select(.destination!="/sys/fs/cgroup"))
+		+[{"destination":"/sys/fs/cgroup","type":"cgroup","source":"cgroup","options":["nosuid"]}]'
+	limits '{}'
+	real=$TARE
+	mkdir "$WORK/kernel"
+	cat >"$WORK/tare" <<-EOF
+		#!/bin/sh
+		exec unshare -m --propagation private sh -c 'mount --bind "\$0" /sys/kernel/cgroup && exec "\$@"' $WORK/kernel $real "\$@"
+	EOF
+	chmod +x "$WORK/tare"
+	TARE=$WORK/tare
+	created
+	for file in "" cgroup.procs cgroup.threads cgroup.subtree_control; do
+		[ "$(owner "$file")" = 1234 ]
+	done
+	for file in $(ls "$(named_dir "$ID")" | grep -vxE 'cgroup.(procs|threads|subtree_control)'); do
+		[ "$(owner "$file")" = 0 ]
+	done
+	printf 'cgroup.max.depth\nnot.there\ncgroup.procs\n' >"$WORK/kernel/delegate"
+	again
+	for file in "" cgroup.procs cgroup.max.depth; do
+		[ "$(owner "$file")" = 1234 ]
+	done
+	for file in cgroup.threads cgroup.subtree_control cgroup.max.descendants; do
+		[ "$(owner "$file")" = 0 ]
+	done
+}
+
 @test "root of a user namespace divides its cgroup, and no other" {
 	chmod 755 "$WORK"
 	chown -R 100000:100000 "$BUNDLE/rootfs"
