@@ -471,7 +471,8 @@ const struct plan *plan_restore(const void *data, size_t size);
  * Calls on_property for what systemd has to know of the plan's limits (PLAN_CGROUP_WRITE), so that it does not
  * take them back: properties of org.freedesktop.systemd1(5), with types of D-Bus. A type that begins with '?'
  * is of a property that an older systemd may not know, and then does not manage. cpu is what is in force where
- * a limit does not say it.
+ * a limit does not say it. Returns NULL, or the first step whose value cannot be told to systemd, which would
+ * take it back (PLAN_UNTOLD says so of value and file).
  */
 #define PLAN_CPU_PERIOD 100000 /* of a new cgroup */
 #define PLAN_CPU_WEIGHT 100
@@ -480,7 +481,9 @@ struct plan_cpu {
 	uint64_t weight; /* of a cgroup that is not idle, or is not to be any more */
 };
 typedef void (*plan_property)(void *context, const char *name, const char *type, const char *value);
-void plan_unit_limits(const struct plan *plan, struct plan_cpu cpu, plan_property on_property, void *context);
+#define PLAN_UNTOLD "cannot tell systemd '%.100s' for '%s': write it in plain numbers"
+const struct plan_step *plan_unit_limits(const struct plan *plan, struct plan_cpu cpu,
+					 plan_property on_property, void *context);
 
 /* Whether init is born into a cgroup of the container's; [free]. */
 bool plan_has_cgroup(const struct plan *plan);

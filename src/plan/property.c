@@ -81,22 +81,26 @@ static bool is_max(const char *value)
 	return value[strspn(value, BLANKS)] == '\0';
 }
 
-static void add_limit(const struct sink *sink, const char *name, const char *value)
+static bool add_limit(const struct sink *sink, const char *name, const char *value)
 {
 	uint64_t number;
 
-	if (is_max(value))
+	if (is_max(value)) {
 		sink->on_property(sink->context, name, "?t", INFINITE);
-	else if (unit_number(value, &number))
-		add_number(sink, name, number);
+		return true;
+	}
+	if (!unit_number(value, &number))
+		return false;
+	add_number(sink, name, number);
+	return true;
 }
 
 /* systemd counts no less than one task. */
-static void add_tasks(const struct sink *sink, const char *name, const char *value)
+static bool add_tasks(const struct sink *sink, const char *name, const char *value)
 {
 	uint64_t number;
 
-	add_limit(sink, name, unit_number(value, &number) && number == 0 ? "1" : value);
+	return add_limit(sink, name, unit_number(value, &number) && number == 0 ? "1" : value);
 }
 
 /* Copies the next word, as blanks end it; false if there is none, or it is longer than a number. */
@@ -116,22 +120,29 @@ static bool next_word(const char **at, char *ret, size_t size)
  * systemd keeps the quota of a second, in steps of 10 ms: rounded up, so that a reload never takes away what
  * was granted.
  */
-static void add_bandwidth(const struct sink *sink, const char *name, const char *value)
+static bool add_bandwidth(const struct sink *sink, const char *name, const char *value)
 {
 	char quota_text[24], period_text[24];
-	uint64_t quota, period;
+	uint64_t quota = 0, period = sink->cpu->period;
+	bool is_limited;
 
 	if (!next_word(&value, quota_text, sizeof quota_text))
-		return;
+		return false;
+	is_limited = !str_equal(quota_text, "max");
+	if (is_limited && !str_to_u64(quota_text, UINT64_MAX / 1000000, &quota))
+		return false;
 	if (next_word(&value, period_text, sizeof period_text) &&
-	    str_to_u64(period_text, UINT32_MAX, &period) && period > 0)
-		sink->cpu->period = period;
-	period = sink->cpu->period;
-	if (str_equal(quota_text, "max"))
-		sink->on_property(sink->context, name, "?t", INFINITE);
-	else if (str_to_u64(quota_text, UINT64_MAX / 1000000, &quota))
+	    (!str_to_u64(period_text, UINT32_MAX, &period) || period == 0))
+		return false;
+	if (value[strspn(value, BLANKS)] != '\0')
+		return false;
+	sink->cpu->period = period;
+	if (is_limited)
 		add_number(sink, name, (quota * 1000000 / period + 9999) / 10000 * 10000);
+	else
+		sink->on_property(sink->context, name, "?t", INFINITE);
 	add_number(sink, "CPUQuotaPeriodUSec", period);
+	return true;
 }
 
 static bool is_one(const char *value)
@@ -141,15 +152,16 @@ static bool is_one(const char *value)
 	return unit_number(value, &number) && number == 1;
 }
 
-static void add_idle(const struct sink *sink, const char *name, const char *value)
+static bool add_idle(const struct sink *sink, const char *name, const char *value)
 {
 	/* The kernel forgets the weight of a cgroup that was idle; a weight of the configuration comes behind.
 	 */
 	add_number(sink, name, is_one(value) ? 0 : sink->cpu->weight);
+	return true;
 }
 
 /* The kernel's weights of the nice values from -20 to 19 are of 1024, cpu.weight is of 100. */
-static void add_nice(const struct sink *sink, const char *name, const char *value)
+static bool add_nice(const struct sink *sink, const char *name, const char *value)
 {
 	static const uint32_t weights[] = {
 		88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904,
@@ -162,31 +174,35 @@ static void add_nice(const struct sink *sink, const char *name, const char *valu
 	value += strspn(value, BLANKS);
 	is_negative = value[0] == '-';
 	if (!unit_number(value + is_negative, &nice) || nice > (is_negative ? 20 : 19))
-		return;
+		return false;
 	add_number(sink, name, (weights[is_negative ? 20 - nice : 20 + nice] * 100ULL + 512) / 1024);
+	return true;
 }
 
-/* "N" or "default N"; a weight of one device has a property of its own, which would want the device's path. */
-static void add_io_weight(const struct sink *sink, const char *name, const char *value)
+/* "N" or "default N"; systemd leaves the weight of one device ("8:0 200") to who has set it. */
+static bool add_io_weight(const struct sink *sink, const char *name, const char *value)
 {
+	if (strchr(value, ':') != NULL)
+		return true;
 	value += str_has_prefix(value, "default ") ? strlen("default ") : 0;
 	/* Read as a decimal number, unlike the others (block/blk-iocost.c, ioc_weight_write). */
 	while (value[0] == '0' && value[1] >= '0' && value[1] <= '9')
 		value++;
-	add_limit(sink, name, value);
+	return add_limit(sink, name, value);
 }
 
-#define SET_BYTES 128
+#define SET_BYTES 1024 /* 8192 cpus, the most that Linux can have */
 
 /* A list of numbers and ranges as a bit array, the lowest bit first (systemd: CPUSet). */
-static void add_set(const struct sink *sink, const char *name, const char *value)
+static bool add_set(const struct sink *sink, const char *name, const char *value)
 {
 	char text[2 * SET_BYTES + 1];
 	uint64_t words[SET_BYTES / 8] = {0};
 	size_t count = 0;
 
-	if (plan_node_mask(value, words, ARRAY_SIZE(words)) < 0)
-		return;
+	/* None at all is those of the parent. */
+	if (value[strspn(value, BLANKS)] != '\0' && plan_node_mask(value, words, ARRAY_SIZE(words)) < 0)
+		return false;
 	for (size_t i = 0; i < SET_BYTES; i++)
 		if (words[i / 8] >> (i % 8 * 8) & 0xff)
 			count = i + 1;
@@ -198,19 +214,21 @@ static void add_set(const struct sink *sink, const char *name, const char *value
 	}
 	text[2 * count] = '\0';
 	sink->on_property(sink->context, name, "?ay", text);
+	return true;
 }
 
 /* Known to systemd 253 and newer, and only while the unit is made. */
-static void add_oom_policy(const struct sink *sink, const char *name, const char *value)
+static bool add_oom_policy(const struct sink *sink, const char *name, const char *value)
 {
 	sink->on_property(sink->context, name, "?s", is_one(value) ? "kill" : "continue");
+	return true;
 }
 
-void unit_limit(const struct unit_write *write, struct plan_cpu *cpu, plan_property on_property, void *context)
+bool unit_limit(const struct unit_write *write, struct plan_cpu *cpu, plan_property on_property, void *context)
 {
 	static const struct {
 		const char *file, *name;
-		void (*add)(const struct sink *sink, const char *name, const char *value);
+		bool (*add)(const struct sink *sink, const char *name, const char *value);
 	} rows[] = {
 		{"memory.max", "MemoryMax", add_limit},
 		{"memory.high", "MemoryHigh", add_limit},
@@ -232,7 +250,8 @@ void unit_limit(const struct unit_write *write, struct plan_cpu *cpu, plan_prope
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (str_equal(write->file, rows[i].file))
-			rows[i].add(&sink, rows[i].name, write->value);
+			return rows[i].add(&sink, rows[i].name, write->value);
+	return true;
 }
 
 /* --- annotations --- */

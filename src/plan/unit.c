@@ -195,27 +195,30 @@ static void add_annotations(struct builder *b, struct properties *p)
 	}
 }
 
-static void add_limits(const struct builder *b, uint32_t from, struct properties *p)
+static void add_limits(struct builder *b, uint32_t from, struct properties *p)
 {
 	struct plan_cpu cpu = {PLAN_CPU_PERIOD, PLAN_CPU_WEIGHT}; /* the cgroup is new */
 
 	for (uint32_t i = from; i < b->step_count; i++) {
 		const struct plan_cgroup_write *write = &b->steps[i].u.write;
 		struct unit_write first, other;
+		bool is_told;
 
 		if (b->steps[i].kind != PLAN_CGROUP_WRITE)
 			continue;
 		first = (struct unit_write){builder_get(b, write->file), builder_get(b, write->value)};
-		unit_limit(&first, &cpu, add, p);
-		if (write->other_file == 0)
-			continue;
 		other = (struct unit_write){builder_get(b, write->other_file),
 					    builder_get(b, write->other_value)};
-		unit_limit(&other, &cpu, add, p);
+		is_told = unit_limit(&first, &cpu, add, p) &&
+			  (write->other_file == 0 || unit_limit(&other, &cpu, add, p));
+		if (!is_told)
+			builder_finding(b, ERR_UNSUPPORTED, builder_get(b, b->steps[i].where), PLAN_UNTOLD,
+					first.value, first.file);
 	}
 }
 
-void plan_unit_limits(const struct plan *plan, struct plan_cpu cpu, plan_property on_property, void *context)
+const struct plan_step *plan_unit_limits(const struct plan *plan, struct plan_cpu cpu,
+					 plan_property on_property, void *context)
 {
 	const struct plan_step *steps = plan_steps(plan);
 
@@ -226,13 +229,13 @@ void plan_unit_limits(const struct plan *plan, struct plan_cpu cpu, plan_propert
 		if (steps[i].kind != PLAN_CGROUP_WRITE)
 			continue;
 		first = (struct unit_write){plan_get(plan, write->file), plan_get(plan, write->value)};
-		unit_limit(&first, &cpu, on_property, context);
-		if (write->other_file == 0)
-			continue;
 		other = (struct unit_write){plan_get(plan, write->other_file),
 					    plan_get(plan, write->other_value)};
-		unit_limit(&other, &cpu, on_property, context);
+		if (!unit_limit(&first, &cpu, on_property, context) ||
+		    (write->other_file != 0 && !unit_limit(&other, &cpu, on_property, context)))
+			return &steps[i];
 	}
+	return NULL;
 }
 
 /* --- steps --- */

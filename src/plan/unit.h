@@ -17,14 +17,15 @@ bool unit_number(const char *value, uint64_t *ret);
 
 /*
  * The properties (org.freedesktop.systemd1(5)) that make systemd write the same value into the same file of a
- * cgroup: none for a file that it does not know. *cpu is what is in force before and after the write.
+ * cgroup: none for a file that it does not know. *cpu is what is in force before and after the write. False,
+ * with nothing said, if systemd knows the file and the value is in no notation that is understood here: it
+ * would take such a limit back.
  */
-void unit_limit(const struct unit_write *write, struct plan_cpu *cpu, plan_property on_property, void *context);
+bool unit_limit(const struct unit_write *write, struct plan_cpu *cpu, plan_property on_property, void *context);
 
 /*
- * The property of an annotation org.systemd.property.NAME, whose value is GVariant text: true, 'text', uint64
- * 5,
- * ['a', 'b']. Returns NULL, or why it is none.
+ * The property of an annotation org.systemd.property.NAME, whose value is GVariant text: true, 'text',
+ * uint64 5, ['a', 'b']. Returns NULL, or why it is none.
  */
 const char *unit_annotation(const char *name, const char *value, plan_property on_property, void *context);
 

@@ -369,15 +369,20 @@ int unit_set(const struct state_record *record, const struct unit_call *call, st
 {
 	_cleanup_args_ struct args args = {.count = 0};
 	_cleanup_fd_ int answer_fd = -1;
+	const struct plan_step *untold = NULL;
 	size_t fixed;
 	int r, read;
 
 	args_begin(&args, "set", record->unit, record->is_user_unit);
 	fixed = args.count;
 	if (call->plan != NULL)
-		plan_unit_limits(call->plan, call->cpu, add_property, &args);
+		untold = plan_unit_limits(call->plan, call->cpu, add_property, &args);
 	else
 		args_add_lines(&args, call->properties);
+	if (untold != NULL)
+		return err_set(err, ERR_UNSUPPORTED, 0, plan_get(call->plan, untold->where), PLAN_UNTOLD,
+			       plan_get(call->plan, untold->u.write.value),
+			       plan_get(call->plan, untold->u.write.file));
 	if (args.count == fixed)
 		return 0;
 	if (call->before != NULL) {

@@ -158,6 +158,10 @@ with_systemd() { # script
 	run -1 tare update -r - "$ID" <<<'{"pids":{"limit":40},"cpu":{"quota":23456},"unified":{"memory.high":"0"}}'
 	[[ "$output" == *"cannot set the properties of unit $UNIT"*MemoryHigh* ]]
 	diff <(echo "$before") <(state)
+	echo "the kernel takes what systemd cannot be told"
+	run -1 tare update -r - "$ID" <<<'{"pids":{"limit":40},"unified":{"cpuset.cpus":"all"}}'
+	[[ "$output" == *"/unified/cpuset.cpus: cannot tell systemd 'all' for 'cpuset.cpus': write it in plain numbers"* ]]
+	diff <(echo "$before") <(state)
 	echo "systemd has done it, and is not heard"
 	with_systemd '"$REAL" "$@" || exit; [ -e '"$WORK/once"' ] || { touch '"$WORK/once"'; echo lost >&2; exit 1; }'
 	run -1 "$WORK/bin/tare" --root "$ROOT" update --pids-limit 40 --memory 128m --cpu-quota 23456 --cpu-share 512 --cpuset-cpus 0 "$ID"

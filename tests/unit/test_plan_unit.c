@@ -116,6 +116,10 @@ static const struct row user_rows[] = {
 
 #define N "n.scope Slice:s=system.slice"
 
+#define UNTOLD(file, value)                                                                                    \
+	"!/linux/resources/unified/" file ": cannot tell systemd '" value "' for '" file                       \
+	"': write it in plain numbers"
+
 static const struct row limit_rows[] = {
 	{"::n", "'memory':{'limit':1000,'swap':3000,'reservation':500}", "",
 	 N " MemorySwapMax:?t=2000 MemoryMax:?t=1000 MemoryLow:?t=500"},
@@ -151,7 +155,6 @@ static const struct row limit_rows[] = {
 	/* In the kernel's own way of writing numbers. */
 	{"::n", "'unified':{'memory.max':'100M','memory.high':'3g','pids.max':' 7'}", "",
 	 N " MemoryMax:?t=104857600 MemoryHigh:?t=3221225472 TasksMax:?t=7"},
-	{"::n", "'unified':{'memory.max':'99999999999T'}", "", N},
 	{"::n", "'unified':{'memory.max':'0x4000000','memory.high':'0100000000','cpu.weight':'0x20'}", "",
 	 N " MemoryMax:?t=67108864 MemoryHigh:?t=16777216 CPUWeight:?t=32"},
 	{"::n", "'unified':{'pids.max':'010'}", "", N " TasksMax:?t=8"},
@@ -178,6 +181,18 @@ static const struct row limit_rows[] = {
 	{"::n", "'unified':{'cpu.max':'  max  40000 \\n 60000\\n'}", "",
 	 N " CPUQuotaPerSecUSec:?t=1500000 CPUQuotaPeriodUSec:?t=40000"},
 	{"::n", "'unified':{'cpu.max.burst':'5'}", "", N},
+	{"::n", "'unified':{'cpuset.cpus':''}", "", N " AllowedCPUs:?ay="},
+	{"::n", "'unified':{'io.weight':'8:0 200'}", "", N},
+	/* What systemd cannot be told it would take back, at its next reload. */
+	{"::n", "'unified':{'memory.max':'99999999999T'}", "", UNTOLD("memory.max", "99999999999T")},
+	{"::n", "'unified':{'memory.high':''}", "", UNTOLD("memory.high", "\n")},
+	{"::n", "'unified':{'pids.max':'many'}", "", UNTOLD("pids.max", "many")},
+	{"::n", "'unified':{'cpu.max':'50000K'}", "", UNTOLD("cpu.max", "50000K")},
+	{"::n", "'unified':{'cpu.max':'50000 0'}", "", UNTOLD("cpu.max", "50000 0")},
+	{"::n", "'unified':{'cpu.max':'max 50000 5'}", "", UNTOLD("cpu.max", "max 50000 5")},
+	{"::n", "'unified':{'cpu.weight.nice':'20'}", "", UNTOLD("cpu.weight.nice", "20")},
+	{"::n", "'unified':{'cpuset.cpus':'all'}", "", UNTOLD("cpuset.cpus", "all")},
+	{"::n", "'unified':{'io.weight':'default 0x10z'}", "", UNTOLD("io.weight", "default 0x10z")},
 };
 
 #define A "org.systemd.property."
