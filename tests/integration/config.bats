@@ -184,10 +184,13 @@ traces() {
 #!/bin/sh
 cat >/dev/null
 for command in "state ID" "start ID" "kill ID KILL" "delete ID" "exec ID true" "pause ID"; do
-	printf '%s: ' "$command"
-	"$1" --root "$2" $(echo "$command" | sed "s/ID/$3/") 2>&1 </dev/null
-	echo "status $?"
-done >"$4"
+	(
+		said=$("$1" --root "$2" $(echo "$command" | sed "s/ID/$3/") 2>&1 </dev/null)
+		printf '%s: %s\nstatus %s\n' "$command" "$said" $? >"$4.${command%% *}"
+	) &
+done
+wait
+cat "$4".state "$4".start "$4".kill "$4".delete "$4".exec "$4".pause >"$4"
 H
 	chmod 755 "$WORK/hook"
 	config --arg h "$WORK/hook" --arg t "$TARE" --arg r "$ROOT" --arg i "$ID" --arg o "$WORK/saw" '.hooks={createRuntime:[{path:$h,args:["hook",$t,$r,$i,$o]}]} | .process.args=["echo","untouched"]'

@@ -137,7 +137,7 @@ teardown() {
 	tare delete --force "$ID"
 	config 'del(.process.selinuxLabel) | .linux.mountLabel="system_u:object_r:container_file_t:s0:c1,c2"'
 	run -1 tare create -b "$BUNDLE" "$ID"
-	[[ "$output" == *"/mounts/"*": cannot set option 'context=system_u:object_r:container_file_t:s0:c1,c2' of file system 'tmpfs'"* ]]
+	[[ "$output" == *"/linux/mountLabel: cannot set option 'context=system_u:object_r:container_file_t:s0:c1,c2' of file system 'tmpfs'"* ]]
 	run -1 tare check -b "$BUNDLE"
 	[[ "$output" == *"/linux/mountLabel: SELinux is not enabled on this host"* ]]
 	config 'del(.linux.mountLabel) | .process.args=["sleep","1000"]'
