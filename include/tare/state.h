@@ -87,6 +87,9 @@ int state_create_dir(int root_fd, const char *id, struct err *err) MUST_CHECK;
 int state_open_dir(int root_fd, const char *id, struct err *err) MUST_CHECK;
 int state_lock(int dir_fd, int timeout_ms, struct err *err) MUST_CHECK;
 
+/* Whether the directory is no container's any more: its id is free, or has another one by now. */
+bool state_is_gone(int dir_fd);
+
 int state_write(int dir_fd, const struct state_record *record, struct err *err) MUST_CHECK;
 /*
  * Reads and checks the record; a missing or damaged one is ERR_STATE (-ENOENT, -EBADMSG): delete --force

@@ -180,9 +180,12 @@ static int make_missing(int parent_fd, const struct cgroup_path *whole, size_t *
 		r = k_mkdirat(fd, name, 0755);
 		if (r < 0 && r != -EEXIST)
 			return r;
+		child_fd = path_open_beneath(fd, name, O_RDONLY | O_DIRECTORY, 0);
+		/* A file of that name is nobody's cgroup. */
+		if (r < 0 && child_fd < 0)
+			return child_fd;
 		*ret_created = r == 0 ? *ret_created + 1 : 0;
 		*reached = (size_t)(component - whole->text) + len;
-		child_fd = path_open_beneath(fd, name, O_RDONLY | O_DIRECTORY, 0);
 		if (child_fd < 0)
 			return child_fd;
 		fd_close(&fd);

@@ -87,6 +87,14 @@ static void warn(const struct list *list, const char *id, const struct err *err)
 		(void)!io_write_all(2, line, strlen(line));
 }
 
+/* Made by a creator that was killed at once, and nobody's work now. */
+static bool is_left(int dir_fd)
+{
+	struct err ignored;
+
+	return dir_fd >= 0 && !state_is_gone(dir_fd) && state_lock(dir_fd, 0, &ignored) >= 0;
+}
+
 /* A container that goes away meanwhile was not there. */
 static void on_id(void *context, const char *id)
 {
@@ -98,7 +106,7 @@ static void on_id(void *context, const char *id)
 	int r = dir_fd < 0 ? dir_fd : state_read(dir_fd, &record, &err);
 
 	if (r < 0) {
-		if (r != -ENOENT)
+		if (r != -ENOENT || is_left(dir_fd))
 			warn(list, id, &err);
 		return;
 	}

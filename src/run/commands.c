@@ -116,24 +116,39 @@ int run_start(const char *state_root, const char *id, struct err *err)
 
 /* --- kill --- */
 
+static int kill_init(const struct container *container, int signal, struct err *err)
+{
+	_cleanup_fd_ int pidfd = state_open_pidfd(&container->record);
+	int r = pidfd < 0 ? pidfd : k_pidfd_send_signal(pidfd, signal);
+
+	if (r == -ESRCH)
+		return err_set(err, ERR_STATE, 0, NULL, "container not running"), -ESRCH;
+	return r < 0 ? err_system(err, r, "cannot send signal %d", signal) : 0;
+}
+
 /*
  * Signals every process of the cgroup. They are frozen meanwhile, so that none is born behind the list; a
- * container that is paused stays so, and one that cannot be frozen soon gets its signals all the same.
+ * container that is paused stays so, and one that cannot be frozen soon gets its signals all the same. An init
+ * that somebody has moved out of the cgroup is the container's still.
  */
 static int signal_cgroup(const struct container *container, int cgroup_fd, int signal, struct err *err)
 {
 	bool is_paused = state_status(container->dir_fd, &container->record) == STATE_PAUSED;
 	_cleanup_free_ pid_t *pids = NULL;
 	uint64_t all = ~0ull, old;
+	bool is_frozen, has_init = false;
 	struct err ignored;
-	bool is_frozen;
 	int count;
 
 	k_sigprocmask(SIG_SETMASK, &all, &old);
 	is_frozen = !is_paused && cgroup_freeze(cgroup_fd, FREEZE_TIMEOUT_MS, &ignored) >= 0;
 	count = cgroup_pids(cgroup_fd, &pids, err);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
 		k_kill(pids[i], signal);
+		has_init |= pids[i] == container->record.pid;
+	}
+	if (count >= 0 && !has_init)
+		(void)!kill_init(container, signal, &ignored);
 	if (is_frozen && cgroup_thaw(cgroup_fd, LOCK_TIMEOUT_MS, count < 0 ? &ignored : err) < 0 && count >= 0)
 		count = -err->errnum;
 	k_sigprocmask(SIG_SETMASK, &old, NULL);
@@ -141,10 +156,12 @@ static int signal_cgroup(const struct container *container, int cgroup_fd, int s
 }
 
 /* SIGKILL by the kernel's own way: no process escapes by forking, and frozen ones die too. */
-static int kill_cgroup(int cgroup_fd, struct err *err)
+static int kill_cgroup(const struct container *container, int cgroup_fd, struct err *err)
 {
+	struct err ignored;
 	int r = cgroup_kill(cgroup_fd, 0, err);
 
+	(void)!kill_init(container, SIGKILL, &ignored);
 	return r == -ETIMEDOUT ? 0 : r; /* sent is what was asked for, not died */
 }
 
@@ -157,16 +174,6 @@ static bool has_own_pids(const struct container *container)
 	if (spec_parse(container->record.config, container->record.config_len, &spec, &ignored) < 0)
 		return false;
 	return spec->namespaces[SPEC_NS_PID].is_set && spec->namespaces[SPEC_NS_PID].path == NULL;
-}
-
-static int kill_init(const struct container *container, int signal, struct err *err)
-{
-	_cleanup_fd_ int pidfd = state_open_pidfd(&container->record);
-	int r = pidfd < 0 ? pidfd : k_pidfd_send_signal(pidfd, signal);
-
-	if (r == -ESRCH)
-		return err_set(err, ERR_STATE, 0, NULL, "container not running"), -ESRCH;
-	return r < 0 ? err_system(err, r, "cannot send signal %d", signal) : 0;
 }
 
 int run_kill(const char *state_root, const char *id, int signal, bool is_all, struct err *err)
@@ -184,7 +191,7 @@ int run_kill(const char *state_root, const char *id, int signal, bool is_all, st
 	if (cgroup_fd < 0 && cgroup_fd != -ENOENT)
 		return cgroup_fd;
 	if (cgroup_fd >= 0 && (is_all || cgroup_is_populated(cgroup_fd) == 1))
-		return signal == SIGKILL ? kill_cgroup(cgroup_fd, err)
+		return signal == SIGKILL ? kill_cgroup(&container, cgroup_fd, err)
 					 : signal_cgroup(&container, cgroup_fd, signal, err);
 	r = kill_init(&container, signal, err);
 	return r == -ESRCH && is_all ? 0 : r;
@@ -228,7 +235,7 @@ static int delete_damaged(struct container *container, const char *id, struct er
 	container->record.id = mem_dup(id);
 	if (find_place(container, &container->record))
 		return container_destroy(container, err);
-	r = state_remove(container->root_fd, id, err);
+	r = container_remove_state(container->root_fd, container->dir_fd, id, err);
 	if (r < 0 || !was_written)
 		return r;
 	err_set(err, ERR_STATE, 0, NULL,
@@ -281,10 +288,12 @@ int run_delete(const char *state_root, const char *id, bool is_force, struct err
 	enum state_status status;
 	int r = open_for_delete(state_root, id, is_force, &container, err);
 
-	if (r == -ENOENT && is_force && container.dir_fd < 0)
+	if (r == -ENOENT && is_force && (container.dir_fd < 0 || state_is_gone(container.dir_fd)))
 		return 0;
 	if (r < 0 && is_force && container.dir_fd >= 0 && err->kind == ERR_STATE && r != -EBUSY)
 		return delete_damaged(&container, id, err);
+	if ((r == -ENOENT || r == -EBADMSG) && container.dir_fd >= 0)
+		err_hint(err, "delete --force removes what there is of it");
 	if (r < 0)
 		return r;
 	status = state_status(container.dir_fd, &container.record);

@@ -139,6 +139,19 @@ int container_open_cgroup(const struct container *container, struct err *err)
 	return cgroup_fd < 0 ? cgroup_fd : take_fd(&cgroup_fd);
 }
 
+/* Where the host had its hierarchy when the container was made, or, after a boot with another layout, has it
+ * now. */
+static int open_hierarchy(const struct state_record *record, struct err *err)
+{
+	int fd = cgroup_open_mount(record->cgroup_mount, err);
+	struct host host;
+	struct err ignored;
+
+	if ((fd != -ENOENT && fd != -ENODEV) || host_probe(&host, &ignored) < 0)
+		return fd;
+	return cgroup_open_mount(host.cgroup_mount, err);
+}
+
 /*
  * Nothing is killed or removed where the mark is another's. Without a mark there is nobody of this container,
  * whose creator was killed before he could set it: what he has made is removed if it is empty.
@@ -152,7 +165,7 @@ int container_remove_cgroup(const struct state_record *record, struct err *err)
 
 	if (str_is_empty(record->cgroup_path))
 		return 0;
-	mount_fd = cgroup_open_mount(record->cgroup_mount, err);
+	mount_fd = open_hierarchy(record, err);
 	if (mount_fd < 0)
 		return mount_fd;
 	cgroup_fd = cgroup_open(mount_fd, record->cgroup_path, err);
@@ -195,6 +208,12 @@ static int remove_unit(const struct state_record *record, struct err *err)
 	return cgroup_remove(mount_fd, record->cgroup_path, 1, err);
 }
 
+/* It goes by name: whoever came first may have freed the id for somebody else. */
+int container_remove_state(int root_fd, int dir_fd, const char *id, struct err *err)
+{
+	return state_is_gone(dir_fd) ? 0 : state_remove(root_fd, id, err);
+}
+
 int container_destroy(struct container *container, struct err *err)
 {
 	const struct state_record *record = &container->record;
@@ -209,7 +228,7 @@ int container_destroy(struct container *container, struct err *err)
 	if (r >= 0)
 		r = rdt_remove(record, err);
 	if (r >= 0)
-		r = state_remove(container->root_fd, record->id, err);
+		r = container_remove_state(container->root_fd, container->dir_fd, record->id, err);
 	if (r < 0)
 		return r;
 	if (record->has_poststop && spec_parse(record->config, record->config_len, &spec, &later) >= 0)

@@ -40,6 +40,9 @@ int container_open_cgroup(const struct container *container, struct err *err) MU
  */
 int container_remove_cgroup(const struct state_record *record, struct err *err) MUST_CHECK;
 
+/* Removes the state directory that dir_fd is, if that is a container's still. */
+int container_remove_state(int root_fd, int dir_fd, const char *id, struct err *err) MUST_CHECK;
+
 /*
  * Kills what lives, waits for its end, removes cgroup and state, runs poststop hooks. Goes on after a failure
  * and returns the first one.

@@ -75,7 +75,8 @@ int run_pids(const char *state_root, const char *id, pid_t **ret_pids, struct er
 	if (r < 0)
 		return r;
 	cgroup_fd = container_open_cgroup(&container, err);
-	if (cgroup_fd == -ENOENT) {
+	/* Without a cgroup nobody can tell which ones there are. */
+	if (cgroup_fd == -ENOENT && state_status(container.dir_fd, &container.record) == STATE_STOPPED) {
 		*ret_pids = mem_alloc(sizeof **ret_pids);
 		return 0;
 	}

@@ -217,16 +217,32 @@ int exec_open_init_cgroup(struct parent *parent, struct err *err)
 	return 0;
 }
 
+/* Whether it is the one that init was born into; of an older version's container that is not known. */
+static bool is_own(const struct parent *parent, int cgroup_fd)
+{
+	return parent->record.cgroup_inode == 0 || parent->record.cgroup_inode == cgroup_inode(cgroup_fd);
+}
+
 static int open_own_cgroup(struct parent *parent, const char *path, struct err *err)
 {
+	const char *own = parent->record.cgroup_path;
+	_cleanup_fd_ int fd = -1;
+
 	parent->mount_fd = cgroup_open_mount(parent->record.cgroup_mount, err);
-	if (parent->mount_fd < 0)
-		return parent->mount_fd;
-	parent->cgroup_fd = cgroup_open(parent->mount_fd, path, err);
+	fd = parent->mount_fd < 0 ? parent->mount_fd : cgroup_open(parent->mount_fd, own, err);
 	/* An init that manages cgroups itself may have moved on and removed the one that it was born into. */
-	if (parent->cgroup_fd == -ENOENT && parent->exec->cgroup == NULL)
+	if ((fd == -ENOENT || (fd >= 0 && !is_own(parent, fd))) && parent->exec->cgroup == NULL)
 		return exec_open_init_cgroup(parent, err);
-	return parent->cgroup_fd < 0 ? parent->cgroup_fd : 0;
+	if (fd >= 0 && !is_own(parent, fd))
+		return err_set(err, ERR_STATE, 0, NULL, "cgroup not exist: it is somebody else's by now");
+	if (fd >= 0 && parent->exec->cgroup != NULL) {
+		fd_close(&fd);
+		fd = cgroup_open(parent->mount_fd, path, err);
+	}
+	if (fd < 0)
+		return fd;
+	parent->cgroup_fd = take_fd(&fd);
+	return 0;
 }
 
 int exec_open_cgroup(struct parent *parent, const struct plan_step *step, struct err *err)

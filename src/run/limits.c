@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parent's steps that concern the container's cgroup. Process: the parent, as in parent.c. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "container.h"
@@ -60,14 +61,15 @@ static int step_enable(const struct parent *parent, const struct cgroup_place *p
 	return r;
 }
 
+#define ANOTHERS "container's cgroup is not empty: another container has come there at the same time"
+
 int limits_check_owner(const struct parent *parent, struct err *err)
 {
 	_cleanup_free_ char *identity = container_identity(&parent->record);
 
 	if (parent->cgroup_fd < 0 || cgroup_owner(parent->cgroup_fd, identity, NULL) == CGROUP_OURS)
 		return 0;
-	return err_set(err, ERR_STATE, EBUSY, NULL,
-		       "container's cgroup is not empty: another container has come there at the same time");
+	return err_set(err, ERR_STATE, EBUSY, NULL, ANOTHERS);
 }
 
 int limits_step(struct parent *parent, const struct plan_step *step, struct err *err)
@@ -122,6 +124,12 @@ static bool has_memory_limit(const struct plan *plan)
 	return false;
 }
 
+/* Another creator takes a cgroup that is empty still for one that was left, and makes it anew. */
+static bool is_gone(const struct parent *parent)
+{
+	return k_faccessat2(parent->cgroup_fd, "cgroup.procs", 0 /* F_OK */, AT_SYMLINK_NOFOLLOW) < 0;
+}
+
 /* An exec does not know what was counted before it, so it only guesses. */
 void limits_explain(const struct parent *parent, struct err *err)
 {
@@ -130,6 +138,10 @@ void limits_explain(const struct parent *parent, struct err *err)
 
 	if (parent->cgroup_fd < 0)
 		return;
+	if (!is_exec && (err->errnum == ENOENT || err->errnum == ENODEV) && is_gone(parent)) {
+		err_set(err, ERR_STATE, EBUSY, NULL, ANOTHERS);
+		return;
+	}
 	if (err->errnum == EAGAIN && has_event(parent, "pids.events", "max"))
 		err_hint(err, "limit of processes too low? The start of one takes up to two");
 	else if (err->errnum == E2BIG && has_memory_limit(parent->plan))

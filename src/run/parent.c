@@ -100,7 +100,7 @@ void parent_undo(struct parent *parent)
 	unit_undo(parent);
 	rdt_undo(parent);
 	if (parent->dir_fd >= 0)
-		(void)!state_remove(parent->root_fd, parent->options->id, &ignored);
+		(void)!container_remove_state(parent->root_fd, parent->dir_fd, parent->options->id, &ignored);
 	if (parent->has_pid_file)
 		k_unlinkat(AT_FDCWD, parent->options->pid_file, 0);
 	if (parent->has_hooked)

@@ -170,7 +170,7 @@ static int update(const struct container *container, struct spec_resources *reso
 
 	if (r < 0)
 		return r;
-	cgroup_fd = cgroup_open(mount_fd, place.path, err);
+	cgroup_fd = container_open_cgroup(container, err);
 	if (cgroup_fd < 0)
 		return cgroup_fd;
 	place.fd = cgroup_fd;

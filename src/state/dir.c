@@ -17,6 +17,7 @@
 
 #include "private.h"
 
+#define CREATE_LOCK_MS 1000
 #define REMOVED_PREFIX '~'
 #define TEMPORARY_PREFIX "." STATE_RECORD_NAME "." /* of io_replace_file */
 
@@ -204,6 +205,13 @@ int state_dir_name(int dir_fd, char *buf, size_t size)
 	return (size_t)str_format(buf, size, "%s", name + 1) < size ? 0 : -ENAMETOOLONG;
 }
 
+bool state_is_gone(int dir_fd)
+{
+	char name[NAME_MAX + 1];
+
+	return state_dir_name(dir_fd, name, sizeof name) == -ENOENT;
+}
+
 static void pause_ms(int ms)
 {
 	struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
@@ -268,7 +276,8 @@ int state_create_dir(int root_fd, const char *id, struct err *err)
 	fd = open_child(root_fd, id);
 	if (fd < 0)
 		return err_system(err, fd, "cannot open the directory of container '%s'", id);
-	r = state_lock(fd, 0, err);
+	/* Somebody who lists the containers may look at it first, for a moment. */
+	r = state_lock(fd, CREATE_LOCK_MS, err);
 	return r < 0 ? r : take_fd(&fd);
 }
 

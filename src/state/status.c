@@ -175,7 +175,12 @@ bool state_is_paused(const struct state_record *record)
 {
 	_cleanup_fd_ int fd = open_cgroup(record);
 	char events[256];
+	struct stat stat;
 
+	/* What is under the path by now may be somebody else's. */
+	if (fd >= 0 && record->cgroup_inode != 0 &&
+	    (k_fstatat(fd, "", &stat, AT_EMPTY_PATH) < 0 || stat.st_ino != record->cgroup_inode))
+		return false;
 	if (fd < 0 || io_read_small(fd, "cgroup.events", O_NOFOLLOW, events, sizeof events) < 0)
 		return false;
 	return str_has_prefix(events, "frozen 1") || strstr(events, "\nfrozen 1") != NULL;

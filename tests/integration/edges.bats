@@ -47,6 +47,10 @@ load helpers
 	config '.linux.cgroupsPath="/"'
 	run -1 tare create -b "$BUNDLE" "$ID"
 	[[ "$output" == *"/linux/cgroupsPath"* ]]
+	config --arg c "/$ID.top/middle/cgroup.procs" '.linux.cgroupsPath=$c'
+	run -1 tare create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"cannot create cgroup '/$ID.top/middle/cgroup.procs': not a directory"* ]]
+	[ ! -e "$(cgroup_mount)/$ID.top" ]
 }
 
 @test "cgroupsPath: a relative one is beside the caller's cgroup, always in the same place" {

@@ -448,3 +448,75 @@ elsewhere_created() {
 	elsewhere delete --force "$ID"
 	[ ! -e "$dir" ] || rmdir "$dir"
 }
+
+@test "two who delete one container leave the next one of its id alone" {
+	config '.process.args=["sleep","1000"] | .hooks={poststop:[{path:"/bin/sleep",args:["sleep","1"]}]}'
+	create "$ID"
+	"$TARE" --root "$ROOT" delete --force "$ID" >"$WORK/first" 2>&1 3>&- &
+	first=$!
+	"$TARE" --root "$ROOT" delete --force "$ID" >"$WORK/second" 2>&1 3>&- &
+	second=$!
+	config 'del(.hooks)'
+	wait_for 'create "$ID"'
+	for deletion in $first $second; do wait "$deletion"; done
+	[ ! -s "$WORK/first" ] && [ ! -s "$WORK/second" ]
+	[ "$(status_of "$ID")" = created ]
+	tare start "$ID"
+}
+
+@test "an init that was moved out of its cgroup is ended, and what comes to its place is let alone" {
+	not_systemd
+	config '.process.args=["sleep","1000"]'
+	other=$(cgroup_mount)/$ID.other
+	mkdir "$other"
+	for command in "kill --all $ID KILL" "delete --force $ID"; do
+		create "$ID"
+		tare start "$ID"
+		pid=$(pid_of "$ID")
+		echo "$pid" >"$other/cgroup.procs"
+		tare $command
+		wait_for '! kill -0 "$pid" 2>/dev/null || grep -q "State:.Z" /proc/$pid/status'
+		tare delete --force "$ID"
+	done
+	create "$ID"
+	tare start "$ID"
+	dir=$(cgroup_of "$ID")
+	pid_of "$ID" >"$other/cgroup.procs"
+	rmdir "$dir"
+	mkdir "$dir"
+	run -1 tare update -r - "$ID" <<<'{"unified":{"cgroup.max.depth":"5"}}'
+	[[ "$output" == *"cgroup not exist: it is somebody else's by now"* ]]
+	[ "$(cat "$dir/cgroup.max.depth")" = max ]
+	run -255 tare exec "$ID" true
+	[[ "$output" == *"the container's init is in cgroup '/$ID.other', which is outside of"* ]]
+	echo 1 >"$dir/cgroup.freeze"
+	[ "$(status_of "$ID")" = running ]
+	tare delete --force "$ID"
+	rmdir "$dir" "$other"
+}
+
+@test "delete --force works where the host's cgroups are mounted somewhere else by now" {
+	not_systemd
+	config '.process.args=["sleep","1000"]'
+	create "$ID"
+	tare start "$ID"
+	dir=$(cgroup_of "$ID")
+	grep -q "^cgroup-mount $(cgroup_mount)\$" "$ROOT/$ID/record"
+	sed -i 's|^cgroup-mount .*|cgroup-mount /sys/fs/cgroup/not-there|' "$ROOT/$ID/record"
+	tare delete --force "$ID"
+	[ ! -e "$dir" ]
+	run -1 tare state "$ID"
+}
+
+@test "what a creator that was killed at once has left is listed, and can be removed" {
+	mkdir -p "$ROOT/$ID"
+	run -0 tare list
+	[[ "$output" == *"warning: container $ID: the record of the container does not exist"* ]]
+	run -1 tare delete "$ID"
+	[[ "$output" == *"delete --force removes what there is of it"* ]]
+	[ -d "$ROOT/$ID" ]
+	tare delete --force "$ID"
+	[ ! -e "$ROOT/$ID" ]
+	run -0 tare list
+	[[ "$output" != *"$ID"* ]]
+}

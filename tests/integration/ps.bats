@@ -32,6 +32,16 @@ start_three() {
 	wait_for '[ "$(tare ps -f json "$ID")" = "[]" ]'
 }
 
+@test "ps of a container without a cgroup knows of none but one that has stopped" {
+	config '.process.args=["sleep","1000"] | del(.linux.cgroupsPath,.linux.resources)'
+	"$TARE" --root "$ROOT" --cgroup-manager disabled create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	run -1 tare ps -f json "$ID"
+	[[ "$output" == *"cgroup not exist: the container was made without one"* ]]
+	tare kill "$ID" KILL
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	[ "$(tare ps -f json "$ID")" = "[]" ]
+}
+
 @test "ps prints the lines of ps(1) that are the container's" {
 	command -v ps >/dev/null || not_here "needs ps(1)"
 	start_three
