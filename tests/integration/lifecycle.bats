@@ -452,12 +452,16 @@ elsewhere_created() {
 @test "two who delete one container leave the next one of its id alone" {
 	config '.process.args=["sleep","1000"] | .hooks={poststop:[{path:"/bin/sleep",args:["sleep","1"]}]}'
 	create "$ID"
+	# Both wait for the same lock; the one that gets it frees the id, and keeps the lock while its hook runs.
+	flock "$ROOT/$ID" sleep 0.5 3>&- &
+	wait_for '! flock -n "$ROOT/$ID" true'
 	"$TARE" --root "$ROOT" delete --force "$ID" >"$WORK/first" 2>&1 3>&- &
 	first=$!
 	"$TARE" --root "$ROOT" delete --force "$ID" >"$WORK/second" 2>&1 3>&- &
 	second=$!
+	wait_for '[ ! -e "$ROOT/$ID" ]'
 	config 'del(.hooks)'
-	wait_for 'create "$ID"'
+	create "$ID"
 	for deletion in $first $second; do wait "$deletion"; done
 	[ ! -s "$WORK/first" ] && [ ! -s "$WORK/second" ]
 	[ "$(status_of "$ID")" = created ]
