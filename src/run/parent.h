@@ -136,8 +136,9 @@ void parent_undo_processes(struct parent *parent); /* only the killing */
 void parent_done(struct parent *parent);
 #define _cleanup_parent_ __attribute__((cleanup(parent_done)))
 /*
- * Whether the process of pidfd ends within a moment: descriptors of one that is dying are closed before its end
- * can be seen, and later still where it is a pid namespace's first.
+ * Whether the process of pidfd is ending: descriptors of one that is dying are closed before its end can be
+ * seen, and later still where it is a pid namespace's first. Waits for one that is dying up to 5 s, and only a
+ * moment for another; a signal of await_signals ends the waiting.
  */
 bool starter_is_ending(int pidfd);
 /* Puts into *err how init ended, if it did: called when the conversation broke off. */

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -20,8 +21,10 @@
 #include "parent.h"
 #include "protocol.h"
 
+#define SOON_MS 100           /* from somebody's SIGKILL to the end of a process that has nothing to wait for */
 #define END_TIMEOUT_MS 5000   /* of a process that has lost its descriptors */
 #define EXEC_TIMEOUT_MS 10000 /* for one system call, of a program that may come over a network */
+#define PF_EXITING 0x4        /* include/linux/sched.h; proc_pid_stat(5), field 9 */
 
 /* End of file behind EXEC: the program runs, or init was killed in between. The pidfd knows. */
 static void judge_end(int pidfd)
@@ -39,11 +42,46 @@ static void judge_end(int pidfd)
 		log_line(LOG_WARNING, "the container was killed while its program started");
 }
 
+/* The kernel's PF_* of a process; 0 if there is none, or it may not be looked at. */
+static uint64_t process_flags(pid_t pid)
+{
+	char path[32], text[1024], *at;
+
+	str_format(path, sizeof path, "/proc/%d/stat", pid);
+	if (io_read_small(AT_FDCWD, path, 0, text, sizeof text) < 0)
+		return 0;
+	/* Its name may have anything in it; behind that come state, ppid, pgrp, session, tty_nr and tpgid. */
+	at = strrchr(text, ')');
+	for (int i = 0; i < 7 && at != NULL; i++)
+		at = strchr(at + 1, ' ');
+	return at == NULL ? 0 : strtoull(at, NULL, 10);
+}
+
+/* proc_pid_fdinfo(5); 0 once it has been waited for. */
+static pid_t pid_of(int pidfd)
+{
+	char path[40], text[512];
+	const char *at;
+
+	str_format(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
+	if (io_read_small(AT_FDCWD, path, 0, text, sizeof text) < 0)
+		return 0;
+	at = strstr(text, "\nPid:");
+	return at == NULL ? 0 : (pid_t)strtol(at + strlen("\nPid:"), NULL, 10);
+}
+
 bool starter_is_ending(int pidfd)
 {
-	const struct await await = {-1, 0, pidfd, -1, END_TIMEOUT_MS};
+	_cleanup_fd_ int signal_fd = await_signals();
+	struct await await = {-1, 0, pidfd, signal_fd, SOON_MS};
+	int r = pidfd < 0 ? 0 : await_any(&await);
+	pid_t pid = r == 0 ? pid_of(pidfd) : 0;
 
-	return await_any(&await) > 0;
+	if (pid > 0 && (process_flags(pid) & PF_EXITING) != 0) {
+		await.timeout_ms = END_TIMEOUT_MS;
+		r = await_any(&await);
+	}
+	return r > 0 && (r & AWAIT_ENDED) != 0;
 }
 
 int starter_start(int socket_fd, int pidfd, struct err *err)

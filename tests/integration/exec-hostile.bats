@@ -135,3 +135,21 @@ for i in range(2):
 	[[ "$output" == *caught* ]] || { echo "nothing was caught: $output"; return 1; }
 	untouched
 }
+
+# A container whose filter kills for a call, and which has not met it: create does nothing under it.
+killing() { # CALL
+	[ "$(uname -m)" = x86_64 ] || not_here "needs seccomp"
+	config --arg call "$1" '.process.args=["sleep","1000"] | .process.noNewPrivileges=true |
+		.linux.seccomp={defaultAction:"SCMP_ACT_ALLOW",syscalls:[{names:[$call],action:"SCMP_ACT_KILL_PROCESS"}]}'
+	create "$ID"
+	echo '{"cwd":"/","args":["true"],"env":["PATH=/bin"],"user":{"uid":0,"gid":0}}' >"$WORK/process.json"
+}
+
+@test "an exec that is cut off says so at once, and leaves the container as it was" {
+	killing chdir
+	begin=$(date +%s%N)
+	run -255 timeout 20 "$TARE" --root "$ROOT" exec --process "$WORK/process.json" "$ID"
+	[ $((($(date +%s%N) - begin) / 1000000)) -lt 3000 ]
+	[[ "$output" == *"signal 31"*seccomp* ]]
+	[ "$(status_of "$ID")" = created ]
+}
