@@ -47,7 +47,11 @@ static void load_listen_fds(struct parent *parent)
 	parent->request.listen_fdnames = getenv("LISTEN_FDNAMES");
 }
 
-/* Descriptors that the program is to get have to be there, and nothing else may be handed on by accident. */
+/*
+ * Descriptors that the program is to get have to be there, and nothing else may be handed on by accident: this
+ * process may have opened a file by now that has got the number of a missing one. All of those are closed at
+ * execve(2), and none that came through one is.
+ */
 int parent_load_descriptors(struct parent *parent, uint32_t preserve_fds, struct err *err)
 {
 	uint32_t count;
@@ -55,8 +59,9 @@ int parent_load_descriptors(struct parent *parent, uint32_t preserve_fds, struct
 	load_listen_fds(parent);
 	count = preserve_fds + parent->request.listen_fds;
 	for (uint32_t i = 0; i < count; i++)
-		if (k_fcntl((int)(3 + i), F_GETFD, 0) < 0)
-			return err_set(err, ERR_USAGE, EBADF, NULL, "cannot preserve descriptor %u", 3 + i);
+		if (k_fcntl((int)(3 + i), F_GETFD, 0) != 0)
+			return err_set(err, ERR_USAGE, EBADF, NULL,
+				       "cannot preserve descriptor %u: it is not open", 3 + i);
 	parent->first_fd = (int)(3 + count);
 	return 0;
 }

@@ -218,6 +218,23 @@ P
 	[[ "$output" == *"cannot preserve descriptor"* ]]
 }
 
+@test "a descriptor to preserve that the caller has not is missed, whatever has its number by now" {
+	waiting
+	# The runtime's own files get the numbers that are free.
+	for n in 1 2 3; do
+		run -255 "$TARE" --root "$ROOT" --log "$WORK/log" exec --preserve-fds $n "$ID" ls -l /proc/self/fd 3>&- 4>&- 5>&-
+		[[ "$output" == *"cannot preserve descriptor 3: it is not open"* ]]
+		run -255 "$TARE" --root "$ROOT" exec --preserve-fds $n "$ID" ls -l /proc/self/fd 3>&- 4>&- 5>&-
+		[[ "$output" == *"cannot preserve descriptor 3: it is not open"* ]]
+	done
+	run -255 "$TARE" --root "$ROOT" exec --preserve-fds 3 "$ID" true 3</ 4>&- 5</
+	[[ "$output" == *"descriptor 4"* ]]
+	run -0 "$TARE" --root "$ROOT" --log "$WORK/log" exec --preserve-fds 3 "$ID" true 3</ 4</ 5</
+	run -1 "$TARE" --root "$ROOT" --log "$WORK/log" create --preserve-fds 1 -b "$BUNDLE" "$ID.b" 3>&-
+	[[ "$output" == *"cannot preserve descriptor 3: it is not open"* ]]
+	run -1 tare state "$ID.b"
+}
+
 @test "exec forwards signals in the foreground" {
 	waiting
 	"$TARE" --root "$ROOT" exec "$ID" sh -c 'trap "echo got it; exit 9" USR1; touch /tmp/there; while :; do sleep 0.05; done' >"$WORK/exec.out" 3>&- &
