@@ -123,9 +123,10 @@ static void take_labels(struct exec *e)
 		p->apparmor_profile = container_label(e, PLAN_LABEL_APPARMOR);
 	if (str_is_empty(p->selinux_label))
 		p->selinux_label = container_label(e, PLAN_LABEL_SELINUX);
-	if (asked->apparmor_profile != NULL)
+	/* An empty one is none, as in a document: nobody loses a label by a variable that is not set. */
+	if (!str_is_empty(asked->apparmor_profile))
 		p->apparmor_profile = asked->apparmor_profile;
-	if (asked->selinux_label != NULL)
+	if (!str_is_empty(asked->selinux_label))
 		p->selinux_label = asked->selinux_label;
 }
 

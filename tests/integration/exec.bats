@@ -235,6 +235,17 @@ P
 	run -1 tare state "$ID.b"
 }
 
+@test "an empty label is no label, and the container's stays" {
+	# Where AppArmor is not enabled this is the one profile that everything has.
+	config '.process.apparmorProfile="unconfined"'
+	waiting
+	for flag in --no-new-privs --apparmor= --process-label=; do
+		run -0 "$TARE" --root "$ROOT" --debug --log "$WORK/$flag" exec $flag "$ID" true
+		# The label is set through this.
+		grep -q open-procfs "$WORK/$flag" || { cat "$WORK/$flag"; return 1; }
+	done
+}
+
 @test "exec forwards signals in the foreground" {
 	waiting
 	"$TARE" --root "$ROOT" exec "$ID" sh -c 'trap "echo got it; exit 9" USR1; touch /tmp/there; while :; do sleep 0.05; done' >"$WORK/exec.out" 3>&- &

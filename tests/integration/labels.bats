@@ -74,6 +74,8 @@ teardown() {
 	[ "$output" = "$ID (enforce)" ]
 	run -0 tare exec --user 1000 --no-new-privs "$ID" cat /proc/self/attr/current
 	[ "$output" = "$ID (enforce)" ]
+	run -0 tare exec --apparmor "" --process-label "" "$ID" cat /proc/self/attr/current
+	[ "$output" = "$ID (enforce)" ]
 	run -0 tare exec --apparmor "$ID-other" "$ID" cat /proc/self/attr/current
 	[ "$output" = "$ID-other (enforce)" ]
 	run -0 tare exec --apparmor unconfined "$ID" cat /proc/self/attr/current
