@@ -111,7 +111,7 @@ struct spec_process {
 	struct spec_list args; /* count may be 0: then start must refuse */
 	struct spec_rlimit *rlimits;
 	size_t rlimit_count;
-	bool has_capabilities;
+	bool has_user, has_capabilities;
 	uint64_t capabilities[SPEC_CAP_SETS]; /* bit n: capability number n */
 	bool no_new_privileges;
 	struct spec_int oom_score_adj; /* -1000..1000 */

@@ -95,9 +95,10 @@ static void take_user(struct exec *e, const struct plan_user *user)
 
 	if (!p->has_capabilities)
 		memcpy(p->capabilities, sets, sizeof sets);
-	if (e->asked->process != NULL)
+	if (e->asked->process == NULL)
+		p->cwd = plan_get(e->container, user->cwd);
+	if (p->has_user)
 		return;
-	p->cwd = plan_get(e->container, user->cwd);
 	p->user.uid = user->uid;
 	p->user.gid = user->gid;
 	p->user.additional_gids = (uint32_t *)(uintptr_t)plan_rows(e->container, user->groups);

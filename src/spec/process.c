@@ -244,6 +244,6 @@ static const struct field process_fields[] = {
 	       SET(struct spec_process, scheduler.is_set)),
 	INLINE_OBJECT("ioPriority", io_priority_table, SET(struct spec_process, io_priority.is_set)),
 	INLINE_OBJECT("execCPUAffinity", affinity_table, SET(struct spec_process, exec_cpu_affinity.is_set)),
-	INLINE_OBJECT("user", user_table),
+	INLINE_OBJECT("user", user_table, SET(struct spec_process, has_user)),
 };
 const struct table spec_table_process = TABLE(process_fields);

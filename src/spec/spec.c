@@ -97,8 +97,19 @@ struct listener {
 	int max;
 };
 
+static void require_id(struct reader *reader, const struct dom_node *user, const char *key)
+{
+	if (dom_member(user, key) == NULL)
+		reader_refuse_key(reader, user, key, "is required");
+}
+
+/* Whoever names a user says which one: a document that leaves the ids out does not mean root by that. */
 static void validate_process(struct reader *reader, const struct dom_node *root)
 {
+	if (reader->spec->process.has_user) {
+		require_id(reader, dom_member(root, "user"), "uid");
+		require_id(reader, dom_member(root, "user"), "gid");
+	}
 	if (dom_member(root, "args") == NULL)
 		reader_refuse_key(reader, root, "args", "is required");
 	reader->spec->has_process = true;

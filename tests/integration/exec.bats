@@ -129,6 +129,23 @@ process_file() {
 	[[ "$output" == *"no such file"* ]]
 }
 
+@test "exec --process without a user is nobody else than the container, and root only if asked" {
+	config '.process.user={"uid":5,"gid":6,"additionalGids":[7],"umask":63}'
+	waiting
+	for user in '' ',"user":null'; do
+		echo '{"cwd":"/tmp","args":["sh","-c","id -u; id -g; grep Groups /proc/self/status; umask; pwd"],"env":["PATH=/bin"]'"$user}" >"$WORK/process.json"
+		run -0 tare exec --process "$WORK/process.json" "$ID"
+		[ "$output" = $'5\n6\nGroups:\t7 \n0077\n/tmp' ]
+		run -0 tare exec --process "$WORK/process.json" --user 8:9 "$ID"
+		[ "${lines[0]} ${lines[1]}" = "8 9" ]
+	done
+	for user in '{}:uid' '{"gid":5}:uid' '{"uid":5}:gid' '{"uid":null,"gid":5}:uid' '{"username":"nobody"}:uid'; do
+		echo '{"cwd":"/","args":["id"],"env":["PATH=/bin"],"user":'"${user%:*}}" >"$WORK/process.json"
+		run -255 tare exec --process "$WORK/process.json" "$ID"
+		[[ "$output" == *"/user/${user##*:}"*"is required"* ]] || { echo "$user: $output"; return 1; }
+	done
+}
+
 @test "exec --detach returns when the program runs, with its pid in a file" {
 	waiting
 	tare exec -d --pid-file "$WORK/pid" "$ID" sh -c 'sleep 1000' </dev/null >/dev/null 2>&1 3>&-

@@ -372,7 +372,7 @@ static void test_absent(void)
 static void test_documents(void)
 {
 	_cleanup_spec_ struct spec *process =
-		parse(spec_parse_process, "{'cwd':'/','args':['a'],'user':{'uid':7}}");
+		parse(spec_parse_process, "{'cwd':'/','args':['a'],'user':{'uid':7,'gid':8}}");
 	_cleanup_spec_ struct spec *resources = parse(spec_parse_resources, "{'pids':{'limit':7},'x':1}");
 
 	if (process == NULL || resources == NULL)
@@ -380,6 +380,7 @@ static void test_documents(void)
 	CHECK(process->has_process);
 	CHECK_STR(process->process.args.v[0], "a");
 	CHECK_INT(process->process.user.uid, 7);
+	CHECK_INT(process->process.user.gid, 8);
 	CHECK(resources->has_resources);
 	CHECK_INT(resources->resources.pids_limit.value, 7);
 }
