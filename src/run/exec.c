@@ -193,6 +193,12 @@ static bool is_below(const char *path, const char *dir)
 	return strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0');
 }
 
+/* A process that is born into a frozen cgroup waits for somebody to thaw it, and this one for its execve. */
+static bool is_to_wait(const struct parent *parent)
+{
+	return !parent->exec->is_ignoring_paused && cgroup_is_frozen(parent->cgroup_fd);
+}
+
 int exec_open_init_cgroup(struct parent *parent, struct err *err)
 {
 	const struct state_record *record = &parent->record;
@@ -214,7 +220,12 @@ int exec_open_init_cgroup(struct parent *parent, struct err *err)
 		return fd;
 	fd_close(&parent->cgroup_fd);
 	parent->cgroup_fd = fd;
-	return 0;
+	if (!is_to_wait(parent))
+		return 0;
+	err_set(err, ERR_STATE, 0, NULL,
+		"cannot exec in a paused container: its init is in cgroup '%s', which is frozen", path);
+	err_hint(err, "thaw it, or use --ignore-paused: the process then starts when it is thawed");
+	return -EINVAL;
 }
 
 /* Whether it is the one that init was born into; of an older version's container that is not known. */
@@ -249,7 +260,7 @@ int exec_open_cgroup(struct parent *parent, const struct plan_step *step, struct
 {
 	int r = open_own_cgroup(parent, plan_get(parent->plan, step->u.text), err);
 
-	if (r < 0 || parent->exec->is_ignoring_paused || !cgroup_is_frozen(parent->cgroup_fd))
+	if (r < 0 || !is_to_wait(parent))
 		return r;
 	err_set(err, ERR_STATE, 0, NULL, "cannot exec in a paused container");
 	err_hint(err, "resume it, or use --ignore-paused: the process then starts when it is resumed");

@@ -302,6 +302,27 @@ P
 	grep -q "/moved$" /proc/"$(cat "$WORK/pid")"/cgroup
 }
 
+@test "exec refuses an init that has moved into a cgroup that is frozen" {
+	waiting
+	init=$(pid_of "$ID")
+	cgroup=$(cgroup_mount)$(grep ^0: /proc/"$init"/cgroup | cut -d: -f3)
+	mkdir "$cgroup/moved"
+	echo "$init" >"$cgroup/moved/cgroup.procs"
+	controller=$(cut -d' ' -f1 <"$cgroup/cgroup.controllers")
+	[ -n "$controller" ] || not_here "no controller to enable"
+	echo "+$controller" >"$cgroup/cgroup.subtree_control" || not_here "cannot enable a controller"
+	echo 1 >"$cgroup/moved/cgroup.freeze"
+	wait_for 'grep -q "frozen 1" "$cgroup/moved/cgroup.events"'
+	for flag in --no-new-privs -d; do
+		run -255 timeout -k 2 10 "$TARE" --root "$ROOT" exec $flag "$ID" true
+		[[ "$output" == *"cannot exec in a paused container"*"/moved', which is frozen"* ]]
+	done
+	[ "$(cat "$cgroup/moved/cgroup.procs")" = "$init" ]
+	(sleep 0.5; echo 0 >"$cgroup/moved/cgroup.freeze") 3>&- &
+	run -0 tare exec --ignore-paused "$ID" echo thawed
+	[ "$output" = thawed ]
+}
+
 @test "exec refuses a stopped and a paused container" {
 	waiting
 	cgroup=$(cgroup_mount)$(grep ^0: /proc/"$(pid_of "$ID")"/cgroup | cut -d: -f3)
