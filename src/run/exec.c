@@ -285,6 +285,14 @@ static void undo(struct parent *parent)
 		k_unlinkat(AT_FDCWD, parent->exec->pid_file, 0);
 }
 
+/* Those of the container itself are what it was granted. */
+static uint64_t asked_capabilities(const struct exec_options *options, const struct spec *process)
+{
+	uint64_t own = process == NULL ? 0 : process->process.capabilities[SPEC_CAP_BOUNDING];
+
+	return own | options->capabilities;
+}
+
 static int build(struct parent *parent, const struct container *container, const struct spec *process,
 		 struct err *err)
 {
@@ -302,7 +310,11 @@ static int build(struct parent *parent, const struct container *container, const
 		r = parent_load_descriptors(parent, parent->exec->preserve_fds, err);
 	if (r >= 0)
 		r = load_request(parent->exec, process, cgroup, parent, &request);
-	return r < 0 ? r : plan_build_exec(plan, &parent->host, &request, &parent->plan, err);
+	if (r >= 0)
+		r = plan_build_exec(plan, &parent->host, &request, &parent->plan, err);
+	if (r >= 0)
+		parent_load_warnings(parent->plan, process, asked_capabilities(parent->exec, process));
+	return r;
 }
 
 static int prepare(struct parent *parent, struct container *container, struct err *err)

@@ -128,15 +128,14 @@ int parent_load_request(struct parent *parent, struct err *err)
 	return load_notify(parent, err);
 }
 
-/* What the plan leaves out of the configuration's wishes without failing (config.md: "SHOULD NOT fail"). */
-static void load_warnings(const struct parent *parent)
+void parent_load_warnings(const struct plan *plan, const struct spec *spec, uint64_t asked)
 {
-	const struct plan_step *user = plan_find(parent->plan, PLAN_USER);
+	const struct plan_step *user = plan_find(plan, PLAN_USER);
 
-	for (size_t i = 0; i < parent->spec->warnings.count; i++)
-		log_line(LOG_WARNING, "%s", parent->spec->warnings.v[i]);
+	for (size_t i = 0; spec != NULL && i < spec->warnings.count; i++)
+		log_line(LOG_WARNING, "%s", spec->warnings.v[i]);
 	for (int cap = 0; user != NULL && cap < 64; cap++)
-		if ((parent->spec->process.capabilities[SPEC_CAP_BOUNDING] & ~user->u.user.bounding) >> cap & 1)
+		if ((asked & ~user->u.user.bounding) >> cap & 1)
 			log_line(LOG_WARNING, "capability %s cannot be granted here",
 				 spec_capability_name(cap));
 }
@@ -174,7 +173,8 @@ int parent_load(struct parent *parent, struct err *err)
 	parent_load_namespaces(parent);
 	r = build(parent, err);
 	if (r >= 0)
-		load_warnings(parent);
+		parent_load_warnings(parent->plan, parent->spec,
+				     parent->spec->process.capabilities[SPEC_CAP_BOUNDING]);
 	return r;
 }
 

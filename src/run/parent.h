@@ -54,6 +54,11 @@ int parent_load_text(struct parent *parent, struct buf *text, struct err *err) M
 void parent_load_namespaces(struct parent *parent);
 /* Descriptors 3 and up that the program is to keep: LISTEN_FDS of the environment, and preserve_fds more. */
 int parent_load_descriptors(struct parent *parent, uint32_t preserve_fds, struct err *err) MUST_CHECK;
+/*
+ * What the plan leaves out of the wishes of spec (or NULL), and of the capabilities that are asked for, without
+ * failing (config.md: "SHOULD NOT fail").
+ */
+void parent_load_warnings(const struct plan *plan, const struct spec *spec, uint64_t asked);
 
 /*
  * seccomp.c: the program of the configuration's filter, from the cache below root_fd or compiled and put there;

@@ -99,6 +99,30 @@ process_file() {
 	[[ "$output" == *"unknown capability"* ]]
 }
 
+@test "a capability that an exec cannot have is a warning in the log" {
+	config '.process.capabilities={"bounding":["CAP_KILL"],"effective":["CAP_KILL"],"permitted":["CAP_KILL"]}'
+	waiting
+	lacking() { setpriv --inh-caps -net_raw,-kill --bounding-set -net_raw,-kill "$TARE" --root "$ROOT" --log "$WORK/log" exec "$@"; }
+	# What the container has is not asked for.
+	run -0 lacking "$ID" true
+	[ -z "$output" ]
+	[ ! -s "$WORK/log" ]
+	run -0 lacking -c CAP_NET_RAW -c CAP_CHOWN "$ID" grep CapEff /proc/self/status
+	[ "$output" = "CapEff:	0000000000000001" ]
+	[ "$(grep -c warning "$WORK/log")" = 1 ]
+	grep -q "warning.*CAP_NET_RAW" "$WORK/log"
+	: >"$WORK/log"
+	process_file '{"cwd":"/","args":["true"],"env":["PATH=/bin"],"user":{"uid":0,"gid":0},"capabilities":{"bounding":["CAP_KILL","CAP_CHOWN"],"effective":["CAP_NEW_THING"]}}'
+	run -0 lacking --process "$WORK/process.json" "$ID"
+	[ "$(grep -c warning "$WORK/log")" = 2 ]
+	grep -q "warning.*CAP_KILL" "$WORK/log"
+	grep -q "warning.*/capabilities/effective/0.*CAP_NEW_THING" "$WORK/log"
+	# An exec that fails has one reason, and that stands in the last line.
+	: >"$WORK/log"
+	run -255 lacking -c CAP_NET_RAW "$ID" no-such-program
+	run -1 grep warning "$WORK/log"
+}
+
 @test "exec --no-new-privs" {
 	waiting
 	run -0 tare exec --no-new-privs "$ID" grep NoNewPrivs /proc/self/status
