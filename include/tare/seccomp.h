@@ -33,6 +33,11 @@ int seccomp_compile(const struct spec_seccomp *spec, struct seccomp_program *ret
  * notifies.
  */
 uint32_t seccomp_flags(const struct spec_seccomp *spec);
+/*
+ * Whether a program kills, or sends SIGSYS, for some system call of the native architecture (on x86-64 without
+ * x32). May say so of one that does not, never the other way around.
+ */
+bool seccomp_can_kill(const struct sock_filter *filter, uint32_t count);
 /* Whether a call may be handed to a listener: an action is SCMP_ACT_NOTIFY. */
 bool seccomp_is_notify(const struct spec_seccomp *spec);
 /* ERR_UNSUPPORTED for an action or a flag that the running kernel does not have. */

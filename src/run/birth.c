@@ -127,9 +127,10 @@ static int await_born(const struct parent *parent, struct err *err)
 
 /*
  * An init that ended before it could say that it was there is nobody's, and keeps its pid namespace from ending
- * as long as nobody has waited for it. It is a child, and the bridge the only other one.
+ * as long as nobody has waited for it. It is a child, and the bridge the only other one. How it ended is told
+ * only if somebody killed it: an end of its own follows the bridge's.
  */
-static void reap_unknown(void)
+static void reap_unknown(struct err *err)
 {
 	struct timespec pause = {.tv_nsec = 1000000};
 
@@ -140,6 +141,8 @@ static void reap_unknown(void)
 			return;
 		if (info.si_pid == 0)
 			k_ppoll(NULL, 0, &pause, NULL);
+		else if (info.si_code != CLD_EXITED)
+			parent_explain_status(&info, err);
 	}
 }
 
@@ -156,7 +159,7 @@ int birth_expect(struct parent *parent, struct err *err)
 				    err);
 	if (r == -EPIPE && err->kind == ERR_PEER) {
 		parent_explain_end(parent->bridge_pidfd, err);
-		reap_unknown();
+		reap_unknown(err);
 	}
 	if (r >= 0)
 		r = take_init(parent, pid, err);

@@ -335,6 +335,22 @@ static int prepare(struct parent *parent, struct container *container, struct er
 	return r < 0 ? r : parent_open_slots(parent, err);
 }
 
+/* A filter that kills for the very last calls leaves nobody who could say so. */
+static int wait_executed(const struct parent *parent, struct err *err)
+{
+	const struct plan_step *step = plan_find(parent->plan, PLAN_SECCOMP);
+	const struct plan_table *program = step == NULL ? NULL : &step->u.filter.program;
+	int r = starter_wait(parent->socket_fd, parent->pidfd, err);
+
+	if (r == -EPIPE && err->kind == ERR_PEER)
+		parent_explain_end(parent->pidfd, err);
+	if (r < 0)
+		return r;
+	if (program == NULL || !seccomp_can_kill(plan_rows(parent->plan, *program), program->count))
+		return 0;
+	return starter_check_executed(parent->pidfd, parent->pid, err);
+}
+
 /*
  * A container that ends meanwhile takes cgroup, namespaces and the new process with it: whatever that looked
  * like from here. What is wrong with something that was asked for has its place in the configuration.
@@ -374,7 +390,7 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 	parent.dir_fd = take_fd(&container.dir_fd);
 	r = parent_walk(&parent, err);
 	if (r >= 0)
-		r = starter_wait(parent.socket_fd, parent.pidfd, err);
+		r = wait_executed(&parent, err);
 	if (r >= 0 && !options->is_detached)
 		r = foreground_wait(&parent, &nothing, &end, err);
 	if (r >= 0 && parent.bridge_pidfd >= 0)

@@ -337,7 +337,11 @@ static int step_send(struct parent *parent, const struct plan_step *step, struct
 		return r;
 	r = protocol_send(parent->socket_fd, (enum protocol_step)step->u.step, 0, NULL, -1);
 	if (r < 0)
-		return err_system(err, r, "cannot tell init to go on");
+		r = err_system(err, r, "cannot tell init to go on");
+	if (r == -EPIPE)
+		parent_explain_end(parent->pidfd, err);
+	if (r < 0)
+		return r;
 	if (step->u.step == STEP_COMMITTED && parent->bridge_pidfd >= 0)
 		birth_end_bridge(parent);
 	return 0;
@@ -487,21 +491,25 @@ int parent_create(struct parent *parent, struct err *err)
 	return r;
 }
 
+void parent_explain_status(const siginfo_t *info, struct err *err)
+{
+	if (info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED) {
+		err_set(err, ERR_PEER, 0, NULL, "init was killed by signal %d before the container was ready",
+			info->si_status);
+		if (info->si_status == SIGKILL)
+			err_hint(err, "out of memory, or somebody killed it");
+		if (info->si_status == SIGSYS)
+			err_hint(err, "the seccomp filter kills for a call that tare itself still makes; with "
+				      "noNewPrivileges it has to allow execve alone");
+	}
+}
+
 void parent_explain_end(int pidfd, struct err *err)
 {
 	siginfo_t info = {0};
 
-	if (pidfd < 0 || k_waitid(P_PIDFD, pidfd, &info, WEXITED | WNOWAIT) < 0)
-		return;
-	if (info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED) {
-		err_set(err, ERR_PEER, 0, NULL, "init was killed by signal %d before the container was ready",
-			info.si_status);
-		if (info.si_status == SIGKILL)
-			err_hint(err, "out of memory, or somebody killed it");
-		if (info.si_status == SIGSYS)
-			err_hint(err, "the seccomp filter kills for a call that tare itself still makes; with "
-				      "noNewPrivileges it has to allow execve alone");
-	}
+	if (pidfd >= 0 && k_waitid(P_PIDFD, pidfd, &info, WEXITED | WNOWAIT) >= 0)
+		parent_explain_status(&info, err);
 }
 
 int run_create(const struct run_options *options, struct err *err)

@@ -3,6 +3,8 @@
 #ifndef TARE_RUN_PARENT_H
 #define TARE_RUN_PARENT_H
 
+#include <signal.h>
+
 #include <tare/cgroup.h>
 #include <tare/host.h>
 #include <tare/plan.h>
@@ -148,11 +150,17 @@ void parent_done(struct parent *parent);
 bool starter_is_ending(int pidfd);
 /* Puts into *err how init ended, if it did: called when the conversation broke off. */
 void parent_explain_end(int pidfd, struct err *err);
+void parent_explain_status(const siginfo_t *info, struct err *err);
 
 /* start.c: the starter's part of the conversation, over the parent's socket or the gate's. */
 int starter_start(int socket_fd, int pidfd, struct err *err) MUST_CHECK;
 /* The same once START, or COMMITTED of an exec, was said: whether the program was executed. */
 int starter_wait(int socket_fd, int pidfd, struct err *err) MUST_CHECK;
+/*
+ * Behind starter_wait, of a child that was born by fork and not by execve: ERR_PEER if it was killed before its
+ * program began, which looks like an execve(2) that closed its descriptors.
+ */
+int starter_check_executed(int pidfd, pid_t pid, struct err *err) MUST_CHECK;
 /* Hooks of a kind from a stored configuration; the first failure ends it unless is_warning. */
 int starter_run_hooks(const struct state_record *record, const struct spec *spec, uint32_t kind,
 		      struct err *err) MUST_CHECK;

@@ -24,7 +24,9 @@
 #define SOON_MS 100           /* from somebody's SIGKILL to the end of a process that has nothing to wait for */
 #define END_TIMEOUT_MS 5000   /* of a process that has lost its descriptors */
 #define EXEC_TIMEOUT_MS 10000 /* for one system call, of a program that may come over a network */
-#define PF_EXITING 0x4        /* include/linux/sched.h; proc_pid_stat(5), field 9 */
+/* include/linux/sched.h; proc_pid_stat(5), field 9 */
+#define PF_EXITING 0x4
+#define PF_FORKNOEXEC 0x40
 
 /* End of file behind EXEC: the program runs, or init was killed in between. The pidfd knows. */
 static void judge_end(int pidfd)
@@ -82,6 +84,17 @@ bool starter_is_ending(int pidfd)
 		r = await_any(&await);
 	}
 	return r > 0 && (r & AWAIT_ENDED) != 0;
+}
+
+int starter_check_executed(int pidfd, pid_t pid, struct err *err)
+{
+	uint64_t flags = process_flags(pid);
+
+	if ((flags & PF_FORKNOEXEC) == 0 || (flags & PF_EXITING) == 0 || !starter_is_ending(pidfd))
+		return 0;
+	err_set(err, ERR_PEER, 0, NULL, "the process ended before its program began");
+	parent_explain_end(pidfd, err);
+	return -EPIPE;
 }
 
 int starter_start(int socket_fd, int pidfd, struct err *err)

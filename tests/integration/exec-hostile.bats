@@ -153,3 +153,29 @@ killing() { # CALL
 	[[ "$output" == *"signal 31"*seccomp* ]]
 	[ "$(status_of "$ID")" = created ]
 }
+
+@test "an exec that its filter kills is a failure that names the filter, whenever that is" {
+	for call in setsid sendmsg recvmsg rt_sigprocmask execve; do
+		killing "$call"
+		for flags in "" "-d" "-d --pid-file $WORK/pid"; do
+			# Nobody waits for anything, or is told of what has not been.
+			begin=$(date +%s%N)
+			# shellcheck disable=SC2086
+			run timeout 20 "$TARE" --root "$ROOT" exec $flags --process "$WORK/process.json" "$ID"
+			if [ $((($(date +%s%N) - begin) / 1000000)) -ge 3000 ]; then echo "$call $flags takes too long"; return 1; fi
+			# Not every way to execute something takes every call.
+			[ "$call$flags$status" != recvmsg0 ] && [ "$call$flags$status" != recvmsg-d0 ] || continue
+			[[ "$status $output" == "255 "*"signal 31"*seccomp* ]] || { echo "$call $flags: $status $output"; return 1; }
+			[ ! -e "$WORK/pid" ]
+		done
+		[ "$(tare ps --format json "$ID" | jq length)" = 1 ]
+		tare delete --force "$ID"
+	done
+	# A program that is killed for its own calls has been executed.
+	killing mkdir
+	jq '.args=["mkdir","/tmp/made"]' "$WORK/process.json" >"$WORK/mkdir.json"
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		run -159 timeout 20 "$TARE" --root "$ROOT" exec --process "$WORK/mkdir.json" "$ID"
+		run -0 timeout 20 "$TARE" --root "$ROOT" exec -d --process "$WORK/mkdir.json" "$ID"
+	done
+}

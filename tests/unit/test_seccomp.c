@@ -428,12 +428,50 @@ static void test_profile(const char *path)
 		return;
 	f = make(text.data);
 	CHECK_INT(f.r, 0);
+	CHECK(!seccomp_can_kill(f.program.filter, f.program.count));
 	for (size_t i = 0; i < ARRAY_SIZE(profile_rows); i++)
 		if (!CHECK_INT(
 			    decide(&f, profile_rows[i].arch, profile_rows[i].nr, profile_rows[i].first_arg, 0),
 			    profile_rows[i].result))
 			fprintf(stderr, "in row %zu\n", i);
 	done(&f);
+}
+
+/* Every program kills calls of an architecture that it does not know, which is not asked about. */
+static void test_deadly(void)
+{
+	static const struct {
+		const char *section;
+		bool can_kill;
+	} rows[] = {
+		{"{'defaultAction':'SCMP_ACT_ERRNO','architectures':['SCMP_ARCH_X86','SCMP_ARCH_X32'],"
+		 "'syscalls':[{'names':['read','write','futex'],'action':'SCMP_ACT_ALLOW'}]}",
+		 false},
+		{"{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['fcntl'],'action':'SCMP_ACT_ERRNO',"
+		 "'args':[{'index':1,'op':'SCMP_CMP_MASKED_EQ','value':255,'valueTwo':3}]}]}",
+		 false},
+		{"{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['fcntl'],'action':'SCMP_ACT_TRAP',"
+		 "'args':[{'index':1,'op':'SCMP_CMP_MASKED_EQ','value':255,'valueTwo':3}]}]}",
+		 true},
+		{"{'defaultAction':'SCMP_ACT_KILL_PROCESS','syscalls':[{'names':['execve'],"
+		 "'action':'SCMP_ACT_ALLOW'}]}",
+		 true},
+		{"{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['execve'],"
+		 "'action':'SCMP_ACT_KILL_THREAD'}]}",
+		 true},
+		{"{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['execve'],"
+		 "'action':'SCMP_ACT_KILL_PROCESS'}]}",
+		 true},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct filter f = make(rows[i].section);
+
+		CHECK_INT(f.r, 0);
+		if (!CHECK(seccomp_can_kill(f.program.filter, f.program.count) == rows[i].can_kill))
+			fprintf(stderr, "in row %zu\n", i);
+		done(&f);
+	}
 }
 
 /* --- flags, names --- */
@@ -589,6 +627,7 @@ int main(int argc, char **argv)
 	test_too_large();
 	if (CHECK_INT(argc, 2))
 		test_profile(argv[1]);
+	test_deadly();
 	test_flags();
 	test_unknown_names();
 	test_architectures();

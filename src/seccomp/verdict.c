@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a compiled program may come to, without a call that it is asked about. */
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <stddef.h>
+
+#include <tare/seccomp.h>
+
+#define X32_BIT 0x40000000u /* of a number: asm/unistd.h of x86-64 */
+
+/* What the accumulator may hold, as a set. */
+#define HOLDS_ARCH 1u
+#define HOLDS_NUMBER 2u
+#define HOLDS_OTHER 4u
+
+static unsigned int loaded(uint32_t offset)
+{
+	if (offset == offsetof(struct seccomp_data, arch))
+		return HOLDS_ARCH;
+	return offset == offsetof(struct seccomp_data, nr) ? HOLDS_NUMBER : HOLDS_OTHER;
+}
+
+static bool is_deadly(uint32_t result)
+{
+	uint32_t action = result & SECCOMP_RET_ACTION_FULL;
+
+	return action == SECCOMP_RET_KILL_PROCESS || action == SECCOMP_RET_KILL_THREAD ||
+	       action == SECCOMP_RET_TRAP;
+}
+
+/* Whether a comparison can come out as it is asked for by a call of the native architecture. */
+static bool can_be(const struct sock_filter *row, unsigned int holds, uint32_t arch, bool is_true)
+{
+	uint16_t op = BPF_OP(row->code);
+
+	if (holds == HOLDS_ARCH && op == BPF_JEQ)
+		return (arch == row->k) == is_true;
+	if (holds == HOLDS_NUMBER && op != BPF_JSET && row->k >= X32_BIT)
+		return !is_true;
+	return true;
+}
+
+struct reached {
+	unsigned char holds[BPF_MAXINSNS + 256]; /* at each row; 0: nobody comes here. A jump is at most 255 */
+	uint32_t arch;
+};
+
+static void jump(struct reached *reached, const struct sock_filter *row, uint32_t at)
+{
+	unsigned char *next = &reached->holds[at + 1];
+
+	for (unsigned int bit = HOLDS_ARCH; bit <= HOLDS_OTHER; bit <<= 1) {
+		if ((reached->holds[at] & bit) == 0)
+			continue;
+		if (can_be(row, bit, reached->arch, true))
+			next[row->jt] |= (unsigned char)bit;
+		if (can_be(row, bit, reached->arch, false))
+			next[row->jf] |= (unsigned char)bit;
+	}
+}
+
+/* Jumps lead forward only, so one pass meets every row after all that lead to it. */
+bool seccomp_can_kill(const struct sock_filter *filter, uint32_t count)
+{
+	struct reached reached = {.holds = {HOLDS_OTHER}, .arch = seccomp_arch_native()};
+
+	for (uint32_t i = 0; i < count && i < BPF_MAXINSNS; i++) {
+		const struct sock_filter *row = &filter[i];
+
+		if (reached.holds[i] == 0)
+			continue;
+		if (row->code == (BPF_LD | BPF_W | BPF_ABS))
+			reached.holds[i + 1] |= (unsigned char)loaded(row->k);
+		else if (row->code == (BPF_JMP | BPF_JA) && row->k < BPF_MAXINSNS - i)
+			reached.holds[i + 1 + row->k] |= reached.holds[i];
+		else if (BPF_CLASS(row->code) == BPF_JMP && BPF_OP(row->code) != BPF_JA)
+			jump(&reached, row, i);
+		else if (BPF_CLASS(row->code) == BPF_ALU)
+			reached.holds[i + 1] |= HOLDS_OTHER;
+		else if (row->code != (BPF_RET | BPF_K) || is_deadly(row->k))
+			return true; /* or not of this room's making */
+	}
+	return false;
+}
