@@ -383,6 +383,7 @@ struct plan_request {
 	bool is_run;        /* no gate: the parent itself says start */
 	bool is_no_pivot;
 	bool is_no_new_keyring;
+	const char *keyring;   /* name of the session keyring; NULL: "_ses." and the id */
 	uint32_t preserve_fds; /* of --preserve-fds, behind listen_fds */
 	uint32_t listen_fds;   /* socket activation: LISTEN_FDS */
 	const char *listen_fdnames;

@@ -48,6 +48,7 @@ struct state_record {
 	bool has_gate;                    /* create, not run */
 	bool has_poststop, has_poststart; /* hooks of the config that a later command has to run */
 	bool is_no_new_keyring;           /* its processes have the session keyring of who started them */
+	char *keyring;                    /* the name of their own; "": without one, or "_ses." and the id */
 	struct state_annotation *annotations;
 	size_t annotation_count;
 	char *config; /* config.json's text */

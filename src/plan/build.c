@@ -74,7 +74,8 @@ static void add_setup(struct builder *b)
 	plan_add_own_namespaces(b);
 	if (!b->request->is_no_new_keyring) {
 		plan_add_key_label(b, PLAN_INIT);
-		keyring = mem_format("_ses.%s", b->request->id);
+		keyring = b->request->keyring != NULL ? mem_dup(b->request->keyring)
+						      : mem_format("_ses.%s", b->request->id);
 		name = builder_text(b, keyring);
 		builder_step(b, PLAN_INIT, PLAN_KEYRING, 0)->u.text = name;
 	}

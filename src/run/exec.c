@@ -46,6 +46,7 @@ static int rebuild_plan(const struct container *container, struct buf *ret, stru
 		.is_systemd_cgroup = !str_is_empty(record->unit),
 		.is_cgroup_disabled = str_is_empty(record->cgroup_path),
 		.is_no_new_keyring = record->is_no_new_keyring,
+		.keyring = str_is_empty(record->keyring) ? NULL : record->keyring,
 	};
 	_cleanup_spec_ struct spec *spec = NULL;
 	_cleanup_seccomp_ struct seccomp_program program = {0};

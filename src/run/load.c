@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "notify.h"
 #include "parent.h"
@@ -109,6 +110,25 @@ static int load_notify(struct parent *parent, struct err *err)
 	return 0;
 }
 
+/*
+ * Whoever knows the name of a keyring can make it first, or join it, if he has the same user id: another
+ * container without a user namespace, or one of this id under another root directory.
+ */
+static int load_keyring(struct parent *parent, struct err *err)
+{
+	uint64_t random;
+	ssize_t r;
+
+	if (!parent->is_changing || parent->request.is_no_new_keyring)
+		return 0;
+	r = getrandom(&random, sizeof random, 0);
+	if (r != sizeof random)
+		return err_system(err, r < 0 ? errno : EIO, "cannot get a random name for the session keyring");
+	parent->keyring = mem_format("_ses.%s.%016llx", parent->request.id, (unsigned long long)random);
+	parent->request.keyring = parent->keyring;
+	return 0;
+}
+
 int parent_load_request(struct parent *parent, struct err *err)
 {
 	const struct run_options *o = parent->options;
@@ -125,7 +145,8 @@ int parent_load_request(struct parent *parent, struct err *err)
 	parent->request.preserve_fds = o->preserve_fds;
 	parent->request.is_systemd_cgroup = o->is_systemd_cgroup;
 	parent->request.is_cgroup_disabled = o->is_cgroup_disabled;
-	return load_notify(parent, err);
+	r = load_keyring(parent, err);
+	return r < 0 ? r : load_notify(parent, err);
 }
 
 void parent_load_warnings(const struct plan *plan, const struct spec *spec, uint64_t asked)

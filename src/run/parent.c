@@ -72,6 +72,7 @@ void parent_done(struct parent *parent)
 	mem_free(&parent->plan);
 	mem_free(&parent->bundle);
 	mem_free(&parent->notify_dir);
+	mem_free(&parent->keyring);
 }
 
 /* --- undo --- */
@@ -145,6 +146,7 @@ static void fill_record(struct parent *parent)
 	record->owner = parent->host.euid;
 	record->has_gate = !parent->request.is_run;
 	record->is_no_new_keyring = parent->request.is_no_new_keyring;
+	record->keyring = mem_dup(parent->keyring == NULL ? "" : parent->keyring);
 	record->has_poststart = parent->spec->hooks[SPEC_HOOK_POSTSTART].count > 0;
 	record->has_poststop = parent->spec->hooks[SPEC_HOOK_POSTSTOP].count > 0;
 	fill_annotations(record, parent->spec);

@@ -21,6 +21,7 @@ struct parent {
 	struct plan *plan;
 	struct plan_request request;
 	char *bundle;     /* absolute */
+	char *keyring;    /* name of the container's own; NULL: what the plan calls it */
 	char *notify_dir; /* absolute, NULL unless NOTIFY_SOCKET is set */
 	struct state_record record;
 	uint64_t old_signals; /* the caller's mask */

@@ -2,7 +2,7 @@
 /*
  * The record file.
  *
- *   tare 2                      the version of the table
+ *   tare 3                      the version of the table
  *   id web1
  *   ...                         one line for each row of the table below
  *   annotation KEY VALUE        any number of them
@@ -28,7 +28,7 @@
 #include "private.h"
 
 #define FIRST_WORD "tare"
-#define VERSION 2
+#define VERSION 3
 #define VERSION_MAX 9999
 #define CONFIG_MAX ((size_t)16 << 20)
 #define RECORD_MAX ((size_t)72 << 20) /* annotations are part of the config, each byte at most three here */
@@ -77,6 +77,7 @@ static const struct row {
 	{"has-poststart", KIND_BOOL, offsetof(struct state_record, has_poststart), 1},
 	{"is-no-new-keyring", KIND_BOOL, offsetof(struct state_record, is_no_new_keyring), 1, 2},
 	{"cgroup-inode", KIND_U64, offsetof(struct state_record, cgroup_inode), UINT64_MAX, 2},
+	{"keyring", KIND_STRING, offsetof(struct state_record, keyring), 0, 3},
 };
 
 _Static_assert(sizeof(pid_t) == 4 && sizeof(uid_t) == 4 && sizeof(unsigned int) == 4, "KIND_PID, KIND_U32");
@@ -92,6 +93,7 @@ void state_record_done(struct state_record *record)
 	free(record->unit);
 	free(record->resctrl_clos);
 	free(record->resctrl_monitor);
+	free(record->keyring);
 	for (size_t i = 0; i < record->annotation_count; i++) {
 		free(record->annotations[i].key);
 		free(record->annotations[i].value);

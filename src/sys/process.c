@@ -44,8 +44,11 @@ int process_set_loopback(struct err *err)
 
 int process_join_keyring(const char *name, struct err *err)
 {
-	/* keyctl(2), keyrings(7): possessor everything, and the user may look, read and search. */
-	const unsigned int permissions = 0x3f000000 | 0x000b0000;
+	/*
+	 * keyctl(2), keyrings(7): possessor everything. The user may search, which an exec has to when it
+	 * joins; but not look, which would tell the name to every other container of the same user id.
+	 */
+	const unsigned int permissions = 0x3f000000 | 0x00080000;
 	long key = k_call2(__NR_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name);
 
 	if (key == -ENOSYS) /* a kernel without keys has none to keep apart */

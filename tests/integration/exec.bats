@@ -401,7 +401,7 @@ P
 	rm "$ROOT/$ID/plan"
 	run -1 keys
 	tare delete --force "$ID"
-	for change in "1,2s/^tare .*/tare 1/;/^is-no-new-keyring /d;/^cgroup-inode /d" "1,2s/^tare .*/tare 7/;/^pid /i news of today"; do
+	for change in "1,2s/^tare .*/tare 1/;/^is-no-new-keyring /d;/^cgroup-inode /d;/^keyring /d" "1,2s/^tare .*/tare 7/;/^pid /i news of today"; do
 		create "$ID"
 		tare start "$ID"
 		run -0 keys
@@ -459,6 +459,32 @@ P
 	wait_for '[ -s "$BUNDLE/rootfs/tmp/keys" ]'
 	grep -q "_ses.$ID" "$BUNDLE/rootfs/tmp/keys"
 	[ "$(grep -c "_ses.$ID" "$BUNDLE/rootfs/tmp/keys")" -eq 1 ]
+}
+
+@test "the session keyring is nobody else's, and an exec finds it all the same" {
+	grep -q keyring /proc/keys || not_here "no keys in this kernel"
+	serial() { tare "${@:2}" exec "$ID" sed -n "s/ .*_ses\\.$ID$1: .*//p" /proc/keys; }
+	config '.linux.maskedPaths -= ["/proc/keys"] | .process.args=["sh","-c","cat /proc/keys >/tmp/keys; sleep 10000"]'
+	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	wait_for '[ -s "$BUNDLE/rootfs/tmp/keys" ]'
+	own=$(sed -n "s/ .*_ses\.$ID\.[0-9a-f]\{16\}: .*//p" "$BUNDLE/rootfs/tmp/keys")
+	[ -n "$own" ]
+	[ "$(serial '\.[0-9a-f]*')" = "$own" ]
+	# Another root directory may have a container of the same name.
+	"$TARE" --root "$ROOT.other" --cgroup-manager disabled run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	other=$("$TARE" --root "$ROOT.other" exec "$ID" sed -n "s/ .*_ses\.$ID\..*//p" /proc/keys)
+	"$TARE" --root "$ROOT.other" delete --force "$ID"
+	[ -n "$other" ]
+	[ "$other" != "$own" ]
+	# The name is not told to the rest of the user's processes.
+	run -1 grep -F "_ses.$ID" /proc/keys
+	# Another version has no use for the stored plan.
+	rm "$ROOT/$ID/plan"
+	[ "$(serial '\.[0-9a-f]*')" = "$own" ]
+	# What an older one made has the name without more.
+	sed -i '1s/.*/tare 2/;/^keyring /d' "$ROOT/$ID/record"
+	[ -n "$(serial '')" ]
+	[ "$(serial '')" != "$own" ]
 }
 
 @test "exec in a user namespace is the container's root, and no more" {

@@ -295,9 +295,9 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 @test "a session keyring of its own, or the caller's" {
 	config '.linux.maskedPaths=[] | .process.args=["cat","/proc/keys"]'
 	run -0 tare run -b "$BUNDLE" "$ID"
-	[[ "$output" == *"_ses.$ID: "* ]]
+	[[ "$output" == *"_ses.$ID."[0-9a-f]*": "* ]]
 	run -0 tare run --no-new-keyring -b "$BUNDLE" "$ID.other"
-	[[ "$output" != *"_ses.$ID.other: "* ]]
+	[[ "$output" != *"_ses.$ID.other"* ]]
 }
 
 @test "--pidfd-socket gets a pidfd of init" {

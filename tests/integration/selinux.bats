@@ -42,15 +42,21 @@ label_of() { # PATH
 	stat -c %C "/proc/$(pid_of "$ID")/root$1"
 }
 
-# keyctl_get_security(3) of the container's session keyring.
+# keyctl_get_security(3) of the container's session keyring, which only those may look at who have it.
 keyring_label() { # ID
-	local key
-	key=$(sed -n "s/^\([0-9a-f]*\) .* _ses\.$1: .*/\1/p" /proc/keys)
-	python3 - "$key" <<'P'
+	local name
+	name=$(sed -n 's/^keyring //p' "$ROOT/$1/record")
+	[ -n "$name" ]
+	python3 - "$name" <<'P'
 import ctypes, os, sys
 number = {'x86_64': 250, 'aarch64': 219}[os.uname().machine]
 text = ctypes.create_string_buffer(4096)
-if ctypes.CDLL(None).syscall(number, 17, int(sys.argv[1], 16), text, 4096) < 0:
+if ctypes.CDLL(None).syscall(number, 1, sys.argv[1].encode()) < 0:
+    sys.exit('no keyring')
+# One that this call has made has the permissions of a new one.
+if ctypes.CDLL(None).syscall(number, 6, -3, text, 4096) < 0 or b';3f080000;' not in text.value:
+    sys.exit('no keyring of that name')
+if ctypes.CDLL(None).syscall(number, 17, -3, text, 4096) < 0:
     sys.exit('no label')
 print(text.value.decode())
 P

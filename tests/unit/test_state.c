@@ -189,6 +189,7 @@ static struct state_record sample(void)
 		.has_poststart = true,
 		.is_no_new_keyring = true,
 		.cgroup_inode = UINT64_MAX - 1,
+		.keyring = (char *)"_ses.web1.0",
 		.annotations = annotations,
 		.annotation_count = ARRAY_SIZE(annotations),
 		.config = (char *)"{\"a\":\n\0\"b\"}\n",
@@ -221,6 +222,7 @@ static void check_same(const struct state_record *a, const struct state_record *
 	CHECK_INT(a->has_poststop, b->has_poststop);
 	CHECK_INT(a->has_poststart, b->has_poststart);
 	CHECK_INT(a->is_no_new_keyring, b->is_no_new_keyring);
+	CHECK_STR(a->keyring, b->keyring);
 	CHECK(a->cgroup_inode == b->cgroup_inode);
 	CHECK_INT(a->annotation_count, b->annotation_count);
 	for (size_t i = 0; i < a->annotation_count && i < b->annotation_count; i++) {
@@ -239,7 +241,7 @@ static void test_round_trip(void)
 	struct err err;
 
 	state_format(&record, &text);
-	CHECK(str_has_prefix(text.data, "tare 2\nid web1\nbundle /srv/a bundle%2541%0A%01\n"));
+	CHECK(str_has_prefix(text.data, "tare 3\nid web1\nbundle /srv/a bundle%2541%0A%01\n"));
 	CHECK(strstr(text.data, "\nannotation org.example/a%20key a%20value%0Aof%20100%20%25\n") != NULL);
 	CHECK(strstr(text.data, "\nannotation empty \n") != NULL);
 	CHECK_INT(state_parse(text.data, text.len, &found, &err), 0);
@@ -277,14 +279,15 @@ static void test_strict(void)
 		const char *old, *new;
 		int result;
 	} cases[] = {
-		{"tare 2", "tare 2", 0},
-		{"tare 2", "tare 0", -EBADMSG},
-		{"tare 2", "tare", -EBADMSG},
-		{"tare 2", "tare x", -EBADMSG},
-		{"tare 2", "tare 10000", -EBADMSG},
-		{"tare 2\n", "", -EBADMSG},
+		{"tare 3", "tare 3", 0},
+		{"tare 3", "tare 0", -EBADMSG},
+		{"tare 3", "tare", -EBADMSG},
+		{"tare 3", "tare x", -EBADMSG},
+		{"tare 3", "tare 10000", -EBADMSG},
+		{"tare 3\n", "", -EBADMSG},
 		{"is-no-new-keyring 1\n", "", -EBADMSG},
 		{"cgroup-inode 18446744073709551614\n", "", -EBADMSG},
+		{"keyring _ses.web1.0\n", "", -EBADMSG},
 		{"id web1\n", "", -EBADMSG},
 		{"id web1\n", "id web1\nid web1\n", -EBADMSG},
 		{"id web1\n", "id ../x\n", -EBADMSG},
@@ -345,16 +348,20 @@ static void test_versions(void)
 		int result;
 		bool is_no_new_keyring;
 	} cases[] = {
+		{"tare 3\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\n", 0, true},
 		{"tare 2\n", "is-no-new-keyring 1\ncgroup-inode 7\n", 0, true},
 		{"tare 1\n", "", 0, false},
 		{"tare 1\n", "is-no-new-keyring 1\n", -EBADMSG, false},
 		{"tare 2\n", "", -EBADMSG, false},
 		{"tare 2\n", "is-no-new-keyring 1\n", -EBADMSG, false},
+		{"tare 2\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\n", -EBADMSG, false},
+		{"tare 3\n", "is-no-new-keyring 1\ncgroup-inode 7\n", -EBADMSG, false},
 		{"tare 1\n", "cgroup-inode 7\n", -EBADMSG, false},
-		{"tare 2\nnews of today\n", "is-no-new-keyring 1\ncgroup-inode 7\n", -EBADMSG, false},
-		{"tare 3\nnews of today\n", "is-no-new-keyring 1\ncgroup-inode 7\n", 0, true},
-		{"tare 3\nnews of today\n", "", -EBADMSG, false},
-		{"tare 3\nid web1\n", "is-no-new-keyring 1\ncgroup-inode 7\n", -EBADMSG, false},
+		{"tare 3\nnews of today\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\n", -EBADMSG,
+		 false},
+		{"tare 4\nnews of today\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\n", 0, true},
+		{"tare 4\nnews of today\n", "", -EBADMSG, false},
+		{"tare 4\nid web1\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\n", -EBADMSG, false},
 	};
 	_cleanup_buf_ struct buf text = {0};
 	struct state_record record = sample();
@@ -362,15 +369,15 @@ static void test_versions(void)
 
 	state_format(&record, &text);
 	late = strstr(text.data, "is-no-new-keyring 1\n");
-	rest = strchr(strstr(late, "cgroup-inode"), '\n') + 1;
+	rest = strchr(strstr(late, "\nkeyring") + 1, '\n') + 1;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_record_ struct state_record found = {0};
 		_cleanup_buf_ struct buf changed = {0};
 		struct err err;
 
 		buf_add_str(&changed, cases[i].head);
-		buf_add(&changed, text.data + strlen("tare 2\n"),
-			(size_t)(late - text.data) - strlen("tare 2\n"));
+		buf_add(&changed, text.data + strlen("tare 3\n"),
+			(size_t)(late - text.data) - strlen("tare 3\n"));
 		buf_add_str(&changed, cases[i].late);
 		buf_add(&changed, rest, text.len - (size_t)(rest - text.data));
 		CHECK_INT(state_parse(changed.data, changed.len, &found, &err), cases[i].result);
@@ -378,6 +385,7 @@ static void test_versions(void)
 			continue;
 		record.is_no_new_keyring = cases[i].is_no_new_keyring;
 		record.cgroup_inode = cases[i].is_no_new_keyring ? 7 : 0;
+		record.keyring = (char *)(strstr(cases[i].late, "keyring k") == NULL ? "" : "k");
 		check_same(&found, &record);
 	}
 }
