@@ -5,12 +5,17 @@
  * A filter that notifies may do so for any call of this process, also for those that would hand the listener
  * over, and nobody answers before it is handed over. So the parent takes it (pidfd_getfd(2)): it is told the
  * number beforehand, and this process makes no call until then but to wait for the parent.
+ *
+ * Nor would a call that waits for an answer end with whoever was to give it, as long as this process has a copy
+ * of the listener itself (seccomp_unotify(2)). Until it has closed that the parent answers; and if the parent
+ * is killed, this process is.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 
 #include "protocol.h"
 #include "walk.h"
@@ -25,7 +30,10 @@ static int next_descriptor(const struct walker *walker)
 	return fd;
 }
 
-/* A change of ids has made this process one that only CAP_SYS_PTRACE may look into: prctl(2), PR_SET_DUMPABLE.
+/*
+ * A change of ids has made this process one that only CAP_SYS_PTRACE may look into, and has taken its death
+ * signal away: prctl(2), PR_SET_DUMPABLE, PR_SET_PDEATHSIG. A parent that was dead before the latter is set
+ * gives EPIPE: its descriptors go first.
  */
 static int announce(const struct walker *walker, const struct plan_filter *filter, struct err *err)
 {
@@ -34,8 +42,28 @@ static int announce(const struct walker *walker, const struct plan_filter *filte
 	if (r >= 0 && filter->is_parent_limited)
 		r = (int)k_prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	if (r >= 0)
+		r = (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (r >= 0)
 		r = protocol_send(walker->socket_fd, STEP_LISTENER, fd, NULL, -1);
 	return r < 0 ? err_system(err, r, "cannot announce the listener of the seccomp filter") : fd;
+}
+
+/* From here on a dead parent is told by end of file, or by a call that nobody answers. */
+static int give_away(const struct walker *walker, int fd, struct err *err)
+{
+	int r = protocol_expect(walker->socket_fd, STEP_TAKEN, NULL, NULL, err);
+
+	if (r < 0)
+		return r;
+	k_close(fd);
+	/* A creation's is needed until READY, and that of a bridge is its own. */
+	if (walker->who == PLAN_INIT && plan_find(walker->plan, PLAN_GATE) == NULL)
+		r = (int)k_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	if (r >= 0)
+		r = protocol_send(walker->socket_fd, STEP_CLOSED, 0, NULL, -1);
+	if (r < 0)
+		return err_system(err, r, "cannot give the listener of the seccomp filter away");
+	return protocol_expect(walker->socket_fd, STEP_LISTENED, NULL, NULL, err);
 }
 
 static int install_watched(struct walker *walker, const struct plan_filter *filter, struct err *err)
@@ -52,9 +80,7 @@ static int install_watched(struct walker *walker, const struct plan_filter *filt
 	if (fd != announced)
 		return err_set(err, ERR_PEER, EPROTO, NULL, "the seccomp filter's listener is %d, not %d", fd,
 			       announced);
-	r = protocol_expect(walker->socket_fd, STEP_LISTENED, NULL, NULL, err);
-	if (r >= 0)
-		k_close(fd);
+	r = give_away(walker, fd, err);
 	if (was_dumpable != 1 && filter->is_parent_limited)
 		k_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return r;

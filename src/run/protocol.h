@@ -17,7 +17,10 @@
  *     |--- HOOKED --------------------------------------------->|
  *     |                                  createContainer hooks, pivot, ...
  *     |<-- LISTENER (number) --------------------------------| (if a seccomp filter notifies)
- *     |    takes the listener out of init and hands it on        |
+ *     |    takes the listener out of init, and answers it        |
+ *     |--- TAKEN ---------------------------------------------->| closes its own copy
+ *     |<-- CLOSED ----------------------------------------------|
+ *     |    hands the listener on                                 |
  *     |--- LISTENED ------------------------------------------->|
  *     |<-- READY (console master) ------------------------------| everything but execve is done; the
  *     |                                                          | parent's end is told by end of file now
@@ -28,7 +31,7 @@
  *     |<-- EXEC -----------------------------------------------| execve comes next
  *     |<-- end of file: execve worked (close-on-exec), or init died: the pidfd tells
  *
- * exec has a bridge always, and no READY and START: BORN, COMMITTED, EXEC, end of file; LISTENER and
+ * exec has a bridge always, and no READY and START: BORN, COMMITTED, EXEC, end of file; LISTENER to
  * LISTENED before BORN or behind it. It has no COMMITTED where the parent has nothing to do meanwhile.
  *
  * FAILED may come from a child in the place of any message, and ends the conversation. End of file in any
@@ -49,12 +52,14 @@ enum protocol_step {
 	STEP_HOOKED,   /* parent -> init: the runtime's hooks have run */
 	STEP_LISTENER, /* bridge or init -> parent: the next call installs a seccomp filter, whose listener will
 			  be descriptor number value */
-	STEP_LISTENED, /* parent -> bridge or init: somebody has the listener */
+	STEP_LISTENED, /* parent -> bridge or init: who is to have the listener has it */
 	STEP_READY,    /* init -> parent: all but execve is done; may carry the console's master */
 	STEP_COMMITTED, /* parent -> init: limits are set, the record is on disk */
 	STEP_START,     /* starter -> init */
 	STEP_EXEC,      /* init -> starter: execve is the next system call */
 	STEP_NETWORKED, /* parent -> init: the network devices are there */
+	STEP_TAKEN,     /* parent -> bridge or init: the parent has the listener, too */
+	STEP_CLOSED,    /* bridge or init -> parent: nobody but the parent has it */
 	STEP_COUNT,
 };
 

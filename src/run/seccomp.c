@@ -67,6 +67,11 @@ static bool is_listener(int fd)
 	return str_equal(link, "anon_inode:seccomp notify");
 }
 
+static int watched_pidfd(const struct parent *parent)
+{
+	return parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd;
+}
+
 /*
  * Waits until the descriptor is there. The process makes no call that could tell so: after the announcement
  * either the filter is in force, or it says why not, or it is dead.
@@ -75,8 +80,7 @@ static int take_listener(const struct parent *parent, int number, struct err *er
 {
 	struct pollfd fds[] = {{.fd = parent->socket_fd, .events = POLLIN},
 			       {.fd = parent->signal_fd, .events = POLLIN}};
-	int pidfd = parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd;
-	int fd;
+	int pidfd = watched_pidfd(parent), fd;
 
 	while ((fd = k_pidfd_getfd(pidfd, number, 0)) == -EBADF) {
 		struct timespec pause = {.tv_nsec = 100000};
@@ -148,6 +152,80 @@ static int hand_on(struct parent *parent, const struct plan_filter *filter, int 
 	return r;
 }
 
+/* What become_init of the bridge's child calls before it has said BORN; src/run/bridge.c. */
+static bool is_first_call(int nr)
+{
+	return nr == __NR_setsid || nr == __NR_close || nr == __NR_sendmsg || nr == __NR_write;
+}
+
+static void answer(const struct parent *parent, int listener_fd)
+{
+	struct seccomp_notif call = {0};
+	struct seccomp_notif_resp response = {0};
+
+	if (k_ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
+		return;
+	response.id = call.id;
+	if ((pid_t)call.pid == parent->pid || is_first_call(call.data.nr))
+		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	else
+		response.error = -EPERM;
+	k_ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
+}
+
+/*
+ * Until there is a message or a signal. Without a process that has the filter poll(2) says POLLHUP:
+ * seccomp_unotify(2).
+ */
+static int answer_calls(const struct parent *parent, int listener_fd, struct err *err)
+{
+	struct pollfd fds[] = {{.fd = parent->socket_fd, .events = POLLIN},
+			       {.fd = parent->signal_fd, .events = POLLIN},
+			       {.fd = listener_fd, .events = POLLIN}};
+
+	while (true) {
+		int r = k_ppoll(fds, ARRAY_SIZE(fds), NULL, NULL);
+
+		if (r < 0 && r != -EINTR)
+			return err_system(err, r, "cannot wait for the seccomp filter's listener");
+		if (r > 0 && (fds[0].revents != 0 || fds[1].revents != 0 || (fds[2].revents & POLLIN) == 0))
+			return 0;
+		if (r > 0)
+			answer(parent, listener_fd);
+	}
+}
+
+int filter_answer(const struct parent *parent, struct err *err)
+{
+	return parent->listener_fd < 0 ? 0 : answer_calls(parent, parent->listener_fd, err);
+}
+
+/*
+ * The process itself has the listener, too, and would wait for ever for somebody else who dies: so its calls
+ * are answered here as long as it has.
+ */
+static int await_closed(const struct parent *parent, int listener_fd, int number, struct err *err)
+{
+	_cleanup_fd_ int copy = -1;
+	int r = protocol_send(parent->socket_fd, STEP_TAKEN, 0, NULL, -1);
+
+	if (r < 0)
+		return err_system(err, r, "cannot tell init that its listener is taken");
+	r = answer_calls(parent, listener_fd, err);
+	if (r >= 0)
+		r = parent_await(parent, STEP_CLOSED, err);
+	if (r >= 0)
+		r = protocol_expect(parent->socket_fd, STEP_CLOSED, NULL, NULL, err);
+	if (r < 0)
+		return r;
+	copy = k_pidfd_getfd(watched_pidfd(parent), number, 0);
+	if (copy == -EBADF)
+		return 0;
+	err_set(err, ERR_SYSTEM, EPERM, NULL, "init cannot close the seccomp filter's listener");
+	err_hint(err, "a filter that notifies has to allow close(2)");
+	return -EPERM;
+}
+
 /*
  * The bridge of an exec has the filter before its child is born: the agent is told of the child, and the
  * bridge's calls are answered here meanwhile. It is no process of the container, which cannot reach it either.
@@ -161,12 +239,13 @@ int filter_take(struct parent *parent, const struct plan_filter *filter, struct 
 	if (r >= 0)
 		r = protocol_expect(parent->socket_fd, STEP_LISTENER, &number, NULL, err);
 	if (r >= 0)
-		r = take_listener(parent, (int)number, err);
+		r = fd = take_listener(parent, (int)number, err);
+	if (r >= 0)
+		r = await_closed(parent, fd, (int)number, err);
 	if (r == -EPIPE && err->kind == ERR_PEER)
-		parent_explain_end(parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd, err);
+		parent_explain_end(watched_pidfd(parent), err);
 	if (r < 0)
 		return r;
-	fd = r;
 	if (parent->exec != NULL && parent->pidfd < 0)
 		parent->listener_fd = take_fd(&fd);
 	else
@@ -174,48 +253,7 @@ int filter_take(struct parent *parent, const struct plan_filter *filter, struct 
 	if (r < 0)
 		return r;
 	r = protocol_send(parent->socket_fd, STEP_LISTENED, 0, NULL, -1);
-	return r < 0 ? err_system(err, r, "cannot tell init that its listener is taken") : 0;
-}
-
-/* What become_init of the bridge's child calls before it has said BORN; src/run/bridge.c. */
-static bool is_first_call(int nr)
-{
-	return nr == __NR_setsid || nr == __NR_close || nr == __NR_sendmsg || nr == __NR_write;
-}
-
-static void answer(const struct parent *parent)
-{
-	struct seccomp_notif call = {0};
-	struct seccomp_notif_resp response = {0};
-
-	if (k_ioctl(parent->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
-		return;
-	response.id = call.id;
-	if ((pid_t)call.pid == parent->pid || is_first_call(call.data.nr))
-		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	else
-		response.error = -EPERM;
-	k_ioctl(parent->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
-}
-
-/* Without a process that has the filter poll(2) says POLLHUP: seccomp_unotify(2). */
-int filter_answer(const struct parent *parent, struct err *err)
-{
-	struct pollfd fds[] = {{.fd = parent->socket_fd, .events = POLLIN},
-			       {.fd = parent->signal_fd, .events = POLLIN},
-			       {.fd = parent->listener_fd, .events = POLLIN}};
-
-	while (parent->listener_fd >= 0) {
-		int r = k_ppoll(fds, ARRAY_SIZE(fds), NULL, NULL);
-
-		if (r < 0 && r != -EINTR)
-			return err_system(err, r, "cannot wait for the seccomp filter's listener");
-		if (r > 0 && (fds[0].revents != 0 || fds[1].revents != 0 || (fds[2].revents & POLLIN) == 0))
-			break;
-		if (r > 0)
-			answer(parent);
-	}
-	return 0;
+	return r < 0 ? err_system(err, r, "cannot tell init that its listener is handed on") : 0;
 }
 
 int filter_hand_on(struct parent *parent, struct err *err)

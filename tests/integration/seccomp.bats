@@ -493,6 +493,78 @@ watched() {
 	run_container
 }
 
+@test "notify: an agent that is gone at once keeps nobody waiting" {
+	agent none
+	for nnp in true false; do
+		for call in recvmsg close prctl sendmsg execve; do
+			watched "[\"$call\",\"mkdir\"]" $nnp
+			config '.process.args=["true"] | .process.user={"uid":1000,"gid":1000}'
+			status=0
+			timeout 20 "$TARE" --root "$ROOT" create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&- || status=$?
+			[ "$status" -le 1 ] || { echo "create, $call, $nnp: $status"; return 1; }
+			[ "$status" = 1 ] || tare delete --force "$ID"
+			[ ! -e "$ROOT/$ID" ]
+		done
+	done
+	# A filter that is the exec's alone: the container's own process has not reached it.
+	watched '["recvmsg","close","mkdir"]' true
+	config '.process.args=["sleep","1000"] | .process.noNewPrivileges=true'
+	agent_end
+	agent 83
+	create "$ID"
+	agent_end
+	agent none
+	for nnp in true false; do
+		echo "{\"cwd\":\"/\",\"args\":[\"true\"],\"env\":[\"PATH=/bin\"],\"user\":{\"uid\":1000,\"gid\":0},\"noNewPrivileges\":$nnp}" >"$WORK/process"
+		for _ in 1 2 3; do
+			status=0
+			timeout 20 "$TARE" --root "$ROOT" exec -d --process "$WORK/process" "$ID" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&- || status=$?
+			[ "$status" != 124 ] || { echo "exec, $nnp"; return 1; }
+		done
+	done
+	wait_for '[ "$(tare ps --format json "$ID" | jq length)" = 1 ]'
+	tare delete --force "$ID"
+	agent_end
+}
+
+@test "notify: nothing is left of a creation or an exec that is killed" {
+	# Killed while it waits for an agent that takes no connection.
+	for user in 0 1000; do
+		mkdir -p "$WORK/agent"
+		"$TOOLS/deaf" "$WORK/agent/socket" </dev/null >/dev/null 2>&1 3>&- &
+		deaf=$!
+		wait_for '[ -S "$WORK/agent/socket" ]'
+		watched '["recvmsg","read","close","prctl"]' true
+		config --argjson u $user '.process.args=["true"] | .process.user={"uid":$u,"gid":$u}'
+		"$TARE" --root "$ROOT" --cgroup-manager disabled create -b "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1 3>&- &
+		parent=$!
+		wait_for '[ -n "$(cat /proc/$parent/task/*/children)" ] && ls -l /proc/$parent/fd | grep -q "seccomp notify"'
+		init=$(cat /proc/$parent/task/*/children | tr -d ' ')
+		kill -9 "$parent"
+		wait "$parent" || true
+		wait_for "! grep -q '^State:.[SRD]' /proc/$init/status"
+		tare delete --force "$ID"
+		kill "$deaf"
+		wait "$deaf" || true
+		rm -r "$WORK/agent"
+	done
+	# At any moment, with an agent that answers.
+	agent 83
+	watched '["recvmsg","close","execve","prctl","setresuid","sendmsg"]' true
+	config '.process.args=["sleep","1000"]'
+	create "$ID"
+	for i in $(seq 40); do
+		"$TARE" --root "$ROOT" exec -d "$ID" true </dev/null >/dev/null 2>&1 3>&- &
+		parent=$!
+		sleep "0.0$((i % 4))$((RANDOM % 10))"
+		kill -9 "$parent" 2>/dev/null || true
+		wait "$parent" || true
+	done
+	wait_for '[ "$(tare ps --format json "$ID" | jq length)" = 1 ]'
+	tare delete --force "$ID"
+	agent_end
+}
+
 @test "an unprivileged caller's filters, cache and listeners" {
 	[ "$(cat /proc/sys/user/max_user_namespaces)" -gt 0 ] || not_here "no user namespaces"
 	chmod 755 "$WORK" "$BUNDLE"

@@ -3,7 +3,9 @@
  * A seccomp agent: listens at SOCKET, and for each connection writes to DIR/state.N what was sent, the number
  * of descriptors of every message that came with it to DIR/fds.N, and answers the listener's notifications
  * until the filter is gone: a call of the kernel's number DENY fails with errno 42, every other one goes on.
- * DIR/calls gets a line for each: "PID NUMBER". N counts from 0. Usage: seccompagent SOCKET DIR [DENY]
+ * DIR/calls gets a line for each: "PID NUMBER". N counts from 0. With "none" in the
+ * place of DENY it answers nothing and closes every listener at once. Usage: seccompagent SOCKET DIR
+ * [DENY|none]
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -116,7 +118,7 @@ int main(int argc, char **argv)
 			return 2;
 		listener = receive(socket_fd, number);
 		close(socket_fd);
-		if (listener >= 0 && fork() == 0) {
+		if (listener >= 0 && !(argc > 3 && strcmp(argv[3], "none") == 0) && fork() == 0) {
 			answer(listener, argc > 3 ? atoi(argv[3]) : -1);
 			_exit(0);
 		}
