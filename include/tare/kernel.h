@@ -365,6 +365,19 @@ static inline int k_setgroups(size_t count, const gid_t *groups)
 {
 	return (int)k_call2(__NR_setgroups, count, groups);
 }
+static inline int k_getresuid(uid_t *ret_r, uid_t *ret_e, uid_t *ret_s)
+{
+	return (int)k_call3(__NR_getresuid, ret_r, ret_e, ret_s);
+}
+static inline int k_getresgid(gid_t *ret_r, gid_t *ret_e, gid_t *ret_s)
+{
+	return (int)k_call3(__NR_getresgid, ret_r, ret_e, ret_s);
+}
+/* Returns how many there are; count 0 only asks that. */
+static inline int k_getgroups(int count, gid_t *ret_groups)
+{
+	return (int)k_call2(__NR_getgroups, count, ret_groups);
+}
 static inline int k_sethostname(const char *name, size_t len)
 {
 	return (int)k_call2(__NR_sethostname, name, len);

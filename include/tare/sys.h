@@ -66,8 +66,15 @@ int tty_open(struct rootfs *rootfs, const struct plan_step *console, struct err 
 
 /* --- user.c --- */
 
-/* Bounding set, supplementary groups, ids, the five capability sets, working directory, in that order. */
-int user_become(const struct plan *plan, const struct plan_user *user, struct err *err) MUST_CHECK;
+/*
+ * Bounding set, supplementary groups, ids, the five capability sets, working directory, in that order.
+ * can_feign: a seccomp filter in force may let a call seem to succeed that does nothing, so all of it is read
+ * back.
+ */
+int user_become(const struct plan *plan, const struct plan_user *user, bool can_feign,
+		struct err *err) MUST_CHECK;
+/* Says that the call, "name(2)", succeeded without an effect; returns a negative errno. */
+int user_feigned(const char *where, const char *call, struct err *err);
 /* All capabilities stay over an execve(2) as an unmapped user: raises the ambient set. Before that execve. */
 int user_keep_capabilities(void) MUST_CHECK;
 /* Owner of descriptors 0 to 2, other than /dev/null. */

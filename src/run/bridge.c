@@ -39,11 +39,16 @@ int walk_join(struct walker *walker, const struct plan_step *step, struct err *e
 /* In the new process. Its pid is not said here, where another one would be seen: the kernel tells it. */
 static int become_init(struct walker *walker, bool has_cgroup, struct err *err)
 {
-	int r = 0;
+	int r;
 
 	walker->who = PLAN_INIT;
-	/* A session ends with its leader, so it is begun by the process that stays. */
-	(void)k_setsid();
+	/* A session ends with its leader, so it is begun by the process that stays; which has a number above 0.
+	 */
+	r = k_setsid();
+	if (r == 0)
+		return user_feigned("/linux/seccomp", "setsid(2)", err);
+	if (r < 0)
+		return err_system(err, r, "cannot begin a session");
 	if (has_cgroup)
 		k_close(walker->first_fd + INIT_FD_CGROUP);
 	/* All that an exec has left to do ends with an end of file; a creation has mounts and hooks before it.

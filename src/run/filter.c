@@ -66,6 +66,18 @@ static int give_away(const struct walker *walker, int fd, struct err *err)
 	return protocol_expect(walker->socket_fd, STEP_LISTENED, NULL, NULL, err);
 }
 
+/* A tracer, which could do that as well, can do everything else, too. */
+static bool can_feign(const struct plan *plan, const struct plan_filter *filter)
+{
+	const struct sock_filter *rows = plan_rows(plan, filter->program);
+
+	for (uint32_t i = 0; i < filter->program.count; i++)
+		if (rows[i].code == (BPF_RET | BPF_A) ||
+		    (rows[i].code == (BPF_RET | BPF_K) && rows[i].k == SECCOMP_RET_ERRNO))
+			return true;
+	return filter->is_notify;
+}
+
 static int install_watched(struct walker *walker, const struct plan_filter *filter, struct err *err)
 {
 	int was_dumpable = (int)k_prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
@@ -77,6 +89,7 @@ static int install_watched(struct walker *walker, const struct plan_filter *filt
 	if (fd < 0)
 		return fd;
 	walker->filter = filter;
+	walker->can_feign = can_feign(walker->plan, filter);
 	if (fd != announced)
 		return err_set(err, ERR_PEER, EPROTO, NULL, "the seccomp filter's listener is %d, not %d", fd,
 			       announced);
@@ -97,6 +110,7 @@ int walk_filter(struct walker *walker, const struct plan_step *step, struct err 
 	if (r < 0)
 		return r;
 	walker->filter = filter;
+	walker->can_feign = can_feign(walker->plan, filter);
 	return 0;
 }
 
@@ -114,8 +128,8 @@ void filter_explain(const struct walker *walker, struct err *err)
 {
 	bool is_usual = err->errnum == EPERM || err->errnum == ENOSYS;
 
-	if (walker->filter == NULL || err->kind != ERR_SYSTEM || (err->hint[0] != '\0' && !is_usual) ||
-	    !can_give(walker->plan, walker->filter, err->errnum))
+	if (walker->filter == NULL || err->kind != ERR_SYSTEM || err->errnum == 0 ||
+	    (err->hint[0] != '\0' && !is_usual) || !can_give(walker->plan, walker->filter, err->errnum))
 		return;
 	err_hint(err,
 		 "the seccomp filter is in force by now, and has to allow what tare itself still does; with "

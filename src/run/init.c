@@ -62,12 +62,13 @@ static int send_step(struct walker *walker, const struct plan_step *step)
 	return r;
 }
 
-/* A filter may deny close_range(2); what init has open is known well enough to close it one by one. */
+/* A filter may deny close_range(2), or feign it; what init has open is known well enough to close it one by
+ * one. */
 void walk_close_range(const struct walker *walker, int first, int last)
 {
 	int end = walker->rootfs.slot_base + (int)walker->plan->slot_count + FDS_BEHIND_SLOTS;
 
-	if (k_close_range((unsigned int)first, (unsigned int)last, 0) >= 0)
+	if (k_close_range((unsigned int)first, (unsigned int)last, 0) >= 0 && !walker->can_feign)
 		return;
 	for (int fd = first; fd <= (last < 0 ? end : last); fd++)
 		k_close(fd);
@@ -173,7 +174,7 @@ static int late_step(struct walker *walker, const struct plan_step *step, struct
 		return user_own_stdio((uint32_t)step->u.number, err);
 	case PLAN_USER:
 		let_go(walker);
-		return user_become(plan, &step->u.user, err);
+		return user_become(plan, &step->u.user, walker->can_feign, err);
 	case PLAN_LOOKUP:
 		return exec_lookup(plan, &step->u.program, &walker->program, err);
 	case PLAN_SEND:

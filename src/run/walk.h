@@ -16,6 +16,7 @@ struct walker {
 	int first_fd;                     /* as in init.h */
 	int socket_fd;                    /* the peer to which an error goes: the parent, later the starter */
 	const struct plan_filter *filter; /* in force: any system call may fail now; or NULL */
+	bool can_feign;                   /* and one may seem to succeed that does nothing */
 	int console_fd;                   /* master of the console until the parent has it; or -1 */
 	uint32_t joined; /* bit n: namespace number n was entered by an earlier, tentative step */
 	struct rootfs rootfs;

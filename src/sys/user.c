@@ -10,6 +10,8 @@
 #include <tare/sys.h>
 
 #define CAPABILITIES 64
+#define KNOWN_CAPABILITIES (CAP_CHECKPOINT_RESTORE + 1) /* of the oldest kernel that tare runs on */
+#define READABLE_GROUPS 1024
 
 static int set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inheritable)
 {
@@ -27,7 +29,8 @@ static int set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inh
 static int get_capabilities(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2];
+	/* What no process has, for a filter that lets the call seem to succeed. */
+	struct __user_cap_data_struct data[2] = {{~0u, ~0u, ~0u}, {~0u, ~0u, ~0u}};
 	int r = k_capget(&header, data);
 
 	*effective = data[0].effective | (uint64_t)data[1].effective << 32;
@@ -73,7 +76,7 @@ static int drop_bounding(uint64_t keep, struct err *err)
 		if (keep >> cap & 1)
 			continue;
 		r = (int)k_prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-		if (r == -EINVAL) /* past the kernel's last capability */
+		if (r == -EINVAL && cap >= KNOWN_CAPABILITIES) /* past the kernel's last one */
 			return 0;
 		if (r < 0)
 			return err_system(err, r, "cannot drop capability %lu from the bounding set", cap);
@@ -112,20 +115,145 @@ static int raise_ambient(const struct plan_user *user)
 	return r;
 }
 
+static void hint_feigned(struct err *err)
+{
+	err_hint(err, "the seccomp filter in force feigns it (errnoRet 0, or its agent's answer): let the "
+		      "filter allow "
+		      "it, or set noNewPrivileges, with which the filter comes later");
+}
+
+int user_feigned(const char *where, const char *call, struct err *err)
+{
+	err_set(err, ERR_SYSTEM, 0, where, "%s succeeded and did nothing", call);
+	hint_feigned(err);
+	return -EINVAL;
+}
+
 /* What the kernel says afterwards counts, not what was asked of it. */
-static int verify(const struct plan_user *user, struct err *err)
+static int verify(const struct plan_user *user, bool can_feign, struct err *err)
 {
 	uint64_t effective, permitted, inheritable;
 	int r = get_capabilities(&effective, &permitted, &inheritable);
 
 	if (r < 0)
 		return err_system(err, r, "cannot read the capabilities back");
-	if (effective != user->effective || permitted != user->permitted || inheritable != user->inheritable)
-		return err_system(err, EPERM, "cannot set the capabilities as asked");
+	if (effective == user->effective && permitted == user->permitted && inheritable == user->inheritable)
+		return 0;
+	err_system(err, EPERM, "cannot set the capabilities as asked");
+	if (can_feign)
+		hint_feigned(err);
+	return -EPERM;
+}
+
+static int verify_uid(uint32_t uid, struct err *err)
+{
+	uid_t real = ~uid, effective = ~uid, saved = ~uid;
+	int r = k_getresuid(&real, &effective, &saved);
+
+	if (r < 0)
+		return err_system(err, r, "cannot read the user ids back");
+	return real == uid && effective == uid && saved == uid
+		       ? 0
+		       : user_feigned("/process/user/uid", "setresuid(2)", err);
+}
+
+static int verify_gid(uint32_t gid, struct err *err)
+{
+	gid_t real = ~gid, effective = ~gid, saved = ~gid;
+	int r = k_getresgid(&real, &effective, &saved);
+
+	if (r < 0)
+		return err_system(err, r, "cannot read the group ids back");
+	return real == gid && effective == gid && saved == gid
+		       ? 0
+		       : user_feigned("/process/user/gid", "setresgid(2)", err);
+}
+
+static bool contains(const gid_t *groups, uint32_t count, gid_t group)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (groups[i] == group)
+			return true;
+	return false;
+}
+
+/* The kernel sorts them. */
+static int verify_groups(const gid_t *wanted, uint32_t count, struct err *err)
+{
+	const char *where = "/process/user/additionalGids";
+	gid_t seen[READABLE_GROUPS];
+	int r = k_getgroups(-1, NULL);
+
+	/* getgroups(2) refuses a negative size, so who does not is no kernel. */
+	if (r >= 0)
+		return user_feigned(where, "getgroups(2)", err);
+	for (uint32_t i = 0; i < READABLE_GROUPS; i++)
+		seen[i] = (gid_t)-1;
+	if (r == -EINVAL)
+		r = k_getgroups(READABLE_GROUPS, seen);
+	if (r < 0)
+		return err_set(err, ERR_SYSTEM, r, where, "cannot read the additional groups back");
+	if ((uint32_t)r != count)
+		return user_feigned(where, "setgroups(2)", err);
+	for (uint32_t i = 0; i < count; i++)
+		if (!contains(wanted, count, seen[i]) || !contains(seen, count, wanted[i]))
+			return user_feigned(where, "setgroups(2)", err);
 	return 0;
 }
 
-static int enter_cwd(const char *cwd, struct err *err)
+/* option reads whether one capability is in a set, and refuses what is no capability: a filter may not. */
+static int read_set(int option, int sub, uint64_t wanted, uint64_t asked, struct err *err)
+{
+	for (unsigned long cap = 0; cap <= CAPABILITIES; cap++) {
+		bool is_none = cap == CAPABILITIES;
+		int r;
+
+		if (!is_none && (asked >> cap & 1) == 0)
+			continue;
+		r = option == PR_CAP_AMBIENT ? (int)k_prctl(option, (unsigned long)sub, cap, 0, 0)
+					     : (int)k_prctl(option, cap, 0, 0, 0);
+		if (r == -EINVAL && (is_none || cap >= KNOWN_CAPABILITIES))
+			continue;
+		if (r < 0)
+			return err_system(err, r, "cannot read the capabilities back");
+		if (is_none || r != (int)(wanted >> cap & 1))
+			return user_feigned("/process/capabilities", "prctl(2)", err);
+	}
+	return 0;
+}
+
+/* What a filter denied would have been an error; this is about what it only seemed to allow. */
+static int read_back(const struct plan *plan, const struct plan_user *user, struct err *err)
+{
+	int r = verify_uid(user->uid, err);
+
+	if (r >= 0)
+		r = verify_gid(user->gid, err);
+	if (r >= 0 && !user->keep_groups)
+		r = verify_groups(plan_rows(plan, user->groups), user->groups.count, err);
+	if (r >= 0)
+		r = read_set(PR_CAPBSET_READ, 0, 0, ~user->bounding, err);
+	if (r >= 0)
+		r = read_set(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, user->ambient,
+			     user->permitted & user->inheritable, err);
+	return r;
+}
+
+static int verify_cwd(const char *cwd, struct err *err)
+{
+	struct stat wanted = {.st_ino = 1}, here = {.st_ino = 2};
+	int r = k_fstatat(AT_FDCWD, cwd, &wanted, 0);
+
+	if (r >= 0)
+		r = k_fstatat(AT_FDCWD, ".", &here, 0);
+	if (r < 0)
+		return err_set(err, ERR_SYSTEM, r, "/process/cwd", "cannot look at directory '%s'", cwd);
+	return wanted.st_dev == here.st_dev && wanted.st_ino == here.st_ino
+		       ? 0
+		       : user_feigned("/process/cwd", "chdir(2)", err);
+}
+
+static int enter_cwd(const char *cwd, bool can_feign, struct err *err)
 {
 	char seen[4096];
 	int r = k_chdir(cwd);
@@ -133,14 +261,15 @@ static int enter_cwd(const char *cwd, struct err *err)
 	if (r < 0)
 		return err_set(err, ERR_SYSTEM, r, "/process/cwd", "cannot change to directory '%s'", cwd);
 	/* getcwd(3): a directory outside of the root is told by "(unreachable)" in front. */
+	seen[0] = '\0';
 	r = k_getcwd(seen, sizeof seen);
 	if (r < 0 || seen[0] != '/')
 		return err_set(err, ERR_SYSTEM, r < 0 ? r : EPERM, "/process/cwd",
 			       "directory '%s' is outside of the container", cwd);
-	return 0;
+	return can_feign ? verify_cwd(cwd, err) : 0;
 }
 
-int user_become(const struct plan *plan, const struct plan_user *user, struct err *err)
+int user_become(const struct plan *plan, const struct plan_user *user, bool can_feign, struct err *err)
 {
 	const char *cwd = plan_get(plan, user->cwd);
 	uint64_t effective, permitted, inheritable;
@@ -153,13 +282,13 @@ int user_become(const struct plan *plan, const struct plan_user *user, struct er
 	if (r < 0)
 		return err_system(err, r, "cannot keep capabilities over the change of ids");
 	/* As root first: the user may have no right to walk there, or be the only one who has (NFS). */
-	entered = enter_cwd(cwd, err);
+	entered = enter_cwd(cwd, can_feign, err);
 	if (entered < 0 && entered != -EACCES && entered != -EPERM)
 		return entered;
 	r = set_ids(plan, user, err);
 	if (r < 0)
 		return r;
-	if (entered < 0 && enter_cwd(cwd, err) < 0)
+	if (entered < 0 && enter_cwd(cwd, can_feign, err) < 0)
 		return entered;
 	r = get_capabilities(&effective, &permitted, &inheritable);
 	/* Ambient capabilities go with the permitted and inheritable ones, so those come first. */
@@ -172,5 +301,6 @@ int user_become(const struct plan *plan, const struct plan_user *user, struct er
 		r = (int)k_prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
 	if (r < 0)
 		return err_system(err, r, "cannot set the capabilities");
-	return verify(user, err);
+	r = verify(user, can_feign, err);
+	return r < 0 || !can_feign ? r : read_back(plan, user, err);
 }

@@ -236,6 +236,100 @@ probe() {
 	[ "${lines[0]}" = "39 1 0" ]
 }
 
+# A filter that answers call $1 with errno $2, and the other fields of the rule.
+feigned() {
+	seccomp "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[$1],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":$2${3:+,$3}}]}" "${4:-false}"
+}
+
+@test "a filter that lets a change of ids, groups or directory seem to succeed gives nobody more than was asked for" {
+	config '.process.user={"uid":1000,"gid":1000,"additionalGids":[5,7]} | .process.cwd="/tmp"
+		| .process.args=["sh","-c","echo $(id -u):$(id -g):$(id -G) $(pwd)"]'
+	cp "$BUNDLE/config.json" "$WORK/base.json"
+	# The container's own, and that of an exec, whose container has not reached its filter.
+	is_told() { # pattern
+		for how in run exec; do
+			if [ $how = run ]; then
+				run tare run -b "$BUNDLE" "$ID"
+				[ ! -e "$ROOT/$ID" ]
+			else
+				config '.process.noNewPrivileges=true'
+				create "$ID"
+				jq '.process | .noNewPrivileges=false' "$BUNDLE/config.json" >"$WORK/process"
+				run tare exec --process "$WORK/process" "$ID"
+				tare delete --force "$ID"
+			fi
+			[ "$status" -ne 0 ] && [[ "$output" == *$1*"seccomp filter"* ]] || { echo "$how, $1: $status, $output"; return 1; }
+		done
+		cp "$WORK/base.json" "$BUNDLE/config.json"
+	}
+	for calls in '"setresuid"' '"setresuid","getresuid"'; do
+		feigned "$calls" 0
+		is_told "/process/user/uid: setresuid(2) succeeded"
+	done
+	for calls in '"setresgid"' '"setresgid","getresgid"'; do
+		feigned "$calls" 0
+		is_told "/process/user/gid: setresgid(2) succeeded"
+	done
+	feigned '"setgroups"' 0
+	is_told "/process/user/additionalGids: setgroups(2) succeeded"
+	feigned '"setgroups","getgroups"' 0
+	is_told "/process/user/additionalGids: getgroups(2) succeeded"
+	for calls in '"chdir"' '"chdir","newfstatat"'; do
+		feigned "$calls" 0
+		is_told "/process/cwd: chdir(2) succeeded"
+	done
+	feigned '"capset"' 0
+	is_told "capabilities"
+	feigned '"capset","capget"' 0
+	is_told "capabilities"
+	feigned '"setresuid","setresgid","setgroups","setuid","setgid"' 0
+	is_told "succeeded and did nothing"
+	# Reading back is what cannot be done.
+	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_ERRNO","errnoRet":0},
+		{"names":["getresuid"],"action":"SCMP_ACT_ERRNO","errnoRet":1}]}'
+	is_told "cannot read the user ids back"
+	# A filter that feigns something else is none of tare's business.
+	feigned '"chown","fchown","mknod","setuid","mkdir"' 0
+	run_container
+	[ "$output" = "1000:1000:1000 5 7 /tmp" ]
+	# Nor is one that comes after all of this.
+	feigned '"setresuid","setresgid","setgroups","chdir"' 0 "" true
+	run_container
+	[ "$output" = "1000:1000:1000 5 7 /tmp" ]
+}
+
+@test "a filter that lets the bounding set seem smaller gives nobody more than was asked for" {
+	config '.process.user={"uid":1000,"gid":1000} | .process.capabilities={"bounding":["CAP_KILL"],"effective":[],"permitted":[]}
+		| .process.args=["grep","CapBnd","/proc/self/status"]'
+	# PR_CAPBSET_DROP is 24, PR_CAPBSET_READ 23.
+	drop='"args":[{"index":0,"value":24,"op":"SCMP_CMP_EQ"}]'
+	both='"args":[{"index":0,"value":23,"op":"SCMP_CMP_GE"},{"index":1,"value":0,"op":"SCMP_CMP_GE"}]'
+	for errno in 0 1 22; do
+		for args in "$drop" "$both" ""; do
+			feigned '"prctl"' $errno "$args"
+			run_container "" 1
+			[[ "$output" == *"seccomp filter"* ]] || { echo "$errno, $args: $output"; return 1; }
+		done
+	done
+	feigned '"mkdir"' 0
+	run_container
+	[ "$output" = "CapBnd:	0000000000000020" ]
+}
+
+@test "a filter that denies or feigns setsid leaves no exec in the caller's session" {
+	config '.process.args=["sleep","1000"]'
+	for errno in 0 1; do
+		feigned '"setsid"' $errno
+		create "$ID"
+		for detach in "" -d; do
+			run tare exec $detach "$ID" true </dev/null
+			[ "$status" -ne 0 ]
+			[[ "$output" == *"cannot begin a session"*"seccomp filter"* || "$output" == *"setsid(2) succeeded"* ]] || { echo "$output"; return 1; }
+		done
+		tare delete --force "$ID"
+	done
+}
+
 @test "the compiled filter is kept, and a damaged or foreign one is not used" {
 	profile true
 	probe 165
