@@ -287,10 +287,12 @@ static inline int k_execve(const char *path, char *const argv[], char *const env
 {
 	return (int)k_call3(__NR_execve, path, argv, envp);
 }
+/* A filter that denies both ways to end is met by the third: a signal that nobody can block or ignore. */
 __attribute__((noreturn)) static inline void k_exit(int status)
 {
-	for (;;)
-		k_call1(__NR_exit_group, status);
+	k_call1(__NR_exit_group, status);
+	k_call1(__NR_exit, status);
+	__builtin_trap();
 }
 /* ret_info may be NULL. */
 static inline int k_waitid(int type, int id, void *ret_info, int options)

@@ -45,15 +45,34 @@ static int console(struct walker *walker, const struct plan_step *step, struct e
 	return walker->console_fd < 0 ? walker->console_fd : 0;
 }
 
+static int slot_of_gate(const struct walker *walker)
+{
+	const struct plan_step *step = plan_find(walker->plan, PLAN_GATE);
+
+	return step == NULL || step->u.slot == PLAN_NO_SLOT ? -1 : walker->rootfs.slot_base + step->u.slot;
+}
+
+/* What a filter makes of the call at the gate is told while there is somebody to be told. */
+static int try_gate(const struct walker *walker, struct err *err)
+{
+	int r = walker->filter == NULL || slot_of_gate(walker) < 0 ? -EBADF : k_accept4(-1, SOCK_CLOEXEC);
+
+	if (r >= 0)
+		return user_feigned("/linux/seccomp", "accept4(2)", err);
+	return r == -EBADF ? 0 : err_system(err, r, "cannot wait at the start gate");
+}
+
 /*
  * From READY on init only waits for words of the parent, and an end of file tells it of the parent's death: the
  * death signal has to be off before, since the parent may end as soon as it has said COMMITTED.
  */
-static int send_step(struct walker *walker, const struct plan_step *step)
+static int send_step(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	int r = 0;
 
 	if (step->u.step == STEP_READY)
+		r = try_gate(walker, err);
+	if (r >= 0 && step->u.step == STEP_READY)
 		r = (int)k_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	if (r >= 0)
 		r = protocol_send(walker->socket_fd, (enum protocol_step)step->u.step, 0, NULL,
@@ -72,13 +91,6 @@ void walk_close_range(const struct walker *walker, int first, int last)
 		return;
 	for (int fd = first; fd <= (last < 0 ? end : last); fd++)
 		k_close(fd);
-}
-
-static int slot_of_gate(const struct walker *walker)
-{
-	const struct plan_step *step = plan_find(walker->plan, PLAN_GATE);
-
-	return step == NULL || step->u.slot == PLAN_NO_SLOT ? -1 : walker->rootfs.slot_base + step->u.slot;
 }
 
 /*
@@ -178,7 +190,7 @@ static int late_step(struct walker *walker, const struct plan_step *step, struct
 	case PLAN_LOOKUP:
 		return exec_lookup(plan, &step->u.program, &walker->program, err);
 	case PLAN_SEND:
-		return send_step(walker, step);
+		return send_step(walker, step, err);
 	case PLAN_EXPECT:
 		return protocol_expect(walker->socket_fd, (enum protocol_step)step->u.step, NULL, NULL, err);
 	case PLAN_HANDOVER:

@@ -330,6 +330,32 @@ feigned() {
 	done
 }
 
+@test "what a filter does at the gate is told by create, and an init that may not end ends" {
+	config '.process.args=["true"]'
+	for errno in 0 1; do
+		feigned '"accept4"' $errno
+		status=0
+		create "$ID" || status=$?
+		[ "$status" = 1 ]
+		[[ "$(cat "$WORK/err")" == *"accept4(2) succeeded"* || "$(cat "$WORK/err")" == *"start gate"*"seccomp filter"* ]]
+		[ ! -e "$ROOT/$ID" ]
+		# run has no gate.
+		run_container
+	done
+	for calls in '"exit_group"' '"exit_group","exit"'; do
+		for errno in 0 1; do
+			feigned "$calls" $errno
+			config '.process.args=["/bin/here"]'
+			ln -sf busybox "$BUNDLE/rootfs/bin/here"
+			create "$ID"
+			rm "$BUNDLE/rootfs/bin/here"
+			run -1 timeout 20 "$TARE" --root "$ROOT" start "$ID"
+			wait_for '[ "$(status_of "$ID")" = stopped ]'
+			tare delete "$ID"
+		done
+	done
+}
+
 @test "the compiled filter is kept, and a damaged or foreign one is not used" {
 	profile true
 	probe 165
