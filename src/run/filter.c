@@ -131,7 +131,8 @@ void filter_explain(const struct walker *walker, struct err *err)
 	if (walker->filter == NULL || err->kind != ERR_SYSTEM || err->errnum == 0 ||
 	    (err->hint[0] != '\0' && !is_usual) || !can_give(walker->plan, walker->filter, err->errnum))
 		return;
-	err_hint(err,
-		 "the seccomp filter is in force by now, and has to allow what tare itself still does; with "
-		 "noNewPrivileges that is execve alone");
+	err_hint(
+		err,
+		"the seccomp filter is in force by now, and has to allow what tare itself still does: tare(8), "
+		"SECCOMP; with noNewPrivileges and without SCMP_ACT_NOTIFY that is execve alone");
 }

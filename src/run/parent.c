@@ -501,8 +501,9 @@ void parent_explain_status(const siginfo_t *info, struct err *err)
 		if (info->si_status == SIGKILL)
 			err_hint(err, "out of memory, or somebody killed it");
 		if (info->si_status == SIGSYS)
-			err_hint(err, "the seccomp filter kills for a call that tare itself still makes; with "
-				      "noNewPrivileges it has to allow execve alone");
+			err_hint(err, "the seccomp filter kills for a call that tare itself still makes: "
+				      "tare(8), SECCOMP; with noNewPrivileges and without SCMP_ACT_NOTIFY it "
+				      "has to allow execve alone");
 	}
 }
 

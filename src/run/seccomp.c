@@ -92,9 +92,16 @@ static int take_listener(const struct parent *parent, int number, struct err *er
 		if (fds[0].revents != 0)
 			return protocol_expect(parent->socket_fd, STEP_NONE, NULL, NULL, err);
 	}
+	/* It has ended, and said before what it could not do. */
+	if (fd == -ESRCH) {
+		int r = parent_await(parent, STEP_TAKEN, err);
+
+		return r < 0 ? r : protocol_expect(parent->socket_fd, STEP_NONE, NULL, NULL, err);
+	}
 	if (fd < 0) {
 		err_system(err, fd, "cannot take the seccomp filter's listener out of init");
-		err_hint(err, "kernel.yama.ptrace_scope 3 forbids pidfd_getfd(2) to everybody");
+		if (fd == -EPERM)
+			err_hint(err, "kernel.yama.ptrace_scope 3 forbids pidfd_getfd(2) to everybody");
 	} else if (!is_listener(fd)) {
 		k_close(fd);
 		return err_set(err, ERR_PEER, EPROTO, NULL,
@@ -242,8 +249,10 @@ int filter_take(struct parent *parent, const struct plan_filter *filter, struct 
 		r = fd = take_listener(parent, (int)number, err);
 	if (r >= 0)
 		r = await_closed(parent, fd, (int)number, err);
-	if (r == -EPIPE && err->kind == ERR_PEER)
+	if (r == -EPIPE && err->kind == ERR_PEER) {
+		err_hint(err, "a filter that notifies has to allow sendmsg(2) or write(2): tare(8), SECCOMP");
 		parent_explain_end(watched_pidfd(parent), err);
+	}
 	if (r < 0)
 		return r;
 	if (parent->exec != NULL && parent->pidfd < 0)

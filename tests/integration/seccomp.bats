@@ -600,6 +600,34 @@ watched() {
 	agent_end
 }
 
+@test "notify: what tare needs with no_new_privs is what its manual names, and what is missing is told" {
+	agent 83
+	rule() { # default, default errno, names, action
+		seccomp "{\"defaultAction\":\"SCMP_ACT_$1\",$2\"listenerPath\":\"$WORK/agent/socket\",\"syscalls\":[
+			{\"names\":[\"mkdir\"],\"action\":\"SCMP_ACT_NOTIFY\"},{\"names\":[$3],\"action\":\"SCMP_ACT_$4\"}]}" true
+		config '.process.args=["probe","83"]'
+	}
+	for wait in '"read","write"' '"recvmsg","sendmsg"'; do
+		rule ERRNO '"defaultErrnoRet":99,' '"prctl","close","rt_sigprocmask","fcntl","execve","accept4",'"$wait"',
+			"write","exit_group","brk","arch_prctl","getpid","mprotect","uname"' ALLOW
+		run_container
+		[ "$output" = "83 -1 42" ]
+		create "$ID"
+		tare exec "$ID" probe 83 </dev/null >"$WORK/exec"
+		[ "$(cat "$WORK/exec")" = "83 -1 42" ]
+		tare start "$ID"
+		wait_for '[ "$(status_of "$ID")" = stopped ]'
+		tare delete "$ID"
+	done
+	for calls in '"recvmsg","read"' '"prctl"' '"close","close_range"' '"sendmsg","write"' '"rt_sigprocmask"' '"execve"'; do
+		rule ALLOW "" "$calls" ERRNO
+		run_container "" 1
+		[[ "$output" != *yama* && "$output" == *"/linux/seccomp"* || "$output" == *"seccomp filter"* ]] || { echo "$calls: $output"; return 1; }
+		[[ "$output" == *"SECCOMP"* || "$output" == *"close(2)"* ]] || { echo "$calls: $output"; return 1; }
+	done
+	agent_end
+}
+
 @test "notify: nobody to tell is an error that leaves nothing" {
 	watched '["mkdir"]' false
 	run_container "" 1
