@@ -24,6 +24,7 @@ struct builder {
 
 	/* What several parts need to know. */
 	bool has_new_user, has_user, has_mount_ns, has_bridge, has_cgroup;
+	bool is_watched;                 /* the filter that comes has a listener, which is a descriptor */
 	bool has_bridge_rlimits;         /* of exec: set by the bridge, before it is the user */
 	bool is_user_early;              /* the bridge makes the user namespace, before the time namespace */
 	int32_t ns_slots[SPEC_NS_COUNT]; /* of namespaces that are joined */

@@ -244,6 +244,7 @@ static void take_filter(struct exec *e)
 		return;
 	filter = &step->u.filter;
 	e->filter = *filter;
+	e->b.is_watched = filter->is_notify;
 	e->filter.program = builder_table(&e->b, plan_rows(e->container, filter->program),
 					  filter->program.count, sizeof(struct sock_filter));
 	e->filter.listener_path = builder_text(&e->b, plan_get(e->container, filter->listener_path));

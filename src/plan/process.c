@@ -223,13 +223,15 @@ static bool is_rlimit_parents(const struct builder *b)
 }
 
 /*
- * Descriptors that init needs at its gate and behind it: accept(2) for the starter, pipes for hooks. A smaller
- * limit would leave a container that nobody can start, so it comes into force when they are done.
+ * Descriptors that init needs at its gate and behind it: accept(2) for the starter, pipes for hooks; or for a
+ * filter's listener. A smaller limit would leave a container that nobody can start, so it comes into force when
+ * they are done.
  */
 static bool is_late_rlimit(const struct builder *b, const struct spec_rlimit *rlimit, uint64_t *ret_floor)
 {
 	*ret_floor = 3 + b->request->preserve_fds + b->request->listen_fds + 16;
-	return b->gate_slot != PLAN_NO_SLOT && rlimit->resource == RLIMIT_NOFILE && rlimit->soft < *ret_floor;
+	return (b->gate_slot != PLAN_NO_SLOT || b->is_watched) && rlimit->resource == RLIMIT_NOFILE &&
+	       rlimit->soft < *ret_floor;
 }
 
 static void add_late_rlimits(struct builder *b)
@@ -314,6 +316,7 @@ void plan_add_process(struct builder *b)
 
 	plan_add_filter(b, &filter);
 	filter_time = plan_filter_time(&filter, p->no_new_privileges);
+	b->is_watched = filter.is_notify;
 	if (b->spec->has_process) {
 		add_init_attributes(b);
 		builder_step(b, PLAN_INIT, PLAN_STDIO_OWNER, 0)->u.number = p->user.uid;

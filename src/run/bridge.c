@@ -62,6 +62,24 @@ static int become_init(struct walker *walker, bool has_cgroup, struct err *err)
 }
 
 /*
+ * Filters cannot look into clone3's arguments, and many deny it for that. Nor is more than clone(2) needed by
+ * whoever is under one. 0 of a filter is not taken for being the child: that one the kernel tells its number.
+ */
+static long make_copy(const struct walker *walker, struct clone_args *args, volatile pid_t *ret_own)
+{
+	long pid;
+
+	*ret_own = 0;
+	args->flags |= CLONE_CHILD_SETTID;
+	args->child_tid = (uint64_t)(uintptr_t)ret_own;
+	pid = k_clone3(args);
+	/* The architectures differ in which of the last two it is. */
+	if (walker->filter != NULL && (pid < 0 || (pid == 0 && *ret_own == 0)))
+		pid = k_call5(__NR_clone, args->flags, 0, 0, ret_own, ret_own);
+	return pid;
+}
+
+/*
  * Returns as init (walker->who changes) in the new process. CLONE_PARENT makes it a child of the parent, which
  * is the one that waits for it; the bridge is gone.
  */
@@ -70,17 +88,16 @@ static int bridge_spawn(struct walker *walker, const struct plan_step *step, str
 	int cgroup_fd = walker->first_fd + INIT_FD_CGROUP;
 	bool has_cgroup = plan_has_cgroup(walker->plan);
 	struct clone_args args = {.flags = step->u.spawn.flags | CLONE_PARENT};
+	volatile pid_t own;
 	long pid;
 
 	if (has_cgroup && step->u.spawn.into_cgroup) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)cgroup_fd;
 	}
-	pid = k_clone3(&args);
-	/* Filters cannot look into clone3's arguments, and many deny it for that. Nor is more than clone(2)
-	 * needed by whoever is under one. */
-	if (pid < 0 && walker->filter != NULL)
-		pid = k_call5(__NR_clone, args.flags, 0, 0, 0, 0);
+	pid = make_copy(walker, &args, &own);
+	if (pid == 0 && own == 0)
+		return user_feigned("/linux/seccomp", "clone(2)", err);
 	if (pid < 0) {
 		err_system(err, (int)pid, "cannot start init in its namespaces");
 		if (pid == -EAGAIN)

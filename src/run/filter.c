@@ -127,10 +127,16 @@ static bool can_give(const struct plan *plan, const struct plan_filter *filter, 
 void filter_explain(const struct walker *walker, struct err *err)
 {
 	bool is_usual = err->errnum == EPERM || err->errnum == ENOSYS;
+	char other[sizeof err->hint];
 
 	if (walker->filter == NULL || err->kind != ERR_SYSTEM || err->errnum == 0 ||
-	    (err->hint[0] != '\0' && !is_usual) || !can_give(walker->plan, walker->filter, err->errnum))
+	    !can_give(walker->plan, walker->filter, err->errnum))
 		return;
+	if (err->hint[0] != '\0' && !is_usual) {
+		str_format(other, sizeof other, "%s", err->hint);
+		err_hint(err, "%s; or the seccomp filter in force denies it", other);
+		return;
+	}
 	err_hint(
 		err,
 		"the seccomp filter is in force by now, and has to allow what tare itself still does: tare(8), "

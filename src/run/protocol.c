@@ -17,11 +17,13 @@ const char *protocol_step_name(enum protocol_step step)
 	return step < STEP_COUNT ? names[step] : "unknown";
 }
 
-/* Whatever errno a filter has for it. */
+/* Whatever errno a filter has for it. If that is 0, the call says 0 and does nothing: seccomp(2). */
 static bool is_denied(ssize_t r)
 {
 	return r < 0 && r != -EPIPE && r != -ECONNRESET;
 }
+
+#define UNTOUCHED (-1) /* msg_flags that the kernel has not written */
 
 int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const struct err *sent, int fd_to_pass)
 {
@@ -43,9 +45,11 @@ int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const s
 		r = k_sendmsg(socket_fd, &header, MSG_NOSIGNAL);
 	while (r == -EINTR);
 	/* Under a filter that knows of no sockets; one write(2) is one datagram, too. */
-	if (is_denied(r) && fd_to_pass < 0)
+	if ((r == 0 || is_denied(r)) && fd_to_pass < 0)
 		r = k_write(socket_fd, &message, sizeof message);
-	return r < 0 ? (int)r : 0;
+	if (r < 0)
+		return (int)r;
+	return r == (ssize_t)sizeof message ? 0 : -EIO;
 }
 
 union control {
@@ -111,6 +115,7 @@ int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_val
 		.msg_iovlen = 1,
 		.msg_control = control.data,
 		.msg_controllen = sizeof control.data,
+		.msg_flags = UNTOUCHED,
 	};
 	struct received received = {.fd = -1};
 	_cleanup_fd_ int fd = -1;
@@ -119,6 +124,8 @@ int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_val
 	do
 		r = k_recvmsg(socket_fd, &header, MSG_CMSG_CLOEXEC);
 	while (r == -EINTR);
+	if (r >= 0 && header.msg_flags == UNTOUCHED)
+		r = -EIO;
 	if (is_denied(r) && ret_fd == NULL) {
 		header.msg_controllen = 0;
 		r = k_read(socket_fd, &message, sizeof message);

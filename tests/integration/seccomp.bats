@@ -330,6 +330,52 @@ feigned() {
 	done
 }
 
+@test "messages and births that a filter feigns are not believed" {
+	config '.process.args=["sh","-c","echo runs"]'
+	for calls in '"sendmsg"' '"recvmsg"' '"sendmsg","recvmsg"' '"clone3"' '"close_range"'; do
+		feigned "$calls" 0
+		run_container
+		[ "$output" = runs ]
+		create "$ID"
+		run -0 timeout 20 "$TARE" --root "$ROOT" exec "$ID" echo other
+		[ "$output" = other ]
+		tare start "$ID"
+		wait_for '[ "$(status_of "$ID")" = stopped ]'
+		grep -qx runs "$WORK/out"
+		tare delete "$ID"
+	done
+	feigned '"clone","clone3"' 0
+	create "$ID"
+	run timeout 20 "$TARE" --root "$ROOT" exec "$ID" echo other
+	[ "$status" = 255 ] && [[ "$output" == *"clone(2) succeeded"*"seccomp filter"* ]]
+	tare delete --force "$ID"
+	# An errno that usually means something else.
+	feigned '"setgroups"' 22
+	run_container "" 1
+	[[ "$output" == *"additional groups"*"mapped"*"seccomp filter"* ]]
+}
+
+@test "notify: a limit of descriptors leaves room for the listener" {
+	for nnp in true false; do
+		agent 83
+		watched '["mkdir"]' $nnp
+		config '.process.rlimits=[{"type":"RLIMIT_NOFILE","soft":4,"hard":4}] | .process.user={"uid":1000,"gid":1000}'
+		probe 83
+		[ "$output" = "83 -1 42" ]
+		config '.process.args=["sh","-c","ulimit -n"]'
+		run_container
+		[ "$output" = 4 ]
+		config '.process.args=["sleep","1000"]'
+		create "$ID"
+		run -0 tare exec "$ID" probe 83
+		[ "$output" = "83 -1 42" ]
+		run -0 tare exec "$ID" sh -c "ulimit -n"
+		[ "$output" = 4 ]
+		tare delete --force "$ID"
+		agent_end
+	done
+}
+
 @test "what a filter does at the gate is told by create, and an init that may not end ends" {
 	config '.process.args=["true"]'
 	for errno in 0 1; do
