@@ -257,7 +257,10 @@ static void end_placeholder(struct parent *parent)
 
 /* --- steps --- */
 
-/* systemd moved the placeholder: where it is now is the unit's cgroup, by the names that this process sees. */
+/*
+ * systemd moved the placeholder: where it is now is the unit's cgroup, by the names that this process sees. If
+ * it is elsewhere, who knows what was moved into the unit: that is not ours to end.
+ */
 static int open_cgroup(struct parent *parent, pid_t placeholder, const char *unit, struct err *err)
 {
 	_cleanup_free_ char *identity = NULL;
@@ -265,6 +268,7 @@ static int open_cgroup(struct parent *parent, pid_t placeholder, const char *uni
 	const char *name;
 	int r = container_cgroup_of(placeholder, path, sizeof path);
 
+	parent->has_unit = false;
 	if (r < 0)
 		return err_system(err, r, "cannot read the cgroup of unit %s", unit);
 	name = strrchr(path, '/');
@@ -273,6 +277,7 @@ static int open_cgroup(struct parent *parent, pid_t placeholder, const char *uni
 		return err_set(err, ERR_SYSTEM, 0, NULL,
 			       "unit %s has started, but its process is in cgroup '%s'", unit, path),
 		       -EIO;
+	parent->has_unit = true;
 	mem_free(&parent->record.cgroup_path);
 	parent->record.cgroup_path = mem_dup(path);
 	parent->mount_fd = cgroup_open_mount(parent->host.cgroup_mount, err);

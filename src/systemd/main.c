@@ -8,10 +8,10 @@
  *     tare-systemd system|user stop UNIT DESCRIPTION
  *
  * start makes a transient scope (org.freedesktop.systemd1(5), StartTransientUnit) and moves process PID into
- * it; stop ends the unit, and one that is gone is a success. Both wait until systemd has done it. set says on
- * standard output what the properties were, a line for each NAME, TYPE and VALUE: what makes set take itself
- * back. TYPE is a type of D-Bus: b, s, t, u, x, i, as (VALUE: lines) or ay (VALUE: hexadecimal). A failure is
- * one line on standard error, and status 1.
+ * it, unless systemd would read the pid otherwise; stop ends the unit, and one that is gone is a success. Both
+ * wait until systemd has done it. set says on standard output what the properties were, a line for each NAME,
+ * TYPE and VALUE: what makes set take itself back. TYPE is a type of D-Bus: b, s, t, u, x, i, as (VALUE: lines)
+ * or ay (VALUE: hexadecimal). A failure is one line on standard error, and status 1.
  *
  * Process: child of the parent, in its namespaces, with its rights and environment (for the user's bus).
  */
@@ -21,8 +21,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <systemd/sd-bus.h>
 #include <time.h>
+#include <unistd.h>
 
 #define DEADLINE_SECS 25
 #define STATUS_NOT_MADE 3
@@ -231,6 +233,61 @@ static int call_for_unit(const struct client *client, const char *method, sd_bus
 	return r < 0 ? r : call(client, message, error, &reply);
 }
 
+/* --- pids --- */
+
+/* Which process the bus takes for the one that asks. */
+static int read_own_pid(const struct client *client, uint32_t *ret, sd_bus_error *error)
+{
+	_cleanup_message_ sd_bus_message *message = NULL, *reply = NULL;
+	const char *name;
+	int r = sd_bus_get_unique_name(client->bus, &name);
+
+	if (r >= 0)
+		r = sd_bus_message_new_method_call(client->bus, &message, "org.freedesktop.DBus",
+						   "/org/freedesktop/DBus", "org.freedesktop.DBus",
+						   "GetConnectionUnixProcessID");
+	if (r >= 0)
+		r = sd_bus_message_append(message, "s", name);
+	if (r >= 0)
+		r = call(client, message, error, &reply);
+	return r < 0 ? r : sd_bus_message_read(reply, "u", ret);
+}
+
+/* A proxy of the bus is the one that asks; its pid as this process sees it, or 0 (unix(7), SO_PEERCRED). */
+static uint32_t peer_pid(const struct client *client)
+{
+	struct ucred peer = {.pid = 0};
+	socklen_t len = sizeof peer;
+	int fd = sd_bus_get_fd(client->bus);
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return 0;
+	return (uint32_t)peer.pid;
+}
+
+/*
+ * systemd takes a pid as its own pid namespace has it. Whoever is in another one names a process that is none
+ * of his, and systemd would move that one into the unit, and end it with the unit. Nobody says what namespace
+ * the other side is in; but the same process has the same pid for both only if they share one.
+ */
+static int check_pids(const struct client *client)
+{
+	_cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+	uint32_t pid = 0;
+	int r = read_own_pid(client, &pid, &error);
+
+	if (r < 0)
+		return fail(client, "cannot find out which pids systemd knows, to start", r, &error);
+	if (pid != 0 && (pid == (uint32_t)getpid() || pid == peer_pid(client)))
+		return 0;
+	fprintf(stderr,
+		"cannot start unit %s: systemd is not in this pid namespace, and would take another process "
+		"for "
+		"the container's (use --cgroup-manager cgroupfs, or call it outside of the namespace)\n",
+		client->unit);
+	return -EXDEV;
+}
+
 /* --- commands --- */
 
 static int try_start(struct client *client, char **args, sd_bus_error *error, sd_bus_message **ret_reply)
@@ -252,8 +309,12 @@ static int start(struct client *client, char **args)
 	_cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
 	_cleanup_message_ sd_bus_message *reply = NULL;
 	bool has_reset = false, is_again;
-	int r = watch_jobs(client);
+	int r = check_pids(client);
 
+	client->is_not_made = r < 0;
+	if (r < 0)
+		return r;
+	r = watch_jobs(client);
 	do {
 		sd_bus_error_free(&error);
 		if (r >= 0)

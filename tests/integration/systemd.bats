@@ -249,6 +249,81 @@ with_systemd() { # script
 	systemctl stop "$UNIT"
 }
 
+# The pids of the case's own namespace begin below $1, which is one of the host's.
+from_inside() { # PID OPTIONS...
+	unshare --pid --fork --mount-proc sh -c 'echo $(($1 - $2)) >/proc/sys/kernel/ns_last_pid; shift 2
+		exec "$@"' sh "$1" "$2" "$TARE" --root "$ROOT" --systemd-cgroup create -b "$BUNDLE" "$ID" </dev/null
+}
+
+@test "from inside a pid namespace systemd is not asked, and no process of the host is taken for the container's" {
+	unit
+	# As if it were one of the first that tare starts there, whichever that is.
+	for before in 1 2 3 4 5 6; do
+		sleep 1000 3>&- >/dev/null 2>&1 &
+		victim=$!
+		cgroup=$(cat "/proc/$victim/cgroup")
+		run -1 from_inside "$victim" "$before"
+		[[ "$output" == *"cannot start unit $UNIT: systemd is not in this pid namespace"*"--cgroup-manager cgroupfs"* ]]
+		[ "${#lines[@]}" -eq 1 ]
+		[ "$(cat "/proc/$victim/cgroup")" = "$cgroup" ]
+		kill "$victim"
+		nothing_left
+		[ -z "$(ls -A "$ROOT")" ]
+	done
+}
+
+@test "a process that systemd has not put into the unit is nobody's to end" {
+	unit
+	sleep 1000 3>&- >/dev/null 2>&1 &
+	victim=$!
+	with_systemd 'manager=$1 what=$2 unit=$3; shift 4; [ $what = start ] || { echo $what >>'"$WORK/asked"'; exit 1; }
+		busctl -q call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager StartTransientUnit \
+			"ssa(sv)a(sa(sv))" "$unit" replace 2 PIDs au 1 '"$victim"' "$1" "$2" "$3" 0
+		for i in 1 2 3 4 5 6 7 8 9; do ! grep -q "$unit" /proc/'"$victim"'/cgroup || exit 0; sleep 1; done'
+	run -1 "$WORK/bin/tare" --root "$ROOT" --systemd-cgroup create -b "$BUNDLE" "$ID" </dev/null
+	[[ "$output" == *"unit $UNIT has started, but its process is in cgroup"* ]]
+	[ ! -e "$WORK/asked" ]
+	grep -q "$UNIT" "/proc/$victim/cgroup"
+	[ -z "$(ls -A "$ROOT")" ]
+	systemctl stop "$UNIT"
+	run ! kill -0 "$victim"
+}
+
+@test "a proxy of the bus is no reason to refuse, unless it is in another pid namespace" {
+	unit
+	cat >"$WORK/proxy" <<-'EOF'
+		import selectors, socket, sys
+		listener = socket.socket(socket.AF_UNIX)
+		listener.bind(sys.argv[1])
+		listener.listen()
+		while True:
+		    here, there = listener.accept()[0], socket.socket(socket.AF_UNIX)
+		    there.connect("/run/dbus/system_bus_socket")
+		    selector = selectors.DefaultSelector()
+		    selector.register(here, selectors.EVENT_READ, there)
+		    selector.register(there, selectors.EVENT_READ, here)
+		    open_ends = True
+		    while open_ends:
+		        for key, _ in selector.select():
+		            data = key.fileobj.recv(65536)
+		            open_ends = open_ends and len(data) > 0
+		            key.data.sendall(data)
+		    here.close()
+		    there.close()
+	EOF
+	python3 "$WORK/proxy" "$WORK/bus" 3>&- >/dev/null 2>&1 &
+	proxy=$!
+	wait_for '[ -S "$WORK/bus" ]'
+	export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$WORK/bus
+	TARE_MANAGER=systemd create "$ID" || { cat "$WORK/err"; return 1; }
+	[ "$(cat "$DIR/cgroup.procs")" = "$(pid_of "$ID")" ]
+	run -0 tare delete --force "$ID"
+	run -1 from_inside $$ 1
+	[[ "$output" == *"systemd is not in this pid namespace"* ]]
+	kill "$proxy"
+	nothing_left
+}
+
 @test "without a bus there is an error, and nothing is left" {
 	script 'true'
 	DBUS_SYSTEM_BUS_ADDRESS=unix:path=$WORK/none TARE_MANAGER=systemd run -1 tare run -b "$BUNDLE" "$ID"
