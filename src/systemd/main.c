@@ -8,14 +8,16 @@
  *     tare-systemd system|user stop UNIT DESCRIPTION
  *
  * start makes a transient scope (org.freedesktop.systemd1(5), StartTransientUnit) and moves process PID into
- * it, unless systemd would read the pid otherwise; stop ends the unit, and one that is gone is a success. Both
- * wait until systemd has done it. set says on standard output what the properties were, a line for each NAME,
- * TYPE and VALUE: what makes set take itself back. TYPE is a type of D-Bus: b, s, t, u, x, i, as (VALUE: lines)
- * or ay (VALUE: hexadecimal). A failure is one line on standard error, and status 1.
+ * it, unless systemd would read the pid otherwise; stop kills what is left in the unit and ends it, and one
+ * that is gone is a success. Both wait until systemd has done it. set says on standard output what the
+ * properties were, a line for each NAME, TYPE and VALUE: what makes set take itself back. TYPE is a type of
+ * D-Bus: b, s, t, u, x, i, as (VALUE: lines) or ay (VALUE: hexadecimal). A failure is one line on standard
+ * error, and status 1.
  *
  * Process: child of the parent, in its namespaces, with its rights and environment (for the user's bus).
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -449,6 +451,23 @@ static int has_description(const struct client *client, const char *description,
 	return r;
 }
 
+/*
+ * The first process of a pid namespace does not hear a signal that it could die of, but this one; systemd would
+ * wait with it until TimeoutStopSec (systemd.kill(5)) is over. A unit without a process is a failure of no
+ * account.
+ */
+static void kill_unit(const struct client *client)
+{
+	_cleanup_error_ sd_bus_error ignored = SD_BUS_ERROR_NULL;
+	_cleanup_message_ sd_bus_message *message = NULL, *reply = NULL;
+	int r = new_call(client, "KillUnit", &message);
+
+	if (r >= 0)
+		r = sd_bus_message_append(message, "ssi", client->unit, "all", (int32_t)SIGKILL);
+	if (r >= 0)
+		(void)call(client, message, &ignored, &reply);
+}
+
 static int stop(struct client *client, char **args)
 {
 	_cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -459,8 +478,10 @@ static int stop(struct client *client, char **args)
 		r = has_description(client, args[0], &error);
 	if (r == 0)
 		return 0;
-	if (r > 0)
+	if (r > 0) {
+		kill_unit(client);
 		r = new_call(client, "StopUnit", &message);
+	}
 	if (r >= 0)
 		r = sd_bus_message_append(message, "ss", client->unit, "replace");
 	if (r >= 0)

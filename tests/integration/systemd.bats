@@ -57,6 +57,29 @@ property() { # NAME VALUE
 	nothing_left
 }
 
+@test "delete --force of a container whose record is damaged ends its scope, and what is in it" {
+	unit
+	for pids in own host; do
+		[ $pids = own ] || config '.linux.namespaces|=map(select(.type!="pid"))'
+		# A TERM, which is what systemd sends first, none of them follows.
+		script 'trap "" TERM; sleep 1000 & exec sleep 1000'
+		for what in garbage ""; do
+			TARE_MANAGER=systemd create "$ID"
+			tare start "$ID"
+			wait_for '[ "$(wc -l <"$DIR/cgroup.procs")" = 2 ]'
+			pid=$(pid_of "$ID")
+			echo "$what" >"$ROOT/$ID/record"
+			run -1 tare delete "$ID"
+			SECONDS=0
+			run -0 tare delete --force "$ID"
+			[ "$SECONDS" -lt 10 ]
+			run ! kill -0 "$pid"
+			[ ! -e "$ROOT/$ID" ]
+			nothing_left
+		done
+	done
+}
+
 @test "run ends the scope with the container, and gives its status" {
 	unit
 	script 'exit 7'
