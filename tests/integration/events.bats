@@ -97,7 +97,7 @@ limit_memory() {
 	run -0 tare events --stats "$ID"
 	jq -e '.data|.memory.usage.limit==16777216 and .memory.usage.usage>0 and .memory.usage.failcnt>0
 		and .memory.swap.limit==16777216 and .memory.raw.anon>=0 and .memory.kernel.usage>0
-		and .pids=={current:2,limit:50} or .pids=={current:1,limit:50}' <<<"$output"
+		and (.pids=={current:2,limit:50} or .pids=={current:1,limit:50})' <<<"$output"
 	tare kill --all "$ID" KILL
 	wait "$watcher"
 	run -0 tare state "$ID"

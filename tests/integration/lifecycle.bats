@@ -188,7 +188,9 @@ load helpers
 	start=$!
 	sleep 0.3
 	run -0 timeout 8 "$TARE" --root "$ROOT" delete --force "$ID"
-	! wait "$start"
+	status=0
+	wait "$start" || status=$?
+	[ "$status" -eq 1 ]
 	run -1 tare state "$ID"
 }
 
@@ -201,7 +203,9 @@ load helpers
 	run -0 timeout 25 "$TARE" --root "$ROOT" delete --force "$ID"
 	run -1 tare state "$ID"
 	pkill -P "$start" sleep
-	! wait "$start"
+	status=0
+	wait "$start" || status=$?
+	[ "$status" -eq 1 ]
 	config '.hooks={createRuntime:[{path:"/bin/sleep",args:["sleep","301"]}]}'
 	"$TARE" --root "$ROOT" create -b "$BUNDLE" "$ID" </dev/null >"$WORK/create" 2>&1 3>&- &
 	creator=$!

@@ -641,7 +641,8 @@ watched() {
 	run -0 tare exec --pid-file "$WORK/pid" "$ID" probe 83 39
 	[ "${lines[0]}" = "83 -1 42" ] && [ "${lines[1]%% *}" = 39 ]
 	jq -e --argjson own "$(cat "$WORK/pid")" '.pid==$own' "$WORK/agent/state.1"
-	! grep -vq "^$(cat "$WORK/pid") " <(grep -v "^$(pid_of "$ID") " "$WORK/agent/calls")
+	run ! grep -v -e "^$(cat "$WORK/pid") " -e "^$(pid_of "$ID") " "$WORK/agent/calls"
+	[ -z "$output" ]
 	tare delete --force "$ID"
 	agent_end
 }

@@ -454,4 +454,8 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(1
 	run -0 tare --systemd-cgroup plan -b "$BUNDLE"
 	[ "$(grep -oE 'Zz[A-Z][a-z]' <<<"$output" | sort -u | wc -l)" = 60 ]
 	[ "$(grep -o TimeoutStopUSec <<<"$output" | wc -l)" = 1 ]
+	[[ "$output" == *" TimeoutStopUSec=2000000"* ]]
+	config '.annotations={"org.systemd.property.TimeoutStopSec":"2","org.systemd.property.TimeoutStopUSec":"1"}'
+	run -0 tare --systemd-cgroup plan -b "$BUNDLE"
+	[ "$(grep -o TimeoutStopUSec=.* <<<"$output")" = TimeoutStopUSec=1 ]
 }
