@@ -37,8 +37,8 @@ static const struct option_row update_rows[] = {
 	{"cpu-rt-runtime", 0, OPTION_TEXT, OPTION(rt_runtime), "US", "refused: cgroup v2 has none"},
 	{"kernel-memory", 0, OPTION_TEXT, OPTION(kernel), "BYTES", "ignored: counts as memory"},
 	{"kernel-memory-tcp", 0, OPTION_TEXT, OPTION(kernel_tcp), "BYTES", "ignored: counts as memory"},
-	{"l3-cache-schema", 0, OPTION_TEXT, OPTION(l3_cache), "SCHEMA", "refused: not supported yet"},
-	{"mem-bw-schema", 0, OPTION_TEXT, OPTION(memory_bandwidth), "SCHEMA", "refused: not supported yet"},
+	{"l3-cache-schema", 0, OPTION_TEXT, OPTION(l3_cache), "SCHEMA", "refused: is set at create"},
+	{"mem-bw-schema", 0, OPTION_TEXT, OPTION(memory_bandwidth), "SCHEMA", "refused: is set at create"},
 	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
 };
 
@@ -151,9 +151,13 @@ static int read_document(const struct update_options *o, struct buf *document, s
 
 static int check_unsupported(const struct update_options *o, struct err *err)
 {
-	if (o->l3_cache != NULL || o->memory_bandwidth != NULL)
-		return err_set(err, ERR_UNSUPPORTED, 0, NULL, "cannot use --%s: resctrl is not supported yet",
-			       o->l3_cache != NULL ? "l3-cache-schema" : "mem-bw-schema");
+	if (o->l3_cache != NULL || o->memory_bandwidth != NULL) {
+		err_set(err, ERR_UNSUPPORTED, 0, NULL,
+			"cannot use --%s: schemata are set when a container is created, and not changed",
+			o->l3_cache != NULL ? "l3-cache-schema" : "mem-bw-schema");
+		err_hint(err, "set /linux/intelRdt in its configuration, and create it again");
+		return -EINVAL;
+	}
 	if (o->kernel != NULL || o->kernel_tcp != NULL)
 		log_line(LOG_WARNING, "--kernel-memory%s is ignored: it counts as memory",
 			 o->kernel != NULL ? "" : "-tcp");

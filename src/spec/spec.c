@@ -117,7 +117,17 @@ static void validate_process(struct reader *reader, const struct dom_node *root)
 
 static void validate_resources(struct reader *reader, const struct dom_node *root)
 {
-	(void)root;
+	const struct table *table = &spec_table_resources;
+	const struct dom_node *whole = dom_member(root, "linux");
+	bool has_known = false;
+
+	for (size_t i = 0; i < table->count && !has_known; i++)
+		has_known = dom_member(root, table->fields[i].key) != NULL;
+	if (whole != NULL && !has_known)
+		reader_refuse_hint(
+			reader, whole, "jq .linux.resources config.json",
+			"is no resource: a whole configuration is not what is expected, but what it has at "
+			"/linux/resources");
 	reader->spec->has_resources = true;
 }
 

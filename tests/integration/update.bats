@@ -100,11 +100,21 @@ update_with() {
 	for document in '' '[]' '{' '{"cpu":{"shares":1},"cpu":{"shares":2}}'; do
 		run -1 tare update -r - "$ID" <<<"$document"
 	done
+	# A whole configuration, which would change nothing; a key that is not known is no mistake.
+	for document in "$(cat "$BUNDLE/config.json")" '{"linux":{"resources":{"unified":{"cgroup.max.depth":"3"}}}}' '{"linux":1}'; do
+		run -1 tare update -r - "$ID" <<<"$document"
+		[[ "$output" == *": /linux: is no resource: a whole configuration is not what is expected"*"jq .linux.resources config.json)" ]]
+	done
+	limit cgroup.max.depth max
+	for document in '{"linux":null}' '{"linus":{}}' '{"linux":{},"unified":{"cgroup.max.depth":"4"}}'; do
+		update_with "$document"
+	done
+	limit cgroup.max.depth 4
 	run -1 tare update -r - --memory 1g "$ID" <<<'{}'
 	[[ "$output" == *"--memory cannot be used with --resources"* ]]
 	for flag in --l3-cache-schema --mem-bw-schema; do
 		run -1 tare update $flag "L3:0=f" "$ID"
-		[[ "$output" == *"$flag"*"not supported"* ]]
+		[[ "$output" == *"cannot use $flag: schemata are set when a container is created"*"/linux/intelRdt"* ]]
 	done
 	update --kernel-memory 1m "$ID"
 	run -1 tare update --cpu-rt-runtime 1000 "$ID"

@@ -385,6 +385,34 @@ static void test_documents(void)
 	CHECK_INT(resources->resources.pids_limit.value, 7);
 }
 
+/* A configuration where its resources are expected: nothing in it is known, and nothing would be changed. */
+static void test_whole_document(void)
+{
+	static const struct {
+		const char *json;
+		bool is_valid;
+	} documents[] = {
+		{"{}", true},
+		{"{'x':1}", true},
+		{"{'linux':null}", true},
+		{"{'linux':{},'devices':[]}", true},
+		{"{'linux':{'resources':{}},'unified':{'a.b':'1'}}", true},
+		{"{'linux':{'resources':{'pids':{'limit':7}}}}", false},
+		{"{'ociVersion':'1.0.0','linux':{}}", false},
+		{"{'linux':[]}", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(documents); i++) {
+		_cleanup_free_ char *json = json_text(documents[i].json);
+		_cleanup_spec_ struct spec *spec = NULL;
+		struct err err = {.kind = ERR_NONE};
+		int r = spec_parse_resources(json, strlen(json), &spec, &err);
+
+		CHECK_INT(r, documents[i].is_valid ? 0 : -EINVAL);
+		CHECK_STR(err.where, documents[i].is_valid ? "" : "/linux");
+	}
+}
+
 static void test_warnings(void)
 {
 	_cleanup_spec_ struct spec *spec = parse(
@@ -408,6 +436,7 @@ int main(void)
 	test_full();
 	test_absent();
 	test_documents();
+	test_whole_document();
 	test_warnings();
 	UNIT_MAIN_END;
 }
