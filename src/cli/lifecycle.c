@@ -9,7 +9,12 @@
 #include "cli.h"
 
 struct force_options {
-	bool is_force, is_all;
+	bool is_force;
+};
+
+struct kill_options {
+	bool is_all;
+	const char *signal, *dashed;
 };
 
 static const struct option_row delete_options[] = {
@@ -18,7 +23,9 @@ static const struct option_row delete_options[] = {
 	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
 };
 static const struct option_row kill_options[] = {
-	{"all", 'a', OPTION_FLAG, offsetof(struct force_options, is_all), NULL, "signal all of its processes"},
+	{"all", 'a', OPTION_FLAG, offsetof(struct kill_options, is_all), NULL, "signal all of its processes"},
+	{"signal", 's', OPTION_TEXT, offsetof(struct kill_options, signal), "SIGNAL", "the same as behind ID"},
+	{"SIGNAL", 0, OPTION_DASHED, offsetof(struct kill_options, dashed), NULL, "the same, as -9 or -TERM"},
 	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
 };
 
@@ -108,24 +115,24 @@ static int stop_signal(const struct cli_call *call)
 
 static int kill_container(struct cli_call *call, const void *options, struct err *err)
 {
-	const struct force_options *o = options;
-	bool is_all = o->is_all;
+	const struct kill_options *o = options;
+	const char *given[] = {o->signal, o->dashed, call->operand_count > 1 ? call->operands[1] : NULL};
 	const char *text = NULL;
 	int number;
 
-	/* Options end at the id, but engines write this one on either side of it. */
-	for (size_t i = 1; i < call->operand_count; i++) {
-		if (str_equal(call->operands[i], "-a") || str_equal(call->operands[i], "--all"))
-			is_all = true;
-		else if (text == NULL)
-			text = call->operands[i];
-		else
-			return err_set(err, ERR_USAGE, 0, NULL, "too many arguments: '%s'", call->operands[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
+		if (given[i] != NULL && text != NULL)
+			return err_set(err, ERR_USAGE, 0, NULL, "too many signals: '%.100s' and '%.100s'", text,
+				       given[i]);
+		text = given[i] != NULL ? given[i] : text;
 	}
 	number = text == NULL ? stop_signal(call) : signal_number(text);
-	if (number <= 0)
-		return err_set(err, ERR_USAGE, 0, NULL, "unknown signal \"%.*s\"", 100, text);
-	return run_kill(call->globals.root, call->id, number, is_all, err);
+	if (number <= 0) {
+		err_set(err, ERR_USAGE, 0, NULL, "unknown signal \"%.*s\"", 100, text);
+		err_hint(err, "a number from 1 to 64, or a name as TERM");
+		return -EINVAL;
+	}
+	return run_kill(call->globals.root, call->id, number, o->is_all, err);
 }
 
 /* --- state --- */
@@ -168,10 +175,10 @@ const struct cli_command cli_kill = {"kill",
 				     "ID [SIGNAL]",
 				     "Send a signal (default: the image's stop signal, or TERM) to a container",
 				     kill_options,
-				     sizeof(struct force_options),
+				     sizeof(struct kill_options),
 				     1,
-				     3,
-				     true,
+				     2,
+				     false,
 				     true,
 				     kill_container};
 const struct cli_command cli_delete = {"delete",

@@ -21,12 +21,25 @@ static bool find_in(const struct option_row *rows, void *values, const char *tex
 	size_t len = strcspn(text, "=");
 
 	for (; rows != NULL && rows->name != NULL; rows++) {
-		if (!is_name(rows, text, len))
+		if (rows->kind == OPTION_DASHED || !is_name(rows, text, len))
 			continue;
 		*ret = (struct match){rows, values, text[len] == '=' ? text + len + 1 : NULL};
 		return true;
 	}
 	return false;
+}
+
+/* The row for what no other row has, with a single dash. */
+static bool find_dashed(const struct option_tables *tables, const char *argument, struct match *ret)
+{
+	const struct option_row *row = tables->own;
+
+	while (row != NULL && row->name != NULL && row->kind != OPTION_DASHED)
+		row++;
+	if (row == NULL || row->name == NULL || argument[1] == '-')
+		return false;
+	*ret = (struct match){row, tables->own_values, argument + 1};
+	return true;
 }
 
 static int store_flag(const struct match *match, struct err *err)
@@ -59,7 +72,7 @@ static int store(const struct option_tables *tables, const struct match *match, 
 	char *target = (char *)match->values + match->row->offset;
 	uint64_t number;
 
-	if (match->row->kind == OPTION_TEXT) {
+	if (match->row->kind == OPTION_TEXT || match->row->kind == OPTION_DASHED) {
 		*(const char **)(void *)target = value;
 		return 0;
 	}
@@ -83,7 +96,8 @@ static int parse_option(const struct option_tables *tables, char **argv, struct 
 
 	text += *text == '-';
 	if (!find_in(tables->own, tables->own_values, text, &match) &&
-	    !find_in(tables->global, tables->global_values, text, &match))
+	    !find_in(tables->global, tables->global_values, text, &match) &&
+	    !find_dashed(tables, argv[0], &match))
 		return err_set(err, ERR_USAGE, 0, NULL, "unknown flag '%s' (see --help)", argv[0]);
 	if (match.row->kind == OPTION_FLAG) {
 		r = store_flag(&match, err);
@@ -138,6 +152,8 @@ void options_help(const struct option_row *rows, struct buf *out)
 
 		len = str_format(left, sizeof left, "      --%s %s", rows->name,
 				 rows->argument == NULL ? "" : rows->argument);
+		if (rows->kind == OPTION_DASHED)
+			len = str_format(left, sizeof left, "  -%s", rows->name);
 		if (rows->letter != 0)
 			len = str_format(left, sizeof left, "  -%c, --%s %s", rows->letter, rows->name,
 					 rows->argument == NULL ? "" : rows->argument);

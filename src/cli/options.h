@@ -5,7 +5,7 @@
 
 #include <tare/base.h>
 
-enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_LIST };
+enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_LIST, OPTION_DASHED };
 
 /* What a flag that may be repeated was given, in order; v lives in the arena of the tables. */
 struct option_list {
@@ -14,7 +14,7 @@ struct option_list {
 };
 
 struct option_row {
-	const char *name; /* without dashes; NULL ends a table */
+	const char *name; /* without dashes; NULL ends a table; of OPTION_DASHED what --help calls the value */
 	char letter;      /* or 0 */
 	enum option_kind kind;
 	size_t offset; /* into the struct that is filled: bool, const char *, uint32_t, struct option_list */
@@ -22,6 +22,9 @@ struct option_row {
 };
 
 /*
+ * An option of kind OPTION_DASHED is the text behind a single dash that is no other option's, as "-9" of
+ * kill(1).
+ *
  * Takes the options out of argv[*at] and on: "--name VALUE", "--name=VALUE", "-name VALUE" (long options with
  * one dash, as some engines send them), "-x VALUE", "--flag=false". "--" ends them. Operands are collected in
  * operands (at most max, else ERR_USAGE); if is_stopping, the first operand ends the options, too. Two tables:
