@@ -235,7 +235,8 @@ static int create_fail(struct err *err, int r, const char *path, const struct cg
 	if (r != -EACCES && r != -EPERM) {
 		r = err_system(err, r, "cannot create cgroup '%s'", path);
 		if (r == -EROFS)
-			err_hint(err, "the cgroup2 mount has to be writable for the caller");
+			err_hint(err, "the cgroup2 mount has to be writable for the caller; "
+				      "--cgroup-manager disabled does without");
 		return r;
 	}
 	r = err_system(err, r, "cannot create cgroup '%s': cgroup '/%.*s' is not the caller's to divide", path,

@@ -147,6 +147,11 @@ static const struct cli_command *find_command(const char *name)
 	return NULL;
 }
 
+static int unknown_command(const char *name, struct err *err)
+{
+	return err_set(err, ERR_USAGE, 0, NULL, "unknown command '%.100s' (see tare help)", name);
+}
+
 static int check_operands(const struct cli_command *command, struct cli_call *call, struct err *err)
 {
 	if (call->operand_count < command->min)
@@ -257,6 +262,9 @@ int main(int argc, char **argv)
 		bool is_asked = *rest != NULL || call.globals.is_help;
 
 		command = *rest != NULL && rest[1] != NULL ? find_command(rest[1]) : NULL;
+		if (str_equal(*rest, "help") && rest[1] != NULL && rest[1][0] != '-' && command == NULL &&
+		    !str_equal(rest[1], "help"))
+			return finish(&call, NULL, unknown_command(rest[1], &err), &err);
 		if (command != NULL)
 			help_command(command, &call.out);
 		else
@@ -266,9 +274,7 @@ int main(int argc, char **argv)
 	}
 	command = find_command(*rest);
 	if (command == NULL)
-		return finish(&call, NULL,
-			      err_set(&err, ERR_USAGE, 0, NULL, "unknown command '%s' (see tare help)", *rest),
-			      &err);
+		return finish(&call, NULL, unknown_command(*rest, &err), &err);
 	r = call_command(command, rest + 1, &call, &err);
 	return finish(&call, command->name, r, &err);
 }

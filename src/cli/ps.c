@@ -158,6 +158,7 @@ static int ps(struct cli_call *call, const void *options, struct err *err)
 	const struct ps_options *o = options;
 	__attribute__((cleanup(processes_done))) struct processes processes = {NULL, 0};
 	_cleanup_buf_ struct buf text = {0};
+	char **rest;
 	bool is_json;
 	int r = cli_is_json(o->format, &is_json, err);
 
@@ -178,7 +179,9 @@ static int ps(struct cli_call *call, const void *options, struct err *err)
 		return 0;
 	}
 	buf_add(&text, "", 0);
-	r = read_ps(call->rest, &text, err);
+	/* Options for ps(1), not the end of them. */
+	rest = call->rest + (call->rest != NULL && call->rest[0] != NULL && str_equal(call->rest[0], "--"));
+	r = read_ps(rest, &text, err);
 	return r < 0 ? r : add_table(&processes, text.data, &call->out, err);
 }
 

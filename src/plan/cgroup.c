@@ -138,7 +138,8 @@ static bool add_create(struct builder *b)
 		return false;
 	if (b->host->cgroup_mount[0] == '\0') {
 		builder_finding(b, ERR_UNSUPPORTED, has_path ? "/linux/cgroupsPath" : NULL,
-				"this host has no cgroup2 file system mounted");
+				"this host has no cgroup2 file system mounted "
+				"(--cgroup-manager disabled does without)");
 		return false;
 	}
 	path = cgroup_path(b);

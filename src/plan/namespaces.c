@@ -321,8 +321,9 @@ void plan_add_namespaces(struct builder *b)
 	b->setup_uid = mapped_root(&spec->uid_mappings);
 	b->setup_gid = mapped_root(&spec->gid_mappings);
 	if (!b->host->is_privileged && !b->has_user)
-		builder_finding(b, ERR_UNSUPPORTED, "/linux/namespaces",
-				"an unprivileged caller needs a user namespace");
+		builder_finding(
+			b, ERR_UNSUPPORTED, "/linux/namespaces",
+			"an unprivileged caller needs a user namespace (tare spec --rootless writes one)");
 	add_proc(b);
 	open_joined(b);
 	/* setns(2): a process cannot move itself into a pid or time namespace, only its children. */

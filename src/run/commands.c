@@ -297,8 +297,11 @@ int run_delete(const char *state_root, const char *id, bool is_force, struct err
 	if (r < 0)
 		return r;
 	status = state_status(container.dir_fd, &container.record);
-	if (!is_force && status != STATE_STOPPED)
-		return err_set(err, ERR_STATE, 0, NULL, "cannot delete container %s that is not stopped: %s",
-			       id, state_status_name(status));
+	if (!is_force && status != STATE_STOPPED) {
+		err_set(err, ERR_STATE, 0, NULL, "cannot delete container %s that is not stopped: %s", id,
+			state_status_name(status));
+		err_hint(err, "kill it first, or use --force, which does");
+		return -EINVAL;
+	}
 	return container_destroy(&container, err);
 }

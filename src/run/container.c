@@ -75,9 +75,11 @@ int container_cgroup_of(pid_t pid, char *ret, size_t size)
 
 int container_open_mount(const struct container *container, struct err *err)
 {
-	if (str_is_empty(container->record.cgroup_path))
-		return err_set(err, ERR_STATE, 0, NULL, "cgroup not exist: the container was made without one"),
-		       -ENOENT;
+	if (str_is_empty(container->record.cgroup_path)) {
+		err_set(err, ERR_STATE, 0, NULL, "cgroup not exist: the container was made without one");
+		err_hint(err, "create it with /linux/cgroupsPath, and without --cgroup-manager disabled");
+		return -ENOENT;
+	}
 	return cgroup_open_mount(container->record.cgroup_mount, err);
 }
 

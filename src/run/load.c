@@ -27,8 +27,11 @@ int parent_load_text(struct parent *parent, struct buf *text, struct err *err)
 	path = parent->options->config != NULL ? mem_dup(parent->options->config)
 					       : mem_format("%s/config.json", parent->bundle);
 	r = io_read_file(AT_FDCWD, path, SPEC_SIZE_MAX, text);
-	if (r == -ENOENT)
-		return err_set(err, ERR_USAGE, 0, NULL, "JSON specification file %s not found", path);
+	if (r == -ENOENT) {
+		err_set(err, ERR_USAGE, 0, NULL, "JSON specification file %s not found", path);
+		err_hint(err, "tare spec writes one, to be changed as needed");
+		return -EINVAL;
+	}
 	if (r < 0)
 		return err_system(err, r, "cannot read '%s'", path);
 	return 0;

@@ -432,9 +432,12 @@ int parent_walk(struct parent *parent, struct err *err)
 
 int parent_check_console(const char *console_socket, bool is_detached, bool has_terminal, struct err *err)
 {
-	if (is_detached && has_terminal && console_socket == NULL)
-		return err_set(err, ERR_USAGE, 0, NULL,
-			       "cannot allocate tty if tare will detach without setting console socket");
+	if (is_detached && has_terminal && console_socket == NULL) {
+		err_set(err, ERR_USAGE, 0, NULL,
+			"cannot allocate tty if tare will detach without setting console socket");
+		err_hint(err, "--console-socket says where it goes, /process/terminal false does without one");
+		return -EINVAL;
+	}
 	if (console_socket != NULL && (!is_detached || !has_terminal))
 		return err_set(err, ERR_USAGE, 0, NULL,
 			       "cannot use console socket if tare will not detach or allocate tty");

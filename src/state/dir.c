@@ -269,8 +269,11 @@ int state_create_dir(int root_fd, const char *id, struct err *err)
 	if (r < 0)
 		return r;
 	r = k_mkdirat(root_fd, id, 0700);
-	if (r == -EEXIST)
-		return state_fail(err, EEXIST, "container with given ID already exists: '%s'", id);
+	if (r == -EEXIST) {
+		r = state_fail(err, EEXIST, "container with given ID already exists: '%s'", id);
+		err_hint(err, "delete it first, or take another ID");
+		return r;
+	}
 	if (r < 0)
 		return err_system(err, r, "cannot create the directory of container '%s'", id);
 	fd = open_child(root_fd, id);

@@ -81,6 +81,21 @@ load helpers
 	rmdir "$dir"
 }
 
+@test "where no cgroup can be made, the error says how to do without one" {
+	in_own_mounts() { # COMMAND, OPTIONS...
+		unshare -m --propagation private sh -c "$1"' && shift && exec "$@"' sh "$@" 2>&1
+	}
+	config '.process.args=["true"]'
+	mount=$(cgroup_mount)
+	run -1 in_own_mounts "mount -o remount,bind,ro $mount" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[[ "$output" == *": read-only file system ("*"--cgroup-manager disabled does without)" ]]
+	run -1 in_own_mounts "umount -l $mount" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"no cgroup2 file system mounted (--cgroup-manager disabled does without)" ]]
+	for what in "mount -o remount,bind,ro $mount" "umount -l $mount"; do
+		run -0 in_own_mounts "$what" "$TARE" --root "$ROOT" --cgroup-manager disabled run -b "$BUNDLE" "$ID"
+	done
+}
+
 @test "what this version cannot do is refused by name" {
 	refuse() {
 		config "$1"

@@ -58,7 +58,7 @@ load helpers
 @test "an id is used once, and again after delete" {
 	create "$ID"
 	run -1 tare create -b "$BUNDLE" "$ID"
-	[[ "$output" == *"container with given ID already exists"* ]]
+	[[ "$output" == *"container with given ID already exists: '$ID'"*"(delete it first, or take another ID)" ]]
 	[ "$(status_of "$ID")" = created ]
 	tare delete --force "$ID"
 	create "$ID"
@@ -77,7 +77,7 @@ load helpers
 	config '.process.args=["sleep","1000"]'
 	create "$ID"
 	run -1 tare delete "$ID"
-	[[ "$output" == *"that is not stopped: created"* ]]
+	[[ "$output" == *"that is not stopped: created (kill it first, or use --force"* ]]
 	tare start "$ID"
 	run -1 tare start "$ID"
 	[[ "$output" == *"cannot start an already running container"* ]]
@@ -102,8 +102,51 @@ load helpers
 	create "$ID"
 	for signal in FOO 65 0 -1 RTMAX+1; do
 		run -1 tare kill "$ID" -- $signal
-		[[ "$output" == *"unknown signal"* || "$output" == *"too many"* ]]
+		[[ "$output" == *"unknown signal"*"a number from 1 to 64, or a name"* ]]
 	done
+	[ "$(status_of "$ID")" = created ]
+}
+
+@test "kill takes the signal as kill(1) does, before and behind the id" {
+	script 'for s in HUP USR1 USR2 WINCH 40; do trap "echo $s >>/got" $s; done; : >/got; while :; do sleep 0.05; done'
+	create "$ID"
+	tare start "$ID"
+	wait_for '[ -e "$BUNDLE/rootfs/got" ]'
+	expected=
+	while read -r name words; do
+		run -0 tare kill $words
+		[ -z "$output" ]
+		expected=$expected$name$'\n'
+		wait_for '[ "$(cat "$BUNDLE/rootfs/got")"$'"'\\n'"' = "$expected" ]'
+	done <<-EOF
+		HUP -1 $ID
+		USR1 $ID -10
+		USR2 -s USR2 $ID
+		WINCH $ID -s SIGWINCH
+		HUP --signal=1 $ID
+		USR1 -USR1 $ID
+		USR2 $ID -SIGUSR2
+		40 -40 --all $ID
+		WINCH -a -28 -- $ID
+		USR1 $ID --signal usr1 -a
+		HUP $ID HUP -a
+		USR2 -all $ID 12
+	EOF
+	for words in "-9 $ID TERM" "-s KILL -9 $ID" "$ID KILL --signal KILL"; do
+		run -1 tare kill $words
+		[[ "$output" == *"too many signals: '"* ]]
+	done
+	run -1 tare kill -x "$ID"
+	[[ "$output" == *'unknown signal "x"'* ]]
+	run -1 tare kill --x "$ID"
+	[[ "$output" == *"unknown flag '--x'"* ]]
+	run -1 tare kill "$ID" -s
+	[[ "$output" == *"flag needs an argument: --signal"* ]]
+	run -1 tare delete -9 "$ID"
+	[[ "$output" == *"unknown flag '-9'"* ]]
+	[ "$(status_of "$ID")" = running ]
+	run -0 tare kill -9 "$ID"
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
 }
 
 @test "the default signal is the image's" {

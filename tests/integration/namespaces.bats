@@ -244,6 +244,9 @@ user_ns() {
 	[ "$(cat /proc/sys/user/max_user_namespaces)" -gt 0 ] || not_here "no user namespaces"
 	run -0 as "$WORK/tare" --root "$ROOT" run -b "$BUNDLE" "$ID"
 	[ "$output" = $'0\ntare\nCapEff:\t0000000020000420\ndev' ]
+	config '.linux.namespaces|=map(select(.type!="user")) | del(.linux.uidMappings,.linux.gidMappings)'
+	run -1 as "$WORK/tare" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/linux/namespaces: an unprivileged caller needs a user namespace (tare spec --rootless writes one)"* ]]
 }
 
 @test "what a user namespace's container makes belongs to its root, the message queues too" {

@@ -58,6 +58,11 @@ start_three() {
 	run -0 tare ps "$ID" -A -o comm=PROGRAM -o pid
 	[[ "${lines[0]}" =~ ^PROGRAM\ +PID$ ]]
 	[ "${#lines[@]}" = 4 ]
+	run -0 tare ps "$ID" -- -A -o comm=PROGRAM -o pid
+	[[ "${lines[0]}" =~ ^PROGRAM\ +PID$ ]]
+	[ "${#lines[@]}" = 4 ]
+	run -0 tare ps "$ID" --
+	[[ "${lines[0]}" == *UID*PID*PPID*CMD* ]]
 	run -0 tare ps --format table "$ID" -p 1 -o pid
 	[ "${#lines[@]}" = 1 ]
 	run -1 tare ps "$ID" -A -o comm

@@ -61,7 +61,7 @@ load helpers
 	run -0 tare run --bundle="$BUNDLE" -no-subreaper "$ID"
 	mv "$BUNDLE/config.json" "$WORK/other.json"
 	run -1 tare run -b "$BUNDLE" "$ID"
-	[[ "$output" == *"JSON specification file"*"not found"* ]]
+	[[ "$output" == *"JSON specification file"*"not found (tare spec writes one"* ]]
 	run -0 tare run "$ID" --config "$WORK/other.json" -b "$BUNDLE"
 	[ "$output" = one ]
 }
@@ -81,6 +81,16 @@ load helpers
 	[[ "$output" == *"should not be set to /"* ]]
 	run -0 tare run --help
 	run -0 tare help
+	all=$output
+	[[ "$all" == *"Commands:"*" create "* ]]
+	for words in "help help" "help --help" "--help"; do
+		run -0 "$TARE" $words
+		[ "$output" = "$all" ]
+	done
+	run -1 tare help wrong
+	[[ "$output" == "tare: unknown command 'wrong' (see tare help)" ]]
+	run -0 tare help kill
+	[[ "$output" == *"-s, --signal SIGNAL"*"  -SIGNAL "* ]]
 	run -0 tare --version
 	[[ "${lines[0]}" == "tare version "* ]]
 }

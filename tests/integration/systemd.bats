@@ -440,6 +440,7 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(1
 	run -0 tare exec "$ID" echo fine
 	[ "$output" = fine ]
 	run -1 tare pause "$ID"
+	[[ "$output" == *"cgroup not exist: the container was made without one"*"without --cgroup-manager disabled"* ]]
 	tare delete --force "$ID"
 	config '.linux.resources.pids.limit=5'
 	TARE_MANAGER=disabled run -1 tare create -b "$BUNDLE" "$ID"

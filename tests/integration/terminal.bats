@@ -43,7 +43,7 @@ P
 @test "a terminal without a place for it, and the reverse" {
 	config '.process.terminal=true'
 	run -1 tare create -b "$BUNDLE" "$ID"
-	[[ "$output" == *"cannot allocate tty"* ]]
+	[[ "$output" == *"cannot allocate tty"*"--console-socket"*"/process/terminal false"* ]]
 	config '.process.terminal=false'
 	run -1 tare create -b "$BUNDLE" --console-socket "$WORK/x" "$ID"
 	[[ "$output" == *"cannot use console socket"* ]]
