@@ -158,7 +158,7 @@ load helpers
 	config '.mounts+=[{"destination":"/shared/dir/deep/er","type":"tmpfs","source":"t"},{"destination":"/shared/dir/file","type":"bind","source":"config.json","options":["bind"]}] | .process.args=["true"]'
 	(cd "$BUNDLE/rootfs/shared" && while :; do mv dir swap; mv link dir; mv dir link; mv swap dir; done) 2>/dev/null 3>&- &
 	racer=$!
-	for i in $(seq 60); do tare run -b "$BUNDLE" "$ID" >/dev/null 2>&1 || true; done
+	for i in $(seq "$(rounds 60)"); do tare run -b "$BUNDLE" "$ID" >/dev/null 2>&1 || true; done
 	kill $racer
 	wait $racer 2>/dev/null || true
 	[ -z "$(ls -A "$canary")" ]

@@ -104,7 +104,7 @@ untouched() {
 	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
 	sum=$(cksum <"$TARE")
 	wait_for '[ -e "$BUNDLE/rootfs/tmp/seen" ]'
-	for i in $(seq 300); do
+	for i in $(seq "$(rounds 300)"); do
 		timeout 10 "$TARE" --root "$ROOT" exec "$ID" true </dev/null >"$WORK/out" 2>&1 || true
 	done
 	# One that somebody wants to know of, who takes his time, is there to be met meanwhile.
@@ -122,8 +122,10 @@ for i in range(2):
     server.accept()[0].recv(4096)
     first.close()
 ' "$WORK/late$i" 3>&- &
+		server=$!
 		wait_for '[ -e "$WORK/late$i.ready" ]'
 		timeout 10 "$TARE" --root "$ROOT" exec --pidfd-socket "$WORK/late$i" "$ID" true </dev/null >"$WORK/out" 2>&1 3>&- || true
+		kill "$server" 2>/dev/null || true
 	done
 	tare exec "$ID" touch /tmp/stop || true
 	# The tracer has caught some before their execve, and writes what it could see: capabilities outside of the

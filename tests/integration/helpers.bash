@@ -149,6 +149,17 @@ status_of() {
 	tare state "$1" | jq -r .status
 }
 
+# An emulated machine's: it has a name of its own.
+is_emulated() {
+	grep -q 'QEMU Virtual CPU' /proc/cpuinfo
+}
+
+# How often something is repeated until it is believed. Sanitizers and emulation take ten times as long for each: they
+# get a tenth of them.
+rounds() { # N
+	if is_emulated || grep -q __asan_init "$TARE"; then echo $(($1 / 10)); else echo "$1"; fi
+}
+
 wait_for() {
 	for _ in $(seq 100); do
 		if eval "$1"; then return 0; fi

@@ -350,7 +350,7 @@ foreign_record() {
 
 @test "start, exec and delete at once: nobody blames a pipe or a file" {
 	config '.process.args=["sleep","1000"]'
-	for n in $(seq 25); do
+	for n in $(seq $((5 + $(rounds 20)))); do
 		create "$ID"
 		"$TARE" --root "$ROOT" start "$ID" </dev/null >"$WORK/start" 2>&1 3>&- &
 		start=$!

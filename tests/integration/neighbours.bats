@@ -24,7 +24,7 @@ caught_nothing() {
 	jq --arg p "/proc/$(pid_of "$ID")/ns/pid" '.process.args=["true"] | .process.oomScoreAdj=100 |
 		.linux.sysctl={"kernel.shmmax":"4096"} | (.linux.namespaces[]|select(.type=="pid")).path=$p' \
 		"$BUNDLE/config.json" >"$WORK/victim/config.json"
-	for _ in $(seq 150); do
+	for _ in $(seq "$(rounds 150)"); do
 		run -0 tare run -b "$WORK/victim" "$ID.victim"
 	done
 	caught_nothing
@@ -40,7 +40,7 @@ caught_nothing() {
 		.linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.gidMappings=.linux.uidMappings |
 		.mounts|=map(select(.type!="proc" and .type!="sysfs")) | .linux.maskedPaths=[] | .linux.readonlyPaths=[] |
 		(.linux.namespaces[]|select(.type=="pid")).path=$p' "$BUNDLE/config.json" >"$WORK/victim/config.json"
-	for _ in $(seq 100); do
+	for _ in $(seq "$(rounds 100)"); do
 		run -0 tare run -b "$WORK/victim" "$ID.victim"
 	done
 	caught_nothing
@@ -48,7 +48,7 @@ caught_nothing() {
 
 @test "exec gives nothing of the host away, and believes nobody but its own child" {
 	thief
-	for _ in $(seq 300); do
+	for _ in $(seq "$(rounds 300)"); do
 		run -0 tare exec "$ID" true
 	done
 	caught_nothing

@@ -198,7 +198,7 @@ freezer() {
 @test "pause, resume, kill --all and ps at once leave a container that can be used" {
 	start_counter
 	pids=
-	for n in $(seq 30); do
+	for n in $(seq "$(rounds 30)"); do
 		tare pause "$ID" >>"$WORK/log" 2>&1 3>&- &
 		pids="$pids $!"
 		tare kill --all "$ID" CONT >>"$WORK/log" 2>&1 3>&- &
@@ -241,6 +241,8 @@ killed_while_frozen() { # command...
 		killed_while_frozen $command || skip "the moment was not met"
 		run -0 tare resume "$ID"
 		is_counting
+		# Luck takes its time there.
+		! is_emulated || return 0
 	done
 	# Not by an update, which freezes nobody.
 	for _ in 1 2 3 4 5; do
@@ -284,7 +286,7 @@ born_frozen() { # cgroup
 	create_here
 	tare start "$ID"
 	dir=$(cgroup_mount)/$ID
-	for signal in TERM HUP; do
+	for signal in TERM $(is_emulated || echo HUP); do
 		born_frozen "$dir" || skip "the moment was not met"
 		kill -$signal $pid
 		wait_for '! kill -0 $pid 2>/dev/null' || { echo 0 >"$dir/cgroup.freeze"; return 1; }

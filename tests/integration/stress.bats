@@ -1,11 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 load helpers
 
-# The asan build takes ten times as long for each: it gets a tenth of them.
-rounds() {
-	if grep -q __asan_init "$TARE"; then echo $(($1 / 10)); else echo "$1"; fi
-}
-
 @test "kill -9 of tare at random moments: delete --force leaves nothing" {
 	config '.process.args=["sleep","1000"]'
 	for i in $(seq "$(rounds 50)"); do
