@@ -748,7 +748,7 @@ watched() {
 	watched '["recvmsg","close","execve","prctl","setresuid","sendmsg"]' true
 	config '.process.args=["sleep","1000"]'
 	create "$ID"
-	for i in $(seq 40); do
+	for i in $(seq "$(rounds 40)"); do
 		"$TARE" --root "$ROOT" exec -d "$ID" true </dev/null >/dev/null 2>&1 3>&- &
 		parent=$!
 		sleep "0.0$((i % 4))$((RANDOM % 10))"
