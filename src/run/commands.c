@@ -292,7 +292,7 @@ int run_delete(const char *state_root, const char *id, bool is_force, struct err
 		return 0;
 	if (r < 0 && is_force && container.dir_fd >= 0 && err->kind == ERR_STATE && r != -EBUSY)
 		return delete_damaged(&container, id, err);
-	if ((r == -ENOENT || r == -EBADMSG) && container.dir_fd >= 0)
+	if ((r == -ENOENT || r == -EBADMSG) && container.dir_fd >= 0 && !state_is_gone(container.dir_fd))
 		err_hint(err, "delete --force removes what there is of it");
 	if (r < 0)
 		return r;

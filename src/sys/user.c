@@ -118,8 +118,7 @@ static int raise_ambient(const struct plan_user *user)
 static void hint_feigned(struct err *err)
 {
 	err_hint(err, "the seccomp filter in force feigns it (errnoRet 0, or its agent's answer): let the "
-		      "filter allow "
-		      "it, or set noNewPrivileges, with which the filter comes later");
+		      "filter allow it, or set noNewPrivileges, with which the filter comes later");
 }
 
 int user_feigned(const char *where, const char *call, struct err *err)
@@ -145,28 +144,18 @@ static int verify(const struct plan_user *user, bool can_feign, struct err *err)
 	return -EPERM;
 }
 
-static int verify_uid(uint32_t uid, struct err *err)
+/* The real, effective and saved one; what was asked for is in none of them if nobody fills them in. */
+static int verify_ids(uint32_t wanted, bool is_group, struct err *err)
 {
-	uid_t real = ~uid, effective = ~uid, saved = ~uid;
-	int r = k_getresuid(&real, &effective, &saved);
+	uint32_t ids[3] = {~wanted, ~wanted, ~wanted};
+	int r = is_group ? k_getresgid(&ids[0], &ids[1], &ids[2]) : k_getresuid(&ids[0], &ids[1], &ids[2]);
 
 	if (r < 0)
-		return err_system(err, r, "cannot read the user ids back");
-	return real == uid && effective == uid && saved == uid
-		       ? 0
-		       : user_feigned("/process/user/uid", "setresuid(2)", err);
-}
-
-static int verify_gid(uint32_t gid, struct err *err)
-{
-	gid_t real = ~gid, effective = ~gid, saved = ~gid;
-	int r = k_getresgid(&real, &effective, &saved);
-
-	if (r < 0)
-		return err_system(err, r, "cannot read the group ids back");
-	return real == gid && effective == gid && saved == gid
-		       ? 0
-		       : user_feigned("/process/user/gid", "setresgid(2)", err);
+		return err_system(err, r, "cannot read the %s ids back", is_group ? "group" : "user");
+	if (ids[0] == wanted && ids[1] == wanted && ids[2] == wanted)
+		return 0;
+	return is_group ? user_feigned("/process/user/gid", "setresgid(2)", err)
+			: user_feigned("/process/user/uid", "setresuid(2)", err);
 }
 
 static bool contains(const gid_t *groups, uint32_t count, gid_t group)
@@ -225,10 +214,10 @@ static int read_set(int option, int sub, uint64_t wanted, uint64_t asked, struct
 /* What a filter denied would have been an error; this is about what it only seemed to allow. */
 static int read_back(const struct plan *plan, const struct plan_user *user, struct err *err)
 {
-	int r = verify_uid(user->uid, err);
+	int r = verify_ids(user->uid, false, err);
 
 	if (r >= 0)
-		r = verify_gid(user->gid, err);
+		r = verify_ids(user->gid, true, err);
 	if (r >= 0 && !user->keep_groups)
 		r = verify_groups(plan_rows(plan, user->groups), user->groups.count, err);
 	if (r >= 0)

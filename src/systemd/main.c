@@ -284,8 +284,7 @@ static int check_pids(const struct client *client)
 		return 0;
 	fprintf(stderr,
 		"cannot start unit %s: systemd is not in this pid namespace, and would take another process "
-		"for "
-		"the container's (use --cgroup-manager cgroupfs, or call it outside of the namespace)\n",
+		"for the container's (use --cgroup-manager cgroupfs, or call it outside of the namespace)\n",
 		client->unit);
 	return -EXDEV;
 }

@@ -151,7 +151,7 @@ killing() { # CALL
 	killing chdir
 	begin=$(date +%s%N)
 	run -255 timeout 20 "$TARE" --root "$ROOT" exec --process "$WORK/process.json" "$ID"
-	[ $((($(date +%s%N) - begin) / 1000000)) -lt 3000 ]
+	[ $((($(date +%s%N) - begin) / 1000000)) -lt 4500 ]
 	[[ "$output" == *"signal 31"*seccomp* ]]
 	[ "$(status_of "$ID")" = created ]
 }

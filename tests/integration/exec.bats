@@ -313,7 +313,8 @@ P
 	kill -9 "$(cat "$WORK/pid")"
 }
 
-@test "exec follows an init that has moved into a cgroup of its own" {
+# An init that manages cgroups itself: it is in $cgroup/moved, and nobody can be in $cgroup.
+moved() {
 	waiting
 	init=$(pid_of "$ID")
 	cgroup=$(cgroup_mount)$(grep ^0: /proc/"$init"/cgroup | cut -d: -f3)
@@ -322,19 +323,16 @@ P
 	controller=$(cut -d' ' -f1 <"$cgroup/cgroup.controllers")
 	[ -n "$controller" ] || not_here "no controller to enable"
 	echo "+$controller" >"$cgroup/cgroup.subtree_control" || not_here "cannot enable a controller"
+}
+
+@test "exec follows an init that has moved into a cgroup of its own" {
+	moved
 	tare exec -d --pid-file "$WORK/pid" "$ID" sleep 100 </dev/null >/dev/null 2>&1 3>&-
 	grep -q "/moved$" /proc/"$(cat "$WORK/pid")"/cgroup
 }
 
 @test "exec refuses an init that has moved into a cgroup that is frozen" {
-	waiting
-	init=$(pid_of "$ID")
-	cgroup=$(cgroup_mount)$(grep ^0: /proc/"$init"/cgroup | cut -d: -f3)
-	mkdir "$cgroup/moved"
-	echo "$init" >"$cgroup/moved/cgroup.procs"
-	controller=$(cut -d' ' -f1 <"$cgroup/cgroup.controllers")
-	[ -n "$controller" ] || not_here "no controller to enable"
-	echo "+$controller" >"$cgroup/cgroup.subtree_control" || not_here "cannot enable a controller"
+	moved
 	echo 1 >"$cgroup/moved/cgroup.freeze"
 	wait_for 'grep -q "frozen 1" "$cgroup/moved/cgroup.events"'
 	for flag in --no-new-privs -d; do
