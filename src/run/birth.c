@@ -17,7 +17,7 @@
 #include "spawn.h"
 
 #define BORN_TIMEOUT_MS 10000
-#define REAP_TIMEOUT_MS 500
+#define REAP_TIMEOUT_MS 2000
 
 static bool has_init_hooks(const struct plan *plan)
 {
@@ -132,9 +132,9 @@ static int await_born(const struct parent *parent, struct err *err)
  */
 static void reap_unknown(struct err *err)
 {
-	struct timespec pause = {.tv_nsec = 1000000};
-
 	for (int i = 0; i < REAP_TIMEOUT_MS; i++) {
+		/* ppoll(2) writes what is left into it. */
+		struct timespec pause = {.tv_nsec = 1000000};
 		siginfo_t info = {0};
 
 		if (k_waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0)

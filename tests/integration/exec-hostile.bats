@@ -173,6 +173,21 @@ killing() { # CALL
 		[ "$(tare ps --format json "$ID" | jq length)" = 1 ]
 		tare delete --force "$ID"
 	done
+	# Where nothing gets its turn at once, too: whose end it was is waited for.
+	killing setsid
+	busy=
+	for _ in 1 2 3 4; do
+		timeout 60 sh -c 'while :; do :; done' 3>&- &
+		busy="$busy $!"
+	done
+	for _ in $(seq "$(rounds 40)"); do
+		run timeout 20 "$TARE" --root "$ROOT" exec --process "$WORK/process.json" "$ID"
+		[[ "$status $output" == "255 "*"signal 31"*seccomp* ]] || break
+	done
+	# shellcheck disable=SC2086
+	kill $busy
+	[[ "$status $output" == "255 "*"signal 31"*seccomp* ]] || { echo "beside others: $status $output"; return 1; }
+	tare delete --force "$ID"
 	# A program that is killed for its own calls has been executed.
 	killing mkdir
 	jq '.args=["mkdir","/tmp/made"]' "$WORK/process.json" >"$WORK/mkdir.json"
