@@ -88,13 +88,7 @@ static void add_setup(struct builder *b)
 /* Sources that init itself opens come before it changes its ids: the caller's may be needed to reach them. */
 static void build(struct builder *b)
 {
-	static const struct plan empty;
-	plan_text id;
-
-	buf_add(&b->pool, &empty, sizeof empty);
-	id = builder_text(b, b->request->id);
-	((struct plan *)(void *)b->pool.data)->id = id;
-	b->idmap_slot = b->root_slot = b->gate_slot = b->notify_slot = PLAN_NO_SLOT;
+	builder_begin(b);
 	if (!b->request->is_run)
 		b->gate_slot = builder_slot(b);
 	plan_add_cgroup(b);
@@ -152,10 +146,9 @@ struct plan *plan_build_hooks(const struct spec *spec, const struct plan_request
 			      const char *status)
 {
 	struct builder b = {.spec = spec, .request = request};
-	static const struct plan empty;
 	struct plan *plan;
 
-	buf_add(&b.pool, &empty, sizeof empty);
+	builder_begin(&b);
 	plan_add_hooks_status(&b, PLAN_PARENT, (enum spec_hook_kind)kind, status);
 	plan = builder_finish(&b);
 	builder_done(&b);

@@ -114,6 +114,17 @@ struct plan_step *builder_step(struct builder *b, enum plan_who who, enum plan_k
 	return step;
 }
 
+void builder_begin(struct builder *b)
+{
+	static const struct plan empty;
+	plan_text id;
+
+	buf_add(&b->pool, &empty, sizeof empty);
+	id = builder_text(b, b->request == NULL ? NULL : b->request->id);
+	((struct plan *)(void *)b->pool.data)->id = id;
+	b->proc_slot = b->idmap_slot = b->root_slot = b->gate_slot = b->notify_slot = PLAN_NO_SLOT;
+}
+
 struct plan *builder_finish(struct builder *b)
 {
 	struct plan *plan;

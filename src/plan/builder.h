@@ -58,6 +58,8 @@ int32_t builder_slot(struct builder *b);
 /* A new step at the end, zeroed but for who, kind and where. Valid until the next call. */
 struct plan_step *builder_step(struct builder *b, enum plan_who who, enum plan_kind kind, plan_text where);
 
+/* An empty image, with the id if there is a request, and no slot taken. */
+void builder_begin(struct builder *b);
 /* Puts the image together; the caller frees it. */
 struct plan *builder_finish(struct builder *b);
 void builder_done(struct builder *b);

@@ -204,8 +204,7 @@ static void change(struct exec *e)
 	p->capabilities[SPEC_CAP_PERMITTED] |= asked->capabilities;
 	/* capabilities(7): ambient ones have to be inheritable, and exec makes nothing inheritable on its own.
 	 */
-	if (p->capabilities[SPEC_CAP_INHERITABLE] != 0)
-		p->capabilities[SPEC_CAP_AMBIENT] |= asked->capabilities;
+	p->capabilities[SPEC_CAP_AMBIENT] |= asked->capabilities & p->capabilities[SPEC_CAP_INHERITABLE];
 }
 
 static void make_process(struct exec *e)
@@ -470,7 +469,6 @@ static void add_program(struct exec *e)
 int plan_build_exec(const struct plan *container, const struct host *host,
 		    const struct plan_exec_request *request, struct plan **ret_plan, struct err *err)
 {
-	static const struct plan empty;
 	struct exec e = {
 		.b = {.host = host, .first = err},
 		.request = {.id = plan_get(container, container->id),
@@ -480,16 +478,12 @@ int plan_build_exec(const struct plan *container, const struct host *host,
 		.container = container,
 		.asked = request,
 	};
-	plan_text id;
 
 	e.b.spec = &e.spec;
 	e.b.request = &e.request;
 	e.b.has_user = (container->namespaces & CLONE_NEWUSER) != 0;
 	e.b.has_bridge = true;
-	e.b.proc_slot = e.b.gate_slot = PLAN_NO_SLOT;
-	buf_add(&e.b.pool, &empty, sizeof empty);
-	id = builder_text(&e.b, e.request.id);
-	((struct plan *)(void *)e.b.pool.data)->id = id;
+	builder_begin(&e.b);
 	make_process(&e);
 	take_filter(&e);
 	if (e.spec.process.args.count == 0)

@@ -304,7 +304,6 @@ static void add_proc(struct builder *b)
 			 b->spec->process.oom_score_adj.is_set || plan_has_labels(b) ||
 			 has_joined_maps(b->spec);
 
-	b->proc_slot = PLAN_NO_SLOT;
 	if (!is_needed)
 		return;
 	b->proc_slot = builder_slot(b);

@@ -153,10 +153,12 @@ struct plan_user plan_user_of(struct builder *b)
 	if (!b->has_user)
 		grantable &= b->host->capabilities;
 	user.bounding = p->capabilities[SPEC_CAP_BOUNDING] & grantable;
-	user.effective = p->capabilities[SPEC_CAP_EFFECTIVE] & grantable;
+	/* What capset(2) and prctl(2) would refuse: capabilities(7), "Programmatically adjusting capability
+	 * sets". */
 	user.permitted = p->capabilities[SPEC_CAP_PERMITTED] & grantable;
-	user.inheritable = p->capabilities[SPEC_CAP_INHERITABLE] & grantable;
-	user.ambient = p->capabilities[SPEC_CAP_AMBIENT] & grantable;
+	user.effective = p->capabilities[SPEC_CAP_EFFECTIVE] & user.permitted;
+	user.inheritable = p->capabilities[SPEC_CAP_INHERITABLE] & user.bounding;
+	user.ambient = p->capabilities[SPEC_CAP_AMBIENT] & user.permitted & user.inheritable;
 	user.cwd = builder_text(b, p->cwd);
 	user.groups = builder_table(b, p->user.additional_gids, p->user.additional_gid_count, sizeof(uint32_t));
 	if (user.keep_groups && p->user.additional_gid_count > 0)

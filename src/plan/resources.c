@@ -541,12 +541,11 @@ void plan_add_late_limits(struct builder *b)
 int plan_build_update(const struct spec_resources *resources, const struct host *host, bool is_document,
 		      struct plan **ret_plan, struct err *err)
 {
-	static const struct plan empty;
 	struct builder b = {.host = host, .first = err};
 	struct limits limits = {
 		.b = &b, .r = resources, .prefix = is_document ? "" : IN_CONFIG, .has_cgroup = true};
 
-	buf_add(&b.pool, &empty, sizeof empty);
+	builder_begin(&b);
 	add_limits(&limits);
 	if (b.finding_count == 0)
 		*ret_plan = builder_finish(&b);

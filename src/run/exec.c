@@ -287,11 +287,14 @@ static void undo(struct parent *parent)
 }
 
 /* Those of the container itself are what it was granted. */
-static uint64_t asked_capabilities(const struct exec_options *options, const struct spec *process)
+static void warn(const struct parent *parent, const struct spec *process)
 {
-	uint64_t own = process == NULL ? 0 : process->process.capabilities[SPEC_CAP_BOUNDING];
+	uint64_t asked[SPEC_CAP_SETS] = {0};
 
-	return own | options->capabilities;
+	if (process != NULL)
+		memcpy(asked, process->process.capabilities, sizeof asked);
+	asked[SPEC_CAP_BOUNDING] |= parent->exec->capabilities;
+	parent_load_warnings(parent->plan, process, asked);
 }
 
 static int build(struct parent *parent, const struct container *container, const struct spec *process,
@@ -314,7 +317,7 @@ static int build(struct parent *parent, const struct container *container, const
 	if (r >= 0)
 		r = plan_build_exec(plan, &parent->host, &request, &parent->plan, err);
 	if (r >= 0)
-		parent_load_warnings(parent->plan, process, asked_capabilities(parent->exec, process));
+		warn(parent, process);
 	return r;
 }
 

@@ -152,16 +152,33 @@ int parent_load_request(struct parent *parent, struct err *err)
 	return r < 0 ? r : load_notify(parent, err);
 }
 
-void parent_load_warnings(const struct plan *plan, const struct spec *spec, uint64_t asked)
+/* The first reason that there is; a set that depends on another one lacks what that one lacks. */
+static const char *why_not_granted(const struct plan_user *user, const uint64_t *asked, uint64_t bit)
+{
+	if ((asked[SPEC_CAP_BOUNDING] & ~user->bounding & bit) != 0 ||
+	    (asked[SPEC_CAP_PERMITTED] & ~user->permitted & bit) != 0)
+		return "cannot be granted here";
+	if ((asked[SPEC_CAP_EFFECTIVE] & ~user->effective & bit) != 0)
+		return "cannot be effective: it is not in the permitted set";
+	if ((asked[SPEC_CAP_INHERITABLE] & ~user->inheritable & bit) != 0)
+		return "cannot be inheritable: it is not in the bounding set";
+	if ((asked[SPEC_CAP_AMBIENT] & ~user->ambient & bit) != 0)
+		return "cannot be ambient: it is not in the permitted and the inheritable set";
+	return NULL;
+}
+
+void parent_load_warnings(const struct plan *plan, const struct spec *spec, const uint64_t *asked)
 {
 	const struct plan_step *user = plan_find(plan, PLAN_USER);
 
 	for (size_t i = 0; spec != NULL && i < spec->warnings.count; i++)
 		log_line(LOG_WARNING, "%s", spec->warnings.v[i]);
-	for (int cap = 0; user != NULL && cap < 64; cap++)
-		if ((asked & ~user->u.user.bounding) >> cap & 1)
-			log_line(LOG_WARNING, "capability %s cannot be granted here",
-				 spec_capability_name(cap));
+	for (int cap = 0; user != NULL && cap < 64; cap++) {
+		const char *why = why_not_granted(&user->u.user, asked, UINT64_C(1) << cap);
+
+		if (why != NULL)
+			log_line(LOG_WARNING, "capability %s %s", spec_capability_name(cap), why);
+	}
 }
 
 static int build(struct parent *parent, struct err *err)
@@ -197,8 +214,7 @@ int parent_load(struct parent *parent, struct err *err)
 	parent_load_namespaces(parent);
 	r = build(parent, err);
 	if (r >= 0)
-		parent_load_warnings(parent->plan, parent->spec,
-				     parent->spec->process.capabilities[SPEC_CAP_BOUNDING]);
+		parent_load_warnings(parent->plan, parent->spec, parent->spec->process.capabilities);
 	return r;
 }
 

@@ -58,10 +58,10 @@ void parent_load_namespaces(struct parent *parent);
 /* Descriptors 3 and up that the program is to keep: LISTEN_FDS of the environment, and preserve_fds more. */
 int parent_load_descriptors(struct parent *parent, uint32_t preserve_fds, struct err *err) MUST_CHECK;
 /*
- * What the plan leaves out of the wishes of spec (or NULL), and of the capabilities that are asked for, without
- * failing (config.md: "SHOULD NOT fail").
+ * What the plan leaves out of the wishes of spec (or NULL), and of the capabilities that are asked for, a word
+ * for each of the SPEC_CAP_SETS, without failing (config.md: "SHOULD NOT fail").
  */
-void parent_load_warnings(const struct plan *plan, const struct spec *spec, uint64_t asked);
+void parent_load_warnings(const struct plan *plan, const struct spec *spec, const uint64_t *asked);
 
 /*
  * seccomp.c: the program of the configuration's filter, from the cache below root_fd or compiled and put there;

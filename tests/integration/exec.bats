@@ -60,6 +60,22 @@ process_file() {
 	[ "${lines[2]}" = /bin ]
 }
 
+@test "nothing is in an exec's environment that nobody put there" {
+	environment() { run -0 bash -c '"$0" --root "$1" exec "${@:2}" | tr "\0" "\n" | sort | paste -sd " "' "$TARE" "$ROOT" "$@"; }
+	show="cat /proc/self/environ"
+	config '.process.env=["PATH=/bin","A=1"] | .process.user={"uid":5,"gid":6}'
+	waiting
+	# shellcheck disable=SC2086
+	environment "$ID" $show
+	[ "$output" = "A=1 HOME=/ PATH=/bin" ]
+	# shellcheck disable=SC2086
+	environment -e NOTIFY_SOCKET=/mine -e HOME=/home "$ID" $show
+	[ "$output" = "A=1 HOME=/home NOTIFY_SOCKET=/mine PATH=/bin" ]
+	process_file '{"cwd":"/","args":["cat","/proc/self/environ"],"env":["PATH=/bin","NOTIFY_SOCKET=/other"],"user":{"uid":5,"gid":6}}'
+	environment --process "$WORK/process.json" "$ID"
+	[ "$output" = "HOME=/ NOTIFY_SOCKET=/other PATH=/bin" ]
+}
+
 @test "exec --user alone keeps the container's group" {
 	config '.process.user={"uid":5,"gid":6}'
 	waiting
@@ -95,6 +111,15 @@ process_file() {
 	[ "${lines[2]}" = "CapEff:	0000000000002020" ]
 	[ "${lines[3]}" = "CapBnd:	0000000000002020" ]
 	[ "${lines[4]}" = "CapAmb:	0000000000000000" ]
+	tare delete --force "$ID"
+	# Nor is what the container cannot inherit ambient; CAP_NET_RAW 13, CAP_KILL 5.
+	config '["CAP_KILL"] as $k | .process.capabilities={"bounding":$k,"effective":$k,"permitted":$k,"inheritable":["CAP_KILL"]} | .process.user={"uid":7,"gid":7}'
+	waiting
+	run -0 tare --log "$WORK/log" exec -c CAP_NET_RAW -c CAP_KILL "$ID" grep -E '^Cap(Inh|Amb|Eff)' /proc/self/status
+	[ "${lines[0]}" = "CapInh:	0000000000000020" ]
+	[ "${lines[1]}" = "CapEff:	0000000000000020" ]
+	[ "${lines[2]}" = "CapAmb:	0000000000000020" ]
+	[ ! -s "$WORK/log" ]
 	run -255 tare exec -c CAP_NONE "$ID" true
 	[[ "$output" == *"unknown capability"* ]]
 }

@@ -71,6 +71,9 @@ BARRIER=1 fds=1" ]
 	done
 	[ "$(tail -n 1 "$WORK/out")" = /run/notify/notify.sock ]
 	[ ! -s "$WORK/err" ]
+	# It is said to the container's program alone.
+	run -0 tare exec "$ID" sh -c 'echo "${NOTIFY_SOCKET-none}"'
+	[ "$output" = none ]
 	end_manager
 }
 

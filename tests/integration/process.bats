@@ -85,6 +85,24 @@ mask() {
 	grep -q "warning.*CAP_NET_RAW" "$WORK/log" || { cat "$WORK/log"; return 1; }
 }
 
+@test "a capability that a set cannot have without another one is a warning, and the others are there" {
+	# capabilities(7): CAP_KILL 5, CAP_NET_BIND_SERVICE 10, CAP_NET_RAW 13
+	refused() { # what the sets are, what is said, CapInh CapPrm CapEff CapBnd CapAmb
+		config "$1"' | .process.args=["grep","^Cap","/proc/self/status"]'
+		rm -f "$WORK/log"
+		run -0 tare --log "$WORK/log" run -b "$BUNDLE" "$ID"
+		[ "$(echo "$output" | awk '{ print $2 }' | sed 's/^0*\(.\)/\1/' | paste -sd ' ')" = "$3" ] || { echo "$1: $output"; return 1; }
+		[ "$(grep -c warning "$WORK/log")" = 1 ]
+		grep -q "warning.*$2" "$WORK/log" || { cat "$WORK/log"; return 1; }
+	}
+	refused '["CAP_KILL","CAP_NET_RAW"] as $c | .process.capabilities={bounding:$c,permitted:["CAP_KILL"],effective:$c,inheritable:["CAP_KILL"],ambient:["CAP_KILL"]}
+		| .process.user={uid:7,gid:7}' "CAP_NET_RAW cannot be effective" "20 20 20 2020 20"
+	refused '.process.capabilities={bounding:["CAP_KILL"],permitted:["CAP_KILL"],effective:["CAP_KILL"],inheritable:["CAP_KILL","CAP_NET_RAW"]}
+		| .process.user={uid:7,gid:7}' "CAP_NET_RAW cannot be inheritable" "20 0 0 20 0"
+	refused '["CAP_KILL","CAP_NET_RAW"] as $c | .process.capabilities={bounding:$c,permitted:$c,effective:$c,inheritable:["CAP_KILL"],ambient:$c}
+		| .process.user={uid:7,gid:7}' "CAP_NET_RAW cannot be ambient" "20 20 20 2020 20"
+}
+
 @test "no_new_privs" {
 	inside 'grep NoNewPrivs /proc/self/status'
 	[ "$output" = $'NoNewPrivs:\t0' ]
