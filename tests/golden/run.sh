@@ -1,30 +1,39 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Plans compared as text: plan/NAME.json is a configuration, plan/NAME.txt what "tare plan" prints for it. The
-# host's own part (where its cgroups are) is taken out. A change of behaviour is a change of these files.
+# usage: run.sh TARE
+# Texts compared: plan/NAME.json and user/NAME.json are configurations, NAME.txt is what "tare plan" prints for them
+# to root and to a user, and spec/ what "tare spec" writes. The host's own part (where its cgroups are, the user's
+# number) is taken out. A change of behaviour is a change of these files. Root's are compared as root only.
 set -u
-tare=$1
+umask 022
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-status=0
+status=0 as=
 # What a service manager told the caller of this test.
 unset NOTIFY_SOCKET LISTEN_FDS LISTEN_PID LISTEN_FDNAMES
+# Where it stands is perhaps not for a user to see.
+cp "$1" "$work/tare"
+chmod 755 "$work"
+user=$(id -u)
 
-for config in "$here"/plan/*.json; do
-	name=$(basename "$config" .json)
-	mkdir -p "$work/$name/rootfs"
-	cp "$config" "$work/$name/config.json"
-	"$tare" plan -b "$work/$name" 2>&1 | sed "s|$work|/bundles|g" >"$work/$name.txt"
-	if [ "$(id -u)" != 0 ]; then
-		echo "plans of root are compared as root only"
-		exit 77
-	fi
-	diff -u "$here/plan/$name.txt" "$work/$name.txt" || status=1
-done
+plan() { # folder NAME
+	mkdir -p "$work/$2/rootfs"
+	sed "s/\"hostID\": 1000,/\"hostID\": $user,/" "$here/$1/$2.json" >"$work/$2/config.json"
+	# shellcheck disable=SC2086
+	$as "$work/tare" plan -b "$work/$2" 2>&1 | sed "s|$work|/bundles|g; s/0:$user:1\\b/0:1000:1/g" >"$work/$2.txt"
+	diff -u "$here/$1/$2.txt" "$work/$2.txt" || status=1
+	rm -r "${work:?}/$2"
+}
+
 for kind in config rootless; do
+	"$work/tare" spec -b "$work" --rootless="$([ $kind = rootless ] && echo true || echo false)"
+	sed "s/\"hostID\": $user,/\"hostID\": 0,/" "$work/config.json" | diff -u "$here/spec/$kind.json" - || status=1
 	rm -f "$work/config.json"
-	"$tare" spec -b "$work" --rootless="$([ $kind = rootless ] && echo true || echo false)"
-	diff -u "$here/spec/$kind.json" "$work/config.json" || status=1
 done
+if [ "$user" = 0 ]; then
+	for config in "$here"/plan/*.json; do plan plan "$(basename "$config" .json)"; done
+	user=1000 as='setpriv --reuid 1000 --regid 1000 --clear-groups'
+fi
+for config in "$here"/user/*.json; do plan user "$(basename "$config" .json)"; done
 exit $status
