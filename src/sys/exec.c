@@ -80,7 +80,19 @@ static int try_path(const char *path)
 	return may_execute(path);
 }
 
-static int lookup_failed(const char *name, int r, struct err *err)
+static void explain_permission(const char *path, struct err *err)
+{
+	_cleanup_fd_ int fd = k_openat(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
+	struct statfs fs;
+
+	if (k_fstatfs(fd, &fs) == 0 && (fs.f_flags & ST_NOEXEC) != 0)
+		err_hint(err, "it is on a mount with the option noexec");
+	else
+		err_hint(err,
+			 "the file, or a directory on the way, is not executable for the container's user");
+}
+
+static int lookup_failed(const char *name, const char *path, int r, struct err *err)
 {
 	if (r == -ENOENT && strchr(name, '/') == NULL)
 		return err_set(err, ERR_SYSTEM, ENOENT, NULL,
@@ -89,31 +101,43 @@ static int lookup_failed(const char *name, int r, struct err *err)
 		return err_set(err, ERR_SYSTEM, EACCES, NULL, "exec: \"%.*s\": is a directory", 200, name);
 	r = err_set(err, ERR_SYSTEM, r, NULL, "exec: \"%.*s\"", 200, name);
 	if (r == -EACCES)
-		err_hint(err,
-			 "the file, or a directory on the way, is not executable for the container's user");
+		explain_permission(path, err);
 	return r;
 }
 
+/* The first element of path, and name. execvp(3): an empty element is the working directory. */
+static int join(const char *path, const char *name, struct exec_program *ret)
+{
+	size_t len = strcspn(path, ":");
+
+	if (len + strlen(name) + 2 >= sizeof ret->path)
+		return -ENOENT;
+	str_format(ret->path, sizeof ret->path, "%.*s%s%s", (int)len, path, len > 0 ? "/" : "./", name);
+	return 0;
+}
+
+/* The path that it leaves in ret is that of the result, or of the error but for ENOENT. */
 static int search_path(const char *path, const char *name, struct exec_program *ret)
 {
+	const char *worst_at = path;
 	int worst = -ENOENT;
 
 	while (true) {
 		size_t len = strcspn(path, ":");
-		int r;
+		int r = join(path, name, ret);
 
-		/* execvp(3): an empty element is the working directory. */
-		if (len + strlen(name) + 2 < sizeof ret->path) {
-			str_format(ret->path, sizeof ret->path, "%.*s%s%s", (int)len, path,
-				   len > 0 ? "/" : "./", name);
+		if (r == 0)
 			r = try_path(ret->path);
-			if (r == 0)
-				return 0;
-			if (r != -ENOENT && r != -ENOTDIR && r != -EISDIR)
-				worst = r;
+		if (r == 0)
+			return 0;
+		if (r != -ENOENT && r != -ENOTDIR && r != -EISDIR) {
+			worst = r;
+			worst_at = path;
 		}
-		if (path[len] == '\0')
+		if (path[len] == '\0') {
+			(void)!join(worst_at, name, ret);
 			return worst;
+		}
 		path += len + 1;
 	}
 }
@@ -130,16 +154,16 @@ int exec_lookup(const struct plan *plan, const struct plan_program *program, str
 		exec_home(program->uid, ret->home + 5, sizeof ret->home - 5);
 	}
 	if (str_is_empty(name))
-		return lookup_failed("", -ENOENT, err);
+		return lookup_failed("", "", -ENOENT, err);
 	if (strlen(name) >= sizeof ret->path)
-		return lookup_failed(name, -ENAMETOOLONG, err);
+		return lookup_failed(name, "", -ENAMETOOLONG, err);
 	if (strchr(name, '/') != NULL) {
 		str_format(ret->path, sizeof ret->path, "%s", name);
 		r = try_path(ret->path);
 	} else {
 		r = path == NULL ? -ENOENT : search_path(path, name, ret);
 	}
-	return r < 0 ? lookup_failed(name, r, err) : 0;
+	return r < 0 ? lookup_failed(name, ret->path, r, err) : 0;
 }
 
 /* --- why it failed --- */
@@ -196,17 +220,6 @@ static void explain_elf(int fd, const char *head, struct err *err)
 	}
 }
 
-static void explain_permission(int fd, struct err *err)
-{
-	struct statfs fs;
-
-	if (k_fstatfs(fd, &fs) == 0 && (fs.f_flags & ST_NOEXEC) != 0)
-		err_hint(err, "it is on a mount with the option noexec");
-	else
-		err_hint(err,
-			 "the file, or a directory on the way, is not executable for the container's user");
-}
-
 int exec_explain(const char *name, const char *path, int errnum, struct err *err)
 {
 	_cleanup_fd_ int fd = -1;
@@ -216,9 +229,7 @@ int exec_explain(const char *name, const char *path, int errnum, struct err *err
 	err_set(err, ERR_SYSTEM, errnum, NULL, "exec: \"%.*s\"", 200, name);
 	fd = k_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
 	if (errnum == -EACCES || errnum == -EPERM) {
-		_cleanup_fd_ int path_fd = k_openat(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
-
-		explain_permission(path_fd, err);
+		explain_permission(path, err);
 		return errnum;
 	}
 	if (fd < 0)

@@ -235,6 +235,9 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 	script 'cat <&3; echo $LISTEN_FDS $LISTEN_PID'
 	run -0 bash -c 'exec 3<<<socket; LISTEN_PID=$$ LISTEN_FDS=1 exec "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
 	[ "$output" = $'socket\n1 1' ]
+	script 'echo $LISTEN_FDNAMES'
+	run -0 bash -c 'exec 3<<<socket; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web exec "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
+	[ "$output" = web ]
 	# What names another process, or none, is not meant for this one.
 	script 'echo "<$LISTEN_FDS>"; [ ! -e /proc/1/fd/3 ]'
 	for pid in "" LISTEN_PID=1 LISTEN_PID=x; do
@@ -259,13 +262,21 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 	explain missing 'exec: "missing": executable file not found in $PATH'
 	explain /bin/missing 'no such file or directory'
 	explain /dir 'is a directory'
-	explain /bin/plain 'permission denied'
+	explain /bin/plain "permission denied (the file, or a directory on the way, is not executable for the container's user)"
+	explain plain "permission denied (the file, or a directory on the way, is not executable for the container's user)"
 	explain /bin/script "interpreter '/no/interpreter' does not exist"
 	explain /bin/dos 'carriage return'
 	explain /bin/text "neither a program nor a script"
 	explain /bin/other 'another architecture (ELF machine 243)'
 	config '.mounts+=[{"destination":"/noexec","type":"bind","source":"rootfs/bin","options":["bind","noexec"]}]'
-	explain /noexec/busybox 'permission denied'
+	explain /noexec/busybox 'permission denied (it is on a mount with the option noexec)'
+	explain /noexec/script 'permission denied (it is on a mount with the option noexec)'
+	# The first that is there but not to be executed, wherever the search ends.
+	config '.process.env=["PATH=/none:/noexec:/dir"]'
+	explain busybox 'permission denied (it is on a mount with the option noexec)'
+	cp /usr/bin/env "$BUNDLE/rootfs/bin/dynamic"
+	loader=$(grep -aom1 '/lib[a-z0-9]*/ld-[a-z0-9._-]*' /usr/bin/env)
+	explain /bin/dynamic "its loader '$loader' does not exist in the container"
 }
 
 @test "the program is looked for in the container's PATH, and in the container" {
