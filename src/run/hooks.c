@@ -210,12 +210,16 @@ static int judge(const struct hooks_context *context, const struct plan_hook *ho
 		k_pidfd_send_signal(child->pidfd, SIGKILL);
 	k_waitid(P_PIDFD, child->pidfd, &info, WEXITED);
 	if (watched == -ETIMEDOUT)
-		return err_set(err, ERR_SYSTEM, ETIMEDOUT, NULL,
-			       "hook '%s' ran past specified timeout of %u.0s", path, hook->timeout);
+		return err_set(err, ERR_SYSTEM, 0, NULL, "hook '%s' ran past specified timeout of %u.0s", path,
+			       hook->timeout);
 	if (watched < 0)
 		return err_system(err, watched, "cannot wait for hook '%s'", path);
-	if (k_read(child->failure_fd, &failure, sizeof failure) == (ssize_t)sizeof failure)
-		return err_system(err, failure, "cannot execute hook '%s'", path);
+	if (k_read(child->failure_fd, &failure, sizeof failure) == (ssize_t)sizeof failure) {
+		err_system(err, failure, "cannot execute hook '%s'", path);
+		if ((failure == -ENOENT || failure == -ENOTDIR) && strchr(path, ' ') != NULL)
+			err_hint(err, "its name has a space in it: arguments are items of args");
+		return failure;
+	}
 	if (info.si_code == CLD_EXITED && info.si_status == 0)
 		return 0;
 	err_set(err, ERR_PEER, 0, NULL, "hook '%s' %s %d", path,

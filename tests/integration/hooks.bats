@@ -70,10 +70,13 @@ H
 @test "a hook that hangs is killed after its timeout; one that is missing is named" {
 	config '.hooks={"createRuntime":[{"path":"/bin/sleep","args":["sleep","1000"],"timeout":1}]}'
 	run -1 tare run -b "$BUNDLE" "$ID"
-	[[ "$output" == *"ran past specified timeout of 1.0s"* ]]
+	[[ "$output" == *"ran past specified timeout of 1.0s" ]]
 	config '.hooks={"createRuntime":[{"path":"/no/hook"}]}'
 	run -1 tare run -b "$BUNDLE" "$ID"
-	[[ "$output" == *"cannot execute hook '/no/hook': no such file or directory"* ]]
+	[[ "$output" == *"cannot execute hook '/no/hook': no such file or directory" ]]
+	config '.hooks={"createRuntime":[{"path":"/bin/sh -c true"}]}'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"hook '/bin/sh -c true': no such file or directory (its name has a space in it: arguments are items of args)" ]]
 }
 
 @test "a failing poststop hook is a warning, and the others still run" {
