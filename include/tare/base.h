@@ -129,14 +129,14 @@ int path_open_beneath(int dir_fd, const char *path, uint64_t flags, unsigned int
  * mkdir -p below root_fd with mode (umask applies): existing components are resolved inside the tree
  * (links included), missing ones are created one by one with O_NOFOLLOW steps and never through a
  * dangling link. Returns an O_PATH|O_DIRECTORY descriptor of the last component, or -errno (-ENOTDIR if a
- * component is not a directory).
+ * component is not a directory, -ENOLINK if it is a link that leads to nothing).
  */
 int path_mkdir_in_root(int root_fd, const char *path, unsigned int mode) MUST_CHECK;
 
 /*
  * Opens the parent directory of path below root_fd, creating what is missing with mode 0755, and points
  * *ret_name at the last component inside path (never "", "." or "..": -EINVAL). Returns an O_PATH
- * descriptor of the parent or -errno.
+ * descriptor of the parent or -errno, as path_mkdir_in_root has it.
  */
 int path_open_parent(int root_fd, const char *path, const char **ret_name) MUST_CHECK;
 

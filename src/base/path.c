@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <tare/base.h>
 
@@ -53,11 +54,15 @@ static const char *component_end(const char *path)
 /* Creates one directory by its own name and opens it; somebody else may have been quicker. */
 static int mkdir_step(int dir_fd, const char *name, unsigned int mode)
 {
-	int r = k_mkdirat(dir_fd, name, mode);
+	int fd, r = k_mkdirat(dir_fd, name, mode);
+	struct stat st;
 
 	if (r < 0 && r != -EEXIST)
 		return r;
-	return k_openat(dir_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	fd = k_openat(dir_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (fd == -ENOTDIR && k_fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISLNK(st.st_mode))
+		return -ENOLINK;
+	return fd;
 }
 
 /*

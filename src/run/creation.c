@@ -61,8 +61,9 @@ static int make_cwd(struct walker *walker, const struct plan_step *step, struct 
 	const char *path = plan_get(walker->plan, step->u.text);
 	_cleanup_fd_ int fd = path_mkdir_in_root(walker->rootfs.fd, path, 0755);
 
-	/* Magic links (/proc/self/fd/N) and files are refused here; what cannot be made is told by chdir. */
-	if (fd == -ELOOP || fd == -ENOTDIR)
+	/* Magic links (/proc/self/fd/N), files and dangling links are refused here; what cannot be made is told
+	 * by chdir. */
+	if (fd == -ELOOP || fd == -ENOTDIR || fd == -ENOLINK)
 		return err_system(err, fd, "cannot use '%s' as the working directory", path);
 	return 0;
 }

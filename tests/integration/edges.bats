@@ -187,6 +187,24 @@ load helpers
 	[[ "$output" == *"/mounts/"*"too many open files" ]]
 }
 
+@test "a link that leads to nothing is named as that, where a directory is to be" {
+	ln -s /nope/there "$BUNDLE/rootfs/vardir"
+	for target in /vardir /vardir/x; do
+		config --arg t "$target" '.process.cwd="/" | .mounts[7]={destination:$t,type:"tmpfs",source:"none"}'
+		run_container "" 1
+		[[ "$output" == *"/mounts/7: cannot make mount target '$target' in the root file system: "*"(a link that leads to nothing stands in the way)" ]]
+		config --arg t "$target" '.process.cwd=$t | .mounts|=.[:7]'
+		run_container "" 1
+		[[ "$output" == *"cannot use '$target' as the working directory: "*"(a link that leads to nothing stands in the way)" ]]
+	done
+	[ ! -e "$BUNDLE/rootfs/nope" ]
+	# A file is another thing.
+	: >"$BUNDLE/rootfs/file"
+	config '.process.cwd="/file/x"'
+	run_container "" 1
+	[[ "$output" == *"'/file/x' as the working directory: not a directory" ]]
+}
+
 @test "a mount target that cannot be made is not said to be opened" {
 	mkdir "$BUNDLE/rootfs/mine"
 	chown -R 0:0 "$BUNDLE/rootfs"
