@@ -297,7 +297,7 @@ int run_run(const struct run_options *options, int *ret_status, struct err *err)
 	parent.has_hooked = parent.record.has_poststop;
 	r = notify_open(&notify, parent.dir_fd, err);
 	if (r >= 0)
-		r = starter_start(parent.socket_fd, parent.pidfd, err);
+		r = starter_start(parent.socket_fd, parent.pidfd, parent.spec->seccomp.is_set, err);
 	if (r < 0)
 		limits_explain(&parent, err);
 	if (r >= 0)

@@ -153,8 +153,11 @@ bool starter_is_ending(int pidfd);
 void parent_explain_end(int pidfd, struct err *err);
 void parent_explain_status(const siginfo_t *info, struct err *err);
 
-/* start.c: the starter's part of the conversation, over the parent's socket or the gate's. */
-int starter_start(int socket_fd, int pidfd, struct err *err) MUST_CHECK;
+/*
+ * starter.c: the starter's part of the conversation, over the parent's socket or the gate's. Behind a filter it
+ * looks whether the program has begun, too.
+ */
+int starter_start(int socket_fd, int pidfd, bool has_filter, struct err *err) MUST_CHECK;
 /* The same once START, or COMMITTED of an exec, was said: whether the program was executed. */
 int starter_wait(int socket_fd, int pidfd, struct err *err) MUST_CHECK;
 /*
