@@ -111,8 +111,8 @@ int parent_announce(struct parent *parent, const struct parent_announcement *ann
 /* That nobody has taken the cgroup for a container of his own while init was born into it. */
 int limits_check_owner(const struct parent *parent, struct err *err) MUST_CHECK;
 int limits_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
-/* Whether the OOM killer took somebody out of the container's cgroup since it was made. */
-bool limits_was_oom_killed(const struct parent *parent);
+/* How many processes the OOM killer took out of the container's cgroup since it was made. */
+uint64_t limits_count_oom_kills(const struct parent *parent);
 /* Puts into the error of a creation or an exec that a limit is behind it, if that is so. */
 void limits_explain(const struct parent *parent, struct err *err);
 
