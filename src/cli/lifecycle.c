@@ -151,7 +151,7 @@ static int state(struct cli_call *call, const void *options, struct err *err)
 		return r;
 	root_fd = state_open_root(call->globals.root, false, err);
 	if (root_fd == -ENOENT)
-		return err_set(err, ERR_STATE, 0, NULL, "container does not exist: '%s'", call->id);
+		return err_set(err, ERR_STATE, 0, NULL, "container does not exist");
 	if (root_fd < 0)
 		return root_fd;
 	dir_fd = state_open_dir(root_fd, call->id, err);

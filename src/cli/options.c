@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define NUMBER_MAX 65536 /* all of them count descriptors */
+
 struct match {
 	const struct option_row *row;
 	void *values;
@@ -80,9 +82,10 @@ static int store(const struct option_tables *tables, const struct match *match, 
 		append((struct option_list *)(void *)target, value, tables->arena);
 		return 0;
 	}
-	if (!str_to_u64(value, 65536, &number))
-		return err_set(err, ERR_USAGE, 0, NULL, "invalid value '%s' for flag --%s: a number is needed",
-			       value, match->row->name);
+	if (!str_to_u64(value, NUMBER_MAX, &number))
+		return err_set(err, ERR_USAGE, 0, NULL,
+			       "invalid value '%s' for flag --%s: a number from 0 to %d is needed", value,
+			       match->row->name, NUMBER_MAX);
 	*(uint32_t *)(void *)target = (uint32_t)number;
 	return 0;
 }

@@ -65,6 +65,36 @@ static void check_owner_options(struct builder *b, const struct plan_options *o,
 	}
 }
 
+/* The first thing asked that mount_setattr(2) has no attribute for; NULL if there is none. */
+static const char *not_for_remounts(const struct spec_mount *m, const struct plan_options *o)
+{
+	if (o->not_for_binds != NULL)
+		return o->not_for_binds;
+	if (o->is_copy_up)
+		return "tmpcopyup";
+	if (o->is_idmap)
+		return o->is_idmap_recursive ? "ridmap" : "idmap";
+	return m->uid_mappings.count > 0 ? "uidMappings" : m->gid_mappings.count > 0 ? "gidMappings" : NULL;
+}
+
+/* What is no attribute of a mount but its superblock's, which binds and remounts do not make. */
+static void check_superblock(struct builder *b, const struct spec_mount *m, const struct plan_options *o,
+			     const char *where)
+{
+	const char *option = o->not_for_binds, *advice = "";
+
+	if (option != NULL && strchr(option, ',') != NULL)
+		advice = "; each option is an item of its own";
+	if (o->is_bind && option != NULL) {
+		builder_finding(b, ERR_CONFIG, where,
+				"bind mounts cannot have any filesystem-specific options applied: '%s'%s",
+				option, advice);
+	} else if (o->is_remount && not_for_remounts(m, o) != NULL) {
+		builder_finding(b, ERR_CONFIG, where, "remount cannot change '%s'%s", not_for_remounts(m, o),
+				advice);
+	}
+}
+
 static void check_mount(struct builder *b, const struct spec_mount *m, const struct plan_options *o,
 			const char *target)
 {
@@ -74,10 +104,7 @@ static void check_mount(struct builder *b, const struct spec_mount *m, const str
 	str_format(where, sizeof where, "/mounts/%zu", (size_t)(m - b->spec->mounts));
 	if (o->propagation_count > PLAN_PROPAGATIONS)
 		builder_finding(b, ERR_CONFIG, where, "more than %d propagation options", PLAN_PROPAGATIONS);
-	if (o->is_bind && o->not_for_binds != NULL)
-		builder_finding(b, ERR_CONFIG, where,
-				"bind mounts cannot have any filesystem-specific options applied: '%s'",
-				o->not_for_binds);
+	check_superblock(b, m, o, where);
 	if (o->is_bind && str_is_empty(m->source))
 		builder_finding(b, ERR_CONFIG, where, "a bind mount needs a source");
 	if (!o->is_bind && !o->is_remount && str_is_empty(m->type))

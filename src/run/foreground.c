@@ -161,20 +161,21 @@ static void wait_end(struct foreground *f, int signal_fd)
 	bool has_terminal = f->parent->console_fd >= 0;
 
 	while (!f->is_ended) {
-		struct pollfd fds[7] = {{.fd = f->parent->pidfd, .events = POLLIN},
+		struct pollfd fds[8] = {{.fd = f->parent->pidfd, .events = POLLIN},
 					{.fd = signal_fd, .events = POLLIN},
-					{.fd = f->notify->fd, .events = POLLIN}};
+					{.fd = f->notify->fd, .events = POLLIN},
+					{.fd = f->notify->host_fd, .events = POLLOUT}};
 
-		stream_watch(&f->in, has_terminal, &fds[3], &fds[4]);
-		stream_watch(&f->out, has_terminal, &fds[5], &fds[6]);
+		stream_watch(&f->in, has_terminal, &fds[4], &fds[5]);
+		stream_watch(&f->out, has_terminal, &fds[6], &fds[7]);
 		if (k_ppoll(fds, ARRAY_SIZE(fds), NULL, NULL) < 0)
 			continue;
 		if (fds[1].revents != 0)
 			serve_signal(f, signal_fd);
 		/* The service manager's own child is this process, which ends with the container. */
 		notify_serve(f->notify, k_getpid());
-		stream_serve(&f->in, &fds[3], &fds[4]);
-		stream_serve(&f->out, &fds[5], &fds[6]);
+		stream_serve(&f->in, &fds[4], &fds[5]);
+		stream_serve(&f->out, &fds[6], &fds[7]);
 		f->is_ended = fds[0].revents != 0;
 	}
 	/* What the program wrote last is still in the terminal. */

@@ -14,7 +14,9 @@
 #define F_SETPIPE_SZ 1031
 #endif
 
-#define STATE_MAX (1 << 20) /* bytes; what a pipe can be made to hold */
+#define OUTPUT_BLOCK 128
+#define OUTPUT_REST (1 << 16) /* bytes; what a pipe holds */
+#define STATE_MAX (1 << 20)   /* bytes; what a pipe can be made to hold */
 
 /* What a hook printed: only its end is kept, since that is where programs say why they gave up. */
 struct output {
@@ -139,7 +141,7 @@ static int start(const struct hooks_context *context, const struct plan_hook *ho
 static bool read_output(struct child *child)
 {
 	struct output *out = &child->output;
-	char block[128];
+	char block[OUTPUT_BLOCK];
 	ssize_t len = k_read(child->output_fd, block, sizeof block);
 
 	if (len == -EINTR || len == -EAGAIN)
@@ -155,6 +157,19 @@ static bool read_output(struct child *child)
 	memcpy(out->text + out->len, block, (size_t)len);
 	out->len += (size_t)len;
 	return true;
+}
+
+/* What the hook itself wrote is in the pipe by its end; what it left running may fill that again and again. */
+static void read_rest(struct child *child)
+{
+	struct pollfd output = {.fd = child->output_fd, .events = POLLIN};
+
+	for (size_t len = 0; len < OUTPUT_REST; len += OUTPUT_BLOCK) {
+		struct timespec at_once = {0};
+
+		if (k_ppoll(&output, 1, &at_once, NULL) <= 0 || !read_output(child))
+			return;
+	}
 }
 
 /*
@@ -183,7 +198,9 @@ static int watch(struct child *child)
 			return -EINTR;
 		if (fds[1].revents != 0 && !read_output(child))
 			fds[1].fd = -1;
-		if (fds[0].revents != 0 && (fds[1].fd < 0 || (fds[1].revents & POLLIN) == 0))
+		if (fds[0].revents != 0 && fds[1].fd >= 0)
+			read_rest(child);
+		if (fds[0].revents != 0)
 			return 0;
 	}
 }
@@ -210,12 +227,16 @@ static int judge(const struct hooks_context *context, const struct plan_hook *ho
 		k_pidfd_send_signal(child->pidfd, SIGKILL);
 	k_waitid(P_PIDFD, child->pidfd, &info, WEXITED);
 	if (watched == -ETIMEDOUT)
-		return err_set(err, ERR_SYSTEM, ETIMEDOUT, NULL,
-			       "hook '%s' ran past specified timeout of %u.0s", path, hook->timeout);
+		return err_set(err, ERR_SYSTEM, 0, NULL, "hook '%s' ran past specified timeout of %u.0s", path,
+			       hook->timeout);
 	if (watched < 0)
 		return err_system(err, watched, "cannot wait for hook '%s'", path);
-	if (k_read(child->failure_fd, &failure, sizeof failure) == (ssize_t)sizeof failure)
-		return err_system(err, failure, "cannot execute hook '%s'", path);
+	if (k_read(child->failure_fd, &failure, sizeof failure) == (ssize_t)sizeof failure) {
+		err_system(err, failure, "cannot execute hook '%s'", path);
+		if ((failure == -ENOENT || failure == -ENOTDIR) && strchr(path, ' ') != NULL)
+			err_hint(err, "its name has a space in it: arguments are items of args");
+		return failure;
+	}
 	if (info.si_code == CLD_EXITED && info.si_status == 0)
 		return 0;
 	err_set(err, ERR_PEER, 0, NULL, "hook '%s' %s %d", path,

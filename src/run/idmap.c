@@ -68,16 +68,21 @@ static int write_map(int proc_fd, pid_t pid, const struct plan *plan, struct pla
 	buf_add(&text, "", 0);
 	format_ranges(plan, table, &text);
 	r = write_proc(proc_fd, pid, is_gid ? "gid_map" : "uid_map", text.data, text.len);
+	if (r == -EINVAL && (table.count > ID_LINES || text.len >= (size_t)sysconf(_SC_PAGESIZE)))
+		return -E2BIG;
 	return r == -EPERM ? run_mapper(program, pid, plan, table) : r;
 }
 
 static int explain(int r, const char *what, struct err *err)
 {
-	err_system(err, r, "cannot write the %s map of the user namespace", what);
+	err_system(err, r == -E2BIG ? -EINVAL : r, "cannot write the %s map of the user namespace", what);
 	if (r == -ENOENT)
 		err_hint(err, "new%smap is not installed (package uidmap)", what);
 	else if (r == -EPERM)
 		err_hint(err, "the ids have to be the caller's own or in /etc/sub%s", what);
+	else if (r == -E2BIG)
+		err_hint(err, "the kernel takes at most %d ranges, as lines of less than %ld bytes together",
+			 ID_LINES, sysconf(_SC_PAGESIZE));
 	else if (r == -EINVAL)
 		err_hint(err, "ranges overlap, or hold ids that this user namespace does not have");
 	return r;

@@ -32,9 +32,12 @@ int parent_load_text(struct parent *parent, struct buf *text, struct err *err)
 		err_hint(err, "tare spec writes one, to be changed as needed");
 		return -EINVAL;
 	}
-	if (r < 0)
-		return err_system(err, r, "cannot read '%s'", path);
-	return 0;
+	if (r < 0) {
+		err_system(err, r, "cannot read '%s'", path);
+		if (r == -ENOTDIR && parent->options->config == NULL)
+			err_hint(err, "a bundle is the directory that its config.json is in");
+	}
+	return r;
 }
 
 /* sd_listen_fds(3): meant for this process only if LISTEN_PID says so. */

@@ -8,11 +8,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
+
+#include "await.h"
 
 #define NOTIFY_DIR "notify"
 #define NOTIFY_NAME "notify.sock"
-#define BARRIER_TIMEOUT_S 30
+#define BARRIER_TIMEOUT_MS 30000
+#define MESSAGES 3 /* READY=1, MAINPID=, BARRIER=1 */
 #define MESSAGE_MAX 4096
 #define SERVE_MAX 64 /* messages in a row: a program that never stops talking must not keep its caller busy */
 
@@ -80,27 +82,39 @@ int notify_open(struct notify *notify, int dir_fd, struct err *err)
 void notify_close(struct notify *notify)
 {
 	fd_close(&notify->fd);
+	fd_close(&notify->host_fd);
 	fd_close(&notify->barrier_fd);
 }
 
-/* One datagram to the service manager, with a descriptor unless that is negative. */
-static int send_host(const char *text, int fd_to_pass)
+/* A service manager that does not read must not stop the one who forwards signals: nothing waits here. */
+static int open_host(void)
 {
-	_cleanup_fd_ int fd = k_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	_cleanup_fd_ int fd = k_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un address;
-	struct iovec vector = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
-	struct msghdr message = {.msg_name = &address, .msg_iov = &vector, .msg_iovlen = 1};
-	union io_rights rights;
-	ssize_t r;
+	socklen_t size;
+	int r;
 
 	if (fd < 0)
 		return fd;
-	if (!host_address(&address, &message.msg_namelen))
+	if (!host_address(&address, &size))
 		return -EINVAL;
+	/* poll(2) looks at the other's queue only if it is connected. */
+	r = k_connect(fd, &address, size);
+	return r < 0 ? r : take_fd(&fd);
+}
+
+/* One datagram to the service manager, with a descriptor unless that is negative. */
+static int send_host(const struct notify *notify, const char *text, int fd_to_pass)
+{
+	struct iovec vector = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
+	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+	union io_rights rights;
+	ssize_t r;
+
 	if (fd_to_pass >= 0)
 		io_attach_fd(&message, &rights, fd_to_pass);
 	do
-		r = k_sendmsg(fd, &message, MSG_NOSIGNAL);
+		r = k_sendmsg(notify->host_fd, &message, MSG_NOSIGNAL);
 	while (r == -EINTR);
 	return r < 0 ? (int)r : 0;
 }
@@ -108,29 +122,56 @@ static int send_host(const char *text, int fd_to_pass)
 /* Messages are taken in order, so the descriptor is closed when those before it were read. */
 static int send_barrier(struct notify *notify)
 {
+	_cleanup_fd_ int read_fd = -1, write_fd = -1;
 	int fds[2], r = k_pipe2(fds, O_CLOEXEC);
 
 	if (r < 0)
 		return r;
-	notify->barrier_fd = fds[0];
-	r = send_host("BARRIER=1", fds[1]);
-	fd_close(&fds[1]);
+	read_fd = fds[0];
+	write_fd = fds[1];
+	r = send_host(notify, "BARRIER=1", write_fd);
+	if (r >= 0)
+		notify->barrier_fd = take_fd(&read_fd);
 	return r;
+}
+
+static int say_next(struct notify *notify)
+{
+	char text[32];
+
+	if (notify->said == 0)
+		return send_host(notify, "READY=1", -1);
+	if (notify->said == MESSAGES - 1)
+		return send_barrier(notify);
+	str_format(text, sizeof text, "MAINPID=%d", notify->main_pid);
+	return send_host(notify, text, -1);
+}
+
+/* As many of the messages as there is room for. */
+static void say(struct notify *notify)
+{
+	int r = 0;
+
+	while (r >= 0 && notify->said < MESSAGES) {
+		r = say_next(notify);
+		notify->said += r >= 0;
+	}
+	if (r == -EAGAIN)
+		return;
+	if (r < 0)
+		log_line(LOG_WARNING, "cannot notify the service manager: %s", strerror(-r));
+	fd_close(&notify->host_fd);
 }
 
 static void tell_ready(struct notify *notify, pid_t main_pid)
 {
-	char text[32];
-	int r = send_host("READY=1", -1);
-
-	str_format(text, sizeof text, "MAINPID=%d", main_pid);
-	if (r >= 0)
-		r = send_host(text, -1);
-	if (r >= 0)
-		r = send_barrier(notify);
-	if (r < 0)
-		log_line(LOG_WARNING, "cannot notify the service manager: %s", strerror(-r));
 	fd_close(&notify->fd);
+	notify->main_pid = main_pid;
+	notify->host_fd = open_host();
+	if (notify->host_fd >= 0)
+		say(notify);
+	else
+		log_line(LOG_WARNING, "cannot notify the service manager: %s", strerror(-notify->host_fd));
 }
 
 /* A message is a list of assignments, each a line. */
@@ -151,6 +192,8 @@ static bool says_ready(const char *message)
 
 void notify_serve(struct notify *notify, pid_t main_pid)
 {
+	if (notify->host_fd >= 0)
+		say(notify);
 	for (int i = 0; i < SERVE_MAX && notify->fd >= 0; i++) {
 		char message[MESSAGE_MAX + 1];
 		ssize_t len = k_read(notify->fd, message, MESSAGE_MAX);
@@ -169,8 +212,10 @@ void notify_wait(struct notify *notify, int pidfd, pid_t main_pid, const uint64_
 {
 	bool is_ended = false;
 
-	while (notify->fd >= 0 && !is_ended) {
-		struct pollfd fds[] = {{.fd = pidfd, .events = POLLIN}, {.fd = notify->fd, .events = POLLIN}};
+	while ((notify->fd >= 0 || notify->host_fd >= 0) && !is_ended) {
+		struct pollfd fds[] = {{.fd = pidfd, .events = POLLIN},
+				       {.fd = notify->fd, .events = POLLIN},
+				       {.fd = notify->host_fd, .events = POLLOUT}};
 
 		if (k_ppoll(fds, ARRAY_SIZE(fds), NULL, signals) < 0)
 			continue;
@@ -182,13 +227,12 @@ void notify_wait(struct notify *notify, int pidfd, pid_t main_pid, const uint64_
 
 void notify_finish(struct notify *notify)
 {
-	struct pollfd barrier = {.fd = notify->barrier_fd};
-	struct timespec timeout = {.tv_sec = BARRIER_TIMEOUT_S};
+	_cleanup_fd_ int signal_fd = await_signals();
+	const struct await await = {notify->barrier_fd, 0, -1, signal_fd, BARRIER_TIMEOUT_MS};
 
-	if (notify->barrier_fd < 0)
-		return;
-	/* ppoll(2) counts timeout down over interruptions. */
-	while (k_ppoll(&barrier, 1, &timeout, NULL) == -EINTR)
-		;
+	if (notify->host_fd >= 0)
+		log_line(LOG_WARNING, "cannot notify the service manager: it did not read its messages");
+	if (notify->barrier_fd >= 0)
+		(void)!await_any(&await);
 	notify_close(notify);
 }

@@ -12,13 +12,16 @@
 #include <tare/base.h>
 
 struct notify {
-	int fd;         /* the program's messages come here; -1: nobody asked, or all is said */
+	int fd;         /* the program's messages come here; -1: nobody asked, or it has said READY=1 */
+	int host_fd;    /* to the service manager; -1 when there is nothing left to say; POLLOUT: it has room */
 	int barrier_fd; /* its other end is closed once the service manager has read everything; or -1 */
+	int said;       /* how many of the messages the service manager's queue has */
+	pid_t main_pid;
 };
 
 #define NOTIFY_NONE                                                                                            \
 	{                                                                                                      \
-		-1, -1                                                                                         \
+		-1, -1, -1, 0, 0                                                                               \
 	}
 
 /* Whether this process was given a NOTIFY_SOCKET that it can reach: a path, or an abstract address ("@..."). */
@@ -34,15 +37,19 @@ void notify_close(struct notify *notify);
 
 /*
  * Takes what the program has said by now, without waiting; with READY=1 it passes that on, MAINPID=main_pid,
- * and BARRIER=1, and closes fd. What the service manager does not take is a warning: the container runs.
+ * and BARRIER=1, and closes fd. Messages that the service manager's queue has no room for are tried again at
+ * the next call, which is due when host_fd has POLLOUT. What it does not take is a warning: the container runs.
  */
 void notify_serve(struct notify *notify, pid_t main_pid);
 
-/* Waits until the program has said READY=1, or has ended, with signals (a kernel mask) blocked meanwhile; NULL:
- * as they are. */
+/* Waits until the program has said READY=1 and the service manager's queue has it, or the program has ended,
+ * with signals (a kernel mask) blocked meanwhile; NULL: as they are. */
 void notify_wait(struct notify *notify, int pidfd, pid_t main_pid, const uint64_t *signals);
 
-/* Waits until the service manager has read the messages, which it refuses from a process that is gone; 30 s. */
+/*
+ * Waits until the service manager has read the messages, which it refuses from a process that is gone: 30 s, or
+ * until a signal of await_signals. What its queue never had room for is given up with a warning.
+ */
 void notify_finish(struct notify *notify);
 
 #endif

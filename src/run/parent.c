@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -53,6 +54,12 @@ void parent_init(struct parent *parent, const struct run_options *options)
 	};
 }
 
+static void close_slots(struct parent *parent)
+{
+	for (size_t i = 0; parent->slots != NULL && i < parent->plan->slot_count; i++)
+		fd_close(&parent->slots[i]);
+}
+
 void parent_done(struct parent *parent)
 {
 	int *const fds[] = {&parent->root_fd,      &parent->dir_fd,          &parent->mount_fd,
@@ -61,8 +68,7 @@ void parent_done(struct parent *parent)
 			    &parent->console_fd,   &parent->container_pidfd, &parent->placeholder_pidfd,
 			    &parent->keeper_pidfd, &parent->signal_fd};
 
-	for (size_t i = 0; parent->slots != NULL && i < parent->plan->slot_count; i++)
-		fd_close(&parent->slots[i]);
+	close_slots(parent);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);
 	netdev_done(parent);
@@ -96,6 +102,8 @@ void parent_undo(struct parent *parent)
 	struct err ignored;
 
 	parent_undo_processes(parent);
+	/* There may be no descriptor left to undo anything with. */
+	close_slots(parent);
 	fd_close(&parent->cgroup_fd);
 	(void)!container_remove_cgroup(&parent->record, &ignored);
 	unit_undo(parent);
@@ -231,17 +239,30 @@ static int step_open_namespace(struct parent *parent, const struct plan_step *st
 	return keep(parent, step->u.ns.slot, fd);
 }
 
+/* Each mount source is a descriptor until init has it. */
+static void explain_descriptors(struct err *err)
+{
+	struct rlimit64 limit;
+
+	if (k_prlimit(0, RLIMIT_NOFILE, NULL, &limit) >= 0 && limit.rlim_cur < limit.rlim_max)
+		err_hint(err, "the limit of open files is %llu: raise it with ulimit -n, up to %llu",
+			 (unsigned long long)limit.rlim_cur, (unsigned long long)limit.rlim_max);
+}
+
 /* Idmapped sources name their user namespace by its slot, which here is an array index and not a number. */
 static int step_open_source(struct parent *parent, const struct plan_step *step, struct err *err)
 {
 	struct plan_source source = step->u.source.source;
-	int base = 0;
+	int base = 0, fd;
 
 	if (source.idmap_slot != PLAN_NO_SLOT) {
 		base = parent->slots[source.idmap_slot];
 		source.idmap_slot = 0;
 	}
-	return keep(parent, step->u.source.slot, mount_open_source(parent->plan, &source, base, err));
+	fd = mount_open_source(parent->plan, &source, base, err);
+	if (fd == -EMFILE)
+		explain_descriptors(err);
+	return keep(parent, step->u.source.slot, fd);
 }
 
 int parent_await(const struct parent *parent, uint32_t step, struct err *err)

@@ -318,6 +318,13 @@ static size_t yajl_offset(const char *problem, size_t consumed)
 	return consumed - (is_behind && consumed > 0);
 }
 
+static bool is_blank(const char *json, size_t len)
+{
+	while (len > 0 && strchr(" \t\r\n", json[len - 1]) != NULL && json[len - 1] != '\0')
+		len--;
+	return len == 0;
+}
+
 /* yajl's own words without its "parse error: " and its full stop. */
 static int refuse_yajl(yajl_handle handle, const char *json, size_t len, struct err *err)
 {
@@ -329,8 +336,8 @@ static int refuse_yajl(yajl_handle handle, const char *json, size_t len, struct 
 	if (strstr(problem, "error: ") != NULL)
 		problem = strstr(problem, "error: ") + strlen("error: ");
 	if (strstr(problem, "premature EOF") != NULL) {
-		problem = "the text ends too early";
 		offset = len;
+		problem = is_blank(json, len) ? "there is no JSON in it" : "the text ends too early";
 	}
 	str_format(words, sizeof words, "%s", problem);
 	words_len = strlen(words);

@@ -294,7 +294,7 @@ int state_open_dir(int root_fd, const char *id, struct err *err)
 		return r;
 	fd = open_child(root_fd, id);
 	if (fd == -ENOENT)
-		return state_fail(err, ENOENT, "container does not exist: '%s'", id);
+		return state_fail(err, ENOENT, "container does not exist");
 	r = fd < 0 ? fd : k_fstat(fd, &stat);
 	if (r < 0)
 		return err_system(err, r, "cannot open the directory of container '%s'", id);

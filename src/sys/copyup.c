@@ -133,7 +133,7 @@ static int copy_directory(int from_fd, int to_fd, int depth)
 	int len;
 
 	if (depth > COPY_DEPTH_MAX)
-		return -ELOOP;
+		return -EMLINK;
 	while ((len = k_getdents64(from_fd, block, sizeof block)) > 0) {
 		for (int at = 0; at < len;) {
 			const struct entry *entry = (const struct entry *)(const void *)(block + at);
@@ -155,5 +155,12 @@ int rootfs_copy_up(int from_fd, int to_fd, struct err *err)
 	_cleanup_fd_ int out_fd = k_openat(to_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	int r = in_fd < 0 ? in_fd : out_fd < 0 ? out_fd : copy_directory(in_fd, out_fd, 0);
 
-	return r < 0 ? err_system(err, r, "cannot copy the directory below a tmpfs into it (tmpcopyup)") : 0;
+	if (r >= 0)
+		return 0;
+	if (r == -EMLINK)
+		return err_set(err, ERR_SYSTEM, 0, NULL,
+			       "cannot copy the directory below a tmpfs into it (tmpcopyup): "
+			       "it is deeper than %d directories",
+			       COPY_DEPTH_MAX);
+	return err_system(err, r, "cannot copy the directory below a tmpfs into it (tmpcopyup)");
 }

@@ -94,14 +94,17 @@ static void explain_permission(const char *path, struct err *err)
 
 static int lookup_failed(const char *name, const char *path, int r, struct err *err)
 {
-	if (r == -ENOENT && strchr(name, '/') == NULL)
-		return err_set(err, ERR_SYSTEM, ENOENT, NULL,
-			       "exec: \"%.*s\": executable file not found in $PATH", 200, name);
 	if (r == -EISDIR)
 		return err_set(err, ERR_SYSTEM, EACCES, NULL, "exec: \"%.*s\": is a directory", 200, name);
-	r = err_set(err, ERR_SYSTEM, r, NULL, "exec: \"%.*s\"", 200, name);
+	if (r == -ENOENT && strchr(name, '/') == NULL)
+		err_set(err, ERR_SYSTEM, ENOENT, NULL, "exec: \"%.*s\": executable file not found in $PATH",
+			200, name);
+	else
+		r = err_set(err, ERR_SYSTEM, r, NULL, "exec: \"%.*s\"", 200, name);
 	if (r == -EACCES)
 		explain_permission(path, err);
+	else if ((r == -ENOENT || r == -ENOTDIR) && strchr(name, ' ') != NULL)
+		err_hint(err, "its name has a space in it: each argument is an item of its own");
 	return r;
 }
 

@@ -179,6 +179,14 @@ load helpers
 	mv "$BUNDLE/elsewhere" "$BUNDLE/rootfs"
 }
 
+@test "more mount sources than descriptors: the limit is named where it can be raised" {
+	config '.mounts+=[range(120)|{destination:"/m\(.)",type:"bind",source:"rootfs/tmp",options:["bind"]}]'
+	run -1 sh -c 'ulimit -Sn 100; ulimit -Hn 200; exec "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
+	[[ "$output" == *"/mounts/"*"too many open files (the limit of open files is 100: raise it with ulimit -n, up to 200)" ]]
+	run -1 sh -c 'ulimit -n 100; exec "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
+	[[ "$output" == *"/mounts/"*"too many open files" ]]
+}
+
 @test "a mount target that cannot be made is not said to be opened" {
 	mkdir "$BUNDLE/rootfs/mine"
 	chown -R 0:0 "$BUNDLE/rootfs"

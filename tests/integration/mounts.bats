@@ -285,3 +285,30 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	[ "$(cgroup_mount)${lines[1]#0::}" = "$(cgroup_of "$ID")" ]
 	[[ "$(flags_of /sys/fs/cgroup)" == "ro,"* ]]
 }
+
+@test "remount refuses by name what is no attribute of a mount; so does an item that is a list" {
+	refused() { # mount, what is said of it
+		config --argjson m "$1" '.mounts=[{"destination":"/m","type":"tmpfs","source":"t","options":["size=2m"]},
+			({"destination":"/m","type":"tmpfs","source":"t"}+$m)]'
+		run -1 tare run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"/mounts/1: $2" ]] || { echo "$output"; return 1; }
+	}
+	for option in size=1m foo=bar sync dirsync lazytime tmpcopyup; do
+		refused '{"options":["remount","ro","'$option'"]}' "remount cannot change '$option'"
+	done
+	maps='[{"containerID":0,"hostID":1000,"size":10}]'
+	refused '{"options":["remount"],"uidMappings":'"$maps"',"gidMappings":'"$maps"'}' "remount cannot change 'uidMappings'"
+	for option in idmap ridmap; do
+		refused '{"options":["remount","'$option'"],"uidMappings":'"$maps"',"gidMappings":'"$maps"'}' \
+			"remount cannot change '$option'"
+	done
+	refused '{"options":["remount","size=1m,mode=700"]}' \
+		"remount cannot change 'size=1m,mode=700'; each option is an item of its own"
+	refused '{"type":"bind","source":"/tmp","options":["bind,ro"]}' \
+		"bind mounts cannot have any filesystem-specific options applied: 'bind,ro'; each option is an item of its own"
+	# What changes nothing is none of it.
+	config '.mounts[1]={"destination":"/m","options":["remount","async","nolazytime","defaults","ro"]}
+		| .mounts+=[{"destination":"/proc","type":"proc","source":"proc"}]'
+	inside 'cat /proc/self/mountinfo'
+	[[ "$(flags_of /m)" == "ro,relatime rw,size=2048k"* ]]
+}

@@ -219,8 +219,16 @@ user_ns() {
 	[ "$(stat -c '%u %g %n' "$BUNDLE"/rootfs/{bin,etc,tmp} "$BUNDLE"/rootfs/bin/busybox)" = "$(grep -E '/(bin|etc|tmp|busybox)$' <<<"$before")" ]
 	config '.linux.uidMappings+=[{containerID:340,hostID:60,size:1}]'
 	run_container "" 1
-	[[ "$output" == *"/linux/uidMappings: "*"invalid argument"* ]] || { echo "$output"; return 1; }
+	[[ "$output" == *"/linux/uidMappings: "*"invalid argument (the kernel takes at most 340 ranges, "* ]] || { echo "$output"; return 1; }
 	[ ! -e "$ROOT/$ID" ]
+	# Fewer, but more than a page of text.
+	config '.linux.uidMappings=[range(300)|{containerID:(.+100000),hostID:(.+100000),size:1}]'
+	run_container "" 1
+	[[ "$output" == *"lines of less than $(getconf PAGESIZE) bytes together)"* ]] || { echo "$output"; return 1; }
+	# What is wrong with few of them is another thing.
+	config '.linux.uidMappings=[{containerID:0,hostID:100,size:10},{containerID:5,hostID:200,size:10}]'
+	run_container "" 1
+	[[ "$output" == *"invalid argument (ranges overlap"* ]] || { echo "$output"; return 1; }
 }
 
 @test "time offsets, with and without a user namespace" {

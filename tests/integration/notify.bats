@@ -2,14 +2,30 @@
 load helpers
 
 # A service manager: writes what it is told to $WORK/told, a line a message, and closes a barrier's descriptor
-# after $1 seconds. $HOST_SOCKET is its address.
+# after $1 seconds. $HOST_SOCKET is its address, which may be $2. With $3 its queue is full from the beginning, and
+# it reads nothing before it gets USR1.
 manager() {
 	command -v python3 >/dev/null || not_here "needs python3"
 	HOST_SOCKET=${2:-$WORK/host.sock}
 	cat >"$WORK/manager.py" <<'P'
-import array, os, socket, sys, time
+import array, os, signal, socket, sys, time
 server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 server.bind(sys.argv[1].replace("@", "\0") if sys.argv[1][0] == "@" else sys.argv[1])
+if sys.argv[3]:
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    client.setblocking(False)
+    count = 0
+    try:
+        while True:
+            client.sendto(b"FILLED=1", sys.argv[1])
+            count += 1
+    except BlockingIOError:
+        pass
+    print("listening", flush=True)
+    signal.sigwait([signal.SIGUSR1])
+    for _ in range(count):
+        server.recv(100)
 print("listening", flush=True)
 while True:
     data, ancillary, _, _ = server.recvmsg(4096, socket.CMSG_SPACE(64))
@@ -20,7 +36,7 @@ while True:
     for fd in fds:
         os.close(fd)
 P
-	python3 "$WORK/manager.py" "$HOST_SOCKET" "$1" >"$WORK/told" 2>&1 3>&- &
+	python3 "$WORK/manager.py" "$HOST_SOCKET" "$1" "${3:-}" >"$WORK/told" 2>&1 3>&- &
 	MANAGER=$!
 	wait_for 'grep -q listening "$WORK/told"'
 	cp "$TOOLS/notify" "$BUNDLE/rootfs/bin/notify"
@@ -150,5 +166,67 @@ BARRIER=1 fds=1" ]
 	NOTIFY_SOCKET=$HOST_SOCKET run -0 tare run -b "$BUNDLE" "$ID"
 	[ -z "$output" ]
 	[ "$(told | wc -l)" -eq 3 ]
+	end_manager
+}
+
+# Runs the container in the foreground as $pid.
+foreground() {
+	NOTIFY_SOCKET=$HOST_SOCKET "$TARE" --root "$ROOT" --log "$WORK/log" run -b "$BUNDLE" "$ID" >"$WORK/out" 2>&1 3>&- &
+	pid=$!
+}
+
+# Ends it with a signal, and $status is its own; one that does not hear it is killed.
+terminate() {
+	kill "$pid"
+	wait_for '! kill -0 "$pid" 2>/dev/null' || kill -KILL "$pid"
+	status=0
+	wait $pid || status=$?
+}
+
+@test "a manager whose queue is full keeps no signal from the container" {
+	manager 0 "" full
+	script 'trap "exit 7" TERM; notify READY=1; echo said; while true; do sleep 0.1; done'
+	foreground
+	wait_for 'grep -q said "$WORK/out"'
+	sleep 0.2
+	terminate
+	[ "$status" -eq 7 ]
+	grep -q "cannot notify the service manager: it did not read its messages" "$WORK/log"
+	[ -z "$(told)" ]
+	end_manager
+}
+
+@test "what a full queue had no room for is said when there is some" {
+	manager 0 "" full
+	config '.process.args=["sh","-c","notify READY=1; exec sleep 1000"]'
+	foreground
+	wait_for '[ "$(status_of "$ID" 2>/dev/null)" = running ]'
+	NOTIFY_SOCKET=$HOST_SOCKET "$TARE" --root "$ROOT" run -d -b "$BUNDLE" "$ID.2" </dev/null >"$WORK/out2" 2>&1 3>&- &
+	detached=$!
+	sleep 0.5
+	kill -0 "$detached"
+	[ -z "$(told)" ]
+	kill -USR1 "$MANAGER"
+	wait "$detached"
+	wait_for '[ "$(told | wc -l)" -eq 6 ]'
+	for main in "$pid" "$(pid_of "$ID.2")"; do
+		told | grep -qx "MAINPID=$main fds=0"
+	done
+	[ "$(told | sed 's/=.*//' | sort | uniq -c | tr -s ' \n' ' ')" = " 2 BARRIER 2 MAINPID 2 READY " ]
+	[ ! -s "$WORK/out2" ]
+	tare delete --force "$ID"
+	wait $pid || true
+	[ ! -s "$WORK/log" ]
+	end_manager
+}
+
+@test "a signal ends the waiting for a manager that never answers a barrier" {
+	manager 1000
+	config '.process.args=["sh","-c","notify READY=1; exit 5"]'
+	foreground
+	wait_for 'told | grep -q BARRIER && [ "$(status_of "$ID")" = stopped ]'
+	terminate
+	[ "$status" -eq 5 ]
+	[ ! -e "$ROOT/$ID" ]
 	end_manager
 }

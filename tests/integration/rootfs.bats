@@ -156,6 +156,16 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	run ! sh -c "echo x >/proc/$pid/exe"
 }
 
+@test "tmpcopyup of a tree that is too deep says so" {
+	mkdir -p "$BUNDLE/rootfs/copy/$(printf 'd/%.0s' $(seq 32))"
+	config '.mounts+=[{destination:"/copy",type:"tmpfs",source:"t",options:["tmpcopyup"]}]'
+	inside 'find /copy -name d | wc -l'
+	[ "$output" = 32 ]
+	mkdir -p "$BUNDLE/rootfs/copy/$(printf 'd/%.0s' $(seq 33))"
+	run_container "" 1
+	[[ "$output" == *"/mounts/7: "*"(tmpcopyup): it is deeper than 32 directories" ]] || { echo "$output"; return 1; }
+}
+
 @test "tmpcopyup copies holes as holes, and data where it is" {
 	mkdir "$BUNDLE/rootfs/copy"
 	truncate -s 200G "$BUNDLE/rootfs/copy/huge"

@@ -73,6 +73,19 @@ load helpers
 	[[ "$output" == *"flag needs an argument: --bundle"* ]]
 	run -1 tare run --wrong x
 	[[ "$output" == *"unknown flag"* ]]
+	for value in 65537 1000000 -1 x; do
+		run -1 tare run --preserve-fds "$value" x
+		[[ "$output" == *"invalid value '$value' for flag --preserve-fds: a number from 0 to 65536 is needed" ]]
+	done
+	run -1 tare run -b "$BUNDLE/config.json" x
+	[[ "$output" == *"/config.json': not a directory (a bundle is the directory that its config.json is in)" ]]
+	: >"$WORK/empty"
+	run -1 tare run -b "$BUNDLE" --config "$WORK/empty" x
+	[[ "$output" == *"$WORK/empty: line 1, column 1: there is no JSON in it" ]]
+	for command in state start kill delete pause resume ps events; do
+		run -1 tare "$command" nobody
+		[ "${lines[0]}" = "tare: $command nobody: container does not exist" ]
+	done
 	run -1 tare wrong
 	[[ "$output" == *"unknown command"* ]]
 	run -1 tare --log-format xml list

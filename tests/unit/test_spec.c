@@ -30,8 +30,8 @@ struct bad {
 #define ID0 MAP("0", "0", "1")
 
 static const struct bad bad_texts[] = {
-	{WHOLE, "", "", "line 1, column 1: the text ends too early"},
-	{WHOLE, " \n\t ", "", "line 2, column 3: the text ends too early"},
+	{WHOLE, "", "", "line 1, column 1: there is no JSON in it"},
+	{WHOLE, " \n\t ", "", "line 2, column 3: there is no JSON in it"},
 	{WHOLE, "{", "", "line 1, column 2: the text ends too early"},
 	{WHOLE, "{]", "", "line 1, column 2: invalid object key (must be a string)"},
 	{WHOLE, "{'a':\n 1,}", "", "line 2, column 4: invalid object key (must be a string)"},
