@@ -141,5 +141,6 @@ int run_check(const struct run_options *options, void (*on_finding)(void *contex
 	findings += check_controllers(parent.plan, on_finding, context);
 	check = (struct check){.spec = parent.spec, .plan = parent.plan, on_finding, context};
 	check_host(&check);
+	check_rootfs(&check);
 	return findings + check.count;
 }

@@ -31,4 +31,7 @@ bool check_is_absent(int r);
  */
 void check_host(struct check *check);
 
+/* check_rootfs.c: program, working directory and startContainer hooks, where no mount covers them. */
+void check_rootfs(struct check *check);
+
 #endif
