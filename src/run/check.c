@@ -142,5 +142,6 @@ int run_check(const struct run_options *options, void (*on_finding)(void *contex
 	check = (struct check){.spec = parent.spec, .plan = parent.plan, on_finding, context};
 	check_host(&check);
 	check_rootfs(&check);
+	check_trial(&check);
 	return findings + check.count;
 }

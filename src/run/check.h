@@ -34,4 +34,7 @@ void check_host(struct check *check);
 /* check_rootfs.c: program, working directory and startContainer hooks, where no mount covers them. */
 void check_rootfs(struct check *check);
 
+/* check_trial.c: what a process may give itself is tried by one that ends behind it. */
+void check_trial(struct check *check);
+
 #endif
