@@ -411,18 +411,33 @@ for i in range(100):
 
 @test "kill -9 of tare at random moments: delete --force leaves no scope" {
 	unit
-	for i in $(seq 30); do
-		"$TARE" --root "$ROOT" --systemd-cgroup create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- &
+	config '.linux.resources+={memory:{limit:67108864,swap:67108864,reservation:33554432},pids:{limit:23},
+		cpu:{shares:2048,quota:50000,period:100000},unified:{"memory.high":"50331648"}} | .process.args=["sh","-c","sleep 1000; true",$id]' --arg id "$ID"
+	met=0
+	for i in {1..32}; do
+		command=create
+		[ $((i % 2)) = 0 ] || command=run
+		"$TARE" --root "$ROOT" --systemd-cgroup $command -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- &
 		pid=$!
-		sleep "0.$((RANDOM % 3))$((RANDOM % 10))$((RANDOM % 10))"
+		# At any moment, and soon after systemd has made the scope.
+		if [ $((i % 4)) -lt 2 ]; then
+			sleep "0.$((RANDOM % 3))$((RANDOM % 10))$((RANDOM % 10))"
+		else
+			wait_for '[ -e "$DIR" ]'
+			sleep "0.0$((RANDOM % 10))"
+		fi
 		kill -9 $pid 2>/dev/null || true
 		wait $pid 2>/dev/null || true
+		[ ! -e "$DIR" ] || met=$((met + 1))
 		run -0 tare delete --force "$ID"
 		[ ! -e "$ROOT/$ID" ]
+		[ ! -e "$DIR" ]
 	done
+	[ "$met" -ge 16 ]
 	# A request that was on its way to systemd finds nobody to put into the scope.
 	wait_for '[ -z "$(loaded)" ]'
 	nothing_left
+	wait_for '[ -z "$(pgrep -f "$ID")" ]'
 }
 
 @test "an unprivileged caller's container is a scope of his own manager" {
