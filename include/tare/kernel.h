@@ -21,6 +21,7 @@
 #include <sys/types.h>
 
 struct stat;
+struct statx;
 struct statfs;
 struct msghdr;
 struct sockaddr;
@@ -118,6 +119,11 @@ static inline int k_ftruncate(int fd, int64_t size)
 static inline int k_fstatat(int dir_fd, const char *path, struct stat *ret_stat, int flags)
 {
 	return (int)k_call4(__NR_newfstatat, dir_fd, path, ret_stat, flags);
+}
+/* statx(2); the kernel's struct statx is the C library's. */
+static inline int k_statx(int dir_fd, const char *path, int flags, unsigned int mask, struct statx *ret)
+{
+	return (int)k_call5(__NR_statx, dir_fd, path, flags, mask, ret);
 }
 static inline int k_fstat(int fd, struct stat *ret_stat)
 {

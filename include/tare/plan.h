@@ -424,6 +424,12 @@ int plan_check(const struct spec *spec, const struct host *host, const struct pl
 	       void (*on_finding)(void *context, const struct err *finding), void *context);
 
 /*
+ * The plan as far as it can be told, whatever findings there are: to be looked at by "check", and never carried
+ * out. The caller frees.
+ */
+struct plan *plan_sketch(const struct spec *spec, const struct host *host, const struct plan_request *request);
+
+/*
  * The mount options that have a meaning of their own, for "features": entry index of the table, NULL past its
  * end. Every other option is data for the file system.
  */

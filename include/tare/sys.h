@@ -20,6 +20,9 @@ struct rootfs {
 	int null_fd;           /* a copy of the host's /dev/null, for masks of files */
 	bool is_null_attached; /* null_fd is part of the container's tree */
 	int empty_fd; /* an attached, empty, read-only directory, for masks of directories; -1 until needed */
+	bool has_own_mount;
+	uint64_t
+		own_mount; /* a mount in which rootfs_check_own has found a directory that is the container's */
 	int old_cgroup_fd; /* the host's cgroup2 mount, for the fallback of cgroup mounts; or -1 */
 };
 
@@ -48,6 +51,13 @@ int mount_set(int fd, uint64_t set, uint64_t clear, uint64_t propagation, bool i
 int rootfs_attach(struct rootfs *rootfs, const struct plan_root *root, struct err *err) MUST_CHECK;
 /* pivot_root(2), or move and chroot; afterwards nothing of the host's tree is reachable. */
 int rootfs_pivot(struct rootfs *rootfs, const struct plan_root *root, struct err *err) MUST_CHECK;
+/*
+ * Whether path may be made in a directory of the container: -EXDEV if that came from the host by one of the
+ * plan's bind mounts, whatever led there. In init, before its descriptors are let go.
+ */
+int rootfs_check_own(struct rootfs *rootfs, int dir_fd, const char *path, struct err *err) MUST_CHECK;
+/* Whether fd is the root directory itself, so that what is attached there is not seen by anybody. In init. */
+bool rootfs_is_root(const struct rootfs *rootfs, int fd);
 int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err) MUST_CHECK;
 int rootfs_readonly_path(struct rootfs *rootfs, const char *path, struct err *err) MUST_CHECK;
 int rootfs_device(struct rootfs *rootfs, const struct plan_device *device, struct err *err) MUST_CHECK;

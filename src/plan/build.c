@@ -142,6 +142,17 @@ int plan_check(const struct spec *spec, const struct host *host, const struct pl
 	return b.finding_count;
 }
 
+struct plan *plan_sketch(const struct spec *spec, const struct host *host, const struct plan_request *request)
+{
+	struct builder b = {.spec = spec, .host = host, .request = request};
+	struct plan *plan;
+
+	build(&b);
+	plan = finish(&b);
+	builder_done(&b);
+	return plan;
+}
+
 struct plan *plan_build_hooks(const struct spec *spec, const struct plan_request *request, uint32_t kind,
 			      const char *status)
 {

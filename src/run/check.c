@@ -2,6 +2,7 @@
 /* check: every finding about a configuration on this host, and what nobody asks on the way to a start. */
 #include <tare/resctrl.h>
 
+#include "check.h"
 #include "parent.h"
 
 /* What the plan cannot know: the security modules are not asked on the way to a start. */
@@ -41,22 +42,19 @@ static int check_labels(const struct spec *spec, void (*on_finding)(void *contex
 }
 
 /* Nor does it ask for the controllers, which it may have to enable first. */
-static int check_controllers(struct parent *parent,
+static int check_controllers(const struct plan *plan,
 			     void (*on_finding)(void *context, const struct err *finding), void *context)
 {
-	const struct plan_step *step;
+	const struct plan_step *step = plan_find(plan, PLAN_CGROUP_ENABLE);
 	struct host_details details;
 	struct err finding;
 	int count = 0;
 
-	if (plan_build(parent->spec, &parent->host, &parent->request, &parent->plan, &finding) < 0)
-		return 0; /* plan_check has told */
-	step = plan_find(parent->plan, PLAN_CGROUP_ENABLE);
 	if (step == NULL)
 		return 0;
 	host_probe_details(&details);
 	for (uint32_t i = 0; i < step->u.controllers.count; i++) {
-		const char *name = plan_item(parent->plan, step->u.controllers, i);
+		const char *name = plan_item(plan, step->u.controllers, i);
 
 		if (str_has_word(details.cgroup_controllers, name))
 			continue;
@@ -107,6 +105,7 @@ int run_check(const struct run_options *options, void (*on_finding)(void *contex
 	_cleanup_seccomp_ struct seccomp_program program = {0};
 	_cleanup_buf_ struct buf text = {0};
 	struct plan_filter_program filter;
+	struct check check;
 	struct err finding;
 	int r, findings;
 
@@ -138,5 +137,11 @@ int run_check(const struct run_options *options, void (*on_finding)(void *contex
 	findings += plan_check(parent.spec, &parent.host, &parent.request, on_finding, context);
 	findings += check_labels(parent.spec, on_finding, context);
 	findings += check_resctrl(parent.spec, on_finding, context);
-	return findings + check_controllers(&parent, on_finding, context);
+	parent.plan = plan_sketch(parent.spec, &parent.host, &parent.request);
+	findings += check_controllers(parent.plan, on_finding, context);
+	check = (struct check){.spec = parent.spec, .plan = parent.plan, on_finding, context};
+	check_host(&check);
+	check_rootfs(&check);
+	check_trial(&check);
+	return findings + check.count;
 }

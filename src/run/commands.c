@@ -64,7 +64,7 @@ static int explain_start(int r, int pidfd, struct err *err)
 static int start(struct container *container, const struct spec *spec, int gate_fd, int pidfd, struct err *err)
 {
 	struct err later;
-	int r = starter_start(gate_fd, pidfd, err);
+	int r = starter_start(gate_fd, pidfd, spec->seccomp.is_set, err);
 	bool is_hook = r < 0 && str_has_prefix(err->where, "/hooks/");
 
 	r = explain_start(r, pidfd, err);

@@ -267,9 +267,12 @@ static int wait_and_end(struct parent *parent, struct notify *notify, int *ret_s
 {
 	struct state_end end;
 	int r = unlock_and_wait(parent, notify, &end, err);
-	bool is_of_memory = end.status == 128 + SIGKILL && limits_was_oom_killed(parent);
+	bool is_of_memory = end.status == 128 + SIGKILL && limits_count_oom_kills(parent) > 0;
 
 	*ret_status = end.status;
+	/* systemd removes a scope's cgroup with its last process. */
+	if (parent->options->is_keep)
+		end.oom_kills = limits_count_oom_kills(parent);
 	if (r >= 0 && parent->options->is_keep)
 		r = state_write_end(parent->dir_fd, &end, err);
 	else if (r >= 0)
@@ -298,7 +301,7 @@ int run_run(const struct run_options *options, int *ret_status, struct err *err)
 	parent.has_hooked = parent.record.has_poststop;
 	r = notify_open(&notify, parent.dir_fd, err);
 	if (r >= 0)
-		r = starter_start(parent.socket_fd, parent.pidfd, err);
+		r = starter_start(parent.socket_fd, parent.pidfd, parent.spec->seccomp.is_set, err);
 	if (r < 0)
 		limits_explain(&parent, err);
 	if (r >= 0)

@@ -274,6 +274,8 @@ static int prepare(struct walker *walker, struct err *err)
 	int r = (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
 	if (r >= 0)
+		r = (int)k_prctl(PR_SET_NAME, (unsigned long)(uintptr_t)PROTOCOL_INIT_NAME, 0, 0, 0);
+	if (r >= 0)
 		r = k_close_range((unsigned int)walker->first_fd, ~0u, CLOSE_RANGE_CLOEXEC);
 	if (r < 0)
 		return err_system(err, r, "cannot prepare init");

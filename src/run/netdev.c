@@ -33,6 +33,8 @@ struct netdev {
 	struct move *last;
 };
 
+#define CANNOT_FIND "cannot find network device '%s'"
+
 /* --- questions --- */
 
 struct link {
@@ -287,6 +289,15 @@ static struct move *new_move(struct netdev *netdev, const char *name, bool was_u
 	return move;
 }
 
+int netdev_check(const char *name, struct err *err)
+{
+	_cleanup_fd_ int fd = netlink_open();
+	struct link link;
+	int r = fd < 0 ? fd : find_link(fd, name, 0, &link);
+
+	return r < 0 ? err_system(err, r, CANNOT_FIND, name) : 0;
+}
+
 int netdev_move(struct parent *parent, const struct plan_net_device *device, struct err *err)
 {
 	const char *name = plan_get(parent->plan, device->name);
@@ -301,7 +312,7 @@ int netdev_move(struct parent *parent, const struct plan_net_device *device, str
 	netdev = parent->netdev;
 	r = find_link(netdev->host_fd, name, 0, &link);
 	if (r < 0)
-		return err_system(err, r, "cannot find network device '%s'", name);
+		return err_system(err, r, CANNOT_FIND, name);
 	r = check_name(netdev, new_name, err);
 	if (r < 0)
 		return r;

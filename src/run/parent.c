@@ -426,6 +426,22 @@ static void log_step(const struct plan *plan, const struct plan_step *step)
 	log_line(LOG_DEBUG, "%s", text.data);
 }
 
+/* A step can fail because the other process has: then what that has said is why. */
+static bool take_failure(const struct parent *parent, struct err *err)
+{
+	const struct await await = {parent->socket_fd, POLLIN, -1, -1, 0};
+	struct err said;
+
+	if (parent->socket_fd < 0 || await_any(&await) != AWAIT_READY ||
+	    protocol_expect(parent->socket_fd, STEP_FAILED, NULL, NULL, &said) >= 0)
+		return false;
+	/* Not that it said something else, or nothing. */
+	if (said.kind == ERR_PEER && (said.errnum == EPROTO || said.errnum == EPIPE))
+		return false;
+	*err = said;
+	return true;
+}
+
 /* Up to COMMITTED; what stands behind that in the plan belongs to the start. */
 int parent_walk(struct parent *parent, struct err *err)
 {
@@ -441,8 +457,11 @@ int parent_walk(struct parent *parent, struct err *err)
 		if (r == -EINTR)
 			return r;
 		if (r < 0) {
+			bool is_peers = take_failure(parent, err);
+
 			limits_explain(parent, err);
-			err_where(err, plan_get(parent->plan, steps[i].where));
+			if (!is_peers)
+				err_where(err, plan_get(parent->plan, steps[i].where));
 			return r;
 		}
 		if (steps[i].kind == PLAN_SEND && steps[i].u.step == STEP_COMMITTED)

@@ -111,13 +111,15 @@ int parent_announce(struct parent *parent, const struct parent_announcement *ann
 /* That nobody has taken the cgroup for a container of his own while init was born into it. */
 int limits_check_owner(const struct parent *parent, struct err *err) MUST_CHECK;
 int limits_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
-/* Whether the OOM killer took somebody out of the container's cgroup since it was made. */
-bool limits_was_oom_killed(const struct parent *parent);
+/* How many processes the OOM killer took out of the container's cgroup since it was made. */
+uint64_t limits_count_oom_kills(const struct parent *parent);
 /* Puts into the error of a creation or an exec that a limit is behind it, if that is so. */
 void limits_explain(const struct parent *parent, struct err *err);
 
 /* netdev.c: moves one device, back again all that were, and forgets about them. */
 int netdev_move(struct parent *parent, const struct plan_net_device *device, struct err *err) MUST_CHECK;
+/* -ENODEV if the caller's network namespace has no such device. */
+int netdev_check(const char *name, struct err *err) MUST_CHECK;
 void netdev_undo(struct parent *parent);
 void netdev_done(struct parent *parent);
 
@@ -153,8 +155,11 @@ bool starter_is_ending(int pidfd);
 void parent_explain_end(int pidfd, struct err *err);
 void parent_explain_status(const siginfo_t *info, struct err *err);
 
-/* start.c: the starter's part of the conversation, over the parent's socket or the gate's. */
-int starter_start(int socket_fd, int pidfd, struct err *err) MUST_CHECK;
+/*
+ * starter.c: the starter's part of the conversation, over the parent's socket or the gate's. Behind a filter it
+ * looks whether the program has begun, too.
+ */
+int starter_start(int socket_fd, int pidfd, bool has_filter, struct err *err) MUST_CHECK;
 /* The same once START, or COMMITTED of an exec, was said: whether the program was executed. */
 int starter_wait(int socket_fd, int pidfd, struct err *err) MUST_CHECK;
 /*

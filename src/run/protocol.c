@@ -119,11 +119,15 @@ int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_val
 	};
 	struct received received = {.fd = -1};
 	_cleanup_fd_ int fd = -1;
-	ssize_t r;
+	bool was_reset = false;
+	ssize_t r = 0;
 
-	do
+	/* A peer that ended with something unread resets the connection, which is said once, and before what it
+	 * has sent. */
+	do {
+		was_reset |= r == -ECONNRESET;
 		r = k_recvmsg(socket_fd, &header, MSG_CMSG_CLOEXEC);
-	while (r == -EINTR);
+	} while (r == -EINTR || (r == -ECONNRESET && !was_reset));
 	if (r >= 0 && header.msg_flags == UNTOUCHED)
 		r = -EIO;
 	if (is_denied(r) && ret_fd == NULL) {

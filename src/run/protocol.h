@@ -42,6 +42,9 @@
 
 #include <tare/base.h>
 
+/* What init and the bridge are called (PR_SET_NAME) until they are the container's program. */
+#define PROTOCOL_INIT_NAME "tare:init"
+
 enum protocol_step {
 	STEP_NONE,
 	STEP_FAILED,   /* child -> parent: err says what */

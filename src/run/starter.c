@@ -44,16 +44,20 @@ static void judge_end(int pidfd)
 		log_line(LOG_WARNING, "the container was killed while its program started");
 }
 
-/* The kernel's PF_* of a process; 0 if there is none, or it may not be looked at. */
-static uint64_t process_flags(pid_t pid)
+/* The kernel's PF_* of a process, and whether it has init's name; 0 if there is none, or it may not be seen. */
+static uint64_t process_flags(pid_t pid, bool *ret_is_init)
 {
+	static const char name[] = " (" PROTOCOL_INIT_NAME ")";
 	char path[32], text[1024], *at;
 
+	*ret_is_init = false;
 	str_format(path, sizeof path, "/proc/%d/stat", pid);
 	if (io_read_small(AT_FDCWD, path, 0, text, sizeof text) < 0)
 		return 0;
 	/* Its name may have anything in it; behind that come state, ppid, pgrp, session, tty_nr and tpgid. */
 	at = strrchr(text, ')');
+	*ret_is_init = at != NULL && at + 2 - text > (ptrdiff_t)sizeof name &&
+		       strncmp(at + 2 - sizeof name, name, sizeof name - 1) == 0;
 	for (int i = 0; i < 7 && at != NULL; i++)
 		at = strchr(at + 1, ' ');
 	return at == NULL ? 0 : strtoull(at, NULL, 10);
@@ -78,8 +82,9 @@ bool starter_is_ending(int pidfd)
 	struct await await = {-1, 0, pidfd, signal_fd, SOON_MS};
 	int r = pidfd < 0 ? 0 : await_any(&await);
 	pid_t pid = r == 0 ? pid_of(pidfd) : 0;
+	bool is_init;
 
-	if (pid > 0 && (process_flags(pid) & PF_EXITING) != 0) {
+	if (pid > 0 && (process_flags(pid, &is_init) & PF_EXITING) != 0) {
 		await.timeout_ms = END_TIMEOUT_MS;
 		r = await_any(&await);
 	}
@@ -88,7 +93,8 @@ bool starter_is_ending(int pidfd)
 
 int starter_check_executed(int pidfd, pid_t pid, struct err *err)
 {
-	uint64_t flags = process_flags(pid);
+	bool is_init;
+	uint64_t flags = process_flags(pid, &is_init);
 
 	if ((flags & PF_FORKNOEXEC) == 0 || (flags & PF_EXITING) == 0 || !starter_is_ending(pidfd))
 		return 0;
@@ -97,11 +103,32 @@ int starter_check_executed(int pidfd, pid_t pid, struct err *err)
 	return -EPIPE;
 }
 
-int starter_start(int socket_fd, int pidfd, struct err *err)
+/*
+ * A filter may kill for the very last calls, or deny them and every way to tell so. A program that was executed
+ * has its own name, also when it has ended, as long as nobody has waited for it.
+ */
+static int check_began(int pidfd, struct err *err)
+{
+	siginfo_t info = {0};
+	bool is_init;
+
+	if ((process_flags(pid_of(pidfd), &is_init) & PF_EXITING) == 0 || !is_init || !starter_is_ending(pidfd))
+		return 0;
+	if (k_waitid(P_PIDFD, pidfd, &info, WEXITED | WNOWAIT | WNOHANG) >= 0 && info.si_status == SIGKILL)
+		return 0;
+	err_set(err, ERR_PEER, 0, "/linux/seccomp", "the process ended before its program began");
+	err_hint(err, "the filter has to allow execve: tare(8), SECCOMP");
+	return -EPIPE;
+}
+
+int starter_start(int socket_fd, int pidfd, bool has_filter, struct err *err)
 {
 	int r = protocol_send(socket_fd, STEP_START, 0, NULL, -1);
 
-	return r < 0 ? err_system(err, r, "cannot tell init to start") : starter_wait(socket_fd, pidfd, err);
+	if (r < 0)
+		return err_system(err, r, "cannot tell init to start");
+	r = starter_wait(socket_fd, pidfd, err);
+	return r < 0 || !has_filter ? r : check_began(pidfd, err);
 }
 
 /*

@@ -202,27 +202,34 @@ enum state_status state_status(int dir_fd, const struct state_record *record)
 
 int state_write_end(int dir_fd, const struct state_end *end, struct err *err)
 {
-	char text[32];
-	int len = str_format(text, sizeof text, "%d %d\n", end->status, end->signal);
-	int r = io_replace_file(dir_fd, STATE_END_NAME, text, (size_t)len, 0600);
+	char text[64];
+	int len = str_format(text, sizeof text, "%d %d %llu\n", end->status, end->signal,
+			     (unsigned long long)end->oom_kills);
+	int r;
+
+	if (end->oom_kills == 0)
+		len = str_format(text, sizeof text, "%d %d\n", end->status, end->signal);
+	r = io_replace_file(dir_fd, STATE_END_NAME, text, (size_t)len, 0600);
 
 	return r < 0 ? err_system(err, r, "cannot write down how the container ended") : 0;
 }
 
 static bool read_remembered(int dir_fd, struct state_end *end)
 {
-	char text[32], *at = text;
+	char text[64], *at = text, *line;
 	const char *status_text, *signal_text;
 	uint64_t status, signal;
 
 	if (io_read_small(dir_fd, STATE_END_NAME, O_NOFOLLOW, text, sizeof text) < 0)
 		return false;
-	status_text = strsep(&at, " ");
-	signal_text = strsep(&at, "\n");
+	line = strsep(&at, "\n");
+	status_text = strsep(&line, " ");
+	signal_text = strsep(&line, " ");
 	if (!str_to_u64(status_text, 255, &status) || !str_to_u64(signal_text, 64, &signal))
 		return false;
 	end->status = (int)status;
 	end->signal = (int)signal;
+	end->has_oom_kills = line != NULL && str_to_u64(line, UINT64_MAX, &end->oom_kills);
 	return true;
 }
 
@@ -257,7 +264,7 @@ void state_read_end(int dir_fd, const struct state_record *record, struct state_
 {
 	*ret = (struct state_end){.has_status = false};
 	ret->has_status = read_remembered(dir_fd, ret) || read_zombie(record, ret);
-	ret->has_oom_kills = read_oom_kills(record, &ret->oom_kills);
+	ret->has_oom_kills = read_oom_kills(record, &ret->oom_kills) || ret->has_oom_kills;
 }
 
 /* --- the document --- */

@@ -197,6 +197,9 @@ static int open_target(const struct rootfs *rootfs, const struct plan_mount *mou
 			       path);
 	if (fd < 0)
 		return err_system(err, fd, "cannot open mount target '%s' in the root file system", path);
+	if (!mount->is_remount && rootfs_is_root(rootfs, fd))
+		return err_set(err, ERR_CONFIG, 0, NULL,
+			       "cannot mount on '%s': it is a link to the container's root", path);
 	if (!mount->is_inside_proc && !mount->is_remount && is_procfs(fd) && !str_equal(path, "/proc"))
 		return err_set(err, ERR_CONFIG, EPERM, NULL,
 			       "'%s' cannot be mounted because it is inside /proc", path);

@@ -193,6 +193,8 @@ int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err)
 	if (is_missing(fd))
 		return 0;
 	r = fd < 0 ? fd : k_fstat(fd, &st);
+	if (r >= 0 && rootfs_is_root(rootfs, fd))
+		return err_set(err, ERR_CONFIG, 0, NULL, "cannot mask '%s': it is the container's root", path);
 	if (r >= 0)
 		r = S_ISDIR(st.st_mode) ? attach_empty(rootfs, fd) : attach_null(rootfs, fd);
 	return r < 0 ? err_system(err, r, "cannot mask '%s'", path) : 0;
@@ -208,6 +210,12 @@ int rootfs_readonly_path(struct rootfs *rootfs, const char *path, struct err *er
 		return 0;
 	if (fd < 0)
 		return err_system(err, fd, "cannot open '%s' to make it read-only", path);
+	/* Nobody would come to a copy that covers the root: it becomes read-only itself, with all that is
+	 * below. */
+	if (rootfs_is_root(rootfs, fd)) {
+		r = mount_set(fd, MOUNT_ATTR_RDONLY, 0, 0, true);
+		return r < 0 ? err_system(err, r, "cannot make '%s' read-only", path) : 0;
+	}
 	tree_fd = k_open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
 	r = tree_fd < 0 ? tree_fd : mount_set(tree_fd, MOUNT_ATTR_RDONLY, 0, 0, true);
 	if (r >= 0)
@@ -303,6 +311,12 @@ int rootfs_device(struct rootfs *rootfs, const struct plan_device *device, struc
 	dir_fd = path_open_parent(rootfs->fd, path, &name);
 	if (dir_fd < 0)
 		return err_system(err, dir_fd, "cannot open the directory of device '%s'", path);
+	r = rootfs_check_own(rootfs, dir_fd, path, err);
+	/* One that the host has there by itself is not made. */
+	if (r == -EXDEV && is_same_device(dir_fd, name, device))
+		r = 0;
+	if (r < 0)
+		return r;
 	r = device->is_bound ? bind_device(rootfs, device, dir_fd, name) : make_device(device, dir_fd, name);
 	if (r == -EEXIST) {
 		if (is_same_device(dir_fd, name, device))
@@ -329,6 +343,9 @@ int rootfs_link(struct rootfs *rootfs, const struct plan_link *link, struct err 
 	dir_fd = path_open_parent(rootfs->fd, path, &name);
 	if (dir_fd < 0)
 		return err_system(err, dir_fd, "cannot open the directory of '%s'", path);
+	r = rootfs_check_own(rootfs, dir_fd, path, err);
+	if (r < 0)
+		return r;
 	r = k_symlinkat(target, dir_fd, name);
 	if (r == -EEXIST && link->is_replacing) {
 		r = k_unlinkat(dir_fd, name, 0);

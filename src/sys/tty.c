@@ -72,6 +72,9 @@ static int show_console(struct rootfs *rootfs, int slave_fd, struct err *err)
 	dir_fd = path_mkdir_in_root(rootfs->fd, "/dev", 0755);
 	if (dir_fd < 0)
 		return err_system(err, dir_fd, "cannot open /dev in the container");
+	r = rootfs_check_own(rootfs, dir_fd, "/dev/console", err);
+	if (r < 0)
+		return r;
 	target_fd = k_openat(dir_fd, "console", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0620);
 	if (target_fd < 0 && target_fd != -EEXIST)
 		return err_system(err, target_fd, "cannot make /dev/console");

@@ -34,6 +34,10 @@ static bool expect_home(const char *line, size_t len, uint32_t uid, char *ret, s
 	}
 	if (number != uid)
 		return false;
+	/* Nobody's terminal is told anything by a name. */
+	for (size_t i = starts[5]; i < ends[5]; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			return false;
 	str_format(ret, size, "%.*s", (int)(ends[5] - starts[5]), line + starts[5]);
 	return true;
 }

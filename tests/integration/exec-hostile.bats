@@ -62,8 +62,13 @@ untouched() {
 			[ "$status" -eq 255 ] || { echo "$cwd: $output"; return 1; }
 		done
 	done
-	run tare exec --cwd /up "$ID" ls /work
-	[ "$status" -ne 0 ]
+	# What is seen from a directory that is outside: a file of the host, and a root that is not the container's.
+	echo canary >"$WORK/canary"
+	look='cat ".$0/canary" 2>/dev/null; [ "$(stat -c %d:%i .)" = "$(stat -c %d:%i /)" ] && echo "$(pwd -P) inside"'
+	run -1 nsenter -t "$(pid_of "$ID")" -m -r --wd=/ /bin/sh -c "$look" "$WORK"
+	[ "$output" = canary ]
+	run -0 tare exec --cwd /up "$ID" sh -c "$look" "$WORK"
+	[ "$output" = "/ inside" ]
 	ln -s /proc/self/fd/7 "$BUNDLE/rootfs/fd"
 	run -255 tare exec --cwd /fd "$ID" pwd
 	untouched

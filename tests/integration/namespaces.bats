@@ -257,6 +257,21 @@ user_ns() {
 	[[ "$output" == *"/linux/namespaces: an unprivileged caller needs a user namespace (tare spec --rootless writes one)"* ]]
 }
 
+@test "an unprivileged caller's init that fails at once is heard, whatever is being done for it" {
+	chmod 755 "$WORK" "$BUNDLE"
+	rm "$BUNDLE/config.json"
+	cp "$TARE" "$WORK/tare"
+	mkdir "$ROOT" && chown 65534:65534 "$ROOT" "$BUNDLE"
+	as() { setpriv --reuid 65534 --regid 65534 --clear-groups "$WORK/tare" "$@"; }
+	as spec --rootless -b "$BUNDLE"
+	config '.process.terminal=false | .root.path="nothing"'
+	[ "$(cat /proc/sys/user/max_user_namespaces)" -gt 0 ] || not_here "no user namespaces"
+	for _ in $(seq "$(rounds 100)"); do
+		run -1 as --root "$ROOT" run -b "$BUNDLE" "$ID"
+		[[ "$output" == *": /root/path: cannot open the root file system "* ]] || { echo "$output"; return 1; }
+	done
+}
+
 @test "what a user namespace's container makes belongs to its root, the message queues too" {
 	chmod 711 "$WORK"
 	chown -R 100000:100000 "$BUNDLE/rootfs"

@@ -179,3 +179,60 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	run -0 timeout -k 1 60 "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
 	[ "$output" = "214748364800"$'\n'"0"$'\n'"startend"$'\n'"sparse"$'\n'"$(md5sum <"$BUNDLE/rootfs/copy/full")" ]
 }
+
+@test "nothing is made in a volume of the host, whatever leads into it" {
+	mkdir -p "$WORK/vol/sub" "$WORK/inner" "$BUNDLE/rootfs/vol/sub"
+	echo precious | tee "$WORK/vol/ptmx" >"$WORK/inner/ptmx"
+	# A volume with a mount inside of it, which nobody else sees.
+	with_volume() {
+		unshare -m --propagation private sh -c 'mount --bind "$0/inner" "$0/vol/sub" && exec "$@"' "$WORK" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	}
+	contents() { (cd "$WORK" && find vol inner -printf '%p %y %m %U:%G %T@\n' | sort); }
+	before=$(contents)
+	refused() { # a link of the image, where it leads to, a filter
+		rm -rf "$BUNDLE/rootfs/dev"
+		[ "$1" = dev ] || mkdir "$BUNDLE/rootfs/dev"
+		ln -s "$2" "$BUNDLE/rootfs/$1"
+		config --arg v "$WORK/vol" "$3"
+		run -1 with_volume
+		[[ "$output" == *"its directory is the host's (a bind mount covers it, or a link"* ]] || { echo "$1 $2: $output"; return 1; }
+		[ "$(contents)" = "$before" ]
+		rm "$BUNDLE/rootfs/$1"
+	}
+	# /dev is a link to where the volume is, or to what is mounted inside of that; the volume's place is a link to /dev.
+	for user in 0 1000; do
+		refused dev /vol '.process.user={uid:'$user',gid:'$user'} | .mounts+=[{destination:"/vol",type:"bind",source:$v,options:["bind"]}]'
+	done
+	refused dev /vol/sub '.mounts[-1].options=["rbind"]'
+	refused other /dev '.mounts[-1].destination="/other"'
+	refused other /dev/shm '.linux.devices=[{path:"/dev/shm/x",type:"c",major:1,minor:3}]'
+	refused other /vol '.mounts[-1].destination="/vol" | .linux.devices[0].path="/other/x" | .root.readonly=true'
+	# So it is where the volume's own place is named, but for what is there.
+	refused unused / '.linux.devices[0].path="/vol/sub/x"'
+	mknod "$WORK/inner/x" c 1 3 || not_here "needs mknod"
+	config '.mounts+=[{destination:"/own",type:"tmpfs",source:"tmpfs"}] | .linux.devices+=[{path:"/own/dir/y",type:"c",major:1,minor:3}]
+		| .process.args=["stat","-c","%n %t:%T","/vol/sub/x","/own/dir/y"] | .root.readonly=false'
+	run -0 with_volume
+	[ "$output" = $'/vol/sub/x 1:3\n/own/dir/y 1:3' ]
+}
+
+@test "the root itself is made read-only, and not covered" {
+	ln -s / "$BUNDLE/rootfs/slash"
+	mkdir -p "$BUNDLE/rootfs/slash-not"
+	for path in / /tmp/.. /slash; do
+		config --arg p "$path" '.root.readonly=false | .linux.maskedPaths=[] | .linux.readonlyPaths=[$p] | .mounts+=[{destination:"/tmp",type:"tmpfs",source:"tmpfs"}]'
+		inside 'touch /here /tmp/here 2>&1; true'
+		[ "$(grep -c "Read-only file system" <<<"$output")" = 2 ] || { echo "$path: $output"; return 1; }
+		[ ! -e "$BUNDLE/rootfs/here" ]
+		config --arg p "$path" '.linux.readonlyPaths=[] | .linux.maskedPaths=[$p]'
+		run -1 tare run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"/linux/maskedPaths/0: cannot mask '/"*"': it is the container's root"* ]] || { echo "$output"; return 1; }
+	done
+	config '.linux.maskedPaths=[] | .mounts+=[{destination:"/slash",type:"tmpfs",source:"tmpfs"}]'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"cannot mount on '/slash': it is a link to the container's root"* ]]
+	# Another way to the root's files is not the root.
+	config '.mounts[-1]={destination:"/slash-not",type:"bind",source:"rootfs",options:["bind"]} | .linux.maskedPaths=["/slash-not"] | .linux.readonlyPaths=[]'
+	inside 'ls /slash-not | wc -l'
+	[ "$output" = 0 ]
+}

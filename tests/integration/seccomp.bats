@@ -241,6 +241,34 @@ feigned() {
 	seccomp "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[$1],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":$2${3:+,$3}}]}" "${4:-false}"
 }
 
+@test "a program that its filter keeps from beginning is an error, whoever starts it" {
+	# Denied and killed for, beside every way to tell so; a filter that can be told of tells itself.
+	for default in SCMP_ACT_ERRNO SCMP_ACT_KILL_PROCESS SCMP_ACT_TRAP; do
+		seccomp '{"defaultAction":"'$default'"}' true
+		config '.process.args=["true"]'
+		for detach in "" -d; do
+			# shellcheck disable=SC2086
+			run -1 timeout 20 "$TARE" --root "$ROOT" run $detach -b "$BUNDLE" "$ID" </dev/null
+			[[ "$output" == *"/linux/seccomp: the process ended before its program began (the filter has to allow execve"* ]] || { echo "$default $detach: $output"; return 1; }
+			[ ! -e "$ROOT/$ID" ]
+		done
+		create "$ID"
+		run -1 timeout 20 "$TARE" --root "$ROOT" start "$ID"
+		[[ "$output" == *"ended before its program began"* ]] || { echo "$default: $output"; return 1; }
+		[ "$(status_of "$ID")" = stopped ]
+		tare delete "$ID"
+	done
+	# A program that its filter kills for a call of its own has begun.
+	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_KILL_PROCESS"}]}' true
+	config '.process.args=["mkdir","/tmp/new"]'
+	for _ in $(seq "$(rounds 20)"); do
+		run -159 tare run -b "$BUNDLE" "$ID"
+		[ -z "$output" ]
+		run -0 timeout 20 "$TARE" --root "$ROOT" run -d -b "$BUNDLE" "$ID" </dev/null
+		tare delete --force "$ID"
+	done
+}
+
 @test "a filter that lets a change of ids, groups or directory seem to succeed gives nobody more than was asked for" {
 	config '.process.user={"uid":1000,"gid":1000,"additionalGids":[5,7]} | .process.cwd="/tmp"
 		| .process.args=["sh","-c","echo $(id -u):$(id -g):$(id -G) $(pwd)"]'

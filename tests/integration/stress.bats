@@ -1,16 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
 load helpers
 
+# Runs a command, and fails if it leaves a process behind: what loses its parent becomes a child of this one.
+leaving_nobody() {
+	python3 -c '
+import ctypes, os, subprocess, sys, time
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+status = subprocess.call(sys.argv[1:])
+end = time.monotonic() + 10
+while True:
+    try:
+        pid, _ = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        sys.exit(status)
+    if pid == 0 and time.monotonic() > end:
+        break
+    if pid == 0:
+        time.sleep(0.001)
+for pid in open("/proc/self/task/%d/children" % os.getpid()).read().split():
+    print("left:", pid, open("/proc/%s/cmdline" % pid).read().split(chr(0)))
+sys.exit(1)
+' "$@"
+}
+
 @test "kill -9 of tare at random moments: delete --force leaves nothing" {
 	config '.process.args=["sleep","1000"]'
 	for i in $(seq "$(rounds 50)"); do
-		for command in create run; do
-			"$TARE" --root "$ROOT" $command -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- &
-			pid=$!
-			sleep "0.00$((RANDOM % 10))$((RANDOM % 10))"
-			kill -9 $pid 2>/dev/null || true
-			wait $pid 2>/dev/null || true
-			run -0 tare delete --force "$ID"
+		for command in create run "run -d"; do
+			# shellcheck disable=SC2016
+			run -0 leaving_nobody bash -c '
+				"$0" --root "$1" '"$command"' -b "$2" "$3" </dev/null >"$4" 2>&1 3>&- &
+				sleep "0.00$((RANDOM % 10))$((RANDOM % 10))"
+				kill -9 $! 2>/dev/null
+				wait $! 2>/dev/null
+				"$0" --root "$1" delete --force "$3"' "$TARE" "$ROOT" "$BUNDLE" "$ID" "$WORK/out"
 			[ ! -e "$ROOT/$ID" ]
 			[ ! -e "$(cgroup_of "$ID")" ]
 		done
@@ -21,22 +44,25 @@ load helpers
 
 @test "1,000 containers one after another" {
 	config '.process.args=["true"]'
-	for i in $(seq "$(rounds 1000)"); do
-		tare run -b "$BUNDLE" "$ID" </dev/null
-	done
+	# shellcheck disable=SC2016
+	run -0 leaving_nobody bash -c 'set -e; for i in $(seq "$4"); do "$0" --root "$1" run -b "$2" "$3" </dev/null; done' \
+		"$TARE" "$ROOT" "$BUNDLE" "$ID" "$(rounds 1000)"
+	[ -z "$output" ]
 	[ -z "$(ls -A "$ROOT")" ]
 }
 
 @test "200 containers created at once" {
 	config '.process.args=["sleep","1000"]'
-	pids=
-	for i in $(seq 200); do
-		"$TARE" --root "$ROOT" create -b "$BUNDLE" "$ID.$i" </dev/null >>"$WORK/out" 2>&1 3>&- &
-		pids="$pids $!"
-	done
-	for pid in $pids; do wait "$pid"; done
-	[ "$(tare list -q | wc -l)" -eq 200 ]
-	for i in $(seq 200); do tare delete --force "$ID.$i"; done
+	# shellcheck disable=SC2016
+	run -0 leaving_nobody bash -ec '
+		for i in $(seq 200); do
+			"$0" --root "$1" create -b "$2" "$3.$i" </dev/null >>"$4" 2>&1 3>&- &
+			pids="$pids $!"
+		done
+		for pid in $pids; do wait "$pid"; done
+		"$0" --root "$1" list -q | wc -l
+		for i in $(seq 200); do "$0" --root "$1" delete --force "$3.$i"; done' "$TARE" "$ROOT" "$BUNDLE" "$ID" "$WORK/out"
+	[ "$output" = 200 ]
 	[ -z "$(ls -A "$ROOT")" ]
 }
 

@@ -368,32 +368,76 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(1
 
 @test "a hundred containers at once" {
 	unit
+	python3 -c 'import json, sys
+config = json.load(open(sys.argv[1] + "/bundle/config.json"))
+for i in range(100):
+    config["linux"]["cgroupsPath"] = "tare.slice:tare:%s.%d" % (sys.argv[2], i)
+    config["linux"]["resources"].update(memory={"limit": (20 + i) << 20}, pids={"limit": 10 + i}, cpu={"quota": 20000 + 100 * i, "period": 50000})
+    config["process"]["args"] = ["sleep", str(1000 + i)]
+    json.dump(config, open("%s/config.%d" % (sys.argv[1], i), "w"))' "$WORK" "$ID"
 	pids=
-	for i in $(seq 100); do
-		jq --arg p "tare.slice:tare:$ID.$i" '.linux.cgroupsPath=$p' "$BUNDLE/config.json" >"$WORK/config.$i"
-		"$TARE" --root "$ROOT" --systemd-cgroup create -b "$BUNDLE" --config "$WORK/config.$i" "$ID.$i" </dev/null >>"$WORK/out" 2>&1 3>&- &
+	for i in {0..99}; do
+		{
+			"$TARE" --root "$ROOT" --systemd-cgroup create -b "$BUNDLE" --config "$WORK/config.$i" --pid-file "$WORK/pid.$i" "$ID.$i" &&
+				"$TARE" --root "$ROOT" start "$ID.$i"
+		} </dev/null >>"$WORK/out" 2>&1 3>&- &
 		pids="$pids $!"
 	done
 	for pid in $pids; do wait "$pid" || { cat "$WORK/out"; return 1; }; done
+	[ ! -s "$WORK/out" ]
 	[ "$(loaded | wc -l)" -eq 100 ]
-	for i in $(seq 100); do tare delete --force "$ID.$i"; done
-	nothing_left
+	for i in {0..99}; do
+		cgroup=/tare.slice/tare-$ID.$i.scope
+		seen=
+		for file in memory.max pids.max cpu.max cgroup.procs; do
+			while read -r line; do seen="$seen $line"; done <"$(cgroup_mount)$cgroup/$file"
+		done
+		pid=$(cat "$WORK/pid.$i")
+		[ "$seen" = " $(((20 + i) << 20)) $((10 + i)) $((20000 + 100 * i)) 50000 $pid" ] || { echo "$i has$seen"; return 1; }
+		[ "$(cat "/proc/$pid/cgroup")" = "0::$cgroup" ]
+		[ "$(tr '\0' ' ' <"/proc/$pid/cmdline")" = "sleep $((1000 + i)) " ]
+	done
+	pids=
+	for i in {0..99}; do
+		tare delete --force "$ID.$i" >>"$WORK/out" 2>&1 3>&- &
+		pids="$pids $!"
+	done
+	for pid in $pids; do wait "$pid" || { cat "$WORK/out"; return 1; }; done
+	[ ! -s "$WORK/out" ]
+	[ -z "$(loaded)" ] || { loaded; return 1; }
+	[ -z "$(compgen -G "$(cgroup_mount)/tare.slice/tare-$ID.*")" ]
+	[ -z "$(ls -A "$ROOT")" ]
 }
 
 @test "kill -9 of tare at random moments: delete --force leaves no scope" {
 	unit
-	for i in $(seq 30); do
-		"$TARE" --root "$ROOT" --systemd-cgroup create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- &
+	config '.linux.resources+={memory:{limit:67108864,swap:67108864,reservation:33554432},pids:{limit:23},
+		cpu:{shares:2048,quota:50000,period:100000},unified:{"memory.high":"50331648"}} | .process.args=["sh","-c","sleep 1000; true",$id]' --arg id "$ID"
+	met=0
+	for i in {1..32}; do
+		command=create
+		[ $((i % 2)) = 0 ] || command=run
+		"$TARE" --root "$ROOT" --systemd-cgroup $command -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- &
 		pid=$!
-		sleep "0.$((RANDOM % 3))$((RANDOM % 10))$((RANDOM % 10))"
+		# At any moment, and soon after systemd has made the scope.
+		if [ $((i % 4)) -lt 2 ]; then
+			sleep "0.$((RANDOM % 3))$((RANDOM % 10))$((RANDOM % 10))"
+		else
+			wait_for '[ -e "$DIR" ]'
+			sleep "0.0$((RANDOM % 10))"
+		fi
 		kill -9 $pid 2>/dev/null || true
 		wait $pid 2>/dev/null || true
+		[ ! -e "$DIR" ] || met=$((met + 1))
 		run -0 tare delete --force "$ID"
 		[ ! -e "$ROOT/$ID" ]
+		[ ! -e "$DIR" ]
 	done
+	[ "$met" -ge 16 ]
 	# A request that was on its way to systemd finds nobody to put into the scope.
 	wait_for '[ -z "$(loaded)" ]'
 	nothing_left
+	wait_for '[ -z "$(pgrep -f "$ID")" ]'
 }
 
 @test "an unprivileged caller's container is a scope of his own manager" {

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a directory of the container comes from: a link of the image may lead into a volume of the host. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <tare/sys.h>
+
+#define DEPTH_MAX 4096 /* of directories, PATH_MAX's */
+
+static int read_mount_id(int fd, uint64_t *ret)
+{
+	struct statx st = {.stx_mask = 0};
+	int r = k_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st);
+
+	*ret = st.stx_mnt_id;
+	return r < 0 ? r : (st.stx_mask & STATX_MNT_ID) == 0 ? -ENODATA : 0;
+}
+
+static const struct plan_step *next_bind(const struct rootfs *rootfs, uint32_t *at)
+{
+	const struct plan_step *steps = plan_steps(rootfs->plan);
+
+	while (*at < rootfs->plan->step_count) {
+		const struct plan_step *step = &steps[(*at)++];
+
+		if (step->kind == PLAN_MOUNT && step->u.mount.is_bind && !step->u.mount.is_remount)
+			return step;
+	}
+	return NULL;
+}
+
+/* The descriptor that the mount was attached by is still that mount. */
+static bool is_bound(const struct rootfs *rootfs, uint64_t id)
+{
+	const struct plan_step *step;
+	uint64_t bound;
+	uint32_t at = 0;
+
+	while ((step = next_bind(rootfs, &at)) != NULL)
+		if (read_mount_id(rootfs->slot_base + step->u.mount.source_slot, &bound) < 0 || bound == id)
+			return true;
+	return false;
+}
+
+/* A bind may have mounts inside it, which are the host's as well: so on the way up to the root there is none.
+ */
+static int check_own(const struct rootfs *rootfs, int dir_fd, uint64_t root_id)
+{
+	_cleanup_fd_ int at_fd = k_fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+	uint64_t id, last = root_id;
+
+	for (int i = 0; i < DEPTH_MAX && at_fd >= 0; i++) {
+		int fd, r = read_mount_id(at_fd, &id);
+
+		if (r < 0)
+			return r;
+		if (id == root_id)
+			return 0;
+		if (id != last && is_bound(rootfs, id))
+			return -EXDEV;
+		last = id;
+		fd = k_openat(at_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+		k_close(at_fd);
+		at_fd = fd;
+	}
+	return at_fd < 0 ? at_fd : -EXDEV;
+}
+
+int rootfs_check_own(struct rootfs *rootfs, int dir_fd, const char *path, struct err *err)
+{
+	uint64_t id = 0, root_id = 0;
+	uint32_t at = 0;
+	int r;
+
+	if (next_bind(rootfs, &at) == NULL)
+		return 0;
+	r = read_mount_id(dir_fd, &id);
+	if (r >= 0 && rootfs->has_own_mount && rootfs->own_mount == id)
+		return 0;
+	if (r >= 0)
+		r = read_mount_id(rootfs->fd, &root_id);
+	if (r >= 0)
+		r = check_own(rootfs, dir_fd, root_id);
+	if (r == -EXDEV) {
+		err_set(err, ERR_SYSTEM, 0, NULL, "cannot make '%s': its directory is the host's", path);
+		err_hint(err, "a bind mount covers it, or a link in the root file system leads into one");
+		return r;
+	}
+	if (r < 0)
+		return err_system(err, r, "cannot find out whose the directory of '%s' is", path);
+	rootfs->has_own_mount = true;
+	rootfs->own_mount = id;
+	return 0;
+}
+
+bool rootfs_is_root(const struct rootfs *rootfs, int fd)
+{
+	struct stat root, here;
+	uint64_t root_id, id;
+
+	return k_fstat(rootfs->fd, &root) >= 0 && k_fstat(fd, &here) >= 0 && root.st_dev == here.st_dev &&
+	       root.st_ino == here.st_ino && read_mount_id(rootfs->fd, &root_id) >= 0 &&
+	       read_mount_id(fd, &id) >= 0 && root_id == id;
+}

@@ -1,0 +1,311 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# check: what a start would not find or not be allowed to do is listed, by the pointer that the start would give.
+load helpers
+
+# What check says about the configuration with a change, as lines "POINTER ERRNO KIND"; both forms say it.
+findings() { # change
+	cp "$WORK/good.json" "$BUNDLE/config.json"
+	config "${args[@]}" "$1"
+	run --separate-stderr tare check -b "$BUNDLE" --format json
+	[ -z "$stderr" ]
+	jq -e --argjson s "$status" '.valid==($s==0) and ((.findings|length)==0)==.valid' <<<"$output" >/dev/null
+	found=$(jq -r '.findings[]|"\(.where) \(.errno) \(.kind)"' <<<"$output")
+	messages=$(jq -r '.findings[]|.message' <<<"$output")
+	text=$(tare check -b "$BUNDLE" || true)
+	while read -r message; do [[ "$text" == *"$message"* ]]; done <<<"$messages"
+}
+
+# One finding with that pointer and word in its text, and run fails by the same pointer and errno's words.
+finds() { # change, "POINTER ERRNO KIND", word of the text
+	findings "$1"
+	[ "$found" = "$2" ] || { echo "$1: '$found' and not '$2'"; return 1; }
+	[[ "$text" == *"$3"*$'\n'"1 finding" ]] || { echo "$1: $text"; return 1; }
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *": ${2%% *}: "* ]] || { echo "$1: run says $output"; return 1; }
+}
+
+# Nothing is found; nothing is known of run.
+finds_nothing() { # change
+	findings "$1"
+	[ -z "$found" ] || { echo "$1: $text"; return 1; }
+	[ "$text" = "valid, and this host can honour all of it" ]
+}
+
+works() { # change
+	finds_nothing "$1"
+	run_container
+}
+
+good() {
+	script true
+	cp "$BUNDLE/config.json" "$WORK/good.json"
+	args=()
+}
+
+@test "a configuration that works has no findings" {
+	good
+	works .
+	works '.process.args=["/bin/sh","-c","true"]'
+	works '.process.args=["./sh","-c","true"] | .process.cwd="/bin"'
+	works '.process.args=["sh","-c","true"] | .process.cwd="/bin" | .process.env=["PATH=/none:"]'
+	works '.process.cwd="/made/for/this"'
+	works '.mounts+=[{destination:"/data",type:"bind",source:"rootfs/tmp",options:["bind"]}]'
+	works '.hooks={prestart:[{path:"/bin/true"}],createRuntime:[{path:"/bin/true"}],createContainer:[{path:"/bin/true"}],poststart:[{path:"/bin/true"}],poststop:[{path:"/bin/true"}]}'
+	works '.hooks={startContainer:[{path:"/bin/true"}]}'
+	works '.process.oomScoreAdj=500 | .process.rlimits=[{type:"RLIMIT_CORE",soft:0,hard:0}]'
+	works '.linux.memoryPolicy={mode:"MPOL_BIND",nodes:"0"}'
+}
+
+@test "root.path that is missing or no directory" {
+	good
+	: >"$BUNDLE/file"
+	finds '.root.path="nothing"' "/root/path 2 system" "'$BUNDLE/nothing': no such file or directory (it is a directory"
+	finds '.root.path="file"' "/root/path 20 system" "'$BUNDLE/file': not a directory"
+	finds '.root.path="/no/thing"' "/root/path 2 system" "'/no/thing'"
+	mkdir "$BUNDLE/other"
+	cp -a "$BUNDLE/rootfs/." "$BUNDLE/other"
+	works '.root.path="other"'
+}
+
+@test "a mount's type that the kernel does not know, and a source that is not there" {
+	good
+	finds '.mounts+=[{destination:"/x",type:"nosuchfs",source:"x"}]' "/mounts/7 19 unsupported" "'nosuchfs' is not known to this kernel"
+	finds '.mounts+=[{destination:"/x",type:"bind",source:"/no/such"}]' "/mounts/7 2 system" "cannot open mount source '/no/such'"
+	finds '.mounts+=[{destination:"/x",type:"none",source:"data",options:["rbind"]}]' "/mounts/7 2 system" "'$BUNDLE/data'"
+	mkdir "$BUNDLE/data"
+	works '.mounts+=[{destination:"/x",type:"none",source:"data",options:["rbind"]}]'
+	# A type means nothing where an option says that it is a bind.
+	works '.mounts+=[{destination:"/x",type:"nosuchfs",source:"data",options:["rbind"]}]'
+	finds '.linux.devices=[{type:"c",path:"/dev/nosuch",major:1,minor:3}] | .linux.namespaces+=[{type:"user"}] |
+		.linux.uidMappings=[{containerID:0,hostID:0,size:65536}] | .linux.gidMappings=.linux.uidMappings' "/linux/devices/0 2 system" "'/dev/nosuch'"
+}
+
+@test "hooks that are missing or cannot be executed, of the runtime and of the container" {
+	good
+	echo 'exit 0' >"$WORK/plain"
+	args=(--arg w "$WORK")
+	for kind in prestart createRuntime createContainer poststart; do
+		finds ".hooks.$kind=[{path:\"/bin/true\"},{path:\"/no/hook\"}]" "/hooks/$kind/1 2 system" "cannot execute hook '/no/hook'"
+		finds ".hooks.$kind=[{path:(\$w+\"/plain\")}]" "/hooks/$kind/0 13 system" "has to be a file, and executable"
+		finds ".hooks.$kind=[{path:\$w}]" "/hooks/$kind/0 13 system" "cannot execute hook '$WORK'"
+	done
+	# Nobody waits for this one with a failure.
+	findings '.hooks.poststop=[{path:"/no/hook"}]'
+	[ "$found" = "/hooks/poststop/0 2 system" ]
+	finds '.hooks.startContainer=[{path:"/no/hook"}]' "/hooks/startContainer/0 2 system" "below its root"
+	# What is on the host is not what it looks for, and the other way round.
+	cp /bin/busybox "$BUNDLE/rootfs/bin/only-inside"
+	works '.hooks.startContainer=[{path:"/bin/only-inside",args:["true"]}]'
+	finds '.hooks.poststart=[{path:"/bin/only-inside",args:["true"]}]' "/hooks/poststart/0 2 system" only-inside
+	: >"$BUNDLE/rootfs/plain"
+	finds '.hooks.startContainer=[{path:"/plain"}]' "/hooks/startContainer/0 13 system" "cannot execute hook '/plain'"
+}
+
+@test "a program that is not in the root file system, or no program" {
+	good
+	cd "$BUNDLE/rootfs"
+	: >plain
+	mkdir dir
+	mkfifo fifo
+	ln -s /no/where dangling
+	ln -s loop loop
+	ln -s /bin/sh busybox.link
+	finds '.process.args=["nosuch"]' "/process/args 2 system" 'exec: "nosuch": executable file not found in $PATH'
+	finds '.process.env=[]' "/process/args 2 system" "process.env has no PATH"
+	finds '.process.env=["PATH=/none:/dir"]' "/process/args 2 system" 'not found in $PATH'
+	finds '.process.args=["/no/such"]' "/process/args 2 system" 'exec: "/no/such"'
+	finds '.process.args=["./sh"] | .process.cwd="/dir"' "/process/args 2 system" 'exec: "./sh"'
+	finds '.process.args=["plain"] | .process.env=["PATH=/:/none"]' "/process/args 13 system" 'exec: "plain"'
+	finds '.process.args=["/dir"]' "/process/args 13 system" "is a directory"
+	finds '.process.args=["/fifo"]' "/process/args 13 system" 'exec: "/fifo"'
+	finds '.process.args=["/dangling"]' "/process/args 2 system" 'exec: "/dangling"'
+	finds '.process.args=["/loop"]' "/process/args 40 system" 'exec: "/loop"'
+	finds '.process.args=["/plain/x"]' "/process/args 20 system" 'exec: "/plain/x"'
+	finds '.process.args=["/bin/sh/"]' "/process/args 20 system" 'exec: "/bin/sh/"'
+	works '.process.args=["/busybox.link","true"]'
+	works '.process.args=["../../bin/../busybox.link","true"]'
+	# Links that lead out of the tree do not: what the host has there is none of it.
+	ln -s "$TOOLS/../src/tare" outside
+	ln -s ../../../../../../../../../etc up
+	finds '.process.args=["/outside"]' "/process/args 2 system" 'exec: "/outside"'
+	finds '.process.args=["/up/passwd"]' "/process/args 2 system" 'exec: "/up/passwd"'
+}
+
+@test "a working directory that is none" {
+	good
+	: >"$BUNDLE/rootfs/plain"
+	mkfifo "$BUNDLE/rootfs/fifo"
+	ln -s loop "$BUNDLE/rootfs/loop"
+	finds '.process.cwd="/plain"' "/process/cwd 20 system" "cannot use '/plain' as the working directory"
+	finds '.process.cwd="/plain/below"' "/process/cwd 20 system" "'/plain/below'"
+	finds '.process.cwd="/fifo"' "/process/cwd 20 system" "'/fifo'"
+	finds '.process.cwd="/loop"' "/process/cwd 40 system" "'/loop'"
+}
+
+@test "where something is mounted or a hook may make it, nothing is said of the program" {
+	good
+	mkdir -p "$BUNDLE/data" "$BUNDLE/rootfs/usr/lib" "$BUNDLE/rootfs/real"
+	cp /bin/busybox "$BUNDLE/data/busybox.tool"
+	cp /bin/busybox "$BUNDLE/busybox.tool"
+	: >"$BUNDLE/rootfs/real/file"
+	ln -s /real "$BUNDLE/rootfs/link"
+	ln -s link/busybox.tool "$BUNDLE/rootfs/busybox.tool"
+	bind() { echo ".mounts+=[{destination:\"$1\",type:\"bind\",source:\"$2\"}]"; }
+	works "$(bind /opt data) | .process.args=[\"/opt/busybox.tool\",\"true\"]"
+	works "$(bind /usr/lib/busybox.tool busybox.tool) | .process.args=[\"/usr/lib/busybox.tool\",\"true\"]"
+	works "$(bind /opt data) | .process.args=[\"busybox.tool\",\"true\"] | .process.env=[\"PATH=/none:/opt\"]"
+	# Through links, of the path that is looked up and of the mount's own.
+	works "$(bind /real data) | .process.args=[\"/link/busybox.tool\",\"true\"]"
+	works "$(bind /real data) | .process.args=[\"/busybox.tool\",\"true\"]"
+	works "$(bind /link data) | .process.args=[\"/real/busybox.tool\",\"true\"]"
+	works "$(bind /link data) | .process.cwd=\"/real/file\""
+	# A mount in a mount may be where the first has a link to.
+	ln -s /usr "$BUNDLE/data/link"
+	works "$(bind /opt data) | $(bind /opt/link data) | .process.args=[\"/usr/busybox.tool\",\"true\"]"
+	# Elsewhere it is looked for, also beside a mount in one, or over one, that is where its name says.
+	mkdir "$BUNDLE/data/sub"
+	finds "$(bind /opt data) | $(bind /opt/sub data) | $(bind /opt/sub/sub data) | $(bind /opt data) | .process.args=[\"/usr/busybox.tool\"]" "/process/args 2 system" /usr/busybox.tool
+	finds "$(bind /opt data) | .process.args=[\"/usr/busybox.tool\"]" "/process/args 2 system" /usr/busybox.tool
+	finds "$(bind /dev/shm/x data) | .process.args=[\"/usr/busybox.tool\"]" "/process/args 2 system" /usr/busybox.tool
+	# A hook that runs before may make it; one that runs after, or is not there, does not.
+	cat >"$WORK/hook" <<-H
+		#!/bin/sh
+		cp /bin/busybox "$BUNDLE/rootfs/usr/busybox.made"
+	H
+	chmod 755 "$WORK/hook"
+	args=(--arg h "$WORK/hook")
+	for kind in prestart createRuntime createContainer; do
+		rm -f "$BUNDLE/rootfs/usr/busybox.made"
+		works ".hooks.$kind=[{path:\$h}] | .process.args=[\"/usr/busybox.made\",\"true\"]"
+	done
+	rm "$BUNDLE/rootfs/usr/busybox.made"
+	finds '.hooks.poststart=[{path:$h}] | .process.args=["/usr/busybox.made","true"]' "/process/args 2 system" /usr/busybox.made
+	findings '.hooks.prestart=[{path:"/no/hook"}] | .process.args=["/usr/busybox.made","true"]'
+	[ "$found" = $'/hooks/prestart/0 2 system\n/process/args 2 system' ]
+}
+
+@test "a lower oom_score_adj and a higher hard limit than the caller may give" {
+	good
+	lacking() { setpriv --inh-caps -sys_resource --bounding-set -sys_resource "$TARE" --root "$ROOT" "$@"; }
+	refused() { # change, pointer, word
+		config "$1"
+		run -1 lacking check -b "$BUNDLE"
+		[[ "$output" == "system: $2: "*"$3"*"needs CAP_SYS_RESOURCE)"$'\n'"1 finding" ]] || { echo "$output"; return 1; }
+		run -1 lacking run -b "$BUNDLE" "$ID"
+		[[ "$output" == *": $2: "*"$3"* ]] || { echo "$output"; return 1; }
+		cp "$WORK/good.json" "$BUNDLE/config.json"
+	}
+	own=$(cat /proc/self/oom_score_adj)
+	files=$(prlimit --noheadings --raw -o HARD --nofile)
+	refused ".process.oomScoreAdj=$((own > -1000 ? -1000 : -1001))" /process/oomScoreAdj "cannot set oom_score_adj to -1000"
+	refused ".process.rlimits=[{type:\"RLIMIT_CORE\",soft:0,hard:0},{type:\"RLIMIT_NOFILE\",soft:9,hard:$((files + 1))}]" /process/rlimits/1 "$((files + 1)) (hard)"
+	config ".process.rlimits=[{type:\"RLIMIT_NOFILE\",soft:$files,hard:$files}] | .process.oomScoreAdj=1000"
+	run -0 lacking check -b "$BUNDLE"
+	run -0 lacking run -b "$BUNDLE" "$ID"
+	# A value that was only given up may be taken back.
+	config ".process.oomScoreAdj=$((own < 900 ? own + 10 : own))"
+	run -0 sh -c 'echo 1000 >/proc/self/oom_score_adj && exec "$@"' sh "$TARE" --root "$ROOT" check -b "$BUNDLE"
+	run -0 sh -c 'echo 1000 >/proc/self/oom_score_adj && exec "$@"' sh "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	# The trial leaves the caller as it was.
+	[ "$(cat /proc/self/oom_score_adj)" = "$own" ]
+}
+
+@test "a network device, nodes of memory and a size of huge pages that this host does not have" {
+	good
+	finds '.linux.netDevices={"nosuch0":{}}' "/linux/netDevices/nosuch0 19 system" "cannot find network device 'nosuch0'"
+	[ -r /sys/devices/system/node/has_memory ] || not_here "no nodes of memory"
+	nodes=$(cat /sys/devices/system/node/has_memory)
+	for mode in MPOL_BIND MPOL_INTERLEAVE MPOL_PREFERRED; do
+		finds ".linux.memoryPolicy={mode:\"$mode\",nodes:\"900\"}" "/linux/memoryPolicy 22 system" "nodes of this host that have memory: $nodes"
+	done
+	# The kernel takes those that are there.
+	works '.linux.memoryPolicy={mode:"MPOL_BIND",nodes:"0,900"}'
+	works '.linux.memoryPolicy={mode:"MPOL_BIND",nodes:"900",flags:["MPOL_F_RELATIVE_NODES"]}'
+	grep -qw hugetlb "$(cgroup_mount)/cgroup.controllers" || host_lacks "no hugetlb controller"
+	finds '.linux.resources.hugepageLimits=[{pageSize:"2MB",limit:0},{pageSize:"3MB",limit:0}]' "/linux/resources/hugepageLimits/1 0 unsupported" "no huge pages of the size '3MB' (it has: "
+	works '.linux.resources.hugepageLimits=[{pageSize:"2MB",limit:0}]'
+}
+
+@test "a seccomp agent's socket that is not there, or is no socket" {
+	good
+	: >"$WORK/file"
+	args=(--arg w "$WORK")
+	notify='.linux.seccomp={defaultAction:"SCMP_ACT_ALLOW",syscalls:[{names:["mkdir"],action:"SCMP_ACT_NOTIFY"}]}'
+	finds "$notify | .linux.seccomp.listenerPath=(\$w+\"/agent\")" "/linux/seccomp/listenerPath 2 system" "cannot connect to socket '$WORK/agent'"
+	finds "$notify | .linux.seccomp.listenerPath=(\$w+\"/file\")" "/linux/seccomp/listenerPath 111 system" "it is not a socket"
+	python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$WORK/agent"
+	finds_nothing "$notify | .linux.seccomp.listenerPath=(\$w+\"/agent\")"
+	# Nobody is told where nothing notifies.
+	works '.linux.seccomp={defaultAction:"SCMP_ACT_ALLOW",listenerPath:($w+"/none"),syscalls:[]}'
+}
+
+@test "all of it comes in one listing, with what the host is not asked for" {
+	good
+	before=$(find "$WORK" ! -name config.json | sort)
+	findings '.mounts+=[{destination:"/x",type:"nosuchfs",source:"x"},{destination:"/y",type:"bind",source:"/no/source"}] |
+		.hooks={createRuntime:[{path:"/no/hook"}],poststop:[{path:"/no/other"}],startContainer:[{path:"/no/inside"}]} |
+		.process.args=["nosuch"] | .process.cwd="/bin/busybox" | .linux.netDevices={"nosuch0":{}} |
+		.linux.memoryPolicy={mode:"MPOL_BIND",nodes:"900"} | .linux.resources.memory={swappiness:60} |
+		.linux.seccomp={defaultAction:"SCMP_ACT_ALLOW",listenerPath:"/no/agent",syscalls:[{names:["mkdir"],action:"SCMP_ACT_NOTIFY"}]}'
+	[ "$status" -eq 1 ]
+	[ "$(cut -d' ' -f1 <<<"$found" | sort)" = "$(sort <<<"/linux/resources/memory/swappiness
+/mounts/7
+/mounts/8
+/hooks/createRuntime/0
+/hooks/poststop/0
+/hooks/startContainer/0
+/process/args
+/process/cwd
+/linux/netDevices/nosuch0
+/linux/memoryPolicy
+/linux/seccomp/listenerPath")" ] || { echo "$found"; return 1; }
+	[[ "$text" == *$'\n'"11 findings" ]]
+	[ "$(find "$WORK" ! -name config.json | sort)" = "$before" ]
+	[ ! -e "$(cgroup_of "$ID")" ]
+}
+
+@test "an unprivileged caller: what is not there is found, and what cannot be looked at is not" {
+	chmod 755 "$WORK" "$BUNDLE"
+	rm "$BUNDLE/config.json"
+	cp "$TARE" "$WORK/tare"
+	mkdir "$ROOT" && chown 65534:65534 "$ROOT" "$BUNDLE"
+	chown -R 65534:65534 "$BUNDLE/rootfs"
+	as() { setpriv --reuid 65534 --regid 65534 --clear-groups "$WORK/tare" --root "$ROOT" "$@"; }
+	[ "$(cat /proc/sys/user/max_user_namespaces)" -gt 0 ] || not_here "no user namespaces"
+	as spec --rootless -b "$BUNDLE"
+	config '.process.terminal=false | .process.args=["true"] | .process.env=["PATH=/bin"] | .root.readonly=false'
+	cp "$BUNDLE/config.json" "$WORK/good.json"
+	run -0 as check -b "$BUNDLE"
+	[ "$output" = "valid, and this host can honour all of it" ]
+	run -0 as run -b "$BUNDLE" "$ID"
+	finds_as() { # change, pointer
+		cp "$WORK/good.json" "$BUNDLE/config.json"
+		config --arg w "$WORK" "$1"
+		run -1 as check -b "$BUNDLE"
+		[[ "$output" == *": $2: "*$'\n'"1 finding" ]] || { echo "$1: $output"; return 1; }
+		run -1 as run -b "$BUNDLE" "$ID"
+		[[ "$output" == *": $2: "* ]] || { echo "$1: $output"; return 1; }
+	}
+	finds_as '.root.path="nothing"' /root/path
+	finds_as '.mounts+=[{destination:"/y",type:"bind",source:"/no/source"}]' "/mounts/$(jq '.mounts|length' "$WORK/good.json")"
+	finds_as '.process.args=["nosuch"]' /process/args
+	finds_as '.process.cwd="/bin/busybox"' /process/cwd
+	finds_as '.hooks.startContainer=[{path:"/no"}]' /hooks/startContainer/0
+	finds_as '.process.oomScoreAdj=-1000' /process/oomScoreAdj
+	finds_as '.linux.memoryPolicy={mode:"MPOL_BIND",nodes:"900"}' /linux/memoryPolicy
+	# Executable, but not for the caller, who runs it.
+	printf '#!/bin/sh\n' >"$WORK/hook"
+	chmod 700 "$WORK/hook"
+	finds_as '.hooks.createRuntime=[{path:($w+"/hook")}]' /hooks/createRuntime/0
+	# Whether it is there only others know.
+	mkdir -m 700 "$WORK/closed" "$BUNDLE/rootfs/closed"
+	for change in '.mounts+=[{destination:"/y",type:"bind",source:($w+"/closed/x")}]' '.root.path=($w+"/closed/x")' \
+		'.hooks.poststop=[{path:($w+"/closed/x")}]' '.process.args=["/closed/x"]' '.process.cwd="/closed/x"' \
+		'.mounts+=[{destination:"/x",type:"nosuchfs",source:"x"}]'; do
+		cp "$WORK/good.json" "$BUNDLE/config.json"
+		config --arg w "$WORK" "$change"
+		run as check -b "$BUNDLE"
+		[ "$output" = "valid, and this host can honour all of it" ] || { echo "$change: $output"; return 1; }
+	done
+}

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+# Flags that say nothing about a container itself, and what helps at the command line.
+load helpers
+
+# Carries out a command below a subreaper, which adopts and waits for whatever else comes, and writes its own pid.
+below_subreaper() { # command...
+	python3 - "$WORK/reaper" "$@" 3>&- <<-'EOF'
+		import ctypes, os, subprocess, sys
+		assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER
+		with open(sys.argv[1] + ".new", "w") as file: file.write(str(os.getpid()))
+		os.rename(sys.argv[1] + ".new", sys.argv[1])
+		child = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
+		while True:
+		    try:
+		        pid, status = os.wait()
+		    except ChildProcessError:
+		        break
+		    if pid == child.pid:
+		        result = os.waitstatus_to_exitcode(status)
+		sys.exit(result)
+	EOF
+}
+
+parent_of() { # pid
+	sed -n 's/^PPid:\t//p' "/proc/$1/status"
+}
+
+@test "run adopts the orphans of a container, and does not with --no-subreaper" {
+	command -v python3 >/dev/null || not_here "needs python3"
+	config '.linux.namespaces|=map(select(.type!="pid"))'
+	mkfifo "$BUNDLE/rootfs/stop"
+	script '(sleep 1001 & sleep 0.1 & echo >/there); read line </stop; exit 7'
+	for flag in "" --no-subreaper; do
+		rm -f "$BUNDLE/rootfs/there" "$WORK/reaper"
+		# shellcheck disable=SC2086
+		below_subreaper "$TARE" --root "$ROOT" run $flag --pid-file "$WORK/pid" -b "$BUNDLE" "$ID" >"$WORK/out" 2>&1 &
+		reaper=$!
+		wait_for '[ -e "$BUNDLE/rootfs/there" ]'
+		wait_for '[ "$(tare ps -f json "$ID" | jq length)" = 2 ]'
+		runtime=$(pgrep -P "$(cat "$WORK/reaper")" -f " run ")
+		orphan=$(tare ps -f json "$ID" | jq --argjson init "$(cat "$WORK/pid")" '.[]|select(.!=$init)')
+		[ "$(tr '\0' ' ' <"/proc/$orphan/cmdline")" = "sleep 1001 " ]
+		if [ -z "$flag" ]; then
+			[ "$(parent_of "$orphan")" = "$runtime" ]
+		else
+			wait_for '[ "$(parent_of "$orphan")" = "$(cat "$WORK/reaper")" ]'
+		fi
+		# The other orphan has ended: whoever adopted it has waited for it.
+		wait_for '[ "$(pgrep -P "$runtime,$(cat "$WORK/reaper")" | wc -l)" = 3 ]'
+		[ "$(parent_of "$(cat "$WORK/pid")")" = "$runtime" ]
+		echo >"$BUNDLE/rootfs/stop"
+		status=0
+		wait "$reaper" || status=$?
+		[ "$status" = 7 ] || { cat "$WORK/out"; return 1; }
+		[ ! -e "/proc/$orphan" ]
+	done
+}
+
+@test "a container that tare does not wait for is its caller's child, with and without --no-subreaper" {
+	command -v python3 >/dev/null || not_here "needs python3"
+	config '.process.args=["sleep","1000"]'
+	for command in create "create --no-subreaper" "run -d" "run -d -no-subreaper"; do
+		rm -f "$WORK/reaper"
+		# shellcheck disable=SC2086
+		below_subreaper "$TARE" --root "$ROOT" $command --pid-file "$WORK/pid" -b "$BUNDLE" "$ID" >"$WORK/out" 2>&1 &
+		reaper=$!
+		wait_for '[ -s "$WORK/pid" ]'
+		wait_for '[ "$(parent_of "$(cat "$WORK/pid")")" = "$(cat "$WORK/reaper")" ]'
+		wait_for '[ "$(pgrep -P "$(cat "$WORK/reaper")")" = "$(cat "$WORK/pid")" ]'
+		rm "$WORK/pid"
+		tare delete --force "$ID"
+		wait "$reaper" || { cat "$WORK/out"; return 1; }
+	done
+}
+
+@test "--log-level debug says what is done, the others do not, and there are no more" {
+	config '.process.args=["true"] | .process.capabilities.bounding+=["CAP_NOT_KNOWN"]'
+	for level in error warning; do
+		run -0 tare --log "$WORK/$level" --log-format json --log-level $level run -b "$BUNDLE" "$ID"
+		[ -z "$output" ]
+		jq -es 'length==1 and .[0].level=="warning" and (.[0].msg|test("CAP_NOT_KNOWN"))' "$WORK/$level"
+		run -1 tare --log "$WORK/$level" --log-format json --log-level=$level state "$ID"
+		jq -es 'length==2 and .[1].level=="error"' "$WORK/$level"
+	done
+	for flags in "--log-level debug" "--debug" "--debug --log-level error"; do
+		# shellcheck disable=SC2086
+		run -0 tare --log "$WORK/log" --log-format json $flags run -b "$BUNDLE" "$ID"
+		[ -z "$output" ]
+		jq -es 'any(.level=="debug" and (.msg|test("spawn"))) and any(.level=="warning")' "$WORK/log"
+		rm "$WORK/log"
+	done
+	run -0 tare run --log "$WORK/log" --log-level debug -b "$BUNDLE" "$ID"
+	grep -q ' level=debug msg="' "$WORK/log"
+	for level in info Debug "" 7; do
+		run -1 tare --log "$WORK/none" --log-level "$level" run -b "$BUNDLE" "$ID"
+		[ "$output" = "tare: run: invalid log-level: $level" ]
+		[ ! -e "$WORK/none" ]
+	done
+}
+
+# A command of root's, or of the user 65534's, where nothing is in /run but a directory of that user's.
+with_own_run() { # USER command...
+	unshare -m --propagation private sh -c 'mount -t tmpfs -o mode=755 none /run && mkdir /run/user && mkdir -m 700 /run/user/65534 &&
+		chown 65534:65534 /run/user/65534 && user=$0 && exec setpriv --reuid $user --regid $user --clear-groups "$@"' "$@" </dev/null 3>&-
+}
+
+@test "without --root state is in /run/tare, wherever root's XDG_RUNTIME_DIR is" {
+	unset XDG_RUNTIME_DIR
+	before=$(stat -c %i /run/tare 2>/dev/null || true)
+	cat >"$WORK/try" <<-'EOF'
+		set -e
+		"$1" create -b "$2" "$3" >"$4" 2>&1
+		stat -c '%n %a %u' /run/tare "/run/tare/$3"
+		ls "/run/tare/$3"
+		XDG_RUNTIME_DIR=/elsewhere "$1" list -q
+		"$1" --root /run/tare state "$3" | jq -r .status
+		"$1" delete --force "$3"
+		ls -A /run/tare
+	EOF
+	config '.process.args=["sleep","1000"]'
+	XDG_RUNTIME_DIR=$WORK/xdg run -0 with_own_run 0 sh "$WORK/try" "$TARE" "$BUNDLE" "$ID" "$WORK/out"
+	[[ "${lines[0]}" == "/run/tare "*" 0" ]]
+	[[ "${lines[1]}" == "/run/tare/$ID "*" 0" ]]
+	[[ "$output" == *$'\nrecord\n'* ]]
+	[[ "$output" == *$'\n'"$ID"$'\ncreated' ]]
+	[ ! -e "$WORK/xdg" ]
+	[ "$(stat -c %i /run/tare 2>/dev/null || true)" = "$before" ]
+}
+
+@test "without --root a user's state is in XDG_RUNTIME_DIR, or in /run/user" {
+	[ "$(cat /proc/sys/user/max_user_namespaces)" -gt 0 ] || not_here "no user namespaces"
+	chmod 755 "$WORK" "$BUNDLE"
+	cp "$TARE" "$WORK/tare"
+	mkdir -m 700 "$WORK/xdg"
+	chown -R 65534:65534 "$WORK/xdg" "$BUNDLE"
+	rm "$BUNDLE/config.json"
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$WORK/tare" spec --rootless -b "$BUNDLE"
+	config '.process.terminal=false | .process.args=["sleep","1000"] | .root.readonly=false'
+	chmod 644 "$BUNDLE/config.json"
+	cat >"$WORK/try" <<-'EOF'
+		set -e
+		"$1" create -b "$2" "$3" >/dev/null 2>&1
+		stat -c '%n %u' "$4/tare/$3/record"
+		"$1" list -q
+		unshare -Ur "$1" list -q
+		"$1" --root "$4/tare" state "$3" | jq -r .status
+		"$1" delete --force "$3"
+		ls -A "$4/tare" /run
+	EOF
+	# The directory of its own /run is used where the variable is not set.
+	XDG_RUNTIME_DIR=$WORK/xdg run -0 with_own_run 65534 sh "$WORK/try" "$WORK/tare" "$BUNDLE" "$ID" "$WORK/xdg"
+	[ "${lines[0]}" = "$WORK/xdg/tare/$ID/record 65534" ]
+	[ "${lines[*]:1}" = "$ID $ID created /run: user $WORK/xdg/tare:" ]
+	unset XDG_RUNTIME_DIR
+	run -0 with_own_run 65534 sh "$WORK/try" "$WORK/tare" "$BUNDLE" "$ID" /run/user/65534
+	[ "${lines[0]}" = "/run/user/65534/tare/$ID/record 65534" ]
+	[ "${lines[1]}" = "$ID" ]
+	# There is none for anybody else.
+	run -1 setpriv --reuid 65533 --regid 65533 --clear-groups "$WORK/tare" list
+	[[ "$output" == *"cannot choose a directory for containers: XDG_RUNTIME_DIR is not set and there is no --root" ]]
+	XDG_RUNTIME_DIR=xdg run -1 setpriv --reuid 65534 --regid 65534 --clear-groups "$WORK/tare" list
+	[[ "$output" == *"cannot use XDG_RUNTIME_DIR 'xdg': not absolute, and there is no --root" ]]
+}
+
+# What is offered for a line of words, of which the last one is not finished. It is sorted.
+completed() { # words...
+	(
+		unset -f tare
+		set +e
+		source "$BATS_TEST_DIRNAME/../../man/tare.bash"
+		PATH=$WORK/path:$PATH
+		COMP_WORDS=(tare "$@") COMP_CWORD=$# COMPREPLY=()
+		read -r _ _ handler _ < <(complete -p tare)
+		"$handler" tare "${COMP_WORDS[-1]}" "${COMP_WORDS[-2]}" 2>/dev/null
+		printf "%s\n" "${COMPREPLY[@]}" | sort -u
+	)
+}
+
+@test "bash completes commands, flags and the ids of a root" {
+	mkdir "$WORK/path"
+	ln -s "$(realpath "$TARE")" "$WORK/path/tare"
+	commands=$("$TARE" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
+	[ "$(wc -l <<<"$commands")" -gt 10 ]
+	[ "$(completed "" | grep -vx help)" = "$(sort <<<"$commands")" ]
+	[ "$(completed "" | grep -x help)" = help ]
+	[ "$(completed p)" = $'pause\nplan\nps' ]
+	[ "$(completed help sta)" = $'start\nstate' ]
+	# The flags before a command, and those of each command with them.
+	long() { grep -oE -- ' --[a-z-]+' | tr -d ' ' | sort -u; }
+	globals=$("$TARE" --help | long)
+	[[ "$globals" == *--systemd-cgroup* ]]
+	[ "$(completed --)" = "$globals" ]
+	for command in $commands; do
+		diff <({ "$TARE" help "$command" | long; printf '%s\n' --root --log; } | sort -u) <(completed "$command" --)
+	done
+	[ "$(completed create --no-)" = "$("$TARE" help create | long | grep -- --no-)" ]
+	[ "$(completed --root "$ROOT" run --det)" = --detach ]
+	# The ids of the root that the line names, in each way that it can be.
+	for id in one two; do create "$ID.$id"; done
+	both=$ID.one$'\n'$ID.two
+	for command in start state kill delete ps pause resume update events exec; do
+		[ "$(completed --root "$ROOT" "$command" "")" = "$both" ] || { echo "$command"; return 1; }
+	done
+	[ "$(completed --root "$ROOT" state "$ID.t")" = "$ID.two" ]
+	[ "$(completed state --root "$ROOT" "$ID.o")" = "$ID.one" ]
+	[ "$(completed --root = "$ROOT" state "")" = "$both" ]
+	[ "$(completed -root "$ROOT" --debug state "")" = "$both" ]
+	[ "$(completed --root "$WORK/none" state "$ID")" = "" ]
+	# A root that has a command's name is none.
+	[ "$(completed --root run "")" = "$(completed "")" ]
+}
