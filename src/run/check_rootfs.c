@@ -324,7 +324,7 @@ static void check_cwd(struct check *check, const struct tree *tree)
 
 	if (r == 0 && !S_ISDIR(st.st_mode))
 		r = -ENOTDIR;
-	if (r != -ENOTDIR && r != -ELOOP)
+	if (r != -ENOTDIR && r != -ELOOP && r != -ENAMETOOLONG)
 		return;
 	err_set(&finding, ERR_SYSTEM, r, "/process/cwd", "cannot use '%s' as the working directory", cwd);
 	check_report(check, &finding);

@@ -140,6 +140,8 @@ good() {
 	finds '.process.cwd="/plain"' "/process/cwd 20 system" "cannot use '/plain' as the working directory"
 	finds '.process.cwd="/plain/below"' "/process/cwd 20 system" "'/plain/below'"
 	finds '.process.cwd="/fifo"' "/process/cwd 20 system" "'/fifo'"
+	finds '.process.cwd="/"+("n"*256)' "/process/cwd 36 system" "file name too long"
+	finds '.process.cwd="/"+("n/"*3000)' "/process/cwd 36 system" "file name too long"
 	finds '.process.cwd="/loop"' "/process/cwd 40 system" "'/loop'"
 }
 
