@@ -190,6 +190,8 @@ completed() { # words...
 	globals=$("$TARE" --help | long)
 	[[ "$globals" == *--systemd-cgroup* ]]
 	[ "$(completed --)" = "$globals" ]
+	# Each of them asks ten programs: where that takes its time, some have to do.
+	! is_emulated || commands="create exec list"
 	for command in $commands; do
 		diff <({ "$TARE" help "$command" | long; printf '%s\n' --root --log; } | sort -u) <(completed "$command" --)
 	done
@@ -198,7 +200,7 @@ completed() { # words...
 	# The ids of the root that the line names, in each way that it can be.
 	for id in one two; do create "$ID.$id"; done
 	both=$ID.one$'\n'$ID.two
-	for command in start state kill delete ps pause resume update events exec; do
+	for command in start state exec $(is_emulated || echo kill delete ps pause resume update events); do
 		[ "$(completed --root "$ROOT" "$command" "")" = "$both" ] || { echo "$command"; return 1; }
 	done
 	[ "$(completed --root "$ROOT" state "$ID.t")" = "$ID.two" ]

@@ -101,9 +101,9 @@ named_dir() { # ID
 	fi
 }
 
-# A case about paths, of which systemd has its own.
-not_systemd() {
-	[ "${TARE_MANAGER:-}" != systemd ] || skip "the paths are systemd's"
+# A case about paths, of which systemd has its own, or about something else that it does differently.
+not_systemd() { # [reason]
+	[ "${TARE_MANAGER:-}" != systemd ] || skip "${1:-systemd has paths of its own}"
 }
 
 config() {
@@ -135,8 +135,12 @@ cgroup_mount() {
 	if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then echo /sys/fs/cgroup; else echo /sys/fs/cgroup/unified; fi
 }
 
-# Where a container's cgroup is unless it says something else: beside the caller's.
+# Where a container's cgroup is unless it says something else: beside the caller's, or where systemd makes it.
 cgroup_of() { # ID
+	if [ "${TARE_MANAGER:-}" = systemd ]; then
+		named_dir "$1"
+		return
+	fi
 	own=$(sed -n 's/^0:://p' /proc/self/cgroup)
 	echo "$(cgroup_mount)${own%/*}/$1"
 }

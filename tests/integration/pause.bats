@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 load helpers
 
-# Where the case will find the cgroup: /$ID.
+# Where the case will find the cgroup: named_dir.
 create_here() {
-	config --arg id "$ID" '.linux.cgroupsPath="/"+$id'
+	config --arg p "$(named_path "$ID")" '.linux.cgroupsPath=$p'
 	create "$ID"
 }
 
@@ -27,7 +27,7 @@ stands_still() {
 }
 
 freezer() {
-	cat "$(cgroup_mount)/$ID/cgroup.freeze"
+	cat "$(named_dir "$ID")/cgroup.freeze"
 }
 
 @test "pause stops all processes, resume lets them go on" {
@@ -77,7 +77,8 @@ freezer() {
 	wait_for '[ "$(status_of "$ID")" = stopped ]'
 	run -1 tare pause "$ID"
 	[[ "$output" == *"container not running"* ]]
-	[ "$(freezer)" = 0 ]
+	# A scope of systemd's has gone with its last process.
+	[ "${TARE_MANAGER:-}" = systemd ] || [ "$(freezer)" = 0 ]
 	run -1 tare resume "$ID"
 	[[ "$output" == *"container not paused"* ]]
 }
@@ -113,7 +114,7 @@ freezer() {
 	tare pause "$ID"
 	run -0 tare delete --force "$ID"
 	[ -z "$output" ]
-	[ ! -e "$(cgroup_mount)/$ID" ]
+	[ ! -e "$(named_dir "$ID")" ]
 	[ "$(tare list -q)" = "" ]
 }
 
@@ -223,7 +224,7 @@ killed_while_frozen() { # command...
 	for _ in $(seq 200); do
 		"$TARE" --root "$ROOT" "$@" </dev/null >/dev/null 2>&1 3>&- &
 		pid=$!
-		while read -r frozen <"$(cgroup_mount)/$ID/cgroup.freeze" && [ "$frozen" = 0 ] && kill -0 $pid 2>/dev/null; do :; done
+		while read -r frozen <"$(named_dir "$ID")/cgroup.freeze" && [ "$frozen" = 0 ] && kill -0 $pid 2>/dev/null; do :; done
 		kill -KILL $pid 2>/dev/null || true
 		wait $pid 2>/dev/null || true
 		[ "$(freezer)" = 0 ] || return 0
@@ -232,6 +233,7 @@ killed_while_frozen() { # command...
 }
 
 @test "a command that is killed while the container is frozen leaves one that can be resumed, killed and deleted" {
+	not_systemd "it is luck, whoever made the cgroup"
 	script 'for n in $(seq 100); do sleep 1000 & done; i=0; while :; do i=$((i+1)); echo $i >/count; usleep 20000; done'
 	create_here
 	tare start "$ID"
@@ -261,7 +263,7 @@ killed_while_frozen() { # command...
 	tare start "$ID"
 	killed_while_frozen kill --all "$ID" CONT || skip "the moment was not met"
 	run -0 tare delete --force "$ID"
-	[ ! -e "$(cgroup_mount)/$ID" ]
+	[ ! -e "$(named_dir "$ID")" ]
 }
 
 # An exec whose process is born into the cgroup that was frozen behind its last look: its pid in $pid.
@@ -282,10 +284,11 @@ born_frozen() { # cgroup
 }
 
 @test "an exec whose cgroup is frozen in the moment of its birth is ended by a signal, and leaves nothing" {
+	not_systemd "it is luck, whoever made the cgroup"
 	config '.process.args=["sleep","1000"]'
 	create_here
 	tare start "$ID"
-	dir=$(cgroup_mount)/$ID
+	dir=$(named_dir "$ID")
 	for signal in TERM $(is_emulated || echo HUP); do
 		born_frozen "$dir" || skip "the moment was not met"
 		kill -$signal $pid

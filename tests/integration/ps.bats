@@ -3,7 +3,7 @@ load helpers
 
 start_three() {
 	script 'sleep 1001 & sleep 1001 & wait'
-	config --arg id "$ID" '.linux.cgroupsPath="/"+$id'
+	config --arg p "$(named_path "$ID")" '.linux.cgroupsPath=$p'
 	create "$ID"
 	tare start "$ID"
 	wait_for '[ "$(tare ps -f json "$ID" | jq length)" = 3 ]'
@@ -14,7 +14,7 @@ start_three() {
 	run -0 tare ps --format json "$ID"
 	[ "${#lines[@]}" = 1 ]
 	[[ "$output" =~ ^\[[0-9]+,[0-9]+,[0-9]+\]$ ]]
-	[ "$output" = "$(sort -n "$(cgroup_mount)/$ID/cgroup.procs" | jq -sc .)" ]
+	[ "$output" = "$(sort -n "$(named_dir "$ID")/cgroup.procs" | jq -sc .)" ]
 	jq -e --argjson init "$(pid_of "$ID")" 'index($init) != null' <<<"$output"
 	run -0 tare ps --format=json "$ID" -ef
 	[[ "$output" =~ ^\[[0-9,]+\]$ ]]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Cgroups that systemd makes, and none at all. resources.bats and update.bats are passed with TARE_MANAGER=systemd, too.
+# Cgroups that systemd makes, and none at all. What else has to do with a cgroup is passed with TARE_MANAGER=systemd, too:
+# vm/suite-inside says which files.
 
 load helpers
 
