@@ -21,6 +21,8 @@ finds() { # change, "POINTER ERRNO KIND", word of the text
 	findings "$1"
 	[ "$found" = "$2" ] || { echo "$1: '$found' and not '$2'"; return 1; }
 	[[ "$text" == *"$3"*$'\n'"1 finding" ]] || { echo "$1: $text"; return 1; }
+	# What run says is the same where there is time to ask.
+	! is_emulated || return 0
 	run -1 tare run -b "$BUNDLE" "$ID"
 	[[ "$output" == *": ${2%% *}: "* ]] || { echo "$1: run says $output"; return 1; }
 }
