@@ -339,6 +339,8 @@ static int apply_attributes(const struct rootfs *rootfs, const struct plan_mount
 		if (r == -EPERM)
 			err_hint(err, "attributes of the source are locked: do not clear nosuid, nodev, noexec "
 				      "or ro");
+		if (r == -EINVAL && mount->is_remount)
+			err_hint(err, "perhaps nothing is mounted there");
 		return r;
 	}
 	for (int i = 0; i < PLAN_PROPAGATIONS && mount->propagation[i].type != 0; i++) {

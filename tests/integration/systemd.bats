@@ -434,7 +434,7 @@ for i in range(100):
 		[ ! -e "$ROOT/$ID" ]
 		[ ! -e "$DIR" ]
 	done
-	[ "$met" -ge 16 ]
+	[ "$met" -ge 8 ]
 	# A request that was on its way to systemd finds nobody to put into the scope.
 	wait_for '[ -z "$(loaded)" ]'
 	nothing_left
