@@ -13,15 +13,18 @@ server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 server.bind(sys.argv[1].replace("@", "\0") if sys.argv[1][0] == "@" else sys.argv[1])
 if sys.argv[3]:
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
-    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    client.setblocking(False)
-    count = 0
-    try:
-        while True:
-            client.sendto(b"FILLED=1", sys.argv[1])
-            count += 1
-    except BlockingIOError:
-        pass
+    # The queue is full when somebody who has sent nothing has to wait; before that each one's own buffer is.
+    clients, count, before = [], 0, -1
+    while count != before:
+        before = count
+        clients.append(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        clients[-1].setblocking(False)
+        try:
+            while True:
+                clients[-1].sendto(b"FILLED=1", sys.argv[1])
+                count += 1
+        except BlockingIOError:
+            pass
     print("listening", flush=True)
     signal.sigwait([signal.SIGUSR1])
     for _ in range(count):
