@@ -112,6 +112,9 @@ int io_write_file(int dir_fd, const char *path, const char *text, size_t len) MU
 
 /* --- path [free]: names inside a tree that may be hostile -------------------------------------------- */
 
+/* Whether path is dir or below it, by their words alone; both without "." and "..". */
+bool path_is_below(const char *path, const char *dir);
+
 /*
  * Opens path below root_fd as if root_fd were "/": absolute paths, "..", and symbolic links resolve inside
  * the tree, /proc-style magic links do not resolve at all. flags and mode as for openat(2), O_CLOEXEC is

@@ -145,7 +145,7 @@ bool state_is_paused(const struct state_record *record);
 struct state_end {
 	bool has_status;
 	int status, signal; /* 0-255, 128 + signal; signal 0: it ended by itself */
-	bool has_oom_kills; /* there is a memory controller, and the cgroup is still there */
+	bool has_oom_kills; /* the cgroup still says so, or whoever waited for the container wrote it down */
 	uint64_t oom_kills; /* processes of the container that were killed for want of memory */
 };
 

@@ -21,9 +21,8 @@ struct rootfs {
 	bool is_null_attached; /* null_fd is part of the container's tree */
 	int empty_fd; /* an attached, empty, read-only directory, for masks of directories; -1 until needed */
 	bool has_own_mount;
-	uint64_t
-		own_mount; /* a mount in which rootfs_check_own has found a directory that is the container's */
-	int old_cgroup_fd; /* the host's cgroup2 mount, for the fallback of cgroup mounts; or -1 */
+	uint64_t own_mount; /* one that rootfs_check_own has found to be the container's */
+	int old_cgroup_fd;  /* the host's cgroup2 mount, for the fallback of cgroup mounts; or -1 */
 };
 
 /* --- mount.c: mounts as descriptors (open_tree(2), fsopen(2), mount_setattr(2), move_mount(2)) --- */

@@ -21,6 +21,15 @@ static int open_resolved(int dir_fd, const char *path, struct open_how *how)
 	return fd;
 }
 
+bool path_is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	while (len > 0 && dir[len - 1] == '/')
+		len--;
+	return strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
 int path_open_in_root(int root_fd, const char *path, uint64_t flags, unsigned int mode)
 {
 	struct open_how how = {

@@ -217,13 +217,6 @@ const char *plan_clean_path(const char *path, char *ret, size_t size)
 	return ret;
 }
 
-bool plan_is_below(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strncmp(path, dir, len) == 0 && (path[len] == '\0' || path[len] == '/');
-}
-
 plan_text plan_host_path(struct builder *b, const char *path)
 {
 	_cleanup_free_ char *absolute = NULL;

@@ -135,8 +135,6 @@ void plan_add_seccomp(struct builder *b, enum plan_who who, const struct plan_fi
  * small for it.
  */
 const char *plan_clean_path(const char *path, char *ret, size_t size);
-/* Whether path is dir or below it; both clean. */
-bool plan_is_below(const char *path, const char *dir);
 /* An absolute host path of one that is relative to the bundle. */
 plan_text plan_host_path(struct builder *b, const char *path);
 

@@ -113,7 +113,7 @@ static void check_mount(struct builder *b, const struct spec_mount *m, const str
 		builder_finding(b, ERR_CONFIG, where, "a mount cannot cover the root of the container");
 	if (o->is_copy_up && !str_equal(m->type, "tmpfs"))
 		builder_finding(b, ERR_CONFIG, where, "option 'tmpcopyup' is for mounts of type tmpfs");
-	if (plan_is_below(target, "/proc") && !str_equal(target, "/proc") && !may_cover_proc(target))
+	if (path_is_below(target, "/proc") && !str_equal(target, "/proc") && !may_cover_proc(target))
 		builder_finding(b, ERR_CONFIG, where, "'%s' cannot be mounted because it is inside /proc",
 				target);
 	if (o->is_idmap && !has_maps && !b->has_new_user)

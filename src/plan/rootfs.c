@@ -72,7 +72,7 @@ static struct plan_device configured_device(struct builder *b, const struct spec
 	char path[4096];
 
 	device.path = builder_text(b, d->path);
-	device.is_found = b->is_dev_bound && plan_is_below(plan_clean_path(d->path, path, sizeof path), "/dev");
+	device.is_found = b->is_dev_bound && path_is_below(plan_clean_path(d->path, path, sizeof path), "/dev");
 	return device;
 }
 

@@ -159,13 +159,6 @@ static bool is_straight(const struct plan *plan, const struct plan_mount *mount,
 	return false;
 }
 
-static bool is_below(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return str_has_prefix(path, dir) && (path[len] == '\0' || path[len] == '/');
-}
-
 /* Whether a place in the latest of the mounts before that covers it is where its name says. */
 static bool is_in_place(const struct tree *tree, const char *path, uint32_t before)
 {
@@ -176,7 +169,7 @@ static bool is_in_place(const struct tree *tree, const char *path, uint32_t befo
 		const char *dir = steps[before].kind == PLAN_MOUNT ? plan_get(tree->plan, mount->target) : NULL;
 		size_t len = dir == NULL ? 0 : strlen(dir);
 
-		if (dir == NULL || mount->is_remount || !is_below(path, dir))
+		if (dir == NULL || mount->is_remount || !path_is_below(path, dir))
 			continue;
 		if (path[len] == '\0')
 			return true;

@@ -185,15 +185,6 @@ int exec_open_container(struct parent *parent, const struct plan_step *step, str
 	return 0;
 }
 
-static bool is_below(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	while (len > 0 && dir[len - 1] == '/')
-		len--;
-	return strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0');
-}
-
 /* A process that is born into a frozen cgroup waits for somebody to thaw it, and this one for its execve. */
 static bool is_to_wait(const struct parent *parent)
 {
@@ -212,7 +203,7 @@ int exec_open_init_cgroup(struct parent *parent, struct err *err)
 	r = container_cgroup_of(record->pid, path, sizeof path);
 	if (r < 0)
 		return err_system(err, r, "cannot read the cgroup of the container's init");
-	if (!is_below(path, record->cgroup_path))
+	if (!path_is_below(path, record->cgroup_path))
 		return err_set(err, ERR_STATE, 0, NULL,
 			       "the container's init is in cgroup '%s', which is outside of '%s'", path,
 			       record->cgroup_path);
