@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -246,6 +247,8 @@ int main(int argc, char **argv)
 	char **rest = argv;
 	int r = fill_standard_descriptors(&err);
 
+	/* A caller who ignores it hands that down, and then no child could be asked how it ended: wait(2). */
+	signal(SIGCHLD, SIG_DFL);
 	if (r >= 0)
 		r = argc > 0 ? split(argv, &call, &rest, &err)
 			     : err_set(&err, ERR_USAGE, 0, NULL, "no arguments");

@@ -15,6 +15,20 @@ load helpers
 	[ "$output" = $'SigIgn:\t0000000000000000' ]
 }
 
+@test "a caller who ignores SIGCHLD hears how everything ended" {
+	config '.process.args=["sh","-c","exit 5"] | .hooks={createRuntime:[{path:"/bin/true"}]}'
+	deaf() { sh -c 'trap "" CHLD; exec "$@"' sh "$TARE" --root "$ROOT" "$@"; }
+	run -5 deaf run -b "$BUNDLE" "$ID"
+	[ "$output" = "" ]
+	config '.hooks.createRuntime[0].path="/bin/false"'
+	run -1 deaf run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/hooks/createRuntime/0: hook '/bin/false' ended with status 1" ]]
+	config 'del(.hooks) | .process.args=["sleep","1000"]'
+	create "$ID"
+	tare start "$ID"
+	run -6 deaf exec "$ID" sh -c 'exit 6'
+}
+
 @test "a container without a process can be created, not started" {
 	config 'del(.process)'
 	create "$ID"
