@@ -172,19 +172,21 @@ int cgroup_pids(int cgroup_fd, pid_t **ret_pids, struct err *err) MUST_CHECK;
 /* Two descriptors that the caller closes by cgroup_watch_close. */
 struct cgroup_watch {
 	int events_fd;
-	int memory_fd; /* -1 without the memory controller: CGROUP_OOM never comes then */
-	uint64_t oom_kills;
+	int memory_fd;      /* -1 without the memory controller: CGROUP_OOM never comes then */
+	uint64_t oom_kills; /* in the cgroup and below, since it was made, as it was read last */
 };
 int cgroup_watch_open(int cgroup_fd, struct cgroup_watch *ret, struct err *err) MUST_CHECK;
 void cgroup_watch_close(struct cgroup_watch *watch);
 
+#define CGROUP_OOM 1     /* processes were killed for want of memory, since the last call or the opening */
+#define CGROUP_EMPTY 2   /* it has no process any more, or is gone */
+#define CGROUP_COUNTED 4 /* oom_kills is no older than the call */
 /*
- * Waits up to timeout_ms for processes to be killed for want of memory, since the last call or the opening
- * (CGROUP_OOM), or for the cgroup to be empty or gone (CGROUP_EMPTY). Both may come at once; 0 when the time is
- * over.
+ * What there is to tell by now, any of the three. A caller who waits himself polls both descriptors for POLLPRI
+ * and looks then; once the cgroup is gone, they are ready for ever.
  */
-#define CGROUP_OOM 1
-#define CGROUP_EMPTY 2
+int cgroup_watch_look(struct cgroup_watch *watch);
+/* Waits up to timeout_ms for CGROUP_OOM, CGROUP_EMPTY or both; 0 when the time is over. */
 int cgroup_watch_wait(struct cgroup_watch *watch, int64_t timeout_ms);
 
 /*

@@ -149,7 +149,7 @@ struct state_end {
 	uint64_t oom_kills; /* processes of the container that were killed for want of memory */
 };
 
-/* Remembers status, signal and the kills, if there were any; by whoever waited for the container. 0 or -errno
+/* Remembers status, signal and the kills, if they are known; by whoever waited for the container. 0 or -errno
  * with *err. */
 int state_write_end(int dir_fd, const struct state_end *end, struct err *err) MUST_CHECK;
 

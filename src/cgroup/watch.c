@@ -52,18 +52,28 @@ void cgroup_watch_close(struct cgroup_watch *watch)
 	fd_close(&watch->memory_fd);
 }
 
-/* Reading is also what makes the next poll wait for the next change. */
-static int look(struct cgroup_watch *watch)
+static bool is_empty(int events_fd)
 {
 	char events[256];
-	uint64_t kills = watch->oom_kills;
-	ssize_t len = k_pread(watch->events_fd, events, sizeof events - 1, 0);
-	int result = 0;
+	ssize_t len = k_pread(events_fd, events, sizeof events - 1, 0);
 
 	events[len < 0 ? 0 : len] = '\0';
-	if (len < 0 || cgroup_events_value(events, "populated") != 1)
-		result |= CGROUP_EMPTY;
-	if (watch->memory_fd >= 0 && read_oom_kills(watch->memory_fd, &kills) >= 0 && kills > watch->oom_kills)
+	return len < 0 || cgroup_events_value(events, "populated") != 1;
+}
+
+/* systemd removes a scope's cgroup once that is empty: the count comes first, and once more if it may have
+ * risen in between. */
+int cgroup_watch_look(struct cgroup_watch *watch)
+{
+	uint64_t kills = watch->oom_kills;
+	int result = read_oom_kills(watch->memory_fd, &kills) < 0 ? 0 : CGROUP_COUNTED;
+
+	if (is_empty(watch->events_fd))
+		result |= CGROUP_EMPTY | (read_oom_kills(watch->memory_fd, &kills) < 0 ? 0 : CGROUP_COUNTED);
+	/* Its controller was taken away, and poll(2) would not wait any more. */
+	if (result == 0)
+		fd_close(&watch->memory_fd);
+	if (kills > watch->oom_kills)
 		result |= CGROUP_OOM;
 	watch->oom_kills = kills;
 	return result;
@@ -76,7 +86,7 @@ int cgroup_watch_wait(struct cgroup_watch *watch, int64_t timeout_ms)
 	for (;;) {
 		struct pollfd fds[2] = {{.fd = watch->events_fd, .events = POLLPRI},
 					{.fd = watch->memory_fd, .events = POLLPRI}};
-		int result = look(watch);
+		int result = cgroup_watch_look(watch) & ~CGROUP_COUNTED;
 		int64_t left = deadline - cgroup_now();
 		struct timespec time = {0};
 

@@ -39,6 +39,8 @@ struct foreground {
 	struct stream in, out;
 	int output_fd; /* standard output, opened once more; or -1 */
 	struct termios saved;
+	struct cgroup_watch watch; /* of a scope of systemd's, see watch_begin */
+	bool is_counted;           /* its OOM kills, after the end */
 	bool is_raw;
 	bool is_ended;
 };
@@ -156,20 +158,57 @@ static void serve_signal(struct foreground *f, int signal_fd)
 		k_pidfd_send_signal(f->parent->pidfd, (int)info.ssi_signo);
 }
 
+/* The end of an exec's process is not that of the container. */
+static bool is_keeping(const struct parent *parent)
+{
+	return parent->exec == NULL && parent->options->is_keep;
+}
+
+/*
+ * systemd removes a scope's cgroup, with all that the kernel has counted in it, as soon as it hears that the
+ * last process has ended, which is when this process hears it. A cgroup of the file driver stays until it is
+ * removed here.
+ */
+static void watch_begin(struct foreground *f)
+{
+	const struct parent *parent = f->parent;
+	bool is_wanted = is_keeping(parent) || (parent->exec == NULL && !str_is_empty(parent->record.unit));
+	struct err ignored;
+
+	if (is_wanted && parent->cgroup_fd >= 0)
+		(void)!cgroup_watch_open(parent->cgroup_fd, &f->watch, &ignored);
+}
+
+static void watch_look(struct foreground *f)
+{
+	int what;
+
+	if (f->watch.events_fd < 0)
+		return;
+	what = cgroup_watch_look(&f->watch);
+	if (what & CGROUP_EMPTY)
+		cgroup_watch_close(&f->watch);
+	f->is_counted = what & CGROUP_COUNTED;
+}
+
 static void wait_end(struct foreground *f, int signal_fd)
 {
 	bool has_terminal = f->parent->console_fd >= 0;
 
 	while (!f->is_ended) {
-		struct pollfd fds[8] = {{.fd = f->parent->pidfd, .events = POLLIN},
-					{.fd = signal_fd, .events = POLLIN},
-					{.fd = f->notify->fd, .events = POLLIN},
-					{.fd = f->notify->host_fd, .events = POLLOUT}};
+		struct pollfd fds[10] = {{.fd = f->parent->pidfd, .events = POLLIN},
+					 {.fd = signal_fd, .events = POLLIN},
+					 {.fd = f->notify->fd, .events = POLLIN},
+					 {.fd = f->notify->host_fd, .events = POLLOUT},
+					 [8] = {.fd = f->watch.memory_fd, .events = POLLPRI},
+					 [9] = {.fd = f->watch.events_fd, .events = POLLPRI}};
 
 		stream_watch(&f->in, has_terminal, &fds[4], &fds[5]);
 		stream_watch(&f->out, has_terminal, &fds[6], &fds[7]);
 		if (k_ppoll(fds, ARRAY_SIZE(fds), NULL, NULL) < 0)
 			continue;
+		if (fds[0].revents != 0 || fds[8].revents != 0 || fds[9].revents != 0)
+			watch_look(f);
 		if (fds[1].revents != 0)
 			serve_signal(f, signal_fd);
 		/* The service manager's own child is this process, which ends with the container. */
@@ -193,9 +232,21 @@ static void wait_end(struct foreground *f, int signal_fd)
 	}
 }
 
+/* Only a program that was killed, or that ends like one, may have ended for want of memory. */
+static void count_oom_kills(const struct foreground *f, struct state_end *end)
+{
+	if (f->parent->exec != NULL || (end->status != 128 + SIGKILL && !is_keeping(f->parent)))
+		return;
+	end->oom_kills = limits_count_oom_kills(f->parent, f->watch.oom_kills);
+	end->has_oom_kills = f->is_counted || end->oom_kills > 0;
+}
+
 int foreground_wait(struct parent *parent, struct notify *notify, struct state_end *ret_end, struct err *err)
 {
-	struct foreground f = {.parent = parent, .notify = notify, .output_fd = -1};
+	struct foreground f = {.parent = parent,
+			       .notify = notify,
+			       .output_fd = -1,
+			       .watch = {.events_fd = -1, .memory_fd = -1}};
 	sigset_t all;
 	_cleanup_fd_ int signal_fd = -1;
 	siginfo_t info = {0};
@@ -206,7 +257,9 @@ int foreground_wait(struct parent *parent, struct notify *notify, struct state_e
 	if (signal_fd < 0)
 		return err_system(err, errno, "cannot wait for signals");
 	terminal_begin(&f);
+	watch_begin(&f);
 	wait_end(&f, signal_fd);
+	cgroup_watch_close(&f.watch);
 	terminal_end(&f);
 	notify_finish(notify);
 	if (k_waitid(P_PIDFD, parent->pidfd, &info, WEXITED) < 0)
@@ -214,6 +267,7 @@ int foreground_wait(struct parent *parent, struct notify *notify, struct state_e
 	ret_end->has_status = true;
 	ret_end->signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
 	ret_end->status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+	count_oom_kills(&f, ret_end);
 	return 0;
 }
 
@@ -267,12 +321,9 @@ static int wait_and_end(struct parent *parent, struct notify *notify, int *ret_s
 {
 	struct state_end end;
 	int r = unlock_and_wait(parent, notify, &end, err);
-	bool is_of_memory = end.status == 128 + SIGKILL && limits_count_oom_kills(parent) > 0;
+	bool is_of_memory = end.status == 128 + SIGKILL && end.oom_kills > 0;
 
 	*ret_status = end.status;
-	/* systemd removes a scope's cgroup with its last process. */
-	if (parent->options->is_keep)
-		end.oom_kills = limits_count_oom_kills(parent);
 	if (r >= 0 && parent->options->is_keep)
 		r = state_write_end(parent->dir_fd, &end, err);
 	else if (r >= 0)

@@ -102,13 +102,12 @@ int limits_step(struct parent *parent, const struct plan_step *step, struct err 
 	}
 }
 
-uint64_t limits_count_oom_kills(const struct parent *parent)
+uint64_t limits_count_oom_kills(const struct parent *parent, uint64_t seen)
 {
-	uint64_t count;
+	uint64_t count =
+		parent->cgroup_fd < 0 ? 0 : cgroup_event_count(parent->cgroup_fd, "memory.events", "oom_kill");
 
-	if (parent->cgroup_fd < 0)
-		return 0;
-	count = cgroup_event_count(parent->cgroup_fd, "memory.events", "oom_kill");
+	count = count > seen ? count : seen;
 	return count > parent->oom_kills ? count - parent->oom_kills : 0;
 }
 
@@ -156,7 +155,7 @@ void limits_explain(const struct parent *parent, struct err *err)
 		err_hint(err, "memory limit too low?");
 	else if (is_end && is_exec && has_event(parent, "memory.events", "oom_kill"))
 		err_hint(err, "memory limit too low?");
-	else if (err->kind == ERR_PEER && !is_exec && limits_count_oom_kills(parent) > 0)
+	else if (err->kind == ERR_PEER && !is_exec && limits_count_oom_kills(parent, 0) > 0)
 		err_set(err, ERR_PEER, 0, "/linux/resources",
 			"container init was OOM-killed (memory limit too low?)");
 }

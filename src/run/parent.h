@@ -111,8 +111,11 @@ int parent_announce(struct parent *parent, const struct parent_announcement *ann
 /* That nobody has taken the cgroup for a container of his own while init was born into it. */
 int limits_check_owner(const struct parent *parent, struct err *err) MUST_CHECK;
 int limits_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
-/* How many processes the OOM killer took out of the container's cgroup since it was made. */
-uint64_t limits_count_oom_kills(const struct parent *parent);
+/*
+ * How many processes the OOM killer took out of the container's cgroup since it was made for the container.
+ * seen is what memory.events said before, for a cgroup that may be gone by now.
+ */
+uint64_t limits_count_oom_kills(const struct parent *parent, uint64_t seen);
 /* Puts into the error of a creation or an exec that a limit is behind it, if that is so. */
 void limits_explain(const struct parent *parent, struct err *err);
 

@@ -207,7 +207,7 @@ int state_write_end(int dir_fd, const struct state_end *end, struct err *err)
 			     (unsigned long long)end->oom_kills);
 	int r;
 
-	if (end->oom_kills == 0)
+	if (!end->has_oom_kills)
 		len = str_format(text, sizeof text, "%d %d\n", end->status, end->signal);
 	r = io_replace_file(dir_fd, STATE_END_NAME, text, (size_t)len, 0600);
 
@@ -264,7 +264,9 @@ void state_read_end(int dir_fd, const struct state_record *record, struct state_
 {
 	*ret = (struct state_end){.has_status = false};
 	ret->has_status = read_remembered(dir_fd, ret) || read_zombie(record, ret);
-	ret->has_oom_kills = read_oom_kills(record, &ret->oom_kills) || ret->has_oom_kills;
+	/* The cgroup may have been there before the container, with what it had counted. */
+	if (!ret->has_oom_kills)
+		ret->has_oom_kills = read_oom_kills(record, &ret->oom_kills);
 }
 
 /* --- the document --- */
