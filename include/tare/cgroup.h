@@ -51,6 +51,18 @@ int cgroup_mark(int cgroup_fd, const char *owner, unsigned int created, struct e
  */
 int cgroup_take(const struct cgroup_place *place, const char *owner, unsigned int created,
 		struct err *err) MUST_CHECK;
+
+/*
+ * For a cgroup that was there before the container: puts down in it what limits and owner it has. -errno with
+ * *err if it cannot. What was put down for an earlier container, and never put back, stays.
+ */
+int cgroup_remember(int cgroup_fd, struct err *err) MUST_CHECK;
+/*
+ * The reverse, once it has no process any more: limits and owner as they were then, as far as the kernel takes
+ * them, no device rules of tare's, not frozen, nobody's.
+ */
+void cgroup_restore(int cgroup_fd);
+
 enum cgroup_owner { CGROUP_UNMARKED, CGROUP_OURS, CGROUP_ANOTHERS };
 /* *ret_created, unless NULL: what the mark says, 0 without one. */
 enum cgroup_owner cgroup_owner(int cgroup_fd, const char *owner, unsigned int *ret_created);

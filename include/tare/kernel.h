@@ -181,6 +181,10 @@ static inline int k_fsetxattr(int fd, const char *name, const void *value, size_
 {
 	return (int)k_call5(__NR_fsetxattr, fd, name, value, size, flags);
 }
+static inline int k_fremovexattr(int fd, const char *name)
+{
+	return (int)k_call2(__NR_fremovexattr, fd, name);
+}
 static inline ssize_t k_fgetxattr(int fd, const char *name, void *value, size_t size)
 {
 	return (ssize_t)k_call4(__NR_fgetxattr, fd, name, value, size);

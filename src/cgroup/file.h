@@ -28,6 +28,12 @@ int cgroup_check_fit(int cgroup_fd, const char *path, bool is_new, struct err *e
 /* How many components of its path are to go with a cgroup that a container has made and left; 0: none has. */
 unsigned int cgroup_left(int cgroup_fd);
 
+/* What takes a line of a nested keyed file away, behind its key (cgroup-v2.rst); NULL for any other file. */
+const char *cgroup_keyed_none(const char *file);
+
+/* Takes the mark away. */
+void cgroup_unmark(int cgroup_fd);
+
 int cgroup_path_open(int mount_fd, const struct cgroup_path *path, int flags) MUST_CHECK;
 
 /* What an unprivileged caller can do about a cgroup that is not his. */

@@ -50,6 +50,12 @@ static int write_mark(int cgroup_fd, const struct mark *mark)
 	return r;
 }
 
+void cgroup_unmark(int cgroup_fd)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		(void)!k_fremovexattr(cgroup_fd, names[i]);
+}
+
 int cgroup_mark(int cgroup_fd, const char *owner, unsigned int created, struct err *err)
 {
 	struct mark mark;
@@ -87,6 +93,8 @@ int cgroup_take(const struct cgroup_place *place, const char *owner, unsigned in
 		r = cgroup_check_fit(place->fd, place->path, created > 0, err);
 	if (r < 0 && is_marked)
 		(void)!write_mark(place->fd, &old);
+	else if (r < 0)
+		cgroup_unmark(place->fd);
 	return r;
 }
 

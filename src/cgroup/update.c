@@ -38,7 +38,16 @@ static const struct {
 	{"io.bfq.weight", "default"},
 	{"rdma.max", "hca_handle=max hca_object=max"},
 	{"misc.max", "max"},
+	{"dmem.max", "max"},
 };
+
+const char *cgroup_keyed_none(const char *file)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(keyed); i++)
+		if (str_equal(keyed[i].file, file))
+			return keyed[i].none;
+	return NULL;
+}
 
 /* The line of text that begins with the first word of value, or none behind that word. The caller frees. */
 static char *line_of(const char *text, const char *value, const char *none)
@@ -65,10 +74,9 @@ static bool is_number(const char *text)
 /* What has to be written to take the write of value back. io.weight takes a bare number for all devices. */
 static char *old_value(const char *file, const char *text, const char *value)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(keyed); i++)
-		if (str_equal(keyed[i].file, file))
-			return line_of(text, is_number(value) ? "default" : value, keyed[i].none);
-	return mem_dup(text);
+	const char *none = cgroup_keyed_none(file);
+
+	return none == NULL ? mem_dup(text) : line_of(text, is_number(value) ? "default" : value, none);
 }
 
 /* A file that is not there, or cannot be read, is not saved: its write fails, or has nothing to take back. */

@@ -182,9 +182,11 @@ int container_remove_cgroup(const struct state_record *record, struct err *err)
 		created = record->cgroup_created;
 	else
 		return 0;
-	if (r < 0 || !str_is_empty(record->unit) || created == 0)
+	if (r < 0 || !str_is_empty(record->unit))
 		return r;
-	return cgroup_remove(mount_fd, record->cgroup_path, created, err);
+	if (created == 0 && owner == CGROUP_OURS)
+		cgroup_restore(cgroup_fd);
+	return created == 0 ? 0 : cgroup_remove(mount_fd, record->cgroup_path, created, err);
 }
 
 /*

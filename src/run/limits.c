@@ -34,6 +34,8 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 	if (r < 0)
 		return r;
 	r = cgroup_take(&place, identity, parent->record.cgroup_created, err);
+	if (r >= 0 && parent->record.cgroup_created == 0 && str_is_empty(parent->record.unit))
+		r = cgroup_remember(parent->cgroup_fd, err);
 	if (r < 0)
 		return r;
 	parent->record.cgroup_inode = cgroup_inode(parent->cgroup_fd);

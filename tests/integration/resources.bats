@@ -151,13 +151,68 @@ refused() {
 	mkdir "$dir"
 	limits '{unified:{"cgroup.max.depth":"5"}}'
 	run -0 tare run -b "$BUNDLE" "$ID"
-	limit cgroup.max.depth 5
 	limits '{unified:{"cgroup.nonsense":"1"}}'
 	run -1 tare create -b "$BUNDLE" "$ID"
 	[ -d "$dir" ]
 	config 'del(.linux.resources.unified)'
 	created
 	tare delete --force "$ID"
+	rmdir "$dir"
+}
+
+# Limits, owner, freezer and device rules, of everything that can be written there.
+snapshot() { # DIR
+	find "$1" -maxdepth 1 -type f -perm -600 ! -name '*.pressure' ! -name '*.peak' ! -name cgroup.procs \
+		! -name cgroup.threads | sort | while read -r file; do
+		echo "${file##*/} $(cat "$file" 2>/dev/null)"
+	done
+	stat -c '%n %u' "$1" "$1/cgroup.procs"
+}
+
+# Whether device rules keep a process of the host in the cgroup from a device that no rule allows.
+is_denied() { # DIR
+	[ -e "$WORK/device" ] || mknod "$WORK/device" c 240 77
+	LC_ALL=C sh -c 'echo $$ >"$1/cgroup.procs" && : <"$2"' sh "$1" "$WORK/device" 2>&1 | grep -q 'Operation not permitted'
+}
+
+@test "a cgroup that was there before has its own limits again when the container goes" {
+	not_systemd
+	local dir
+	dir=$(cgroup_mount)/$ID
+	mkdir "$dir"
+	echo 7 >"$dir/cgroup.max.depth"
+	[ ! -e "$dir/memory.max" ] || echo 67108864 >"$dir/memory.max"
+	[ ! -e "$dir/cpu.max" ] || echo "20000 100000" >"$dir/cpu.max"
+	snapshot "$dir" >"$WORK/before"
+	config '.mounts+=[{destination:"/sys/fs/cgroup",type:"cgroup2",source:"c",options:["rw"]}] | .process.user.uid=1000'
+	limits '{unified:{"cgroup.max.depth":"5"},devices:[{allow:false,access:"rwm"}]}'
+	if [ -e "$dir/memory.max" ]; then
+		config '.linux.resources+={memory:{limit:33554432,swap:33554432},cpu:{quota:50000,period:50000,burst:1000,idle:1}}'
+	fi
+	created
+	limit cgroup.max.depth 5
+	[ "$(stat -c %u "$dir/cgroup.procs")" = 1000 ]
+	is_denied "$dir"
+	tare pause "$ID"
+	tare delete --force "$ID"
+	! is_denied "$dir"
+	snapshot "$dir" | diff "$WORK/before" -
+	# What a failed creation and what a killed one left.
+	config '.linux.resources.unified={"cgroup.max.depth":"6","cgroup.nonsense":"1"}'
+	run -1 tare create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"cgroup.nonsense"* ]]
+	snapshot "$dir" | diff "$WORK/before" -
+	# Of two that nobody has deleted the first one's memory counts.
+	config 'del(.linux.resources.unified["cgroup.nonsense"])'
+	for id in "$ID" "$ID.next"; do
+		create "$id"
+		tare kill "$id" KILL
+		wait_for '[ "$(status_of "$id")" = stopped ]'
+	done
+	tare delete "$ID"
+	limit cgroup.max.depth 6
+	tare delete "$ID.next"
+	snapshot "$dir" | diff "$WORK/before" -
 	rmdir "$dir"
 }
 
