@@ -281,17 +281,13 @@ void plan_add_settled(struct builder *b)
 	b->is_settled = true;
 }
 
+/* Behind the files, as an update does it: systemd writes them, too, and the parent writes them again then. */
 void plan_add_unit_set(struct builder *b, uint32_t from)
 {
 	__attribute__((cleanup(properties_done))) struct properties properties = {.count = 0};
 	struct plan_unit unit = b->steps[b->unit_step].u.unit;
-	struct plan_step set;
 
 	add_limits(b, from, &properties);
 	unit.properties = builder_texts(b, properties.v, properties.count);
 	builder_step(b, PLAN_PARENT, PLAN_UNIT_SET, 0)->u.unit = unit;
-	/* Before the files: systemd writes them, too, and not as exactly. */
-	set = b->steps[b->step_count - 1];
-	memmove(b->steps + from + 1, b->steps + from, (b->step_count - 1 - from) * sizeof *b->steps);
-	b->steps[from] = set;
 }

@@ -312,13 +312,18 @@ static int start(struct parent *parent, const struct plan_unit *unit, struct err
 	return r < 0 ? r : open_cgroup(parent, placeholder, name, err);
 }
 
+/* systemd writes all files of the unit again, and rounds: it does not have the last word. */
 static int set(struct parent *parent, const struct plan_unit *unit, struct err *err)
 {
+	_cleanup_cgroup_saved_ struct cgroup_saved kept;
 	_cleanup_args_ struct args args = {.count = 0};
+	int r;
 
+	cgroup_keep(parent->cgroup_fd, &kept);
 	args_begin(&args, "set", plan_get(parent->plan, unit->name), unit->is_user);
 	args_add_properties(&args, parent->plan, unit->properties);
-	return run_program(args.v, -1, NULL, err);
+	r = run_program(args.v, -1, NULL, err);
+	return r < 0 ? r : cgroup_write_kept(&kept, err);
 }
 
 int unit_step(struct parent *parent, const struct plan_step *step, struct err *err)

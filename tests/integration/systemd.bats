@@ -217,6 +217,23 @@ with_systemd() { # script
 	done
 }
 
+@test "a limit that systemd hears of last leaves the others as exact as they were asked for" {
+	unit
+	for late in '{pids:{limit:1}}' '{pids:{limit:0}}' '{memory:{limit:524288}}'; do
+		config ".linux.resources=$late"'+{cpu:{shares:2048,quota:1000,period:1000000},unified:{"cpuset.cpus":"0"}}'
+		TARE_MANAGER=systemd create "$ID" || { cat "$WORK/err"; return 1; }
+		[ "$(cat "$DIR/cpu.max")" = "1000 1000000" ]
+		[ "$(cat "$DIR/cpuset.cpus")" = 0 ]
+		case $late in
+		*limit:0*) [ "$(cat "$DIR/pids.max")" = 0 ] ;;
+		*limit:1*) [ "$(cat "$DIR/pids.max")" = 1 ] ;;
+		*) [ "$(cat "$DIR/memory.max")" = 524288 ]; property MemoryMax 524288 ;;
+		esac
+		tare delete --force "$ID"
+		nothing_left
+	done
+}
+
 @test "hooks see nobody in the scope but init, and what they start themselves" {
 	unit
 	printf '#!/bin/sh\nexec cat %s/cgroup.procs >>%s/seen.$1\n' "$DIR" "$WORK" >"$WORK/hook"
