@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "await.h"
 #include "container.h"
 #include "parent.h"
 
@@ -38,8 +39,10 @@ static const char *find_program(char *ret, size_t size)
 }
 
 struct call {
-	int pidfd, output_fd;
-	int answer_fd; /* a file for its standard output, or -1 */
+	int answer_fd;    /* a file for its standard output, or -1 */
+	int signal_fd;    /* what ends it, or -1 */
+	bool is_not_made; /* once it has ended: there is nothing to take back */
+	int output_fd;
 	pid_t pid;
 };
 
@@ -50,7 +53,7 @@ static int start_program(char **args, struct call *call, struct err *err)
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	_cleanup_fd_ int write_fd = -1;
-	sigset_t none;
+	sigset_t none, term;
 	int fds[2], r;
 
 	r = k_pipe2(fds, O_CLOEXEC);
@@ -59,13 +62,18 @@ static int start_program(char **args, struct call *call, struct err *err)
 	call->output_fd = fds[0];
 	write_fd = fds[1];
 	sigemptyset(&none);
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
 	posix_spawn_file_actions_adddup2(&actions, call->answer_fd >= 0 ? call->answer_fd : 0, 1);
 	posix_spawn_file_actions_adddup2(&actions, write_fd, 2);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	/* In a process group of its own: what a terminal sends is for the one that can take back. */
+	posix_spawnattr_setflags(&attributes,
+				 POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &term);
 	r = posix_spawn(&call->pid, program, &actions, &attributes, args, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
@@ -78,51 +86,80 @@ static int start_program(char **args, struct call *call, struct err *err)
 	return 0;
 }
 
-/* What the program has to say, until it ends; kills it when it takes too long. */
-static int read_program(struct call *call, struct buf *output)
+/* What the program has to say, until it ends: 0, -ETIMEDOUT, or -EINTR for a signal. */
+static int read_program(const struct call *call, struct buf *output)
 {
-	struct pollfd poll_fd = {.fd = call->output_fd, .events = POLLIN};
+	const struct await await = {call->output_fd, POLLIN, -1, call->signal_fd, TIMEOUT_MS};
 	char text[512];
 
 	for (;;) {
-		int r = poll(&poll_fd, 1, TIMEOUT_MS);
-		ssize_t len = r > 0 ? read(call->output_fd, text, sizeof text) : 0;
+		int r = await_any(&await);
+		ssize_t len;
 
-		if (r <= 0) {
-			kill(call->pid, SIGKILL);
-			return -ETIMEDOUT;
-		}
+		if (r <= 0)
+			return r < 0 ? r : -ETIMEDOUT;
+		if ((r & AWAIT_READY) == 0)
+			return -EINTR;
+		len = read(call->output_fd, text, sizeof text);
 		if (len <= 0)
 			return 0;
 		buf_add(output, text, (size_t)len);
 	}
 }
 
-/* args[0] is the program's name. Its status is stored in *ret_status unless that is NULL. */
-static int run_program(char **args, int answer_fd, int *ret_status, struct err *err)
+/*
+ * The program ignores TERM from when it asks systemd for a unit: it dies of the first signal that it does not
+ * ignore, and which one that was tells whether there may be a unit.
+ */
+static void end_program(const struct call *call)
 {
-	struct call call = {.output_fd = -1, .answer_fd = answer_fd};
-	_cleanup_buf_ struct buf output = {0};
-	int status = 0, r = start_program(args, &call, err);
+	kill(call->pid, SIGTERM);
+	kill(call->pid, SIGKILL);
+}
 
-	if (ret_status != NULL)
-		*ret_status = STATUS_NOT_MADE;
+/* Status of exit(3), or 1. */
+static int wait_program(struct call *call, struct err *err)
+{
+	int status;
+	pid_t pid;
+
+	do
+		pid = waitpid(call->pid, &status, 0);
+	while (pid < 0 && errno == EINTR);
+	if (pid < 0)
+		return err_system(err, errno, "cannot wait for " PROGRAM);
+	call->is_not_made = WIFEXITED(status) ? WEXITSTATUS(status) == STATUS_NOT_MADE
+					      : WTERMSIG(status) == SIGTERM;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+/* args[0] is the program's name. */
+static int run_program(char **args, struct call *call, struct err *err)
+{
+	_cleanup_buf_ struct buf output = {0};
+	int status, r;
+
+	call->is_not_made = true;
+	call->output_fd = -1;
+	r = start_program(args, call, err);
 	if (r < 0) {
-		fd_close(&call.output_fd);
+		fd_close(&call->output_fd);
 		return r;
 	}
+	call->is_not_made = false;
 	buf_add_str(&output, "");
-	r = read_program(&call, &output);
-	fd_close(&call.output_fd);
-	while (waitpid(call.pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (ret_status != NULL)
-		*ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-	if (r == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return 0;
-	output.data[strcspn(output.data, "\n")] = '\0';
+	r = read_program(call, &output);
+	fd_close(&call->output_fd);
+	if (r < 0)
+		end_program(call);
+	status = wait_program(call, err);
+	if (r == -EINTR)
+		return await_interrupted(call->signal_fd, err);
 	if (r < 0)
 		return err_system(err, r, PROGRAM " gave no answer");
+	if (status <= 0)
+		return status;
+	output.data[strcspn(output.data, "\n")] = '\0';
 	return err_set(err, ERR_SYSTEM, 0, NULL, "%s",
 		       output.data[0] == '\0' ? PROGRAM " ended without a word" : output.data),
 	       -EIO;
@@ -296,9 +333,10 @@ static int start(struct parent *parent, const struct plan_unit *unit, struct err
 	const char *name = plan_get(parent->plan, unit->name);
 	_cleanup_free_ char *description = container_identity(&parent->record);
 	_cleanup_args_ struct args args = {.count = 0};
+	struct call call = {.answer_fd = -1, .signal_fd = parent->signal_fd};
 	pid_t placeholder = 0;
 	char pid[16];
-	int status, r = start_placeholder(parent, &placeholder, err);
+	int r = start_placeholder(parent, &placeholder, err);
 
 	if (r < 0)
 		return r;
@@ -307,14 +345,15 @@ static int start(struct parent *parent, const struct plan_unit *unit, struct err
 	args_add(&args, pid);
 	add_property(&args, "Description", "s", description);
 	args_add_properties(&args, parent->plan, unit->properties);
-	r = run_program(args.v, -1, &status, err);
-	parent->has_unit = status != STATUS_NOT_MADE;
+	r = run_program(args.v, &call, err);
+	parent->has_unit = !call.is_not_made;
 	return r < 0 ? r : open_cgroup(parent, placeholder, name, err);
 }
 
 /* systemd writes all files of the unit again, and rounds: it does not have the last word. */
 static int set(struct parent *parent, const struct plan_unit *unit, struct err *err)
 {
+	struct call call = {.answer_fd = -1, .signal_fd = parent->signal_fd};
 	_cleanup_cgroup_saved_ struct cgroup_saved kept;
 	_cleanup_args_ struct args args = {.count = 0};
 	int r;
@@ -322,7 +361,7 @@ static int set(struct parent *parent, const struct plan_unit *unit, struct err *
 	cgroup_keep(parent->cgroup_fd, &kept);
 	args_begin(&args, "set", plan_get(parent->plan, unit->name), unit->is_user);
 	args_add_properties(&args, parent->plan, unit->properties);
-	r = run_program(args.v, -1, NULL, err);
+	r = run_program(args.v, &call, err);
 	return r < 0 ? r : cgroup_write_kept(&kept, err);
 }
 
@@ -377,6 +416,7 @@ static int read_answer(int fd, struct buf *answer)
 
 int unit_set(const struct state_record *record, const struct unit_call *call, struct err *err)
 {
+	struct call program = {.signal_fd = -1};
 	_cleanup_args_ struct args args = {.count = 0};
 	_cleanup_fd_ int answer_fd = -1;
 	const struct plan_step *untold = NULL;
@@ -400,13 +440,15 @@ int unit_set(const struct state_record *record, const struct unit_call *call, st
 		if (answer_fd < 0)
 			return err_system(err, answer_fd, "cannot make a memfd for " PROGRAM);
 	}
-	r = run_program(args.v, answer_fd, NULL, err);
+	program.answer_fd = answer_fd;
+	r = run_program(args.v, &program, err);
 	read = answer_fd < 0 ? 0 : read_answer(answer_fd, call->before);
 	return r >= 0 && read < 0 ? err_system(err, read, "cannot read what " PROGRAM " said") : r;
 }
 
 int unit_stop(const struct state_record *record, struct err *err)
 {
+	struct call call = {.answer_fd = -1, .signal_fd = -1};
 	_cleanup_args_ struct args args = {.count = 0};
 	_cleanup_free_ char *description = NULL;
 
@@ -415,5 +457,5 @@ int unit_stop(const struct state_record *record, struct err *err)
 	description = container_identity(record);
 	args_begin(&args, "stop", record->unit, record->is_user_unit);
 	args_add(&args, description);
-	return run_program(args.v, -1, NULL, err);
+	return run_program(args.v, &call, err);
 }

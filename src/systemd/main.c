@@ -12,7 +12,8 @@
  * that is gone is a success. Both wait until systemd has done it. set says on standard output what the
  * properties were, a line for each NAME, TYPE and VALUE: what makes set take itself back. TYPE is a type of
  * D-Bus: b, s, t, u, x, i, as (VALUE: lines) or ay (VALUE: hexadecimal). A failure is one line on standard
- * error, and status 1.
+ * error, and status 1; 3 if start has asked systemd for nothing, or systemd has made nothing. From when start
+ * has asked, TERM does not end the program.
  *
  * Process: child of the parent, in its namespaces, with its rights and environment (for the user's bus).
  */
@@ -302,7 +303,11 @@ static int try_start(struct client *client, char **args, sd_bus_error *error, sd
 		r = append_properties(message, args[0], args + 1);
 	if (r >= 0)
 		r = sd_bus_message_append(message, "a(sa(sv))", 0);
-	return r < 0 ? r : call(client, message, error, ret_reply);
+	if (r < 0)
+		return r;
+	/* Whoever ends this program by TERM can tell by it that there is no unit. */
+	signal(SIGTERM, SIG_IGN);
+	return call(client, message, error, ret_reply);
 }
 
 static int start(struct client *client, char **args)

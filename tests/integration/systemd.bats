@@ -384,6 +384,51 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(1
 	[ -z "$(ls -A "$ROOT")" ]
 }
 
+# Runs tare in the background, with signals as a terminal has them; its pid is in $job.
+background() { # PROGRAM ARGS
+	env --default-signal=INT,TERM,HUP,QUIT "$1" --root "$ROOT" "${@:2}" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&- &
+	job=$!
+}
+
+# It ends by the signal, and soon.
+interrupted() { # SIGNAL
+	status=0
+	SECONDS=0
+	kill "-$1" "$job"
+	wait "$job" || status=$?
+	[ "$status" -eq 1 ] || { echo "status $status: $(cat "$WORK/err")"; return 1; }
+	[[ "$(cat "$WORK/err")" == *"interrupted by SIG$1"* ]] || { cat "$WORK/err"; return 1; }
+	[ "$SECONDS" -lt 15 ] || { echo "after $SECONDS s"; return 1; }
+}
+
+@test "create and run end by a signal while the bus does not answer" {
+	python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(100)' "$WORK/bus" 3>&- >/dev/null 2>&1 &
+	pid=$!
+	wait_for '[ -S "$WORK/bus" ]'
+	export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$WORK/bus
+	for what in "create TERM" "run INT"; do
+		background "$TARE" --systemd-cgroup ${what% *} -b "$BUNDLE" "$ID"
+		wait_for 'program=$(pgrep -P "$job" -x tare-systemd)'
+		interrupted ${what#* }
+		[ -z "$(ls -A "$ROOT")" ]
+		run ! kill -0 "$program"
+	done
+	unset DBUS_SYSTEM_BUS_ADDRESS
+	kill "$pid"
+}
+
+@test "create ends by a signal when systemd has made the scope already, and that goes, too" {
+	unit
+	with_systemd 'trap "" TERM; "$REAL" "$@" || exit; [ $2 != start ] || { touch '"$WORK"'/here; exec sleep 1000; }'
+	background "$WORK/bin/tare" --systemd-cgroup create -b "$BUNDLE" "$ID"
+	wait_for '[ -e "$WORK/here" ]'
+	[ -n "$(loaded)" ]
+	interrupted TERM
+	[ -z "$(ls -A "$ROOT")" ]
+	nothing_left
+}
+
 @test "a hundred containers at once" {
 	unit
 	python3 -c 'import json, sys
