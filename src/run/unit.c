@@ -411,12 +411,15 @@ static int read_answer(int fd, struct buf *answer)
 	buf_add_str(answer, "");
 	while ((len = k_pread(fd, text, sizeof text, (int64_t)answer->len)) > 0)
 		buf_add(answer, text, (size_t)len);
+	/* A program that was killed may not have come to the end of a line. */
+	while (answer->len > 0 && answer->data[answer->len - 1] != '\n')
+		answer->data[--answer->len] = '\0';
 	return (int)len;
 }
 
 int unit_set(const struct state_record *record, const struct unit_call *call, struct err *err)
 {
-	struct call program = {.signal_fd = -1};
+	struct call program = {.signal_fd = call->signal_fd};
 	_cleanup_args_ struct args args = {.count = 0};
 	_cleanup_fd_ int answer_fd = -1;
 	const struct plan_step *untold = NULL;

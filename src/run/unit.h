@@ -26,6 +26,7 @@ struct unit_call {
 	struct plan_cpu cpu;     /* now that the plan is carried out */
 	const char *properties;  /* as before has them, without a plan */
 	struct buf *before; /* or NULL: what those properties were; on failure, too, if systemd was asked */
+	int signal_fd;      /* of await_signals: -EINTR when one comes, done or not; or -1 */
 };
 
 /*

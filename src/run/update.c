@@ -2,8 +2,10 @@
 /* update: new limits for a container that is there. Process: the caller's own. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 
+#include "await.h"
 #include "container.h"
 #include "parent.h"
 #include "unit.h"
@@ -123,11 +125,15 @@ static int tell_systemd(const struct container *container, int cgroup_fd, const 
 
 /* All of it, or nothing: what systemd has refused does not stay in the files, nor the other way round. */
 static int update_unit(const struct container *container, const struct cgroup_place *place,
-		       const struct plan *plan, struct err *err)
+		       const struct plan *plan, int signal_fd, struct err *err)
 {
 	_cleanup_cgroup_saved_ struct cgroup_saved saved, kept;
 	_cleanup_buf_ struct buf before = {0};
-	struct unit_call call = {.plan = plan, .cpu = {PLAN_CPU_PERIOD, PLAN_CPU_WEIGHT}, .before = &before};
+	struct unit_call call = {.plan = plan,
+				 .cpu = {PLAN_CPU_PERIOD, PLAN_CPU_WEIGHT},
+				 .before = &before,
+				 .signal_fd = signal_fd};
+	struct unit_call back = {.signal_fd = -1};
 	struct err other;
 	int64_t weight;
 	int r;
@@ -142,8 +148,8 @@ static int update_unit(const struct container *container, const struct cgroup_pl
 	r = tell_systemd(container, place->fd, &call, err);
 	if (r >= 0)
 		return 0;
-	if (before.len > 0 &&
-	    unit_set(&container->record, &(struct unit_call){.properties = before.data}, &other) < 0)
+	back.properties = before.data;
+	if (before.len > 0 && unit_set(&container->record, &back, &other) < 0)
 		err_hint(err, "and the unit's properties could not be set back: %s", other.msg);
 	cgroup_put_back(&saved, err);
 	if (cgroup_write_kept(&kept, &other) < 0)
@@ -151,13 +157,26 @@ static int update_unit(const struct container *container, const struct cgroup_pl
 	return r;
 }
 
+/* A signal leaves nothing half done: it ends the waiting for systemd, and all is taken back, or comes too late.
+ */
 static int apply(const struct container *container, const struct cgroup_place *place, const struct plan *plan,
 		 struct err *err)
 {
 	_cleanup_cgroup_saved_ struct cgroup_saved saved = {.cgroup_fd = -1};
+	_cleanup_fd_ int signal_fd = -1;
+	uint64_t all = ~0ull, old;
+	int r;
 
-	return str_is_empty(container->record.unit) ? cgroup_update(place, plan, &saved, err)
-						    : update_unit(container, place, plan, err);
+	k_sigprocmask(SIG_SETMASK, &all, &old);
+	signal_fd = await_signals();
+	if (signal_fd < 0)
+		r = err_system(err, signal_fd, "cannot wait for signals");
+	else if (str_is_empty(container->record.unit))
+		r = cgroup_update(place, plan, &saved, err);
+	else
+		r = update_unit(container, place, plan, signal_fd, err);
+	k_sigprocmask(SIG_SETMASK, &old, NULL);
+	return r;
 }
 
 static int update(const struct container *container, struct spec_resources *resources, struct err *err)

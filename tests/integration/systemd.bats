@@ -418,6 +418,33 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(1
 	kill "$pid"
 }
 
+@test "an update that a signal ends has not been" {
+	unit
+	config '.linux.resources+={pids:{limit:23},cpu:{quota:12345,period:100000}}'
+	TARE_MANAGER=systemd create "$ID"
+	state() {
+		(cd "$DIR" && grep . pids.max cpu.max cpu.weight memory.max memory.low)
+		for name in TasksMax CPUQuotaPerSecUSec CPUQuotaPeriodUSec CPUWeight MemoryMax MemoryLow; do systemctl show -p "$name" "$UNIT"; done
+		cat "$ROOT/$ID/record"
+	}
+	before=$(state)
+	for moment in before after; do
+		run=
+		[ $moment = before ] || run='"$REAL" "$@";'
+		with_systemd '[ ! -e '"$WORK"'/here ] || exec "$REAL" "$@"; '"$run"' touch '"$WORK"'/here; exec sleep 1000'
+		background "$WORK/bin/tare" update --pids-limit 40 --cpu-quota 23456 --cpu-share 512 --memory 64m --memory-reservation 32m "$ID"
+		wait_for '[ -e "$WORK/here" ]'
+		[ "$(cat "$DIR/pids.max")" = 40 ]
+		interrupted TERM
+		diff <(echo "$before") <(state)
+		rm "$WORK/here"
+	done
+	# One that nobody disturbs any more takes its course.
+	tare update --pids-limit 40 "$ID"
+	[ "$(cat "$DIR/pids.max")" = 40 ]
+	property TasksMax 40
+}
+
 @test "create ends by a signal when systemd has made the scope already, and that goes, too" {
 	unit
 	with_systemd 'trap "" TERM; "$REAL" "$@" || exit; [ $2 != start ] || { touch '"$WORK"'/here; exec sleep 1000; }'
