@@ -184,9 +184,10 @@ int cgroup_update(const struct cgroup_place *place, const struct plan *plan, str
  * cgroup_context_apply), rounded as it keeps them. An idle cgroup takes no weight, so idle comes first.
  */
 static const char *const systemd_files[] = {
-	"cpu.idle",    "cpu.weight",  "cpu.max",         "memory.min",       "memory.low",
-	"memory.high", "memory.max",  "memory.swap.max", "memory.zswap.max", "memory.oom.group",
-	"pids.max",    "cpuset.cpus", "cpuset.mems",     "io.weight",        "io.bfq.weight",
+	"cpu.idle",         "cpu.weight", "cpu.max",         "memory.min",       "memory.low",
+	"memory.high",      "memory.max", "memory.swap.max", "memory.zswap.max", "memory.zswap.writeback",
+	"memory.oom.group", "pids.max",   "cpuset.cpus",     "cpuset.mems",      "io.weight",
+	"io.bfq.weight",
 };
 
 void cgroup_keep(int cgroup_fd, struct cgroup_saved *ret_kept)

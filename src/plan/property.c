@@ -224,6 +224,17 @@ static bool add_oom_policy(const struct sink *sink, const char *name, const char
 	return true;
 }
 
+/* Known to systemd 256 and newer. The kernel takes 0 and 1 alone. */
+static bool add_bool(const struct sink *sink, const char *name, const char *value)
+{
+	uint64_t number;
+
+	if (!unit_number(value, &number) || number > 1)
+		return false;
+	sink->on_property(sink->context, name, "?b", number == 1 ? "true" : "false");
+	return true;
+}
+
 bool unit_limit(const struct unit_write *write, struct plan_cpu *cpu, plan_property on_property, void *context)
 {
 	static const struct {
@@ -236,6 +247,7 @@ bool unit_limit(const struct unit_write *write, struct plan_cpu *cpu, plan_prope
 		{"memory.min", "MemoryMin", add_limit},
 		{"memory.swap.max", "MemorySwapMax", add_limit},
 		{"memory.zswap.max", "MemoryZSwapMax", add_limit},
+		{"memory.zswap.writeback", "MemoryZSwapWriteback", add_bool},
 		{"memory.oom.group", "OOMPolicy", add_oom_policy},
 		{"pids.max", "TasksMax", add_tasks},
 		{"cpu.weight", "CPUWeight", add_limit},

@@ -387,7 +387,7 @@ static int print_value(sd_bus_message *message, const char *type)
 {
 	const char *text;
 	uint64_t number;
-	int r;
+	int r, is_true;
 
 	if (type[0] == 'a')
 		return print_bytes(message);
@@ -395,11 +395,15 @@ static int print_value(sd_bus_message *message, const char *type)
 		r = sd_bus_message_read(message, "s", &text);
 		return r < 0 ? r : printf("%s", text);
 	}
+	if (type[0] == 'b') {
+		r = sd_bus_message_read(message, "b", &is_true);
+		return r < 0 ? r : printf("%s", is_true ? "true" : "false");
+	}
 	r = sd_bus_message_read(message, "t", &number);
 	return r < 0 ? r : printf("%llu", (unsigned long long)number);
 }
 
-/* Of types t, s and ay, as limits are. A property that systemd does not know, it does not change either. */
+/* Of types t, b, s and ay, as limits are. A property that systemd does not know, it does not change either. */
 static void print_properties(const struct client *client, char **triples)
 {
 	char *path = NULL;

@@ -153,6 +153,25 @@ property() { # NAME VALUE
 	[ "$(cat "$DIR/cpu.weight")" = 33 ]
 }
 
+@test "what zswap may write back is known to systemd" {
+	unit
+	config '.linux.resources+={pids:{limit:23},unified:{"memory.zswap.writeback":"0"}}'
+	TARE_MANAGER=systemd create "$ID"
+	property MemoryZSwapWriteback no
+	tare update --pids-limit 50 --memory 64m "$ID"
+	[ "$(cat "$DIR/memory.zswap.writeback")" = 0 ]
+	systemctl daemon-reload
+	systemctl set-property --runtime "$UNIT" MemoryHigh=48M
+	[ "$(cat "$DIR/memory.zswap.writeback")" = 0 ]
+	tare update -r - "$ID" <<<'{"unified":{"memory.zswap.writeback":"1"}}'
+	[ "$(cat "$DIR/memory.zswap.writeback")" = 1 ]
+	property MemoryZSwapWriteback yes
+	echo "and what it was, if systemd refuses the rest"
+	run -1 tare update -r - "$ID" <<<'{"unified":{"memory.zswap.writeback":"0","memory.high":"0"}}'
+	[ "$(cat "$DIR/memory.zswap.writeback")" = 1 ]
+	property MemoryZSwapWriteback yes
+}
+
 # A tare whose tare-systemd does what the script says in the place of $REAL, which is the right one.
 with_systemd() { # script
 	mkdir -p "$WORK/bin"

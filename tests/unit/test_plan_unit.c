@@ -148,6 +148,9 @@ static const struct row limit_rows[] = {
 	{"::n", "'blockIO':{'weight':10}", "", N " IOWeight:?t=1"},
 	{"::n", "'unified':{'memory.high':'5000','memory.min':'max','memory.oom.group':'1'}", "",
 	 N " MemoryHigh:?t=5000 MemoryMin:?t=18446744073709551615 OOMPolicy:?s=kill"},
+	{"::n", "'unified':{'memory.zswap.writeback':'0'}", "", N " MemoryZSwapWriteback:?b=false"},
+	{"::n", "'unified':{'memory.zswap.writeback':'1\\n'}", "", N " MemoryZSwapWriteback:?b=true"},
+	{"::n", "'unified':{'memory.zswap.writeback':'2'}", "", UNTOLD("memory.zswap.writeback", "2")},
 	{"::n", "'unified':{'memory.oom.group':'0'}", "", N " OOMPolicy:?s=continue"},
 	/* What unified says about the same file counts. */
 	{"::n", "'memory':{'limit':1000},'unified':{'memory.max':'2000'}", "", N " MemoryMax:?t=2000"},
