@@ -11,9 +11,10 @@
  * it, unless systemd would read the pid otherwise; stop kills what is left in the unit and ends it, and one
  * that is gone is a success. Both wait until systemd has done it. set says on standard output what the
  * properties were, a line for each NAME, TYPE and VALUE: what makes set take itself back. TYPE is a type of
- * D-Bus: b, s, t, u, x, i, as (VALUE: lines) or ay (VALUE: hexadecimal). A failure is one line on standard
- * error, and status 1; 3 if start has asked systemd for nothing, or systemd has made nothing. From when start
- * has asked, TERM does not end the program.
+ * D-Bus: b, s, t, u, x, i, as (VALUE: lines) or ay (VALUE: hexadecimal), with "?" in front if systemd may be
+ * too old for the property, which is left out then. A failure is one line on standard error, and status 1; 3 if
+ * start has asked systemd for nothing, or systemd has made nothing. From when start has asked, TERM does not
+ * end the program.
  *
  * Process: child of the parent, in its namespaces, with its rights and environment (for the user's bus).
  */
@@ -403,26 +404,46 @@ static int print_value(sd_bus_message *message, const char *type)
 	return r < 0 ? r : printf("%llu", (unsigned long long)number);
 }
 
+struct property {
+	const char *interface, *name, *type;
+};
+
+/* sd_bus_get_property would wait with a time limit of its own. The message is at the value, which is of the
+ * type. */
+static int get_property(const struct client *client, const struct property *property, sd_bus_error *error,
+			sd_bus_message **ret_reply)
+{
+	_cleanup_message_ sd_bus_message *message = NULL;
+	char *path = NULL;
+	int r = sd_bus_path_encode(OBJECT "/unit", client->unit, &path);
+
+	if (r >= 0)
+		r = sd_bus_message_new_method_call(client->bus, &message, SERVICE, path,
+						   "org.freedesktop.DBus.Properties", "Get");
+	free(path);
+	if (r >= 0)
+		r = sd_bus_message_append(message, "ss", property->interface, property->name);
+	if (r >= 0)
+		r = call(client, message, error, ret_reply);
+	return r < 0 ? r : sd_bus_message_enter_container(*ret_reply, 'v', property->type);
+}
+
 /* Of types t, b, s and ay, as limits are. A property that systemd does not know, it does not change either. */
 static void print_properties(const struct client *client, char **triples)
 {
-	char *path = NULL;
-
-	if (sd_bus_path_encode(OBJECT "/unit", client->unit, &path) < 0)
-		return;
 	for (; triples[0] != NULL && triples[1] != NULL && triples[2] != NULL; triples += 3) {
+		_cleanup_error_ sd_bus_error ignored = SD_BUS_ERROR_NULL;
 		_cleanup_message_ sd_bus_message *message = NULL;
 		const char *type = triples[1] + (triples[1][0] == '?');
 
-		if (sd_bus_get_property(client->bus, SERVICE, path, SERVICE ".Scope", triples[0], NULL,
-					&message, type) < 0)
+		if (get_property(client, &(struct property){SERVICE ".Scope", triples[0], type}, &ignored,
+				 &message) < 0)
 			continue;
 		printf("%s\n%s\n", triples[0], triples[1]);
 		if (print_value(message, type) < 0)
 			break;
 		printf("\n");
 	}
-	free(path);
 	fflush(stdout);
 }
 
@@ -446,17 +467,14 @@ static int set(struct client *client, char **args)
  */
 static int has_description(const struct client *client, const char *description, sd_bus_error *error)
 {
-	char *path = NULL, *value = NULL;
-	int r = sd_bus_path_encode(OBJECT "/unit", client->unit, &path);
+	const struct property property = {SERVICE ".Unit", "Description", "s"};
+	_cleanup_message_ sd_bus_message *message = NULL;
+	const char *value;
+	int r = get_property(client, &property, error, &message);
 
 	if (r >= 0)
-		r = sd_bus_get_property_string(client->bus, SERVICE, path, SERVICE ".Unit", "Description",
-					       error, &value);
-	if (r >= 0)
-		r = strcmp(value, description) == 0;
-	free(value);
-	free(path);
-	return r;
+		r = sd_bus_message_read(message, "s", &value);
+	return r < 0 ? r : strcmp(value, description) == 0;
 }
 
 /*

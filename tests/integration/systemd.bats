@@ -349,8 +349,8 @@ from_inside() { # PID OPTIONS...
 	run ! kill -0 "$victim"
 }
 
-@test "a proxy of the bus is no reason to refuse, unless it is in another pid namespace" {
-	unit
+# A bus that does not hand on what has a word in it; its address is in DBUS_SYSTEM_BUS_ADDRESS.
+proxy() { # WORD...
 	cat >"$WORK/proxy" <<-'EOF'
 		import selectors, socket, sys
 		listener = socket.socket(socket.AF_UNIX)
@@ -367,14 +367,20 @@ from_inside() { # PID OPTIONS...
 		        for key, _ in selector.select():
 		            data = key.fileobj.recv(65536)
 		            open_ends = open_ends and len(data) > 0
-		            key.data.sendall(data)
+		            if not any(word.encode() in data for word in sys.argv[2:]):
+		                key.data.sendall(data)
 		    here.close()
 		    there.close()
 	EOF
-	python3 "$WORK/proxy" "$WORK/bus" 3>&- >/dev/null 2>&1 &
+	python3 "$WORK/proxy" "$WORK/bus" "$@" 3>&- >/dev/null 2>&1 &
 	proxy=$!
 	wait_for '[ -S "$WORK/bus" ]'
 	export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$WORK/bus
+}
+
+@test "a proxy of the bus is no reason to refuse, unless it is in another pid namespace" {
+	unit
+	proxy
 	TARE_MANAGER=systemd create "$ID" || { cat "$WORK/err"; return 1; }
 	[ "$(cat "$DIR/cgroup.procs")" = "$(pid_of "$ID")" ]
 	run -0 tare delete --force "$ID"
@@ -382,6 +388,18 @@ from_inside() { # PID OPTIONS...
 	[[ "$output" == *"systemd is not in this pid namespace"* ]]
 	kill "$proxy"
 	nothing_left
+}
+
+@test "a systemd that does not answer is waited for once, whatever it was asked" {
+	unit
+	TARE_MANAGER=systemd create "$ID"
+	before=$(cat "$DIR/pids.max" "$DIR/cpu.weight" "$DIR/cpu.max")
+	proxy Properties
+	run -1 tare update --pids-limit 40 --cpu-share 512 --cpu-quota 20000 "$ID"
+	[[ "$output" == *"cannot set the properties of unit $UNIT: no answer from systemd within 25 s"* ]]
+	[ "$(cat "$DIR/pids.max" "$DIR/cpu.weight" "$DIR/cpu.max")" = "$before" ]
+	kill "$proxy"
+	unset DBUS_SYSTEM_BUS_ADDRESS
 }
 
 @test "without a bus there is an error, and nothing is left" {
