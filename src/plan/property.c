@@ -286,6 +286,19 @@ static bool take_string(const char **at, struct buf *out)
 	return true;
 }
 
+/* GVariant has \n, \u0041 and the like, which stand for something else than the letter behind the backslash. */
+static bool has_other_escape(const char *value)
+{
+	for (; *value != '\0'; value++) {
+		if (*value != '\\')
+			continue;
+		value++;
+		if (*value == '\0' || strchr("\\'\"", *value) == NULL)
+			return true;
+	}
+	return false;
+}
+
 static void skip_blanks(const char **at)
 {
 	*at += strspn(*at, " \t");
@@ -407,6 +420,8 @@ const char *unit_annotation(const char *name, const char *value, plan_property o
 		on_property(context, name, "b", value);
 		return NULL;
 	}
+	if (has_other_escape(value))
+		return "a backslash can stand before a quote or another backslash only";
 	buf_add_str(&text, "");
 	if (value[0] == '[') {
 		if (!take_strings(value, &text))

@@ -204,6 +204,7 @@ static const struct row limit_rows[] = {
 	"cannot set this property of the unit: the value is not GVariant text: true, 'text', uint64 5, ['a', " \
 	"'b']"
 #define SET "cannot set this property of the unit: "
+#define ESCAPE SET "a backslash can stand before a quote or another backslash only"
 
 static const struct row annotation_rows[] = {
 	{"::n", "", "'" A "TimeoutStopUSec':'uint64 10000000'", N " TimeoutStopUSec:t=10000000"},
@@ -215,6 +216,12 @@ static const struct row annotation_rows[] = {
 	{"::n", "", "'" A "After':'[\\u0027a.service\\u0027, \\u0022b.service\\u0022]'",
 	 N " After:as=a.service\nb.service\n"},
 	{"::n", "", "'" A "After':'[]'", N " After:as="},
+	/* In JSON a backslash is two. */
+	{"::n", "", "'" A "Xyz':'\\u0027a\\\\\\\\b\\\\\\u0027c\\\\\\u0022d\\u0027'", N " Xyz:s=a\\b'c\"d"},
+	{"::n", "", "'" A "Xyz':'\\u0027a\\\\nb\\u0027'", BAD "Xyz: " ESCAPE},
+	{"::n", "", "'" A "Xyz':'[\\u0027a\\\\nb\\u0027]'", BAD "Xyz: " ESCAPE},
+	{"::n", "", "'" A "Xyz':'[\\u0027a\\u0027, \\u0022\\\\u0041\\u0022]'", BAD "Xyz: " ESCAPE},
+	{"::n", "", "'" A "Xyz':'\\u0027a\\\\'", BAD "Xyz: " ESCAPE},
 	{"::n", "", "'" A "Xyz':'int64 -5'", N " Xyz:x=-5"},
 	{"::n", "", "'" A "Xyz':'uint32 4294967295'", N " Xyz:u=4294967295"},
 	{"::n", "", "'" A "Xyz':'uint32 4294967296'", BAD "Xyz: " SET "the number is out of its type's range"},
