@@ -170,16 +170,29 @@ int cgroup_is_populated(int cgroup_fd);
 
 /*
  * Removes the cgroup with all that is below it, and then its parents while created > 1 counts them down and
- * they are empty. Retries EBUSY with growing pauses for up to 10 s. A cgroup that is gone already is a
- * success.
+ * they are empty. Lets nobody make more below it from then on (cgroup.max.descendants), which stays so
+ * if it cannot be removed. Waits up to 10 s for processes that are dying, and takes 30 s at most: -EBUSY. A
+ * cgroup that is gone already is a success.
  */
 int cgroup_remove(int mount_fd, const char *path, unsigned int created, struct err *err) MUST_CHECK;
 
 /*
  * The pids in the cgroup and below, threaded ones included, in ascending order; the caller frees *ret_pids.
- * Count or -errno.
+ * Count or -errno; -EBUSY if there is no end to the cgroups below for 10 s.
  */
 int cgroup_pids(int cgroup_fd, pid_t **ret_pids, struct err *err) MUST_CHECK;
+
+/*
+ * Lets nobody make a cgroup below it until cgroup_unseal: the file is not among those that go to the owner of a
+ * delegated cgroup (cgroups(7)). Where it may not be written, or another process has sealed the cgroup, nothing
+ * happens.
+ */
+struct cgroup_seal {
+	int cgroup_fd; /* the caller's */
+	char old[24];  /* what cgroup.max.descendants has said; "": nothing to put back */
+};
+void cgroup_seal(int cgroup_fd, struct cgroup_seal *ret);
+void cgroup_unseal(const struct cgroup_seal *seal);
 
 /* Two descriptors that the caller closes by cgroup_watch_close. */
 struct cgroup_watch {

@@ -343,11 +343,14 @@ static int events_populated(int events_fd)
 static int kill_threaded(int cgroup_fd)
 {
 	_cleanup_free_ pid_t *pids = NULL;
+	struct cgroup_seal seal;
 	size_t count = 0;
 	int r = io_write_file(cgroup_fd, "cgroup.freeze", "1", 1);
 
+	cgroup_seal(cgroup_fd, &seal);
 	if (r >= 0)
 		r = cgroup_pids_collect(cgroup_fd, &pids, &count);
+	cgroup_unseal(&seal);
 	for (size_t i = 0; r >= 0 && i < count; i++)
 		if (pids[i] > 0)
 			(void)k_kill(pids[i], SIGKILL);

@@ -22,6 +22,8 @@ int cgroup_path_init(struct cgroup_path *ret_path, const char *path) MUST_CHECK;
 /* Cuts the last component off, and returns it as a string inside path; NULL if there is none. */
 const char *cgroup_path_pop(struct cgroup_path *path);
 /* Opens the directory of a path; flags are added to O_DIRECTORY. */
+int cgroup_path_open(int mount_fd, const struct cgroup_path *path, int flags) MUST_CHECK;
+
 /* Whether a container may be put there: nobody else's processes, and nothing that would stop its first one. */
 int cgroup_check_fit(int cgroup_fd, const char *path, bool is_new, struct err *err) MUST_CHECK;
 
@@ -33,8 +35,6 @@ const char *cgroup_keyed_none(const char *file);
 
 /* Takes the mark away. */
 void cgroup_unmark(int cgroup_fd);
-
-int cgroup_path_open(int mount_fd, const struct cgroup_path *path, int flags) MUST_CHECK;
 
 /* What an unprivileged caller can do about a cgroup that is not his. */
 void cgroup_hint_delegation(struct err *err);
@@ -53,7 +53,10 @@ int cgroup_events_value(const char *events, const char *key) MUST_CHECK;
 /* Sleeps until cgroup.events changes (POLLPRI, since the events were read last) or ms have passed. */
 void cgroup_events_wait(int events_fd, int64_t ms);
 
-/* Pids in the cgroup and below, unsorted, with those that this pid namespace cannot see as 0. */
+/*
+ * Pids in the cgroup and below, unsorted, with those that this pid namespace cannot see as 0. -EBUSY if there
+ * is no end to it for 10 s.
+ */
 int cgroup_pids_collect(int cgroup_fd, pid_t **ret_pids, size_t *ret_count) MUST_CHECK;
 
 #endif

@@ -179,10 +179,13 @@ static int walk_step(struct walk *walk, bool *ret_is_new)
 	return 1;
 }
 
+#define WALK_MS 10000
+
 int cgroup_pids_collect(int cgroup_fd, pid_t **ret_pids, size_t *ret_count)
 {
 	__attribute__((cleanup(pid_list_done))) struct pid_list list = {0};
 	__attribute__((cleanup(walk_done))) struct walk walk = {.fd = -1};
+	int64_t deadline = cgroup_now() + WALK_MS;
 	bool is_new = true;
 	int r = 1;
 
@@ -193,6 +196,8 @@ int cgroup_pids_collect(int cgroup_fd, pid_t **ret_pids, size_t *ret_count)
 		r = is_new ? add_processes(walk.fd, &list) : 0;
 		if (r == 0)
 			r = walk_step(&walk, &is_new);
+		if (r > 0 && cgroup_now() >= deadline)
+			r = -EBUSY;
 	}
 	if (r < 0 && !is_gone(r))
 		return r;
@@ -214,8 +219,13 @@ int cgroup_pids(int cgroup_fd, pid_t **ret_pids, struct err *err)
 	pid_t *pids = NULL;
 	int r = cgroup_pids_collect(cgroup_fd, &pids, &count);
 
-	if (r < 0)
-		return err_system(err, r, "cannot list the processes of the cgroup");
+	if (r < 0) {
+		r = err_system(err, r, "cannot list the processes of the cgroup");
+		if (r == -EBUSY)
+			err_hint(err, "there are too many cgroups below it, or somebody keeps making more; "
+				      "'kill --all' with KILL needs no list");
+		return r;
+	}
 	if (pids == NULL)
 		pids = mem_alloc(sizeof *pids);
 	qsort(pids, count, sizeof *pids, compare_pids);
@@ -227,19 +237,43 @@ int cgroup_pids(int cgroup_fd, pid_t **ret_pids, struct err *err)
 	return (int)unique;
 }
 
+/* --- seals --- */
+
+#define MAX_DESCENDANTS "cgroup.max.descendants"
+
+void cgroup_seal(int cgroup_fd, struct cgroup_seal *ret)
+{
+	*ret = (struct cgroup_seal){.cgroup_fd = cgroup_fd};
+	if (io_read_small(cgroup_fd, MAX_DESCENDANTS, O_NOFOLLOW, ret->old, sizeof ret->old) < 0 ||
+	    str_equal(ret->old, "0\n") || io_write_file(cgroup_fd, MAX_DESCENDANTS, "0", 1) < 0)
+		ret->old[0] = '\0';
+}
+
+void cgroup_unseal(const struct cgroup_seal *seal)
+{
+	if (seal->old[0] != '\0')
+		(void)!io_write_file(seal->cgroup_fd, MAX_DESCENDANTS, seal->old, strlen(seal->old));
+}
+
 /* --- removal --- */
 
-#define REMOVE_MS 10000
+#define BUSY_MS 10000   /* for processes that are dying */
+#define REMOVE_MS 30000 /* in all, however much there is */
 
 struct removal {
-	int64_t deadline;
+	int64_t start;
 	struct cgroup_pause pause;
 };
+
+static bool is_too_long(const struct removal *removal)
+{
+	return cgroup_now() >= removal->start + REMOVE_MS;
+}
 
 /* Waits a little for processes that are dying; -EBUSY when it has been long enough. */
 static int removal_wait(struct removal *removal)
 {
-	if (cgroup_now() >= removal->deadline)
+	if (cgroup_now() >= removal->start + BUSY_MS)
 		return -EBUSY;
 	cgroup_sleep(&removal->pause);
 	return 0;
@@ -247,9 +281,10 @@ static int removal_wait(struct removal *removal)
 
 /*
  * Removes the children of the directory up to the first one that is busy and goes down into that: 1. 0 if
- * there is none left. *ret_removed counts.
+ * there is none left. *ret_removed counts. -EBUSY when it has been long enough: whoever owns the cgroups can
+ * make new ones as fast as they go.
  */
-static int remove_level(int *fd, unsigned int *ret_removed)
+static int remove_level(int *fd, const struct removal *removal, unsigned int *ret_removed)
 {
 	struct listing listing = {.len = 0};
 	const struct entry *entry;
@@ -262,6 +297,8 @@ static int remove_level(int *fd, unsigned int *ret_removed)
 		r = next_child(*fd, &listing, &entry);
 		if (r <= 0)
 			return is_gone(r) ? 0 : r;
+		if (is_too_long(removal))
+			return -EBUSY;
 		r = k_unlinkat(*fd, entry->name, AT_REMOVEDIR);
 		*ret_removed += r == 0;
 		if (r == -EBUSY) {
@@ -285,7 +322,7 @@ static int remove_below(int top_fd, struct removal *removal)
 		return fd;
 	for (;;) {
 		unsigned int removed;
-		int r = remove_level(&fd, &removed);
+		int r = remove_level(&fd, removal, &removed);
 
 		had_any |= removed > 0;
 		if (r == 1) {
@@ -308,7 +345,10 @@ static int remove_below(int top_fd, struct removal *removal)
 	}
 }
 
-/* Removes parent/name with all that is below it. */
+/*
+ * Removes parent/name with all that is below it. Its owner may be who the container runs as; the limit of its
+ * descendants is the host's still, and ends the race with him.
+ */
 static int remove_tree(int parent_fd, const char *name, struct removal *removal)
 {
 	for (;;) {
@@ -320,7 +360,8 @@ static int remove_tree(int parent_fd, const char *name, struct removal *removal)
 		fd = path_open_beneath(parent_fd, name, O_RDONLY | O_DIRECTORY, 0);
 		if (fd < 0)
 			return fd;
-		r = remove_below(fd, removal);
+		(void)!io_write_file(fd, MAX_DESCENDANTS, "0", 1);
+		r = is_too_long(removal) ? -EBUSY : remove_below(fd, removal);
 		/* Nothing there but processes, or somebody else removes the same: look again in a while. */
 		if (r == 0 || is_gone(r))
 			r = removal_wait(removal);
@@ -345,7 +386,7 @@ static void remove_parents(int mount_fd, struct cgroup_path *at, unsigned int cr
 
 int cgroup_remove(int mount_fd, const char *path, unsigned int created, struct err *err)
 {
-	struct removal removal = {.deadline = cgroup_now() + REMOVE_MS};
+	struct removal removal = {.start = cgroup_now()};
 	_cleanup_fd_ int parent_fd = -1;
 	struct cgroup_path at;
 	const char *name;
@@ -356,8 +397,13 @@ int cgroup_remove(int mount_fd, const char *path, unsigned int created, struct e
 		return err_system(err, EINVAL, "cannot remove cgroup '%s'", path);
 	parent_fd = cgroup_path_open(mount_fd, &at, O_PATH);
 	r = parent_fd < 0 ? parent_fd : remove_tree(parent_fd, name, &removal);
-	if (r < 0 && !is_gone(r))
-		return err_system(err, r, "cannot remove cgroup '%s'", path);
+	if (r < 0 && !is_gone(r)) {
+		r = err_system(err, r, "cannot remove cgroup '%s'", path);
+		if (r == -EBUSY)
+			err_hint(err, "its processes do not die, or there are too many cgroups below it: "
+				      "delete again goes on from here");
+		return r;
+	}
 	remove_parents(mount_fd, &at, created);
 	return 0;
 }

@@ -127,9 +127,10 @@ static int kill_init(const struct container *container, int signal, struct err *
 }
 
 /*
- * Signals every process of the cgroup. They are frozen meanwhile, so that none is born behind the list; a
- * container that is paused stays so, and one that cannot be frozen soon gets its signals all the same. An init
- * that somebody has moved out of the cgroup is the container's still.
+ * Signals every process of the cgroup. They are frozen meanwhile, so that none is born behind the list, which
+ * the cgroup's owner cannot make endless either; a container that is paused stays so, and one that cannot be
+ * frozen soon gets its signals all the same. An init that somebody has moved out of the cgroup is the
+ * container's still.
  */
 static int signal_cgroup(const struct container *container, int cgroup_fd, int signal, struct err *err)
 {
@@ -137,12 +138,15 @@ static int signal_cgroup(const struct container *container, int cgroup_fd, int s
 	_cleanup_free_ pid_t *pids = NULL;
 	uint64_t all = ~0ull, old;
 	bool is_frozen, has_init = false;
+	struct cgroup_seal seal;
 	struct err ignored;
 	int count;
 
 	k_sigprocmask(SIG_SETMASK, &all, &old);
 	is_frozen = !is_paused && cgroup_freeze(cgroup_fd, FREEZE_TIMEOUT_MS, &ignored) >= 0;
+	cgroup_seal(cgroup_fd, &seal);
 	count = cgroup_pids(cgroup_fd, &pids, err);
+	cgroup_unseal(&seal);
 	for (int i = 0; i < count; i++) {
 		k_kill(pids[i], signal);
 		has_init |= pids[i] == container->record.pid;
