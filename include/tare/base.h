@@ -164,6 +164,10 @@ bool str_to_u64(const char *s, uint64_t max, uint64_t *ret);
 int str_format(char *buf, size_t size, const char *fmt, ...) FORMAT(3, 4);
 int str_vformat(char *buf, size_t size, const char *fmt, va_list args) FORMAT(3, 0);
 
+/* --- time [free] ------------------------------------------------------------------------------------ */
+
+int64_t time_ms(void); /* milliseconds of CLOCK_MONOTONIC, for deadlines */
+
 /* --- mem -------------------------------------------------------------------------------------------- */
 
 /* Allocation failure ends the process with status 1 and one line: nothing that tare allocates is large. */

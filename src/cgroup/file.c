@@ -63,14 +63,6 @@ int cgroup_path_open(int mount_fd, const struct cgroup_path *path, int flags)
 
 /* --- time --- */
 
-int64_t cgroup_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void cgroup_sleep(struct cgroup_pause *pause)
 {
 	struct timespec time = {0};
@@ -362,7 +354,7 @@ static int kill_threaded(int cgroup_fd)
 static int kill_and_wait(int cgroup_fd, int timeout_ms)
 {
 	_cleanup_fd_ int events_fd = k_openat(cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
-	int64_t deadline = cgroup_now() + timeout_ms;
+	int64_t deadline = time_ms() + timeout_ms;
 
 	if (events_fd < 0)
 		return is_gone(events_fd) && !populated_without_events(cgroup_fd) ? 0 : events_fd;
@@ -377,7 +369,7 @@ static int kill_and_wait(int cgroup_fd, int timeout_ms)
 			r = kill_threaded(cgroup_fd);
 		if (r < 0)
 			return is_gone(r) && cgroup_is_populated(cgroup_fd) == 0 ? 0 : r;
-		left = deadline - cgroup_now();
+		left = deadline - time_ms();
 		if (left <= 0)
 			return -ETIMEDOUT;
 		cgroup_events_wait(events_fd, left < KILL_REPEAT ? left : KILL_REPEAT);

@@ -39,9 +39,6 @@ void cgroup_unmark(int cgroup_fd);
 /* What an unprivileged caller can do about a cgroup that is not his. */
 void cgroup_hint_delegation(struct err *err);
 
-/* Milliseconds of CLOCK_MONOTONIC. */
-int64_t cgroup_now(void);
-
 /* A pause that doubles with each call, from 100 us to 50 ms. */
 struct cgroup_pause {
 	unsigned int microseconds;

@@ -22,13 +22,13 @@ static int events_frozen(int events_fd)
 static int set_frozen(int cgroup_fd, bool is_frozen, int timeout_ms)
 {
 	_cleanup_fd_ int events_fd = k_openat(cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
-	int64_t deadline = cgroup_now() + timeout_ms;
+	int64_t deadline = time_ms() + timeout_ms;
 	int r = events_fd < 0 ? events_fd : io_write_file(cgroup_fd, "cgroup.freeze", is_frozen ? "1" : "0", 1);
 
 	if (r < 0)
 		return r;
 	for (;;) {
-		int64_t left = deadline - cgroup_now();
+		int64_t left = deadline - time_ms();
 
 		r = events_frozen(events_fd);
 		if (r < 0 || r == is_frozen)

@@ -185,7 +185,7 @@ int cgroup_pids_collect(int cgroup_fd, pid_t **ret_pids, size_t *ret_count)
 {
 	__attribute__((cleanup(pid_list_done))) struct pid_list list = {0};
 	__attribute__((cleanup(walk_done))) struct walk walk = {.fd = -1};
-	int64_t deadline = cgroup_now() + WALK_MS;
+	int64_t deadline = time_ms() + WALK_MS;
 	bool is_new = true;
 	int r = 1;
 
@@ -196,7 +196,7 @@ int cgroup_pids_collect(int cgroup_fd, pid_t **ret_pids, size_t *ret_count)
 		r = is_new ? add_processes(walk.fd, &list) : 0;
 		if (r == 0)
 			r = walk_step(&walk, &is_new);
-		if (r > 0 && cgroup_now() >= deadline)
+		if (r > 0 && time_ms() >= deadline)
 			r = -EBUSY;
 	}
 	if (r < 0 && !is_gone(r))
@@ -267,13 +267,13 @@ struct removal {
 
 static bool is_too_long(const struct removal *removal)
 {
-	return cgroup_now() >= removal->start + REMOVE_MS;
+	return time_ms() >= removal->start + REMOVE_MS;
 }
 
 /* Waits a little for processes that are dying; -EBUSY when it has been long enough. */
 static int removal_wait(struct removal *removal)
 {
-	if (cgroup_now() >= removal->start + BUSY_MS)
+	if (time_ms() >= removal->start + BUSY_MS)
 		return -EBUSY;
 	cgroup_sleep(&removal->pause);
 	return 0;
@@ -386,7 +386,7 @@ static void remove_parents(int mount_fd, struct cgroup_path *at, unsigned int cr
 
 int cgroup_remove(int mount_fd, const char *path, unsigned int created, struct err *err)
 {
-	struct removal removal = {.start = cgroup_now()};
+	struct removal removal = {.start = time_ms()};
 	_cleanup_fd_ int parent_fd = -1;
 	struct cgroup_path at;
 	const char *name;

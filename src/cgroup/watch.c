@@ -81,13 +81,13 @@ int cgroup_watch_look(struct cgroup_watch *watch)
 
 int cgroup_watch_wait(struct cgroup_watch *watch, int64_t timeout_ms)
 {
-	int64_t deadline = cgroup_now() + timeout_ms;
+	int64_t deadline = time_ms() + timeout_ms;
 
 	for (;;) {
 		struct pollfd fds[2] = {{.fd = watch->events_fd, .events = POLLPRI},
 					{.fd = watch->memory_fd, .events = POLLPRI}};
 		int result = cgroup_watch_look(watch) & ~CGROUP_COUNTED;
-		int64_t left = deadline - cgroup_now();
+		int64_t left = deadline - time_ms();
 		struct timespec time = {0};
 
 		if (result != 0 || left <= 0)

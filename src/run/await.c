@@ -8,24 +8,16 @@
 #include <sys/signalfd.h>
 #include <time.h>
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int await_any(const struct await *await)
 {
 	/* The process first: what it sent before its end is then seen as well. */
 	struct pollfd fds[] = {{.fd = await->pidfd, .events = POLLIN},
 			       {.fd = await->fd, .events = await->events},
 			       {.fd = await->signal_fd, .events = POLLIN}};
-	int64_t end = now_ms() + await->timeout_ms;
+	int64_t end = time_ms() + await->timeout_ms;
 
 	while (true) {
-		int64_t left = end - now_ms();
+		int64_t left = end - time_ms();
 		struct timespec timeout = {0};
 		int r;
 

@@ -2,7 +2,6 @@
 /* pause, resume, ps and events: commands on the cgroup of a container that another process made. */
 #include <errno.h>
 #include <signal.h>
-#include <time.h>
 
 #include "container.h"
 #include "parent.h"
@@ -108,31 +107,23 @@ static int write_event(const struct events *events, const char *type, bool has_d
 	return events->options->on_line(events->options->context, line.data, line.len, err);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int stream(const struct events *events, struct cgroup_watch *watch, struct err *err)
 {
-	int64_t interval = events->options->interval_ms, next = now_ms() + interval;
+	int64_t interval = events->options->interval_ms, next = time_ms() + interval;
 	int r = 0;
 
 	while (r >= 0) {
-		int64_t left = next - now_ms();
+		int64_t left = next - time_ms();
 		int what = cgroup_watch_wait(watch, left > 0 ? left : 0);
 
 		if (what & CGROUP_OOM)
 			r = write_event(events, "oom", false, err);
 		if (what & CGROUP_EMPTY)
 			break;
-		if (r < 0 || now_ms() < next)
+		if (r < 0 || time_ms() < next)
 			continue;
 		r = write_event(events, "stats", true, err);
-		next = now_ms() + interval;
+		next = time_ms() + interval;
 	}
 	return r < 0 ? r : 0;
 }

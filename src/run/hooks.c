@@ -31,14 +31,6 @@ struct child {
 	struct output output;
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now = {0};
-
-	k_call2(__NR_clock_gettime, CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void child_done(struct child *child)
 {
 	fd_close(&child->pidfd);
@@ -183,7 +175,7 @@ static int watch(struct child *child)
 			       {.fd = child->signal_fd, .events = POLLIN}};
 
 	while (true) {
-		int64_t left = child->deadline_ms - now_ms();
+		int64_t left = child->deadline_ms - time_ms();
 		struct timespec timeout = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
 		int r;
 
@@ -260,7 +252,7 @@ int hooks_run_one(const struct hooks_context *context, const struct plan_hook *h
 		return r;
 	}
 	if (hook->timeout > 0)
-		child.deadline_ms = now_ms() + (int64_t)hook->timeout * 1000;
+		child.deadline_ms = time_ms() + (int64_t)hook->timeout * 1000;
 	r = judge(context, hook, &child, watch(&child), err);
 	if (r < 0)
 		err_where(err, plan_get(context->plan, hook->where));
