@@ -160,6 +160,12 @@ bool str_has_word(const char *list, const char *word);
  */
 bool str_to_u64(const char *s, uint64_t max, uint64_t *ret);
 
+/*
+ * The number of the line "key number" in a text of such lines ("flat keyed", cgroup-v2.rst). False, and *ret
+ * untouched, if there is none, or something else stands there.
+ */
+bool str_keyed_u64(const char *text, const char *key, uint64_t *ret);
+
 /* snprintf(3) that understands %s %.*s %d %u %ld %lu %lld %llu %zu %x %lx %llx %o %c %%; [free]. */
 int str_format(char *buf, size_t size, const char *fmt, ...) FORMAT(3, 4);
 int str_vformat(char *buf, size_t size, const char *fmt, va_list args) FORMAT(3, 0);

@@ -51,6 +51,23 @@ bool str_to_u64(const char *s, uint64_t max, uint64_t *ret)
 	return true;
 }
 
+bool str_keyed_u64(const char *text, const char *key, uint64_t *ret)
+{
+	size_t len = strlen(key), digits_len = 0;
+	char digits[24];
+
+	while (strncmp(text, key, len) != 0 || text[len] != ' ') {
+		while (*text != '\0' && *text != '\n')
+			text++;
+		if (*text++ == '\0')
+			return false;
+	}
+	for (text += len + 1; *text != '\0' && *text != '\n' && digits_len < sizeof digits - 1; text++)
+		digits[digits_len++] = *text;
+	digits[digits_len] = '\0';
+	return (*text == '\0' || *text == '\n') && str_to_u64(digits, UINT64_MAX, ret);
+}
+
 struct out {
 	char *buf;
 	size_t size, len;

@@ -76,24 +76,35 @@ void cgroup_sleep(struct cgroup_pause *pause)
 
 /* --- cgroup.events --- */
 
-int cgroup_events_value(const char *events, const char *key)
+int cgroup_read_key(int fd, const char *key, uint64_t *ret)
 {
-	size_t len = strlen(key);
+	char text[512];
+	ssize_t len = k_pread(fd, text, sizeof text - 1, 0);
 
-	for (const char *line = events; line != NULL && *line != '\0'; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, key, len) == 0 && line[len] == ' ')
-			return line[len + 1] == '1';
-	}
-	return -EBADMSG;
+	if (len < 0)
+		return (int)len;
+	text[len] = '\0';
+	return str_keyed_u64(text, key, ret) ? 0 : -EBADMSG;
 }
 
-static int events_read(int cgroup_fd, const char *key)
+int cgroup_read_event(int events_fd, const char *key)
 {
-	char events[256];
-	int r = io_read_small(cgroup_fd, "cgroup.events", O_NOFOLLOW, events, sizeof events);
+	uint64_t value;
+	int r = cgroup_read_key(events_fd, key, &value);
 
-	return r < 0 ? r : cgroup_events_value(events, key);
+	return r < 0 ? r : value == 1;
+}
+
+int cgroup_open_events(int cgroup_fd)
+{
+	return k_openat(cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+}
+
+static int read_event(int cgroup_fd, const char *key)
+{
+	_cleanup_fd_ int fd = cgroup_open_events(cgroup_fd);
+
+	return fd < 0 ? fd : cgroup_read_event(fd, key);
 }
 
 /* The root of the hierarchy has no cgroup.events, and always has processes. A cgroup that is gone has none. */
@@ -104,7 +115,7 @@ static int populated_without_events(int cgroup_fd)
 
 int cgroup_is_populated(int cgroup_fd)
 {
-	int r = events_read(cgroup_fd, "populated");
+	int r = read_event(cgroup_fd, "populated");
 
 	return is_gone(r) ? populated_without_events(cgroup_fd) : r;
 }
@@ -201,7 +212,7 @@ int cgroup_check_fit(int cgroup_fd, const char *path, bool is_new, struct err *e
 				       "container's cgroup is not empty: %zu process(es) found", count);
 	}
 	/* A new one counts too: it is born frozen below a frozen parent, and a process in it would not run. */
-	r = events_read(cgroup_fd, "frozen");
+	r = read_event(cgroup_fd, "frozen");
 	if (r > 0)
 		return err_set(err, ERR_STATE, EBUSY, NULL, "container's cgroup unexpectedly frozen");
 	return r < 0 ? err_system(err, r, "cannot read the events of cgroup '%s'", path) : 0;
@@ -239,7 +250,7 @@ static int create_fail(struct err *err, int r, const char *path, const struct cg
 
 bool cgroup_is_frozen(int cgroup_fd)
 {
-	return events_read(cgroup_fd, "frozen") > 0;
+	return read_event(cgroup_fd, "frozen") > 0;
 }
 
 unsigned int cgroup_missing(int mount_fd, const char *path)
@@ -316,18 +327,6 @@ void cgroup_events_wait(int events_fd, int64_t ms)
 	k_ppoll(&poll, 1, &time, NULL);
 }
 
-/* As cgroup_is_populated, through a descriptor of cgroup.events. */
-static int events_populated(int events_fd)
-{
-	char events[256];
-	ssize_t len = k_pread(events_fd, events, sizeof events - 1, 0);
-
-	if (len < 0)
-		return is_gone((int)len) ? 0 : (int)len;
-	events[len] = '\0';
-	return cgroup_events_value(events, "populated");
-}
-
 /*
  * A threaded cgroup has no cgroup.kill (EOPNOTSUPP). Frozen, it does not grow, and SIGKILL ends a frozen
  * process; who is born before the freeze has reached everybody gets the next one.
@@ -353,17 +352,17 @@ static int kill_threaded(int cgroup_fd)
 /* Kills until nobody is left. 0, -ETIMEDOUT, or another errno. */
 static int kill_and_wait(int cgroup_fd, int timeout_ms)
 {
-	_cleanup_fd_ int events_fd = k_openat(cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+	_cleanup_fd_ int events_fd = cgroup_open_events(cgroup_fd);
 	int64_t deadline = time_ms() + timeout_ms;
 
 	if (events_fd < 0)
 		return is_gone(events_fd) && !populated_without_events(cgroup_fd) ? 0 : events_fd;
 	for (;;) {
 		int64_t left;
-		int r = events_populated(events_fd);
+		int r = cgroup_read_event(events_fd, "populated");
 
 		if (r <= 0)
-			return r;
+			return is_gone(r) ? 0 : r;
 		r = io_write_file(cgroup_fd, "cgroup.kill", "1", 1);
 		if (r == -EOPNOTSUPP)
 			r = kill_threaded(cgroup_fd);

@@ -3,6 +3,8 @@
 #ifndef TARE_CGROUP_FILE_H
 #define TARE_CGROUP_FILE_H
 
+#include <errno.h>
+
 #include <tare/cgroup.h>
 
 /* Whether the errno says that the cgroup is gone: its name (ENOENT), or what a descriptor led to (ENODEV). */
@@ -45,8 +47,11 @@ struct cgroup_pause {
 };
 void cgroup_sleep(struct cgroup_pause *pause);
 
-/* The value of a line "key 0" or "key 1" of cgroup.events; -EBADMSG if there is no such line. */
-int cgroup_events_value(const char *events, const char *key) MUST_CHECK;
+/* The value of a line "key number" of the file, as it is now. -EBADMSG if there is no such line, or -errno. */
+int cgroup_read_key(int fd, const char *key, uint64_t *ret) MUST_CHECK;
+/* cgroup.events, and whether it says "key 1": 1, 0, or -errno. */
+int cgroup_open_events(int cgroup_fd) MUST_CHECK;
+int cgroup_read_event(int events_fd, const char *key) MUST_CHECK;
 /* Sleeps until cgroup.events changes (POLLPRI, since the events were read last) or ms have passed. */
 void cgroup_events_wait(int events_fd, int64_t ms);
 

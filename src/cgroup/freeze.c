@@ -7,21 +7,10 @@
 
 #define LOOK_AGAIN 100 /* ms; a notification may be late */
 
-static int events_frozen(int events_fd)
-{
-	char events[256];
-	ssize_t len = k_pread(events_fd, events, sizeof events - 1, 0);
-
-	if (len < 0)
-		return (int)len;
-	events[len] = '\0';
-	return cgroup_events_value(events, "frozen");
-}
-
 /* 0, -ETIMEDOUT, or another errno. */
 static int set_frozen(int cgroup_fd, bool is_frozen, int timeout_ms)
 {
-	_cleanup_fd_ int events_fd = k_openat(cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+	_cleanup_fd_ int events_fd = cgroup_open_events(cgroup_fd);
 	int64_t deadline = time_ms() + timeout_ms;
 	int r = events_fd < 0 ? events_fd : io_write_file(cgroup_fd, "cgroup.freeze", is_frozen ? "1" : "0", 1);
 
@@ -30,7 +19,7 @@ static int set_frozen(int cgroup_fd, bool is_frozen, int timeout_ms)
 	for (;;) {
 		int64_t left = deadline - time_ms();
 
-		r = events_frozen(events_fd);
+		r = cgroup_read_event(events_fd, "frozen");
 		if (r < 0 || r == is_frozen)
 			return r < 0 ? r : 0;
 		if (left <= 0)

@@ -94,19 +94,12 @@ int cgroup_check_usage(int cgroup_fd, const struct plan *plan, const struct plan
 
 uint64_t cgroup_event_count(int cgroup_fd, const char *file, const char *key)
 {
-	size_t len = strlen(key);
+	uint64_t count = 0;
 	char text[512];
-	uint64_t count;
 
-	if (io_read_small(cgroup_fd, file, O_NOFOLLOW, text, sizeof text) < 0)
-		return 0;
-	for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-		*end = '\0';
-		if (strncmp(line, key, len) == 0 && line[len] == ' ' &&
-		    str_to_u64(line + len + 1, UINT64_MAX, &count))
-			return count;
-	}
-	return 0;
+	if (io_read_small(cgroup_fd, file, O_NOFOLLOW, text, sizeof text) >= 0)
+		(void)!str_keyed_u64(text, key, &count);
+	return count;
 }
 
 /* --- the owner --- */

@@ -63,19 +63,10 @@ static bool read_value(int cgroup_fd, const char *name, uint64_t *ret_value)
 /* The value of the line "key value"; 0 if there is none. */
 static uint64_t keyed_value(const char *text, const char *key)
 {
-	size_t len = strlen(key);
 	uint64_t value = 0;
-	char digits[24];
 
-	for (const char *line = text; line != NULL && *line != '\0'; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, key, len) != 0 || line[len] != ' ')
-			continue;
-		line += len + 1;
-		str_format(digits, sizeof digits, "%.*s", (int)strcspn(line, "\n"), line);
-		return str_to_u64(digits, UINT64_MAX, &value) ? value : 0;
-	}
-	return 0;
+	(void)!str_keyed_u64(text, key, &value);
+	return value;
 }
 
 static uint64_t file_value(int cgroup_fd, const char *name, const char *key)

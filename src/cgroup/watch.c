@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Waiting for what the kernel tells of a cgroup: that memory ran out in it, and that it is empty. */
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <string.h>
 #include <time.h>
 
 #include "file.h"
@@ -17,18 +15,7 @@
 /* memory.events is hierarchical: processes that were killed in cgroups below count. */
 static int read_oom_kills(int memory_fd, uint64_t *ret_kills)
 {
-	char events[512], *value;
-	ssize_t len = k_pread(memory_fd, events, sizeof events - 1, 0);
-
-	if (len < 0)
-		return (int)len;
-	events[len] = '\0';
-	value = strstr(events, "oom_kill ");
-	if (value == NULL || (value != events && value[-1] != '\n'))
-		return -EBADMSG;
-	value += strlen("oom_kill ");
-	value[strcspn(value, "\n")] = '\0';
-	return str_to_u64(value, UINT64_MAX, ret_kills) ? 0 : -EBADMSG;
+	return cgroup_read_key(memory_fd, "oom_kill", ret_kills);
 }
 
 int cgroup_watch_open(int cgroup_fd, struct cgroup_watch *ret, struct err *err)
@@ -36,7 +23,7 @@ int cgroup_watch_open(int cgroup_fd, struct cgroup_watch *ret, struct err *err)
 	struct cgroup_watch watch = {.memory_fd = -1};
 
 	*ret = (struct cgroup_watch){.events_fd = -1, .memory_fd = -1};
-	watch.events_fd = k_openat(cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+	watch.events_fd = cgroup_open_events(cgroup_fd);
 	if (watch.events_fd < 0)
 		return err_system(err, watch.events_fd, "cannot watch the cgroup");
 	watch.memory_fd = k_openat(cgroup_fd, "memory.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
@@ -52,15 +39,6 @@ void cgroup_watch_close(struct cgroup_watch *watch)
 	fd_close(&watch->memory_fd);
 }
 
-static bool is_empty(int events_fd)
-{
-	char events[256];
-	ssize_t len = k_pread(events_fd, events, sizeof events - 1, 0);
-
-	events[len < 0 ? 0 : len] = '\0';
-	return len < 0 || cgroup_events_value(events, "populated") != 1;
-}
-
 /* systemd removes a scope's cgroup once that is empty: the count comes first, and once more if it may have
  * risen in between. */
 int cgroup_watch_look(struct cgroup_watch *watch)
@@ -68,7 +46,7 @@ int cgroup_watch_look(struct cgroup_watch *watch)
 	uint64_t kills = watch->oom_kills;
 	int result = read_oom_kills(watch->memory_fd, &kills) < 0 ? 0 : CGROUP_COUNTED;
 
-	if (is_empty(watch->events_fd))
+	if (cgroup_read_event(watch->events_fd, "populated") != 1)
 		result |= CGROUP_EMPTY | (read_oom_kills(watch->memory_fd, &kills) < 0 ? 0 : CGROUP_COUNTED);
 	/* Its controller was taken away, and poll(2) would not wait any more. */
 	if (result == 0)

@@ -174,6 +174,7 @@ static int open_cgroup(const struct state_record *record)
 bool state_is_paused(const struct state_record *record)
 {
 	_cleanup_fd_ int fd = open_cgroup(record);
+	uint64_t is_frozen;
 	char events[256];
 	struct stat stat;
 
@@ -183,7 +184,7 @@ bool state_is_paused(const struct state_record *record)
 		return false;
 	if (fd < 0 || io_read_small(fd, "cgroup.events", O_NOFOLLOW, events, sizeof events) < 0)
 		return false;
-	return str_has_prefix(events, "frozen 1") || strstr(events, "\nfrozen 1") != NULL;
+	return str_keyed_u64(events, "frozen", &is_frozen) && is_frozen == 1;
 }
 
 /* A container may be frozen before it was started too; it is "paused" then, since "resume" is what it needs. */
@@ -247,17 +248,14 @@ static bool read_zombie(const struct state_record *record, struct state_end *end
 static bool read_oom_kills(const struct state_record *record, uint64_t *ret_kills)
 {
 	_cleanup_fd_ int fd = open_cgroup(record);
-	char events[512], *at = events, *line;
+	char events[512];
 	struct stat stat;
 
 	/* What is under the path by now may count for somebody else. */
 	if (fd < 0 || k_fstatat(fd, "", &stat, AT_EMPTY_PATH) < 0 || stat.st_ino != record->cgroup_inode ||
 	    io_read_small(fd, "memory.events", O_NOFOLLOW, events, sizeof events) < 0)
 		return false;
-	while ((line = strsep(&at, "\n")) != NULL)
-		if (str_has_prefix(line, "oom_kill "))
-			return str_to_u64(line + strlen("oom_kill "), UINT64_MAX, ret_kills);
-	return false;
+	return str_keyed_u64(events, "oom_kill", ret_kills);
 }
 
 void state_read_end(int dir_fd, const struct state_record *record, struct state_end *ret)

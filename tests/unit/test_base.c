@@ -51,10 +51,27 @@ static void test_numbers(void)
 	CHECK(!str_to_u64("+1", 9, &number) && !str_to_u64("-1", 9, &number) && !str_to_u64("1x", 9, &number));
 }
 
+static void test_keyed_numbers(void)
+{
+	static const char text[] = "low 0\noom_kill_group 3\noom 1\noom_kill 18446744073709551615\nmax 2";
+	uint64_t number = 7;
+
+	CHECK(str_keyed_u64(text, "low", &number) && number == 0);
+	CHECK(str_keyed_u64(text, "oom", &number) && number == 1);
+	CHECK(str_keyed_u64(text, "oom_kill", &number) && number == UINT64_MAX);
+	CHECK(str_keyed_u64(text, "max", &number) && number == 2);
+	CHECK(!str_keyed_u64(text, "kill", &number) && !str_keyed_u64(text, "ma", &number) && number == 2);
+	CHECK(!str_keyed_u64("", "max", &number) && !str_keyed_u64("max", "max", &number));
+	CHECK(!str_keyed_u64("max max\n", "max", &number) && !str_keyed_u64("max \nlow 1\n", "max", &number));
+	CHECK(!str_keyed_u64("max 18446744073709551616\n", "max", &number) && number == 2);
+	CHECK(!str_keyed_u64("max 000000000000000000000001\n", "max", &number) && number == 2);
+}
+
 int main(void)
 {
 	test_conversions();
 	test_truncation();
 	test_numbers();
+	test_keyed_numbers();
 	UNIT_MAIN_END;
 }
