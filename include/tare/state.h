@@ -5,7 +5,7 @@
  *   <root>/<id>/record   one file: a head of "key value" lines, an empty line, then the container's own copy
  *                        of its config.json. Replaced atomically (temporary name, rename).
  *   <root>/<id>/plan     the container's plan as an image, what exec starts from
- *   <root>/<id>/end      how the program ended, if somebody was there to see it: "status signal"
+ *   <root>/<id>/end      how the program ended, if somebody saw it: "status signal [kills]"
  *   <root>/<id>/gate     the socket at which init waits for "start"
  *   <root>/@NAME/        what is kept to save work and may go at any time: state_cache_*; no id has an "@"
  *   <root>/<id>/notify/  NOTIFY_SOCKET's directory, if there is one

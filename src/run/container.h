@@ -44,8 +44,8 @@ int container_remove_cgroup(const struct state_record *record, struct err *err) 
 int container_remove_state(int root_fd, int dir_fd, const char *id, struct err *err) MUST_CHECK;
 
 /*
- * Kills what lives, waits for its end, removes cgroup and state, runs poststop hooks. Goes on after a failure
- * and returns the first one.
+ * Kills what lives, waits for its end, removes cgroup, unit, resctrl group and state, then runs poststop hooks,
+ * whose failure is ignored. Stops at the first step that fails: what is behind it stays for the next delete.
  */
 int container_destroy(struct container *container, struct err *err) MUST_CHECK;
 
