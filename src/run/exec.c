@@ -136,10 +136,12 @@ static int cgroup_of(const struct exec_options *options, const struct state_reco
 	return 0;
 }
 
-static int load_request(const struct exec_options *o, const struct spec *process, const char *cgroup,
-			struct parent *parent, struct plan_exec_request *ret)
+static struct plan_exec_request request_of(const struct parent *parent, const struct spec *process,
+					   const char *cgroup)
 {
-	*ret = (struct plan_exec_request){
+	const struct exec_options *o = parent->exec;
+
+	return (struct plan_exec_request){
 		.process = process == NULL ? NULL : &process->process,
 		.args = o->args,
 		.arg_count = o->arg_count,
@@ -164,7 +166,6 @@ static int load_request(const struct exec_options *o, const struct spec *process
 		.listen_fdnames = parent->request.listen_fdnames,
 		.cgroup = cgroup,
 	};
-	return 0;
 }
 
 /* --- steps --- */
@@ -303,10 +304,10 @@ static int build(struct parent *parent, const struct container *container, const
 		r = cgroup_of(parent->exec, &container->record, &cgroup, err);
 	if (r >= 0)
 		r = parent_load_descriptors(parent, parent->exec->preserve_fds, err);
-	if (r >= 0)
-		r = load_request(parent->exec, process, cgroup, parent, &request);
-	if (r >= 0)
-		r = plan_build_exec(plan, &parent->host, &request, &parent->plan, err);
+	if (r < 0)
+		return r;
+	request = request_of(parent, process, cgroup);
+	r = plan_build_exec(plan, &parent->host, &request, &parent->plan, err);
 	if (r >= 0)
 		warn(parent, process);
 	return r;
