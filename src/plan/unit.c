@@ -195,25 +195,35 @@ static void add_annotations(struct builder *b, struct properties *p)
 	}
 }
 
+/*
+ * Tells the limit of a step that is one; false if that cannot be said to systemd. texts is what the step's
+ * texts count from.
+ */
+static bool tell_limit(const struct plan_step *step, const char *texts, struct plan_cpu *cpu,
+		       plan_property on_property, void *context)
+{
+	const struct plan_cgroup_write *write = &step->u.write;
+	struct unit_write first, other;
+
+	if (step->kind != PLAN_CGROUP_WRITE)
+		return true;
+	first = (struct unit_write){texts + write->file, texts + write->value};
+	other = (struct unit_write){texts + write->other_file, texts + write->other_value};
+	return unit_limit(&first, cpu, on_property, context) &&
+	       (write->other_file == 0 || unit_limit(&other, cpu, on_property, context));
+}
+
 static void add_limits(struct builder *b, uint32_t from, struct properties *p)
 {
 	struct plan_cpu cpu = {PLAN_CPU_PERIOD, PLAN_CPU_WEIGHT}; /* the cgroup is new */
 
 	for (uint32_t i = from; i < b->step_count; i++) {
-		const struct plan_cgroup_write *write = &b->steps[i].u.write;
-		struct unit_write first, other;
-		bool is_told;
+		const struct plan_step *step = &b->steps[i];
 
-		if (b->steps[i].kind != PLAN_CGROUP_WRITE)
-			continue;
-		first = (struct unit_write){builder_get(b, write->file), builder_get(b, write->value)};
-		other = (struct unit_write){builder_get(b, write->other_file),
-					    builder_get(b, write->other_value)};
-		is_told = unit_limit(&first, &cpu, add, p) &&
-			  (write->other_file == 0 || unit_limit(&other, &cpu, add, p));
-		if (!is_told)
-			builder_finding(b, ERR_UNSUPPORTED, builder_get(b, b->steps[i].where), PLAN_UNTOLD,
-					first.value, first.file);
+		if (!tell_limit(step, b->pool.data, &cpu, add, p))
+			builder_finding(b, ERR_UNSUPPORTED, builder_get(b, step->where), PLAN_UNTOLD,
+					builder_get(b, step->u.write.value),
+					builder_get(b, step->u.write.file));
 	}
 }
 
@@ -222,19 +232,9 @@ const struct plan_step *plan_unit_limits(const struct plan *plan, struct plan_cp
 {
 	const struct plan_step *steps = plan_steps(plan);
 
-	for (uint32_t i = 0; i < plan->step_count; i++) {
-		const struct plan_cgroup_write *write = &steps[i].u.write;
-		struct unit_write first, other;
-
-		if (steps[i].kind != PLAN_CGROUP_WRITE)
-			continue;
-		first = (struct unit_write){plan_get(plan, write->file), plan_get(plan, write->value)};
-		other = (struct unit_write){plan_get(plan, write->other_file),
-					    plan_get(plan, write->other_value)};
-		if (!unit_limit(&first, &cpu, on_property, context) ||
-		    (write->other_file != 0 && !unit_limit(&other, &cpu, on_property, context)))
+	for (uint32_t i = 0; i < plan->step_count; i++)
+		if (!tell_limit(&steps[i], (const char *)plan, &cpu, on_property, context))
 			return &steps[i];
-	}
 	return NULL;
 }
 
