@@ -26,6 +26,7 @@ struct host {
 	bool is_in_user_ns;    /* not in the initial user namespace */
 	bool is_privileged;    /* may mount in, and has every id of, its user namespace: CAP_SYS_ADMIN */
 	int kernel_major, kernel_minor;
+	int64_t page_size;      /* bytes: 4, 16 or 64 KiB */
 	char machine[32];       /* uname -m */
 	char cgroup_mount[128]; /* where cgroup2 is mounted; "" if nowhere */
 	char cgroup_own[512];   /* the caller's cgroup below it, "/" ...; "" if unknown */

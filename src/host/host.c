@@ -34,6 +34,7 @@ static int probe_kernel(struct host *host, struct err *err)
 	}
 	host->kernel_major = (int)numbers[0];
 	host->kernel_minor = (int)numbers[1];
+	host->page_size = sysconf(_SC_PAGESIZE);
 	if (numbers[0] < 5 || (numbers[0] == 5 && numbers[1] < 14))
 		return err_set(err, ERR_UNSUPPORTED, 0, NULL, "Linux 5.14 or newer is needed, this is %s",
 			       name.release);

@@ -171,13 +171,18 @@ static bool swap_limit(struct limits *l, int64_t *ret)
  * limit below one batch is charged page by page, and so is every larger one of that order once a page is
  * charged: init is born under the former, and gets the latter before it is told to go on.
  */
-#define PAGE 4096
-#define BATCH (64 * PAGE)
-#define LIMIT_AT_BIRTH (BATCH - PAGE)
+#define BATCH_PAGES 64
 
-static bool is_tight(int64_t memory)
+static bool is_tight(const struct host *host, int64_t memory)
 {
-	return memory >= BATCH && memory < 4 * (int64_t)BATCH;
+	int64_t batch = BATCH_PAGES * host->page_size;
+
+	return memory >= batch && memory < 4 * batch;
+}
+
+static int64_t limit_at_birth(const struct host *host, int64_t memory)
+{
+	return is_tight(host, memory) ? (BATCH_PAGES - 1) * host->page_size : memory;
 }
 
 static void add_memory(struct limits *l)
@@ -199,7 +204,7 @@ static void add_memory(struct limits *l)
 			  swap);
 	if (memory != 0)
 		add_limit(l, "/memory/limit", "memory.max",
-			  l->is_birth && is_tight(memory) ? LIMIT_AT_BIRTH : memory);
+			  l->is_birth ? limit_at_birth(l->b->host, memory) : memory);
 	if (reservation != 0)
 		add_limit(l, "/memory/reservation", "memory.low", reservation);
 }
@@ -532,7 +537,7 @@ void plan_add_late_limits(struct builder *b)
 	where = b->has_cgroup ? late_limit(b, &limit) : NULL;
 	if (where != NULL)
 		add_limit(&limits, where, "pids.max", limit);
-	if (b->has_cgroup && is_tight(r->memory.limit.value) && !has_unified(r, "memory.max"))
+	if (b->has_cgroup && is_tight(b->host, r->memory.limit.value) && !has_unified(r, "memory.max"))
 		add_limit(&limits, "/memory/limit", "memory.max", r->memory.limit.value);
 	if (b->has_unit && b->step_count > from)
 		plan_add_unit_set(b, from);

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/auxv.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,6 +56,7 @@ static void test_probe(void)
 	CHECK(name.release[strlen(version)] < '0' || name.release[strlen(version)] > '9');
 	if (io_read_small(AT_FDCWD, "/proc/sys/kernel/cap_last_cap", 0, text, sizeof text) > 0)
 		CHECK_INT(host.last_capability, atoi(text));
+	CHECK(host.page_size == (int64_t)getauxval(AT_PAGESZ));
 	for (int i = 0; i < HOST_NS_COUNT; i++)
 		CHECK(!host.namespaces[i].is_probed);
 }

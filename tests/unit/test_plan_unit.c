@@ -53,10 +53,9 @@ struct row {
 	const char *expected; /* "!..." is an error: its place and message */
 };
 
-static void check_row(const struct row *row, bool is_privileged)
+static void check_row(const struct row *row, const struct host *host)
 {
 	const struct plan_request request = {.id = "web+1", .bundle = "/b", .is_systemd_cgroup = true};
-	struct host host = {.is_privileged = is_privileged, .cgroup_mount = "/sys/fs/cgroup"};
 	_cleanup_buf_ struct buf text = {0}, actual = {0};
 	_cleanup_free_ char *json = NULL;
 	_cleanup_free_ struct plan *plan = NULL;
@@ -73,7 +72,7 @@ static void check_row(const struct row *row, bool is_privileged)
 	json = json_text(text.data);
 	r = spec_parse(json, strlen(json), &spec, &err);
 	if (r >= 0)
-		r = plan_build(spec, &host, &request, &plan, &err);
+		r = plan_build(spec, host, &request, &plan, &err);
 	if (r < 0)
 		buf_format(&actual, "!%s: %s", err.where, err.msg);
 	else
@@ -241,17 +240,36 @@ static const struct row annotation_rows[] = {
 	{"::n", "", "'" A "Delegate':'false'", BAD "Delegate: " SET "this property is the runtime's own"},
 };
 
-static void check_rows(const struct row *rows, size_t count, bool is_privileged)
+/* 63 pages first, where 64 to 255 of them are the limit. */
+static const struct row small_page_rows[] = {
+	{"::n", "'memory':{'limit':262143}", "", N " MemoryMax:?t=262143"},
+	{"::n", "'memory':{'limit':262144}", "", N " MemoryMax:?t=258048; n.scope MemoryMax:?t=262144"},
+	{"::n", "'memory':{'limit':1048575}", "", N " MemoryMax:?t=258048; n.scope MemoryMax:?t=1048575"},
+	{"::n", "'memory':{'limit':1048576}", "", N " MemoryMax:?t=1048576"},
+};
+static const struct row large_page_rows[] = {
+	{"::n", "'memory':{'limit':1048575}", "", N " MemoryMax:?t=1048575"},
+	{"::n", "'memory':{'limit':4194304}", "", N " MemoryMax:?t=4128768; n.scope MemoryMax:?t=4194304"},
+	{"::n", "'memory':{'limit':16777215}", "", N " MemoryMax:?t=4128768; n.scope MemoryMax:?t=16777215"},
+	{"::n", "'memory':{'limit':16777216}", "", N " MemoryMax:?t=16777216"},
+};
+
+static void check_rows(const struct row *rows, size_t count, bool is_privileged, int64_t page_size)
 {
+	const struct host host = {
+		.is_privileged = is_privileged, .cgroup_mount = "/sys/fs/cgroup", .page_size = page_size};
+
 	for (size_t i = 0; i < count; i++)
-		check_row(&rows[i], is_privileged);
+		check_row(&rows[i], &host);
 }
 
 int main(void)
 {
-	check_rows(name_rows, ARRAY_SIZE(name_rows), true);
-	check_rows(user_rows, ARRAY_SIZE(user_rows), false);
-	check_rows(limit_rows, ARRAY_SIZE(limit_rows), true);
-	check_rows(annotation_rows, ARRAY_SIZE(annotation_rows), true);
+	check_rows(name_rows, ARRAY_SIZE(name_rows), true, 4096);
+	check_rows(user_rows, ARRAY_SIZE(user_rows), false, 4096);
+	check_rows(small_page_rows, ARRAY_SIZE(small_page_rows), true, 4096);
+	check_rows(large_page_rows, ARRAY_SIZE(large_page_rows), true, 65536);
+	check_rows(limit_rows, ARRAY_SIZE(limit_rows), true, 4096);
+	check_rows(annotation_rows, ARRAY_SIZE(annotation_rows), true, 4096);
 	UNIT_MAIN_END;
 }
