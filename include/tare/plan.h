@@ -405,11 +405,11 @@ int plan_build(const struct spec *spec, const struct host *host, const struct pl
  * Computes the plan of "update": nothing but the steps PLAN_CGROUP_ENABLE, PLAN_CGROUP_USAGE and
  * PLAN_CGROUP_WRITE that put these limits in force, by the rules of plan_build; device rules are no part of it.
  * What is not set stays as it is, so that a quota without a period gets the default one, and swap without a
- * memory limit is refused: the caller completes such pairs from what is in force. is_document: the resources
- * are a document of their own, and JSON pointers begin at its root, not at /linux/resources. The caller frees.
+ * memory limit is refused: the caller completes such pairs from what is in force. The resources are a
+ * document of their own: JSON pointers begin at its root, not at /linux/resources. The caller frees.
  */
-int plan_build_update(const struct spec_resources *resources, const struct host *host, bool is_document,
-		      struct plan **ret_plan, struct err *err) MUST_CHECK;
+int plan_build_update(const struct spec_resources *resources, const struct host *host, struct plan **ret_plan,
+		      struct err *err) MUST_CHECK;
 
 /*
  * cpu.weight for cpu.shares, 0 for "not set" (0): the curve through 2 -> 1, 1024 -> 100 and 262144 -> 10000

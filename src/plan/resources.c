@@ -543,12 +543,11 @@ void plan_add_late_limits(struct builder *b)
 		plan_add_unit_set(b, from);
 }
 
-int plan_build_update(const struct spec_resources *resources, const struct host *host, bool is_document,
-		      struct plan **ret_plan, struct err *err)
+int plan_build_update(const struct spec_resources *resources, const struct host *host, struct plan **ret_plan,
+		      struct err *err)
 {
 	struct builder b = {.host = host, .first = err};
-	struct limits limits = {
-		.b = &b, .r = resources, .prefix = is_document ? "" : IN_CONFIG, .has_cgroup = true};
+	struct limits limits = {.b = &b, .r = resources, .prefix = "", .has_cgroup = true};
 
 	builder_begin(&b);
 	add_limits(&limits);

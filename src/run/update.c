@@ -198,7 +198,7 @@ static int update(const struct container *container, struct spec_resources *reso
 	if (r >= 0)
 		r = complete_memory(cgroup_fd, resources, err);
 	if (r >= 0)
-		r = plan_build_update(resources, &host, true, &plan, err);
+		r = plan_build_update(resources, &host, &plan, err);
 	return r < 0 ? r : apply(container, &place, plan, err);
 }
 

@@ -54,7 +54,7 @@ static int update(const char *document, struct err *err)
 	for (char *c = json; *c != '\0'; c++)
 		*c = *c == '\'' ? '"' : *c;
 	if (!CHECK_INT(spec_parse_resources(json, strlen(json), &spec, err), 0) ||
-	    !CHECK_INT(plan_build_update(&spec->resources, &host, true, &plan, err), 0))
+	    !CHECK_INT(plan_build_update(&spec->resources, &host, &plan, err), 0))
 		return -EPROTO;
 	return cgroup_update(&place, plan, &saved, err);
 }

@@ -65,7 +65,7 @@ static void check_row(const struct row *row)
 	json = json_text(text.data);
 	r = spec_parse(json, strlen(json), &spec, &err);
 	if (r >= 0)
-		r = plan_build_update(&spec->resources, &host, false, &plan, &err);
+		r = plan_build_update(&spec->resources, &host, &plan, &err);
 	if (r >= 0)
 		describe(plan, &actual);
 	else
@@ -73,8 +73,6 @@ static void check_row(const struct row *row)
 	if (!CHECK_STR(actual.data, row->expected))
 		fprintf(stderr, "of %s\n", row->resources);
 }
-
-#define R "/linux/resources"
 
 static const struct row memory_rows[] = {
 	{"{}", ""},
@@ -85,14 +83,12 @@ static const struct row memory_rows[] = {
 	{"{'memory':{'limit':-1}}", "memory.swap.max=max?; memory.max=max?"},
 	{"{'memory':{'limit':-1,'swap':0}}", "memory.swap.max=max?; memory.max=max?"},
 	{"{'memory':{'limit':-1,'swap':5000}}", "+memory; memory.swap.max=5000; memory.max=max?"},
-	{"{'memory':{'swap':5000}}", "!" R "/memory/swap: unable to set swap limit without memory limit"},
-	{"{'memory':{'limit':0,'swap':5000}}",
-	 "!" R "/memory/swap: unable to set swap limit without memory limit"},
+	{"{'memory':{'swap':5000}}", "!/memory/swap: unable to set swap limit without memory limit"},
+	{"{'memory':{'limit':0,'swap':5000}}", "!/memory/swap: unable to set swap limit without memory limit"},
 	{"{'memory':{'swap':-1}}", "memory.swap.max=max?"},
 	{"{'memory':{'limit':1000,'swap':-1}}", "+memory; memory.swap.max=max?; memory.max=1000"},
 	{"{'memory':{'limit':1000,'swap':0}}", "+memory; memory.max=1000"},
-	{"{'memory':{'limit':1000,'swap':999}}",
-	 "!" R "/memory/swap: memory+swap limit should be >= memory limit"},
+	{"{'memory':{'limit':1000,'swap':999}}", "!/memory/swap: memory+swap limit should be >= memory limit"},
 	{"{'memory':{'limit':1000,'swap':1000}}", "+memory; memory.swap.max=0?; memory.max=1000"},
 	{"{'memory':{'limit':1000,'swap':3000}}", "+memory; memory.swap.max=2000; memory.max=1000"},
 	{"{'memory':{'limit':9223372036854775806,'swap':9223372036854775807}}",
@@ -111,27 +107,26 @@ static const struct row refused_rows[] = {
 	{"{'memory':{'kernel':0,'kernelTCP':-1,'swappiness':0,'disableOOMKiller':false,'useHierarchy':false}}",
 	 ""},
 	{"{'memory':{'kernel':1}}",
-	 "!" R "/memory/kernel: cgroup v2 has no limit of kernel memory: it counts as memory"},
+	 "!/memory/kernel: cgroup v2 has no limit of kernel memory: it counts as memory"},
 	{"{'memory':{'kernelTCP':1}}",
-	 "!" R "/memory/kernelTCP: cgroup v2 has no limit of TCP buffers: they count as memory"},
-	{"{'memory':{'swappiness':60}}", "!" R "/memory/swappiness: cgroup v2 has no swappiness"},
+	 "!/memory/kernelTCP: cgroup v2 has no limit of TCP buffers: they count as memory"},
+	{"{'memory':{'swappiness':60}}", "!/memory/swappiness: cgroup v2 has no swappiness"},
 	{"{'memory':{'disableOOMKiller':true}}",
-	 "!" R "/memory/disableOOMKiller: cgroup v2 cannot disable the OOM killer"},
-	{"{'memory':{'useHierarchy':true}}", "!" R "/memory/useHierarchy: cgroup v2 has no useHierarchy"},
+	 "!/memory/disableOOMKiller: cgroup v2 cannot disable the OOM killer"},
+	{"{'memory':{'useHierarchy':true}}", "!/memory/useHierarchy: cgroup v2 has no useHierarchy"},
 	{"{'cpu':{'realtimeRuntime':0,'realtimePeriod':0}}", ""},
 	{"{'cpu':{'realtimeRuntime':1}}",
-	 "!" R "/cpu/realtimeRuntime: cgroup v2 has no limits of realtime processes"},
-	{"{'cpu':{'realtimePeriod':1}}",
-	 "!" R "/cpu/realtimePeriod: cgroup v2 has no limits of realtime processes"},
+	 "!/cpu/realtimeRuntime: cgroup v2 has no limits of realtime processes"},
+	{"{'cpu':{'realtimePeriod':1}}", "!/cpu/realtimePeriod: cgroup v2 has no limits of realtime processes"},
 	{"{'blockIO':{'leafWeight':0}}", ""},
-	{"{'blockIO':{'leafWeight':10}}", "!" R "/blockIO/leafWeight: cgroup v2 has no leafWeight"},
+	{"{'blockIO':{'leafWeight':10}}", "!/blockIO/leafWeight: cgroup v2 has no leafWeight"},
 	{"{'blockIO':{'weightDevice':[{'major':8,'minor':0,'leafWeight':0},{'major':8,'minor':1,'leafWeight':"
 	 "10}]}}",
-	 "!" R "/blockIO/weightDevice/1/leafWeight: cgroup v2 has no leafWeight"},
+	 "!/blockIO/weightDevice/1/leafWeight: cgroup v2 has no leafWeight"},
 	{"{'network':{'classID':0,'priorities':[]}}", ""},
-	{"{'network':{'classID':1}}", "!" R "/network/classID: cgroup v2 has no network classes"},
+	{"{'network':{'classID':1}}", "!/network/classID: cgroup v2 has no network classes"},
 	{"{'network':{'priorities':[{'name':'lo','priority':1}]}}",
-	 "!" R "/network/priorities: cgroup v2 has no network priorities"},
+	 "!/network/priorities: cgroup v2 has no network priorities"},
 };
 
 static const struct row cpu_rows[] = {
@@ -189,7 +184,7 @@ static const struct row other_rows[] = {
 	{"{'unified':{'hugetlb.2MB.max':'1','misc.max':'a 1','weird':'x'}}",
 	 "+hugetlb,misc; hugetlb.2MB.max=1; misc.max=a 1; weird=x"},
 	{"{'unified':{'cgroup.freeze':'1'}}",
-	 "!" R "/unified/cgroup.freeze: this file is the runtime's own: it acts on processes"},
+	 "!/unified/cgroup.freeze: this file is the runtime's own: it acts on processes"},
 	/* what runs is not in the plan of an update */
 	{"{'devices':[{'allow':false}]}", ""},
 	/* the order of everything */
@@ -259,13 +254,13 @@ static void test_document(void)
 	struct host host = {.is_privileged = true};
 	struct err err = {0};
 
-	CHECK(plan_build_update(&resources, &host, true, &plan, &err) < 0);
+	CHECK(plan_build_update(&resources, &host, &plan, &err) < 0);
 	CHECK_STR(err.where, "/memory/swap");
 	CHECK_INT(err.kind, ERR_CONFIG);
 	CHECK(plan == NULL);
 	resources.memory.swap = (struct spec_int){.is_set = false};
 	resources.memory.swappiness = (struct spec_uint){.is_set = true, .value = 1};
-	CHECK(plan_build_update(&resources, &host, true, &plan, &err) < 0);
+	CHECK(plan_build_update(&resources, &host, &plan, &err) < 0);
 	CHECK_STR(err.where, "/memory/swappiness");
 	CHECK_INT(err.kind, ERR_UNSUPPORTED);
 }
