@@ -482,6 +482,16 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(1
 	property TasksMax 40
 }
 
+@test "an answer of systemd that cannot be waited for is none" {
+	unit
+	TARE_MANAGER=systemd create "$ID"
+	run -1 systemd-run --quiet --wait --pipe -p SystemCallFilter=~wait4 -p SystemCallErrorNumber=ECHILD \
+		"$TARE" --root "$ROOT" update -r - "$ID" <<<'{"unified":{"memory.high":"0"}}'
+	[[ "$output" == *"cannot wait for tare-systemd: no child processes"* ]]
+	[ "$(cat "$DIR/memory.high")" = max ]
+	property MemoryHigh infinity
+}
+
 @test "create ends by a signal when systemd has made the scope already, and that goes, too" {
 	unit
 	with_systemd 'trap "" TERM; "$REAL" "$@" || exit; [ $2 != start ] || { touch '"$WORK"'/here; exec sleep 1000; }'
