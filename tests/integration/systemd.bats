@@ -239,9 +239,9 @@ with_systemd() { # script
 @test "a limit that systemd hears of last leaves the others as exact as they were asked for" {
 	unit
 	for late in '{pids:{limit:1}}' '{pids:{limit:0}}' '{memory:{limit:524288}}'; do
-		config ".linux.resources=$late"'+{cpu:{shares:2048,quota:1000,period:1000000},unified:{"cpuset.cpus":"0"}}'
+		config ".linux.resources=$late"'+{cpu:{shares:2048,quota:12345,period:100000},unified:{"cpuset.cpus":"0"}}'
 		TARE_MANAGER=systemd create "$ID" || { cat "$WORK/err"; return 1; }
-		[ "$(cat "$DIR/cpu.max")" = "1000 1000000" ]
+		[ "$(cat "$DIR/cpu.max")" = "12345 100000" ]
 		[ "$(cat "$DIR/cpuset.cpus")" = 0 ]
 		case $late in
 		*limit:0*) [ "$(cat "$DIR/pids.max")" = 0 ] ;;
