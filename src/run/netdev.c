@@ -6,25 +6,23 @@
  * Process: the parent, as in parent.c. It enters the container's network namespace for as long as it takes to
  * open a socket there, which stays in it. The kernel keeps a device's attributes when it moves, but closes it
  * and takes its addresses away, so these are put back behind it. Once a container exists its devices are its
- * own; only a creation that fails moves them back, as they were.
+ * own; only a creation that fails moves them back, as they were: netdev_keep.h.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
-#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <sched.h>
 #include <string.h>
 
-#include "netlink.h"
+#include "netdev_keep.h"
 #include "parent.h"
 
 struct move {
 	struct move *previous;
 	char name[IFNAMSIZ]; /* on the host */
-	int index;           /* in the container */
-	bool was_up;
-	struct buf addresses; /* of struct netlink_request: RTM_NEWADDR */
+	int index;           /* in the container, and then on the host again; 0: not there */
+	struct netdev_kept kept;
 };
 
 struct netdev {
@@ -40,14 +38,18 @@ struct netdev {
 struct link {
 	int index;
 	unsigned int flags;
+	uint32_t master;
 };
 
 static void take_link(void *context, const struct nlmsghdr *message)
 {
 	const struct ifinfomsg *info = NLMSG_DATA(message);
+	const uint32_t *master;
 
-	if (message->nlmsg_type == RTM_NEWLINK && message->nlmsg_len >= NLMSG_LENGTH(sizeof *info))
-		*(struct link *)context = (struct link){info->ifi_index, info->ifi_flags};
+	if (message->nlmsg_type != RTM_NEWLINK || message->nlmsg_len < NLMSG_LENGTH(sizeof *info))
+		return;
+	master = netlink_get(message, sizeof *info, IFLA_MASTER, sizeof *master);
+	*(struct link *)context = (struct link){info->ifi_index, info->ifi_flags, master == NULL ? 0 : *master};
 }
 
 /* By name or, where that is NULL, by index. -ENODEV if there is none. */
@@ -86,91 +88,12 @@ static int free_index(int fd, int index, int *ret)
 		return 0;
 	netlink_begin(&request, RTM_GETLINK, NLM_F_DUMP, &body, sizeof body);
 	if (r == 0)
-		r = netlink_call(fd, &request, take_highest, &highest);
+		r = netlink_collect(fd, &request, &(struct netlink_dump){take_highest, &highest, NULL});
 	*ret = highest + 1;
 	return r;
 }
 
-/* --- addresses --- */
-
-#define KEPT_FLAGS                                                                                             \
-	(IFA_F_NODAD | IFA_F_HOMEADDRESS | IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE | IFA_F_MCAUTOJOIN)
-
-struct addresses {
-	int index;
-	struct buf *out;
-};
-
-/* Those that somebody gave it for good, and that mean something beyond the link. */
-static void take_address(void *context, const struct nlmsghdr *message)
-{
-	static const struct {
-		uint16_t type;
-		bool is_number;
-	} kept[] = {{IFA_LOCAL}, {IFA_ADDRESS}, {IFA_BROADCAST}, {IFA_RT_PRIORITY, true}};
-	const struct addresses *addresses = context;
-	struct ifaddrmsg body = *(const struct ifaddrmsg *)NLMSG_DATA(message);
-	size_t size = body.ifa_family == AF_INET ? 4 : 16;
-	struct netlink_request request;
-	const uint32_t *more;
-	uint32_t flags;
-
-	if (message->nlmsg_type != RTM_NEWADDR || (int)body.ifa_index != addresses->index ||
-	    (body.ifa_family != AF_INET && body.ifa_family != AF_INET6))
-		return;
-	more = netlink_get(message, sizeof body, IFA_FLAGS, sizeof *more);
-	flags = more != NULL ? *more : body.ifa_flags;
-	if ((flags & IFA_F_PERMANENT) == 0 || body.ifa_scope != RT_SCOPE_UNIVERSE)
-		return;
-	flags &= KEPT_FLAGS;
-	body.ifa_flags = 0;
-	netlink_begin(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &body, sizeof body);
-	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
-		size_t len = kept[i].is_number ? sizeof(uint32_t) : size;
-		const void *value = netlink_get(message, sizeof body, kept[i].type, len);
-
-		if (value != NULL)
-			(void)netlink_add(&request, kept[i].type, value, len);
-	}
-	(void)netlink_add(&request, IFA_FLAGS, &flags, sizeof flags);
-	buf_add(addresses->out, &request, sizeof request);
-}
-
-static int save_addresses(int fd, int index, struct buf *out)
-{
-	const struct ifaddrmsg body = {.ifa_family = AF_UNSPEC};
-	struct addresses addresses = {index, out};
-	struct netlink_request request;
-
-	netlink_begin(&request, RTM_GETADDR, NLM_F_DUMP, &body, sizeof body);
-	return netlink_call(fd, &request, take_address, &addresses);
-}
-
-static int restore_addresses(int fd, int index, const struct buf *addresses)
-{
-	struct netlink_request request;
-	int r = 0;
-
-	for (size_t at = 0; r == 0 && at < addresses->len; at += sizeof request) {
-		struct ifaddrmsg *body = (struct ifaddrmsg *)(void *)(request.data + NLMSG_HDRLEN);
-
-		memcpy(&request, addresses->data + at, sizeof request);
-		body->ifa_index = (uint32_t)index;
-		r = netlink_call(fd, &request, NULL, NULL);
-	}
-	return r;
-}
-
 /* --- there and back --- */
-
-static int set_up(int fd, int index)
-{
-	const struct ifinfomsg body = {.ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
-	struct netlink_request request;
-
-	netlink_begin(&request, RTM_NEWLINK, 0, &body, sizeof body);
-	return netlink_call(fd, &request, NULL, NULL);
-}
 
 /* new_index 0: whichever it gets. */
 static int send_over(int fd, int index, int ns_fd, const char *name, int new_index)
@@ -187,23 +110,65 @@ static int send_over(int fd, int index, int ns_fd, const char *name, int new_ind
 	return netlink_call(fd, &request, NULL, NULL);
 }
 
-static void send_back(const struct netdev *netdev, const struct move *move)
+/*
+ * Under the index that it had, if that is still free: routes and firewalls may know the device by it. The
+ * kernel may find the name taken when the device has moved already: then it is there under that index, and the
+ * name it had in the container.
+ */
+static int send_back(const struct netdev *netdev, struct move *move)
 {
+	const char *name = move->name;
 	struct link link;
+	int index = move->index, put;
+	int r = send_over(netdev->fd, index, netdev->host_ns_fd, name, move->kept.index);
 
-	if (send_over(netdev->fd, move->index, netdev->host_ns_fd, move->name, 0) < 0 ||
-	    find_link(netdev->host_fd, move->name, 0, &link) < 0)
-		return;
-	(void)!restore_addresses(netdev->host_fd, link.index, &move->addresses);
-	if (move->was_up)
-		(void)!set_up(netdev->host_fd, link.index);
+	move->index = 0;
+	/* It has not gone, or is no more. */
+	if (r == -ENODEV)
+		return 0;
+	if (r < 0) {
+		int again = send_over(netdev->fd, index, netdev->host_ns_fd, name, 0);
+
+		if (again == -ENODEV)
+			name = NULL;
+		else
+			r = again;
+	}
+	if (r < 0 && name != NULL)
+		return r;
+	put = find_link(netdev->host_fd, name, name == NULL ? move->kept.index : 0, &link);
+	if (put >= 0) {
+		move->index = link.index;
+		put = netdev_put_back(netdev->host_fd, link.index, &move->kept);
+	}
+	return r < 0 ? r : put;
 }
 
-void netdev_undo(struct parent *parent)
+static void explain(const struct move *move, int r, struct err *err)
 {
-	for (struct move *move = parent->netdev == NULL ? NULL : parent->netdev->last; move != NULL;
-	     move = move->previous)
-		send_back(parent->netdev, move);
+	if (r < 0)
+		err_hint(err, "and network device '%s' could not be put back as it was: %s", move->name,
+			 strerror(-r));
+}
+
+static void put_back_routes(const struct netdev *netdev, bool has_gateway, struct err *err)
+{
+	for (struct move *move = netdev->last; move != NULL; move = move->previous)
+		if (move->index > 0)
+			explain(move,
+				netdev_put_back_routes(netdev->host_fd, move->index, &move->kept, has_gateway),
+				err);
+}
+
+void netdev_undo(struct parent *parent, struct err *err)
+{
+	if (parent->netdev == NULL)
+		return;
+	for (struct move *move = parent->netdev->last; move != NULL; move = move->previous)
+		if (move->index > 0)
+			explain(move, send_back(parent->netdev, move), err);
+	put_back_routes(parent->netdev, false, err);
+	put_back_routes(parent->netdev, true, err);
 }
 
 void netdev_done(struct parent *parent)
@@ -218,7 +183,7 @@ void netdev_done(struct parent *parent)
 	fd_close(&netdev->fd);
 	for (struct move *move = netdev->last, *previous; move != NULL; move = previous) {
 		previous = move->previous;
-		buf_done(&move->addresses);
+		netdev_kept_done(&move->kept);
 		mem_free(&move);
 	}
 	mem_free(&parent->netdev);
@@ -278,12 +243,13 @@ static int check_name(const struct netdev *netdev, const char *name, struct err 
 }
 
 /* Hung up before it is sent, so that it comes back whatever happens from then on. */
-static struct move *new_move(struct netdev *netdev, const char *name, bool was_up)
+static struct move *new_move(struct netdev *netdev, const char *name, const struct link *link)
 {
 	struct move *move = mem_alloc(sizeof *move);
 
 	str_format(move->name, sizeof move->name, "%s", name);
-	move->was_up = was_up;
+	move->kept = (struct netdev_kept){
+		.index = link->index, .master = link->master, .was_up = (link->flags & IFF_UP) != 0};
 	move->previous = netdev->last;
 	netdev->last = move;
 	return move;
@@ -316,16 +282,16 @@ int netdev_move(struct parent *parent, const struct plan_net_device *device, str
 	r = check_name(netdev, new_name, err);
 	if (r < 0)
 		return r;
-	move = new_move(netdev, name, (link.flags & IFF_UP) != 0);
+	move = new_move(netdev, name, &link);
 	r = free_index(netdev->fd, link.index, &move->index);
 	if (r >= 0)
-		r = save_addresses(netdev->host_fd, link.index, &move->addresses);
+		r = netdev_keep(netdev->host_fd, &move->kept);
 	if (r >= 0)
 		r = send_over(netdev->host_fd, link.index, netdev->ns_fd, new_name, move->index);
 	if (r >= 0)
-		r = restore_addresses(netdev->fd, move->index, &move->addresses);
+		r = netdev_give_addresses(netdev->fd, move->index, &move->kept);
 	if (r >= 0)
-		r = set_up(netdev->fd, move->index);
+		r = netdev_set_up(netdev->fd, move->index);
 	if (r < 0) {
 		r = err_system(err, r, "cannot move network device '%s' into the container", name);
 		if (r == -EINVAL)

@@ -528,7 +528,7 @@ int parent_create(struct parent *parent, struct err *err)
 	if (r < 0) {
 		/* Before they go with the namespace of an init that is dead. */
 		parent_undo_processes(parent);
-		netdev_undo(parent);
+		netdev_undo(parent, err);
 		parent_undo(parent);
 	}
 	netdev_done(parent);

@@ -123,7 +123,7 @@ void limits_explain(const struct parent *parent, struct err *err);
 int netdev_move(struct parent *parent, const struct plan_net_device *device, struct err *err) MUST_CHECK;
 /* -ENODEV if the caller's network namespace has no such device. */
 int netdev_check(const char *name, struct err *err) MUST_CHECK;
-void netdev_undo(struct parent *parent);
+void netdev_undo(struct parent *parent, struct err *err);
 void netdev_done(struct parent *parent);
 
 /* rdt.c */

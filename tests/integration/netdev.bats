@@ -73,6 +73,104 @@ teardown() {
 	ip link show dev "v$$b"
 }
 
+# What is to be the same afterwards, of the case's own namespace. Of lifetimes just that there is one; and the
+# address that the kernel itself gives a link has its route only when no duplicate has been found.
+network() {
+	wait_for "! nsenter -n -t $1 ip -6 addr show tentative | grep -q ."
+	nsenter -n -t "$1" ip -j -d addr | jq -cS '.[] | select(.ifname!="lo") | .ifname as $n |
+		{ifname,ifindex,master,mtu,up:(.flags|index("UP")!=null)}, (.addr_info[] | . + {on:$n} |
+		(.valid_life_time,.preferred_life_time)|=(if .>4000000000 then . else .>700 end))' | sort
+	for family in -4 -6; do
+		nsenter -n -t "$1" ip $family -j -d route show table all | jq -cS '.[] | select(.dev!="br0") |
+			if has("expires") then .expires|=(.>700) else . end'
+	done | sort
+}
+
+# A namespace with pairs va and vb, all ends up, whose pid is in $pid.
+namespace() {
+	unshare -n sleep 300 3>&- &
+	pid=$!
+	wait_for "[ \$(readlink /proc/$pid/ns/net) != \$(readlink /proc/self/ns/net) ]"
+	for name in va vb; do
+		nsenter -n -t $pid ip link add $name type veth peer name ${name}p || host_lacks "no virtual Ethernet devices"
+		nsenter -n -t $pid ip link set ${name}p up
+	done
+}
+
+@test "a creation that fails leaves addresses with a lifetime and routes as they were" {
+	namespace
+	nsenter -n -t $pid sh -e <<-'EOF'
+		ip link add br0 type bridge
+		ip link set br0 up
+		ip link set va up
+		ip link set vb up master br0
+		ip addr add 10.9.8.7/24 brd + dev va label va:one
+		ip addr add 10.9.9.9/24 dev va valid_lft 900 preferred_lft 800
+		ip addr add 169.254.7.7/16 scope link dev va
+		ip addr add 10.4.4.4/24 dev va noprefixroute
+		ip addr add 10.3.3.3/24 dev vb
+		ip -6 addr add fd00::7/64 dev va
+		ip -6 addr add fd00:1::7/64 dev va nodad valid_lft 900 preferred_lft 800
+		ip route add 10.4.4.0/24 dev va proto kernel scope link src 10.4.4.4 metric 100
+		ip route add default via 10.9.9.1 dev va
+		ip route add 10.77.0.0/16 via 10.9.8.1 proto static metric 7 mtu 1300 src 10.9.8.7
+		ip route add 10.78.0.0/16 via 172.16.0.1 dev va onlink table 100
+		ip route add 10.79.0.0/16 dev vb src 10.9.8.7
+		ip route add 10.80.0.0/16 nexthop via 10.9.8.1 weight 3 nexthop via 10.3.3.1
+		ip route add unreachable 10.81.0.0/16
+		ip route add local 10.82.0.0/16 dev va
+		ip -6 route add fd00:2::/64 via fd00::1
+		ip -6 route add fd00:3::/64 dev va expires 900
+		ip -6 route add default via fe80::1 dev va
+		ip -6 route add fd00:4::/64 nexthop via fd00::1 nexthop via fd00:1::1 weight 2
+	EOF
+	wait_for "! nsenter -n -t $pid ip -6 addr show tentative | grep -q ."
+	nsenter -n -t $pid ip -6 route add fd00:5::/64 via fd00::1 src fd00::7
+	network $pid >"$WORK/before"
+	grep -q '10.77.0.0/16' "$WORK/before"
+	config '.linux.netDevices={"va":{"name":"eth0"},"vb":{}} | .hooks.createRuntime=[{"path":"/bin/false"}]'
+	run -1 nsenter -n -t $pid "$TARE" --root "$ROOT" create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/bin/false"* ]]
+	[[ "$output" != *"could not be put back"* ]]
+	network $pid >"$WORK/after"
+	diff "$WORK/before" "$WORK/after"
+	# The same in another order, and for one that is down.
+	nsenter -n -t $pid ip link set vb down
+	network $pid | grep -v 10.80.0.0/16 >"$WORK/before"
+	config '.linux.netDevices={"vb":{},"va":{}}'
+	run -1 nsenter -n -t $pid "$TARE" --root "$ROOT" create -b "$BUNDLE" "$ID"
+	[[ "$output" != *"could not be put back"* ]]
+	network $pid | grep -v 10.80.0.0/16 >"$WORK/after"
+	diff "$WORK/before" "$WORK/after"
+	# The kernel takes no way over a device that is down, the other one it does.
+	run -0 nsenter -n -t $pid ip route show 10.80.0.0/16
+	[[ "$output" == "10.80.0.0/16 via 10.9.8.1 dev va"* ]]
+	kill $pid
+	wait $pid || true
+}
+
+@test "a device that cannot have its name back, as it is somebody else's by then, is told of" {
+	namespace
+	nsenter -n -t $pid ip link set va up
+	nsenter -n -t $pid ip addr add 10.9.8.7/24 dev va
+	cat >"$WORK/hook" <<-'EOF'
+		#!/bin/sh
+		ip link add va type veth peer name vap2
+		exit 1
+	EOF
+	chmod 755 "$WORK/hook"
+	config --arg h "$WORK/hook" '.linux.netDevices={"va":{"name":"eth0"},"vb":{}} | .hooks.createRuntime=[{"path":$h,"env":["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]}]'
+	run -1 nsenter -n -t $pid "$TARE" --root "$ROOT" create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"(and network device 'va' could not be put back as it was: File exists)"* ]] || { echo "$output"; return 1; }
+	# Where the kernel moves first and names then, all else is as it was.
+	if nsenter -n -t $pid ip link show dev eth0; then
+		[[ "$(nsenter -n -t $pid ip addr show dev eth0)" == *",UP"*"10.9.8.7/24"* ]]
+	fi
+	nsenter -n -t $pid ip link show dev vb
+	kill $pid
+	wait $pid || true
+}
+
 @test "into a user namespace, behind a bridge, and into a namespace that is joined" {
 	pair "v$$a"
 	ip addr add 10.9.8.7/24 dev "v$$a"
