@@ -207,14 +207,20 @@ int cgroup_check_fit(int cgroup_fd, const char *path, bool is_new, struct err *e
 		r = cgroup_pids_collect(cgroup_fd, &pids, &count);
 		if (r < 0)
 			return err_system(err, r, "cannot list the processes of cgroup '%s'", path);
-		if (count > 0)
-			return err_set(err, ERR_STATE, EBUSY, NULL,
-				       "container's cgroup is not empty: %zu process(es) found", count);
+		if (count > 0) {
+			err_set(err, ERR_STATE, EBUSY, NULL,
+				"container's cgroup is not empty: %zu process(es) found", count);
+			err_hint(err, "set another cgroupsPath, or end what is in '%s'", path);
+			return -EBUSY;
+		}
 	}
 	/* A new one counts too: it is born frozen below a frozen parent, and a process in it would not run. */
 	r = read_event(cgroup_fd, "frozen");
-	if (r > 0)
-		return err_set(err, ERR_STATE, EBUSY, NULL, "container's cgroup unexpectedly frozen");
+	if (r > 0) {
+		err_set(err, ERR_STATE, EBUSY, NULL, "container's cgroup unexpectedly frozen");
+		err_hint(err, "write 0 to cgroup.freeze of '%s', or of the one above it that is frozen", path);
+		return -EBUSY;
+	}
 	return r < 0 ? err_system(err, r, "cannot read the events of cgroup '%s'", path) : 0;
 }
 

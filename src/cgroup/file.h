@@ -41,6 +41,12 @@ void cgroup_unmark(int cgroup_fd);
 /* What an unprivileged caller can do about a cgroup that is not his. */
 void cgroup_hint_delegation(struct err *err);
 
+/* Says what to do about a write that the kernel has refused with -errno r; none for some. */
+struct cgroup_refused {
+	const char *file, *value;
+};
+void cgroup_hint_refusal(int cgroup_fd, int r, const struct cgroup_refused *refused, struct err *err);
+
 /* A pause that doubles with each call, from 100 us to 50 ms. */
 struct cgroup_pause {
 	unsigned int microseconds;

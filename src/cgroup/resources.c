@@ -8,34 +8,15 @@
 
 /* --- writing --- */
 
-static const char *hint_of(int r)
-{
-	switch (r) {
-	case -ENOENT:
-		return "the kernel is too old for it, or built without it";
-	case -EINVAL:
-	case -ERANGE:
-		return "the kernel takes no such value here";
-	case -ENODEV:
-		return "there is no such device";
-	case -EBUSY:
-		return "what is in use now does not allow it";
-	case -EACCES:
-	case -EPERM:
-		return "a parent's settings or the caller's rights do not allow it";
-	default:
-		return NULL;
-	}
-}
-
-static int write_fail(struct err *err, int r, const char *file, const char *value)
+static int write_fail(int cgroup_fd, int r, const struct cgroup_refused *refused, struct err *err)
 {
 	if (r == -ENOENT)
-		err_set(err, ERR_UNSUPPORTED, 0, NULL, "cannot set '%s': the cgroup has no such file", file);
+		err_set(err, ERR_UNSUPPORTED, 0, NULL, "cannot set '%s': the cgroup has no such file",
+			refused->file);
 	else
-		err_system(err, r, "cannot set '%s' to '%.*s'", file, (int)strcspn(value, "\n"), value);
-	if (hint_of(r) != NULL)
-		err_hint(err, "%s", hint_of(r));
+		err_system(err, r, "cannot set '%s' to '%.*s'", refused->file,
+			   (int)strcspn(refused->value, "\n"), refused->value);
+	cgroup_hint_refusal(cgroup_fd, r, refused, err);
 	return r;
 }
 
@@ -59,7 +40,7 @@ int cgroup_write(int cgroup_fd, const struct plan *plan, const struct plan_cgrou
 		return 0;
 	if (r == -EINVAL && (write->flags & PLAN_WRITE_TENTATIVE) != 0)
 		return 0;
-	return r < 0 ? write_fail(err, r, file, value) : 0;
+	return r < 0 ? write_fail(cgroup_fd, r, &(struct cgroup_refused){file, value}, err) : 0;
 }
 
 /* --- reading --- */

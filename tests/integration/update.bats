@@ -187,6 +187,33 @@ update_with() {
 	limit cpu.max "3000 10000"
 }
 
+@test "cpu: a quota below the burst in force, and a burst above the quota, say what else to set" {
+	controllers cpu
+	start_with '{"cpu":{"quota":50000,"period":100000,"burst":40000}}'
+	run -1 tare update --cpu-quota 20000 "$ID"
+	[[ "$output" == *"/cpu/quota: cannot set 'cpu.max' to '20000 100000': invalid argument (the quota must not be below the burst, which is 40000: set burst, too)"* ]]
+	limit cpu.max "50000 100000"
+	run -1 tare update --cpu-burst 60000 "$ID"
+	[[ "$output" == *"/cpu/burst: cannot set 'cpu.max.burst' to '60000': invalid argument (the burst must not be above the quota, which is 50000: set quota, too)"* ]]
+	limit cpu.max.burst 40000
+	# As they say.
+	update --cpu-quota 20000 --cpu-burst 10000 "$ID"
+	update --cpu-quota 80000 --cpu-burst 60000 "$ID"
+	limit cpu.max "80000 100000"
+	limit cpu.max.burst 60000
+	# Too little in any case.
+	run -1 tare update --cpu-quota 10 --cpu-burst 0 "$ID"
+	[[ "$output" == *"the kernel takes no such value here"* ]]
+}
+
+@test "a cpuset of a cgroup with processes cannot become empty" {
+	controllers cpuset
+	start_with '{"cpu":{"cpus":"0"}}'
+	run -1 tare update -r - "$ID" <<<'{"unified":{"cpuset.cpus":""}}'
+	[[ "$output" == *"/unified/cpuset.cpus: cannot set 'cpuset.cpus' to '': no space left on device (a cgroup with processes cannot be left without: name all that it may use)"* ]]
+	limit cpuset.cpus 0
+}
+
 @test "cpu: weight and idle" {
 	controllers cpu
 	start_with '{}'

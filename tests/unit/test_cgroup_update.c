@@ -101,6 +101,21 @@ static void test_refused(void)
 	check_file("cpu.weight", "100");
 }
 
+/* There are hugetlb.SIZE files for all sizes of the host. */
+static void test_page_size(void)
+{
+	struct err err = {0};
+
+	fill();
+	put("cgroup.controllers", "hugetlb\n");
+	put("hugetlb.2MB.rsvd.max", "max\n");
+	put("hugetlb.2MB.max", "max\n");
+	CHECK(update("{'hugepageLimits':[{'pageSize':'3MB','limit':1}]}", &err) < 0);
+	CHECK_STR(err.hint, "this host has huge pages of these sizes: 2MB");
+	CHECK(update("{'unified':{'hugetlb.2MB.nothing':'1'}}", &err) < 0);
+	CHECK_STR(err.hint, "the kernel is too old for it, or built without it");
+}
+
 /* One that has succeeded can be taken back. What systemd has changed is written again, and no more. */
 static void test_taken_back(void)
 {
@@ -183,9 +198,11 @@ static void test_unreadable(void)
 
 int main(void)
 {
-	static const char *const files[] = {"cgroup.controllers", "pids.max", "memory.max", "memory.low",
-					    "memory.current",     "cpu.idle", "cpu.weight", "io.max",
-					    "rdma.max",           "misc.max", "io.weight"};
+	static const char *const files[] = {"cgroup.controllers", "pids.max",       "memory.max",
+					    "memory.low",         "memory.current", "cpu.idle",
+					    "cpu.weight",         "io.max",         "rdma.max",
+					    "misc.max",           "io.weight",      "hugetlb.2MB.rsvd.max",
+					    "hugetlb.2MB.max"};
 	char path[] = "/tmp/tare-update-XXXXXX";
 
 	if (!CHECK(mkdtemp(path) != NULL))
@@ -193,6 +210,7 @@ int main(void)
 	dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	test_success();
 	test_refused();
+	test_page_size();
 	test_taken_back();
 	test_no_controller();
 	test_usage();
