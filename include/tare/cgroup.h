@@ -79,6 +79,8 @@ int cgroup_open(int mount_fd, const char *path, struct err *err) MUST_CHECK;
  */
 int cgroup_devices_set(int cgroup_fd, const struct plan_device_rule *rules, size_t count,
 		       struct err *err) MUST_CHECK;
+/* Takes that program off; none is a success. An empty list of rules would deny everything. */
+int cgroup_devices_clear(int cgroup_fd, struct err *err) MUST_CHECK;
 
 /*
  * Enables controllers for the cgroup: in cgroup.subtree_control of every cgroup above it that does not name

@@ -179,7 +179,7 @@ void cgroup_restore(int cgroup_fd)
 	ssize_t len = recall(cgroup_fd, memory, MEMORY_MAX);
 	struct err ignored;
 
-	(void)!cgroup_devices_set(cgroup_fd, NULL, 0, &ignored);
+	(void)!cgroup_devices_clear(cgroup_fd, &ignored);
 	(void)!io_write_file(cgroup_fd, "cgroup.freeze", "0", 1);
 	/* Twice: an idle cgroup takes no weight, a burst is never above its quota, and the order is none. */
 	for (int i = 0; i < 2 && len > 0; i++)

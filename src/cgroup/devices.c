@@ -270,7 +270,7 @@ static int devices_fail(struct err *err, int r, const char *verb)
  * Rules that allow everything get no program: one that always says yes would cost a call at every open of a
  * device. One that is there is taken off. Whoever may not ask cannot have attached one either.
  */
-static int devices_clear(int cgroup_fd, struct err *err)
+int cgroup_devices_clear(int cgroup_fd, struct err *err)
 {
 	_cleanup_fd_ int attached_fd = attached_open(cgroup_fd);
 	int r;
@@ -293,7 +293,7 @@ int cgroup_devices_set(int cgroup_fd, const struct plan_device_rule *rules, size
 	if (r < 0)
 		return err_set(err, ERR_CONFIG, r, NULL, "cannot translate the device rules of the cgroup");
 	if (r == 0)
-		return devices_clear(cgroup_fd, err);
+		return cgroup_devices_clear(cgroup_fd, err);
 
 	program_fd = program_load(insns, r);
 	if (program_fd < 0)

@@ -195,7 +195,7 @@ is_denied() { # DIR
 	is_denied "$dir"
 	tare pause "$ID"
 	tare delete --force "$ID"
-	! is_denied "$dir"
+	run ! is_denied "$dir"
 	snapshot "$dir" | diff "$WORK/before" -
 	# What a failed creation and what a killed one left.
 	config '.linux.resources.unified={"cgroup.max.depth":"6","cgroup.nonsense":"1"}'
