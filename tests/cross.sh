@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # usage: cross.sh BUILD_DIRECTORY
-# Compiles everything for aarch64, links init for it, and runs that as far as it comes without a parent: to its own
-# error. The libraries that the rest would be linked with are not there for a foreign machine.
+# Compiles everything for aarch64, and links init and the watcher for it: init runs as far as it comes without a parent,
+# to its own error, and the watcher passes its test. The libraries that the rest would be linked with are not there for
+# a foreign machine.
 set -eu
 build=$(cd "${1:?usage: cross.sh BUILD_DIRECTORY}" && pwd)
 cd "$(dirname "$0")/.."
@@ -21,12 +22,20 @@ compile() { # FILE OUTPUT FLAGS...
 for file in src/*/*.c; do
 	compile "$file" "$work/any.o"
 done
-for file in $(ninja -C "$build" -t commands src/tare-init | sed -n 's|.* -c .*/\(src/[a-z]*/[^ /]*\.c\)$|\1|p'); do
-	compile "$file" "$work/$(echo "$file" | tr / _).o" -ffreestanding -fno-stack-protector -U_FORTIFY_SOURCE \
-		-fno-tree-loop-distribute-patterns -fno-asynchronous-unwind-tables
-done
-rm "$work/any.o"
-aarch64-linux-gnu-gcc -fPIE -nostdlib -nostartfiles -static-pie -Wl,-z,now,-z,noexecstack "$work"/*.o -o "$work/init"
+link() { # PROGRAM OUTPUT
+	mkdir "$work/objects"
+	for file in $(ninja -C "$build" -t commands "src/$1" | sed -n 's|.* -c .*/\(src/[a-z]*/[^ /]*\.c\)$|\1|p'); do
+		compile "$file" "$work/objects/$(echo "$file" | tr / _).o" -ffreestanding -fno-stack-protector \
+			-U_FORTIFY_SOURCE -fno-tree-loop-distribute-patterns -fno-asynchronous-unwind-tables \
+			-ffunction-sections
+	done
+	aarch64-linux-gnu-gcc -fPIE -nostdlib -nostartfiles -static-pie -Wl,--gc-sections,-z,now,-z,noexecstack \
+		"$work"/objects/*.o -o "$2"
+	rm -r "$work/objects"
+}
+link tare-init "$work/init"
+link tare-watch "$work/watch"
+sh tests/unit/watch.sh qemu-aarch64-static "$work/watch"
 
 # Relocation, formatting and system calls stand between the start and init's word that there is no plan for it:
 # from both machines it has to be the same, but for the order of bytes that they share.

@@ -107,6 +107,10 @@ static inline ssize_t k_pread(int fd, void *buf, size_t size, int64_t offset)
 {
 	return k_call4(__NR_pread64, fd, buf, size, offset);
 }
+static inline ssize_t k_pwrite(int fd, const void *buf, size_t size, int64_t offset)
+{
+	return k_call4(__NR_pwrite64, fd, buf, size, offset);
+}
 static inline int64_t k_lseek(int fd, int64_t offset, int whence)
 {
 	return k_call3(__NR_lseek, fd, offset, whence);

@@ -41,6 +41,7 @@ enum plan_kind {
 	PLAN_UNIT_SETTLED,   /* parent: init gets on alone in the unit's cgroup, and whoever kept its place goes
 			      */
 	PLAN_UNIT_SET,       /* parent: unit, properties that could not be there when init was born */
+	PLAN_UNIT_WATCH,     /* parent: somebody reads in time what the unit's cgroup has counted */
 	PLAN_CGROUP_ENABLE,  /* parent: controllers that the cgroup needs, enabled above it */
 	PLAN_CGROUP_OWNER,   /* parent: number = uid on the host that may make cgroups below it */
 	PLAN_CGROUP_DEVICES, /* parent: devices */
@@ -381,6 +382,7 @@ struct plan_request {
 	const char *id;
 	const char *bundle; /* absolute, no "." or ".." */
 	bool is_run;        /* no gate: the parent itself says start */
+	bool is_waited;     /* the parent waits for the container's end, too */
 	bool is_no_pivot;
 	bool is_no_new_keyring;
 	const char *keyring;   /* name of the session keyring; NULL: "_ses." and the id */

@@ -154,6 +154,14 @@ struct state_end {
 int state_write_end(int dir_fd, const struct state_end *end, struct err *err) MUST_CHECK;
 
 /*
+ * The same for whoever does not wait, but reads the kills while there is something to read them from: a file
+ * that says nothing yet, and what he writes to its beginning (the number, which only ever grows). *err as
+ * above.
+ */
+int state_open_end(int dir_fd, struct err *err) MUST_CHECK;
+#define STATE_END_KILLS "- - %llu\n"
+
+/*
  * What is known of a stopped container's end: from what was remembered, from init's /proc/PID/stat while nobody
  * has waited for it, from its cgroup's memory.events.
  */

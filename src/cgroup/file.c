@@ -76,30 +76,6 @@ void cgroup_sleep(struct cgroup_pause *pause)
 
 /* --- cgroup.events --- */
 
-int cgroup_read_key(int fd, const char *key, uint64_t *ret)
-{
-	char text[512];
-	ssize_t len = k_pread(fd, text, sizeof text - 1, 0);
-
-	if (len < 0)
-		return (int)len;
-	text[len] = '\0';
-	return str_keyed_u64(text, key, ret) ? 0 : -EBADMSG;
-}
-
-int cgroup_read_event(int events_fd, const char *key)
-{
-	uint64_t value;
-	int r = cgroup_read_key(events_fd, key, &value);
-
-	return r < 0 ? r : value == 1;
-}
-
-int cgroup_open_events(int cgroup_fd)
-{
-	return k_openat(cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
-}
-
 static int read_event(int cgroup_fd, const char *key)
 {
 	_cleanup_fd_ int fd = cgroup_open_events(cgroup_fd);

@@ -53,7 +53,7 @@ struct cgroup_pause {
 };
 void cgroup_sleep(struct cgroup_pause *pause);
 
-/* The value of a line "key number" of the file, as it is now. -EBADMSG if there is no such line, or -errno. */
+/* watch.c. The value of a line "key number" of the file, now. -EBADMSG if there is no such line, or -errno. */
 int cgroup_read_key(int fd, const char *key, uint64_t *ret) MUST_CHECK;
 /* cgroup.events, and whether it says "key 1": 1, 0, or -errno. */
 int cgroup_open_events(int cgroup_fd) MUST_CHECK;

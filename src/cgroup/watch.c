@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting for what the kernel tells of a cgroup: that memory ran out in it, and that it is empty. */
+/* Waiting for what the kernel tells of a cgroup: that memory ran out in it, and that it is empty. [free] */
 #include <fcntl.h>
 #include <poll.h>
 #include <time.h>
@@ -11,6 +11,30 @@
  * so it is looked at now and then, too.
  */
 #define LOOK_AGAIN 500 /* ms */
+
+int cgroup_read_key(int fd, const char *key, uint64_t *ret)
+{
+	char text[512];
+	ssize_t len = k_pread(fd, text, sizeof text - 1, 0);
+
+	if (len < 0)
+		return (int)len;
+	text[len] = '\0';
+	return str_keyed_u64(text, key, ret) ? 0 : -EBADMSG;
+}
+
+int cgroup_read_event(int events_fd, const char *key)
+{
+	uint64_t value;
+	int r = cgroup_read_key(events_fd, key, &value);
+
+	return r < 0 ? r : value == 1;
+}
+
+int cgroup_open_events(int cgroup_fd)
+{
+	return k_openat(cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+}
 
 /* memory.events is hierarchical: processes that were killed in cgroups below count. */
 static int read_oom_kills(int memory_fd, uint64_t *ret_kills)
@@ -39,15 +63,17 @@ void cgroup_watch_close(struct cgroup_watch *watch)
 	fd_close(&watch->memory_fd);
 }
 
-/* systemd removes a scope's cgroup once that is empty: the count comes first, and once more if it may have
- * risen in between. */
+/*
+ * systemd removes a scope's cgroup once that is empty: the count comes first, for what it is worth. It may have
+ * risen before the last process ended, and only what is read after that is the last word.
+ */
 int cgroup_watch_look(struct cgroup_watch *watch)
 {
 	uint64_t kills = watch->oom_kills;
 	int result = read_oom_kills(watch->memory_fd, &kills) < 0 ? 0 : CGROUP_COUNTED;
 
 	if (cgroup_read_event(watch->events_fd, "populated") != 1)
-		result |= CGROUP_EMPTY | (read_oom_kills(watch->memory_fd, &kills) < 0 ? 0 : CGROUP_COUNTED);
+		result = CGROUP_EMPTY | (read_oom_kills(watch->memory_fd, &kills) < 0 ? 0 : CGROUP_COUNTED);
 	/* Its controller was taken away, and poll(2) would not wait any more. */
 	if (result == 0)
 		fd_close(&watch->memory_fd);

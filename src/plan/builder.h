@@ -81,6 +81,7 @@ void plan_end_unit(struct builder *b);   /* once all limits are there */
 /* Whoever keeps the unit's place goes, unless he has gone already; nothing without a unit. */
 void plan_add_settled(struct builder *b);
 void plan_add_unit_set(struct builder *b, uint32_t from); /* limits that stand from step number from on */
+void plan_add_watch(struct builder *b);                   /* unit.c, behind all limits */
 bool plan_asks_limits(const struct builder *b);           /* resources.c: any that needs a cgroup */
 void plan_add_late_limits(struct builder *b);             /* resources.c: what init could not be born under */
 void plan_add_resctrl(struct builder *b);                 /* resctrl.c */

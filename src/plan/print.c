@@ -16,6 +16,7 @@ static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_UNIT_START] = "unit-start",
 	[PLAN_UNIT_SETTLED] = "unit-settled",
 	[PLAN_UNIT_SET] = "unit-set",
+	[PLAN_UNIT_WATCH] = "unit-watch",
 	[PLAN_CGROUP_ENABLE] = "controllers",
 	[PLAN_CGROUP_OWNER] = "cgroup-owner",
 	[PLAN_CGROUP_DEVICES] = "device-rules",

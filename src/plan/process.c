@@ -343,6 +343,7 @@ void plan_add_process(struct builder *b)
 	if (b->spec->has_process)
 		plan_add_rlimits(b, PLAN_PARENT);
 	plan_add_late_limits(b);
+	plan_add_watch(b);
 	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_COMMITTED;
 	builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_COMMITTED;
 	builder_step(b, PLAN_INIT, PLAN_GATE, 0)->u.slot = b->gate_slot;

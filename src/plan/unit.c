@@ -291,3 +291,22 @@ void plan_add_unit_set(struct builder *b, uint32_t from)
 	unit.properties = builder_texts(b, properties.v, properties.count);
 	builder_step(b, PLAN_PARENT, PLAN_UNIT_SET, 0)->u.unit = unit;
 }
+
+/*
+ * What a scope's cgroup has counted goes with its last process. Where memory is limited, the number of those
+ * that were killed for it is what tells the reason for the container's end.
+ */
+void plan_add_watch(struct builder *b)
+{
+	bool is_limited = false;
+
+	for (uint32_t i = 0; i < b->step_count && b->has_unit && !b->request->is_waited; i++) {
+		const struct plan_step *step = &b->steps[i];
+
+		if (step->kind == PLAN_CGROUP_WRITE &&
+		    str_equal(builder_get(b, step->u.write.file), "memory.max"))
+			is_limited = !str_equal(builder_get(b, step->u.write.value), "max");
+	}
+	if (is_limited)
+		builder_step(b, PLAN_PARENT, PLAN_UNIT_WATCH, 0);
+}

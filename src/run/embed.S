@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The programs of init and exec as bytes; the build puts their paths in the places of INIT_PATH and EXEC_PATH. */
+/* The programs of init, exec and the watcher as bytes; the build puts their paths in the places of *_PATH. */
 	.section .rodata
 	.balign 16
 	.globl tare_init_start
 	.globl tare_init_end
 	.globl tare_exec_start
 	.globl tare_exec_end
+	.globl tare_watch_start
+	.globl tare_watch_end
 tare_init_start:
 	.incbin "INIT_PATH"
 tare_init_end:
@@ -13,4 +15,8 @@ tare_init_end:
 tare_exec_start:
 	.incbin "EXEC_PATH"
 tare_exec_end:
+	.balign 16
+tare_watch_start:
+	.incbin "WATCH_PATH"
+tare_watch_end:
 	.section .note.GNU-stack,"",%progbits

@@ -85,6 +85,7 @@ int limits_step(struct parent *parent, const struct plan_step *step, struct err 
 	case PLAN_UNIT_START:
 	case PLAN_UNIT_SETTLED:
 	case PLAN_UNIT_SET:
+	case PLAN_UNIT_WATCH:
 		return unit_step(parent, step, err);
 	case PLAN_RESCTRL:
 		return rdt_step(parent, step, err);

@@ -149,6 +149,7 @@ int parent_load_request(struct parent *parent, struct err *err)
 	parent->request.is_no_pivot = o->is_no_pivot;
 	parent->request.is_no_new_keyring = o->is_no_new_keyring;
 	parent->request.preserve_fds = o->preserve_fds;
+	parent->request.is_waited = parent->request.is_run && !o->is_detached;
 	parent->request.is_systemd_cgroup = o->is_systemd_cgroup;
 	parent->request.is_cgroup_disabled = o->is_cgroup_disabled;
 	r = load_keyring(parent, err);

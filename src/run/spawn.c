@@ -20,11 +20,7 @@ extern const char tare_init_start[], tare_init_end[], tare_exec_start[], tare_ex
 
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-/*
- * A copy that nobody can change, not even through /proc/PID/exe or by a kernel bug in the page cache of the
- * host's file.
- */
-static int sealed_copy(const char *name, const void *data, size_t size, unsigned int flags, struct err *err)
+int spawn_sealed_copy(const char *name, const void *data, size_t size, unsigned int flags, struct err *err)
 {
 	_cleanup_fd_ int fd = k_memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
 	int r;
@@ -51,7 +47,7 @@ static int copy_program(bool is_exec, struct err *err)
 	const char *start = is_exec ? tare_exec_start : tare_init_start;
 	const char *end = is_exec ? tare_exec_end : tare_init_end;
 
-	return sealed_copy("tare", start, (size_t)(end - start), MFD_EXEC, err);
+	return spawn_sealed_copy("tare", start, (size_t)(end - start), MFD_EXEC, err);
 }
 
 /* Those that end a process at once, where nothing else was asked for; QUIT first wants to dump core. */
@@ -292,7 +288,7 @@ int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err)
 	program_fd = copy_program(spawn->is_exec, err);
 	if (program_fd < 0)
 		return program_fd;
-	plan_fd = sealed_copy("plan", spawn->plan, spawn->plan->size, 0, err);
+	plan_fd = spawn_sealed_copy("plan", spawn->plan, spawn->plan->size, 0, err);
 	if (plan_fd < 0)
 		return plan_fd;
 	if (spawn->is_interruptible)

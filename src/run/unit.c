@@ -16,6 +16,7 @@
 #include "await.h"
 #include "container.h"
 #include "parent.h"
+#include "watch.h"
 
 #define PROGRAM "tare-systemd"
 #define TIMEOUT_MS 28000  /* a little longer than the program's own */
@@ -375,6 +376,8 @@ int unit_step(struct parent *parent, const struct plan_step *step, struct err *e
 		return 0;
 	case PLAN_UNIT_SET:
 		return set(parent, &step->u.unit, err);
+	case PLAN_UNIT_WATCH:
+		return watch_start(parent, err);
 	default:
 		return err_set(err, ERR_PEER, EPROTO, NULL, "the parent has no step %u", step->kind);
 	}

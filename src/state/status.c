@@ -215,23 +215,35 @@ int state_write_end(int dir_fd, const struct state_end *end, struct err *err)
 	return r < 0 ? err_system(err, r, "cannot write down how the container ended") : 0;
 }
 
-static bool read_remembered(int dir_fd, struct state_end *end)
+#define NOTHING_YET "- -\n" /* not longer than any STATE_END_KILLS */
+
+int state_open_end(int dir_fd, struct err *err)
+{
+	_cleanup_fd_ int fd =
+		k_openat(dir_fd, STATE_END_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r = fd < 0 ? fd : io_write_all(fd, NOTHING_YET, strlen(NOTHING_YET));
+
+	return r < 0 ? err_system(err, r, "cannot make a file for how the container ends") : take_fd(&fd);
+}
+
+/* "status signal kills": "-" where it is not known, the last one may be missing. */
+static void read_remembered(int dir_fd, struct state_end *end)
 {
 	char text[64], *at = text, *line;
 	const char *status_text, *signal_text;
 	uint64_t status, signal;
 
 	if (io_read_small(dir_fd, STATE_END_NAME, O_NOFOLLOW, text, sizeof text) < 0)
-		return false;
+		return;
 	line = strsep(&at, "\n");
 	status_text = strsep(&line, " ");
 	signal_text = strsep(&line, " ");
-	if (!str_to_u64(status_text, 255, &status) || !str_to_u64(signal_text, 64, &signal))
-		return false;
+	end->has_oom_kills = line != NULL && str_to_u64(line, UINT64_MAX, &end->oom_kills);
+	end->has_status = str_to_u64(status_text, 255, &status) && str_to_u64(signal_text, 64, &signal);
+	if (!end->has_status)
+		return;
 	end->status = (int)status;
 	end->signal = (int)signal;
-	end->has_oom_kills = line != NULL && str_to_u64(line, UINT64_MAX, &end->oom_kills);
-	return true;
 }
 
 static bool read_zombie(const struct state_record *record, struct state_end *end)
@@ -260,11 +272,22 @@ static bool read_oom_kills(const struct state_record *record, uint64_t *ret_kill
 
 void state_read_end(int dir_fd, const struct state_record *record, struct state_end *ret)
 {
+	bool is_waited;
+	uint64_t kills;
+
 	*ret = (struct state_end){.has_status = false};
-	ret->has_status = read_remembered(dir_fd, ret) || read_zombie(record, ret);
-	/* The cgroup may have been there before the container, with what it had counted. */
-	if (!ret->has_oom_kills)
-		ret->has_oom_kills = read_oom_kills(record, &ret->oom_kills);
+	read_remembered(dir_fd, ret);
+	is_waited = ret->has_status;
+	ret->has_status = is_waited || read_zombie(record, ret);
+	/*
+	 * The cgroup may have been there before the container, with what it had counted, and whoever waited has
+	 * left that out. A watcher may have ended before the container; what it saw is no more than the whole.
+	 */
+	if ((is_waited && ret->has_oom_kills) || !read_oom_kills(record, &kills))
+		return;
+	if (!ret->has_oom_kills || kills > ret->oom_kills)
+		ret->oom_kills = kills;
+	ret->has_oom_kills = true;
 }
 
 /* --- the document --- */

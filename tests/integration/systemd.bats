@@ -58,6 +58,105 @@ property() { # NAME VALUE
 	nothing_left
 }
 
+watchers() {
+	pgrep -fx "tare watch $ID"
+}
+
+unwatched() {
+	wait_for '! watchers'
+}
+
+# The numbers of process $1's status that these lines have.
+status_line() { # pid name
+	sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
+}
+
+@test "what a scope has counted is read in time by a process that has nothing else" {
+	unit
+	config '.linux.resources.memory={limit:33554432}'
+	TARE_MANAGER=systemd create "$ID"
+	run -0 watchers
+	pid=$output
+	[ "$(cd "/proc/$pid/fd" && echo *)" = '0 1 2 3' ]
+	for set in CapInh CapPrm CapEff CapAmb; do [ "$(status_line "$pid" $set)" = 0000000000000000 ]; done
+	[ "$(status_line "$pid" NoNewPrivs)" = 1 ]
+	[ "$(status_line "$pid" Threads)" = 1 ]
+	[ "$(readlink "/proc/$pid/cwd")" = / ]
+	[[ "$(readlink "/proc/$pid/exe")" == "/memfd:tare"* ]]
+	[ "$(cat "/proc/$pid/cgroup")" = "$(cat /proc/self/cgroup)" ]
+	[ "$(cat "$DIR/cgroup.procs")" = "$(pid_of "$ID")" ]
+	# A session of its own; what is private to it are a few pages.
+	[ "$(cut -d' ' -f6 "/proc/$pid/stat")" = "$pid" ]
+	[ "$(status_line "$pid" RssAnon | tr -dc 0-9)" -le 40 ]
+	# Nobody without capabilities may look into it, be he the same user.
+	run -1 setpriv --bounding-set -all --inh-caps -all readlink "/proc/$pid/fd/0"
+	tare start "$ID"
+	[ "$(watchers)" = "$pid" ]
+	tare kill "$ID" KILL
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	unwatched
+	run -0 tare delete "$ID"
+	[ -z "$output" ]
+	nothing_left
+}
+
+@test "nobody watches a scope where somebody waits, or without a limit of memory" {
+	unit
+	config '.linux.resources={pids:{limit:50}}'
+	TARE_MANAGER=systemd create "$ID"
+	unwatched
+	tare delete --force "$ID"
+	config '.linux.resources.memory={limit:33554432}'
+	TARE_MANAGER=systemd tare run -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- &
+	wait_for '[ "$(status_of "$ID")" = running ]'
+	run ! watchers
+	tare delete --force "$ID"
+	wait $! || true
+	TARE_MANAGER=systemd tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	run -0 watchers
+	tare delete --force "$ID"
+	unwatched
+	nothing_left
+}
+
+@test "a scope's watcher ends with a creation that fails, and is not missed when it is killed" {
+	unit
+	config '.linux.resources.memory={limit:33554432}'
+	run ! env TARE_MANAGER=systemd "$TARE" --root "$ROOT" --systemd-cgroup create --pid-file "$WORK/none/pid" -b "$BUNDLE" "$ID"
+	[[ "$output" == *"$WORK/none/pid"* ]]
+	unwatched
+	nothing_left
+	TARE_MANAGER=systemd create "$ID"
+	kill -KILL "$(watchers)"
+	tare start "$ID"
+	tare kill "$ID" KILL
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	run -0 tare state "$ID"
+	jq -e 'has("oomKills")|not' <<<"$output"
+	tare delete "$ID"
+	nothing_left
+}
+
+@test "a scope's watcher that cannot be started is an error, and nothing is left" {
+	command -v strace >/dev/null || not_here "needs strace"
+	unit
+	config '.linux.resources.memory={limit:33554432}'
+	local count
+	# Its memfd is the last of a creation's, and its birth the last clone.
+	for call in memfd_create:EMFILE:'too many open files' clone3:EAGAIN:'resource temporarily unavailable'; do
+		IFS=: read -r name errno words <<<"$call"
+		strace -o "$WORK/trace" -e trace="$name" "$TARE" --root "$ROOT" --systemd-cgroup create -b "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1 3>&-
+		run -0 watchers
+		tare delete --force "$ID"
+		count=$(grep -c "^$name" "$WORK/trace")
+		run -1 strace -o "$WORK/trace" -e trace="$name" -e inject="$name:error=$errno:when=$count" "$TARE" --root "$ROOT" --systemd-cgroup create -b "$BUNDLE" "$ID"
+		[[ "$output" == "tare: create $ID: cannot "*": $words"* ]]
+		unwatched
+		run ! tare state "$ID"
+		nothing_left
+	done
+}
+
 @test "delete --force of a container whose record is damaged ends its scope, and what is in it" {
 	unit
 	for pids in own host; do

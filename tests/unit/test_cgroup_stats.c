@@ -2,7 +2,11 @@
 /* Statistics, events and the freezer on a directory with files as cgroup2 has them: no cgroup is needed. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <tare/cgroup.h>
@@ -215,6 +219,50 @@ static void test_watch(void)
 	drop("cgroup.events");
 }
 
+/* Until the process is about to read the file. */
+static bool is_stopped_at(pid_t pid, int fd)
+{
+	struct __ptrace_syscall_info info = {0};
+	int status;
+
+	while (ptrace(PTRACE_SYSCALL, pid, 0, 0) == 0 && waitpid(pid, &status, 0) == pid &&
+	       WIFSTOPPED(status) && ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) > 0)
+		if (info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == __NR_pread64 &&
+		    info.entry.args[0] == (uint64_t)fd)
+			return true;
+	return false;
+}
+
+/* What was counted while there still were processes may not be all, if the cgroup goes before the next look. */
+static void test_watch_late(void)
+{
+	struct cgroup_watch watch;
+	struct err err = {0};
+	int status = 0;
+	pid_t pid;
+
+	put("cgroup.events", "populated 1\n");
+	put("memory.events", "oom_kill 0\n");
+	CHECK_INT(cgroup_watch_open(dir_fd, &watch, &err), 0);
+	pid = fork();
+	if (pid == 0) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		_exit(cgroup_watch_look(&watch));
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status));
+	CHECK_INT(ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL), 0);
+	CHECK(is_stopped_at(pid, watch.events_fd));
+	change("cgroup.events", "populated 0\n");
+	change("memory.events", "oom_gone 0\n");
+	ptrace(PTRACE_DETACH, pid, 0, 0);
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	CHECK_INT(WEXITSTATUS(status), CGROUP_EMPTY);
+	cgroup_watch_close(&watch);
+	drop("cgroup.events");
+	drop("memory.events");
+}
+
 int main(void)
 {
 	char path[] = "/tmp/tare-stats-XXXXXX";
@@ -228,6 +276,7 @@ int main(void)
 	test_rest();
 	test_freeze_fails();
 	test_watch();
+	test_watch_late();
 	CHECK_INT(rmdir(path), 0);
 	close(dir_fd);
 	UNIT_MAIN_END;

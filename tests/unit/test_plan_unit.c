@@ -254,6 +254,52 @@ static const struct row large_page_rows[] = {
 	{"::n", "'memory':{'limit':16777216}", "", N " MemoryMax:?t=16777216"},
 };
 
+/* Somebody is to read what the unit has counted where it has a limit of memory and nobody waits for its end. */
+static const struct {
+	const char *resources;
+	bool is_run, is_waited, is_watched;
+} watch_rows[] = {
+	{"'memory':{'limit':1000}", false, false, true},
+	{"'memory':{'limit':1000}", true, false, true},
+	{"'memory':{'limit':1000}", true, true, false},
+	{"'memory':{'limit':262144}", false, false, true}, /* which comes in two steps */
+	{"'memory':{'limit':-1}", false, false, false},
+	{"'memory':{'limit':1000},'unified':{'memory.max':'max'}", false, false, false},
+	{"'unified':{'memory.max':'5M'}", false, false, true},
+	{"'memory':{'reservation':1000},'pids':{'limit':5}", false, false, false},
+	{"", false, false, false},
+};
+
+static void check_watch(size_t i, bool is_systemd)
+{
+	const struct host host = {.is_privileged = true, .cgroup_mount = "/sys/fs/cgroup", .page_size = 4096};
+	const struct plan_request request = {.id = "a",
+					     .bundle = "/b",
+					     .is_run = watch_rows[i].is_run,
+					     .is_waited = watch_rows[i].is_waited,
+					     .is_systemd_cgroup = is_systemd};
+	_cleanup_buf_ struct buf text = {0};
+	_cleanup_free_ char *json = NULL;
+	_cleanup_free_ struct plan *plan = NULL;
+	_cleanup_spec_ struct spec *spec = NULL;
+	const struct plan_step *step;
+	struct err err;
+
+	buf_format(&text,
+		   "{'ociVersion':'1.3.0','root':{'path':'r'},'process':{'cwd':'/','args':['a']},"
+		   "'linux':{'resources':{%s},'namespaces':[{'type':'mount'}]}}",
+		   watch_rows[i].resources);
+	json = json_text(text.data);
+	CHECK(spec_parse(json, strlen(json), &spec, &err) == 0);
+	CHECK(plan_build(spec, &host, &request, &plan, &err) == 0);
+	step = plan_find(plan, PLAN_UNIT_WATCH);
+	if (!CHECK((step != NULL) == (is_systemd && watch_rows[i].is_watched)))
+		fprintf(stderr, "\tof {%s}\n", watch_rows[i].resources);
+	/* Behind all limits, and before anything of the container's runs. */
+	CHECK(step == NULL || (step > plan_find(plan, PLAN_UNIT_SETTLED) && step[1].who == PLAN_PARENT &&
+			       step[1].kind == PLAN_SEND));
+}
+
 static void check_rows(const struct row *rows, size_t count, bool is_privileged, int64_t page_size)
 {
 	const struct host host = {
@@ -271,5 +317,9 @@ int main(void)
 	check_rows(large_page_rows, ARRAY_SIZE(large_page_rows), true, 65536);
 	check_rows(limit_rows, ARRAY_SIZE(limit_rows), true, 4096);
 	check_rows(annotation_rows, ARRAY_SIZE(annotation_rows), true, 4096);
+	for (size_t i = 0; i < ARRAY_SIZE(watch_rows); i++) {
+		check_watch(i, true);
+		check_watch(i, false);
+	}
 	UNIT_MAIN_END;
 }

@@ -735,6 +735,99 @@ static void test_json(void)
 	CHECK_STR(latest, "9999-12-31T23:59:59.000006789Z");
 }
 
+/* --- the end --- */
+
+static const struct {
+	const char *text;
+	bool has_status, has_oom_kills;
+	int status, signal;
+	uint64_t oom_kills;
+} end_rows[] = {
+	{"137 9 2\n", true, true, 137, 9, 2},
+	{"3 0\n", true, false, 3, 0, 0},
+	{"- - 18446744073709551615\n", false, true, 0, 0, UINT64_MAX},
+	{"- - 0\n", false, true, 0, 0, 0},
+	{"- -\n", false, false, 0, 0, 0},
+	{"3 -\n", false, false, 0, 0, 0},
+	{"256 0 1\n", false, true, 0, 0, 1},
+	{"3 65 1\n", false, true, 0, 0, 1},
+	{"3 0 x\n", true, false, 3, 0, 0},
+	{"- - 18446744073709551616\n", false, false, 0, 0, 0},
+	{"-", false, false, 0, 0, 0},
+	{"\n", false, false, 0, 0, 0},
+	{"", false, false, 0, 0, 0},
+};
+
+static void test_end(void)
+{
+	const struct state_record record = {.pid = -1, .cgroup_mount = (char *)"", .cgroup_path = (char *)""};
+	_cleanup_fd_ int dir_fd = -1, fd = -1;
+	struct state_end end;
+	struct err err;
+
+	dir_fd = state_create_dir(root_fd, "ended", &err);
+	CHECK(dir_fd >= 0);
+	for (size_t i = 0; i < ARRAY_SIZE(end_rows); i++) {
+		put_file(dir_fd, "end", end_rows[i].text);
+		state_read_end(dir_fd, &record, &end);
+		if (!CHECK(end.has_status == end_rows[i].has_status &&
+			   end.has_oom_kills == end_rows[i].has_oom_kills) ||
+		    !CHECK(!end.has_status ||
+			   (end.status == end_rows[i].status && end.signal == end_rows[i].signal)) ||
+		    !CHECK(!end.has_oom_kills || end.oom_kills == end_rows[i].oom_kills))
+			fprintf(stderr, "\tof '%s'\n", end_rows[i].text);
+	}
+	CHECK_INT(state_open_end(dir_fd, &err), -EEXIST);
+	CHECK_INT(k_unlinkat(dir_fd, "end", 0), 0);
+	fd = state_open_end(dir_fd, &err);
+	CHECK(fd >= 0);
+	state_read_end(dir_fd, &record, &end);
+	CHECK(!end.has_status && !end.has_oom_kills);
+	for (uint64_t kills = 0; kills < 200; kills += 99) {
+		char text[48];
+		int len = str_format(text, sizeof text, STATE_END_KILLS, (unsigned long long)kills);
+
+		CHECK_INT(k_pwrite(fd, text, (size_t)len, 0), len);
+		state_read_end(dir_fd, &record, &end);
+		CHECK(!end.has_status && end.has_oom_kills && end.oom_kills == kills);
+	}
+	CHECK_INT(state_remove(root_fd, "ended", &err), 0);
+}
+
+/* Whoever watched may have ended early: as long as the cgroup is there, it is asked itself. */
+static void test_end_late(void)
+{
+	_cleanup_free_ char *mount = mem_format("%s/cgroups", top);
+	struct state_record record = {.pid = -1, .cgroup_mount = mount, .cgroup_path = (char *)"/a"};
+	_cleanup_fd_ int dir_fd = -1, cgroup_fd = -1;
+	struct state_end end;
+	struct stat stat;
+	struct err err;
+
+	dir_fd = state_create_dir(root_fd, "ended", &err);
+	CHECK(k_mkdirat(root_fd, "cgroups", 0700) == 0 && k_mkdirat(root_fd, "cgroups/a", 0700) == 0);
+	cgroup_fd = k_openat(root_fd, "cgroups/a", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	CHECK_INT(k_fstatat(cgroup_fd, "", &stat, AT_EMPTY_PATH), 0);
+	record.cgroup_inode = stat.st_ino;
+	put_file(dir_fd, "end", "- - 1\n");
+	put_file(cgroup_fd, "memory.events", "oom_kill 2\n");
+	state_read_end(dir_fd, &record, &end);
+	CHECK(!end.has_status && end.has_oom_kills && end.oom_kills == 2);
+	/* Its controller was taken away, and is back. */
+	put_file(cgroup_fd, "memory.events", "oom_kill 0\n");
+	state_read_end(dir_fd, &record, &end);
+	CHECK(end.has_oom_kills && end.oom_kills == 1);
+	/* Who waited knows better what is the container's. */
+	put_file(dir_fd, "end", "137 9 1\n");
+	put_file(cgroup_fd, "memory.events", "oom_kill 2\n");
+	state_read_end(dir_fd, &record, &end);
+	CHECK(end.has_status && end.has_oom_kills && end.oom_kills == 1);
+	k_unlinkat(cgroup_fd, "memory.events", 0);
+	k_unlinkat(root_fd, "cgroups/a", AT_REMOVEDIR);
+	k_unlinkat(root_fd, "cgroups", AT_REMOVEDIR);
+	CHECK_INT(state_remove(root_fd, "ended", &err), 0);
+}
+
 int main(void)
 {
 	struct err err;
@@ -758,6 +851,8 @@ int main(void)
 	test_status();
 	test_paused();
 	test_json();
+	test_end();
+	test_end_late();
 	fd_close(&root_fd);
 	CHECK_INT(rmdir(top), 0);
 	UNIT_MAIN_END;
