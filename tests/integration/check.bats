@@ -5,13 +5,14 @@ load helpers
 
 # What check says about the configuration with a change, as lines "POINTER ERRNO KIND"; both forms say it.
 findings() { # change
-	cp "$WORK/good.json" "$BUNDLE/config.json"
-	config "${args[@]}" "$1"
+	jq "${args[@]}" "$1" <"$WORK/good.json" >"$BUNDLE/config.json"
 	run --separate-stderr tare check -b "$BUNDLE" --format json
 	[ -z "$stderr" ]
-	jq -e --argjson s "$status" '.valid==($s==0) and ((.findings|length)==0)==.valid' <<<"$output" >/dev/null
-	found=$(jq -r '.findings[]|"\(.where) \(.errno) \(.kind)"' <<<"$output")
-	messages=$(jq -r '.findings[]|.message' <<<"$output")
+	agrees=
+	eval "$(jq -r --argjson s "$status" '"agrees=" + (.valid==($s==0) and ((.findings|length)==0)==.valid|tostring)
+		+ " found=" + ([.findings[]|"\(.where) \(.errno) \(.kind)"]|join("\n")|@sh)
+		+ " messages=" + ([.findings[]|.message]|join("\n")|@sh)' <<<"$output")"
+	[ "$agrees" = true ]
 	text=$(tare check -b "$BUNDLE" || true)
 	while read -r message; do [[ "$text" == *"$message"* ]]; done <<<"$messages"
 }

@@ -43,7 +43,7 @@ end_engines() {
 		kill "$daemon"
 		while [ -e "/proc/$daemon" ]; do sleep 0.2; done
 	fi
-	grep -o " $WORK/[^ ]*" /proc/self/mountinfo | sort -r | xargs -r umount -l
+	unmount_work
 }
 
 teardown() {

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the cases share. Each case gets a bundle of busybox of its own in $BUNDLE and a state root in $ROOT.
+# What all cases go through does with the shell's own means what they can: starting a program is what costs most in an
+# emulated machine.
 
 bats_require_minimum_version 1.5.0
 TARE=${TARE:-$BATS_TEST_DIRNAME/../../build/src/tare}
 TOOLS=${TARE_TOOLS:-$(dirname "$TARE")/../tests}
 
 setup() {
-	[ "$(id -u)" = 0 ] || not_here "needs root"
+	[ "$EUID" = 0 ] || not_here "needs root"
 	WORK=$(mktemp -d)
 	BUNDLE=$WORK/bundle
 	ROOT=$WORK/state
@@ -14,7 +16,7 @@ setup() {
 	template "$BATS_RUN_TMPDIR/bundle"
 	cp -a "$BATS_RUN_TMPDIR/bundle/." "$BUNDLE"
 	cp -al "$BATS_RUN_TMPDIR/links/." "$BUNDLE/rootfs/bin"
-	HOST_MOUNTS=$(cat /proc/self/mountinfo)
+	HOST_MOUNTS=$(</proc/self/mountinfo)
 	watch_mounts
 }
 
@@ -37,18 +39,17 @@ for name in sys.stdin.read().split(): os.symlink("busybox", sys.argv[1] + "/" + 
 # change them itself calls this again when it has.
 watch_mounts() {
 	end_watch
-	mkfifo "$WORK/watch.end"
 	coproc WATCH { exec "$TOOLS/mountwatch" "$WORK/watch.end" "$WORK/watch.report" 3>&-; }
 	watch=$WATCH_PID
 	read -r -u "${WATCH[0]}" || true
 }
 
 end_watch() {
-	[ -e "$WORK/watch.end" ] || return 0
+	[ -n "${watch:-}" ] || return 0
 	# Opened like this it does not wait for a reader.
 	: <>"$WORK/watch.end"
-	rm "$WORK/watch.end"
 	wait "$watch" || { echo "mountwatch ended with status $?"; return 1; }
+	watch=
 }
 
 # Whatever a case made is gone, and the host's mounts are what they were.
@@ -58,16 +59,31 @@ teardown() {
 
 end_case() {
 	[ -n "${WORK:-}" ] || return 0
-	for id in $(tare list -q 2>/dev/null); do
-		tare delete --force "$id"
-	done
+	shopt -s dotglob
+	left=("$ROOT"/*)
+	if [ -e "${left[0]}" ]; then
+		for id in $(tare list -q 2>/dev/null); do
+			tare delete --force "$id"
+		done
+	fi
 	end_watch
-	mounts=$(cat /proc/self/mountinfo)
-	report=$(cat "$WORK/watch.report")
+	mounts=$(</proc/self/mountinfo)
+	report=$(<"$WORK/watch.report")
 	rm -rf --one-file-system "$WORK"
 	[ "$mounts" = "$HOST_MOUNTS" ]
 	[ -z "$report" ] || { printf '%s\n' "$report"; return 1; }
-	[ -z "$(compgen -G "$(cgroup_of "t$$.*")")" ]
+	if compgen -G "$(cgroup_of "t$$.*")"; then return 1; fi
+}
+
+# What an engine has mounted for a case. It may still be unmounting that itself.
+unmount_work() {
+	for _ in {1..50}; do
+		mounts=$(grep -o " $WORK/[^ ]*" /proc/self/mountinfo | sort -ru)
+		[ -n "$mounts" ] || return 0
+		xargs umount -l <<<"$mounts" 2>"$WORK/umount" || sleep 0.1
+	done
+	cat "$WORK/umount"
+	return 1
 }
 
 # A case that cannot run says so. TARE_MUST_RUN=1 makes that a failure; TARE_MUST_RUN=tools only where something
@@ -109,7 +125,8 @@ not_systemd() { # [reason]
 }
 
 config() {
-	jq "$@" <"$BUNDLE/config.json" >"$BUNDLE/config.new" && mv "$BUNDLE/config.new" "$BUNDLE/config.json"
+	local changed
+	changed=$(jq "$@" <"$BUNDLE/config.json") && printf '%s\n' "$changed" >"$BUNDLE/config.json"
 }
 
 # The program of the container as a shell script.
@@ -134,7 +151,7 @@ inside() {
 }
 
 cgroup_mount() {
-	if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then echo /sys/fs/cgroup; else echo /sys/fs/cgroup/unified; fi
+	if [ -e /sys/fs/cgroup/cgroup.controllers ]; then echo /sys/fs/cgroup; else echo /sys/fs/cgroup/unified; fi
 }
 
 # Where a container's cgroup is unless it says something else: beside the caller's, or where systemd makes it.
@@ -143,7 +160,8 @@ cgroup_of() { # ID
 		named_dir "$1"
 		return
 	fi
-	own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+	own=$(</proc/self/cgroup)
+	own=${own#*0::}
 	echo "$(cgroup_mount)${own%/*}/$1"
 }
 
@@ -167,7 +185,7 @@ rounds() { # N
 }
 
 wait_for() {
-	for _ in $(seq 100); do
+	for _ in {1..100}; do
 		if eval "$1"; then return 0; fi
 		sleep 0.05
 	done

@@ -249,5 +249,5 @@ enforced() { # arguments...
 	[[ "$(tr -d '\0' <"$WORK/said")" =~ ^system_u:system_r:container_t:s0:c[0-9]+,c[0-9]+$ ]] || { cat "$WORK/said"; return 1; }
 	engine run --rm --network none localhost/busybox cat /proc/self/mountinfo >"$WORK/said"
 	grep " /dev/shm " "$WORK/said" | grep -q 'context="system_u:object_r:container_file_t:s0:c[0-9]*,c[0-9]*"'
-	grep -o " $WORK/[^ ]*" /proc/self/mountinfo | sort -r | xargs -r umount -l
+	unmount_work
 }

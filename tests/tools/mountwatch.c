@@ -4,14 +4,16 @@
  *
  * proc_pid_mountinfo(5): a poll(2) with POLLPRI on the file returns when the mount table changes; an event that
  * came and went is seen, too, since the kernel counts them. Ready once it has closed its standard output; ends
- * when PIPE (a FIFO) has been opened for writing and closed again. REPORT then has a line for each change, with
- * what is different from before; it stays empty when there was none.
+ * when PIPE (a FIFO, made unless it is there) has been opened for writing and closed again. REPORT then has a
+ * line for each change, with what is different from before; it stays empty when there was none.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TABLE_MAX (1 << 20)
@@ -42,11 +44,18 @@ static void report_lines(FILE *report, char sign, const char *table, const char 
 	}
 }
 
+static int open_pipe(const char *path)
+{
+	if (mkfifo(path, 0600) < 0 && errno != EEXIST)
+		return -1;
+	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
 int main(int argc, char **argv)
 {
 	static char before[TABLE_MAX], after[TABLE_MAX];
 	int table_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	int pipe_fd = argc == 3 ? open(argv[1], O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+	int pipe_fd = argc == 3 ? open_pipe(argv[1]) : -1;
 	FILE *report = argc == 3 ? fopen(argv[2], "ae") : NULL;
 	struct pollfd fds[] = {{.fd = table_fd, .events = POLLPRI}, {.fd = pipe_fd, .events = POLLIN}};
 
