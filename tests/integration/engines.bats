@@ -39,10 +39,9 @@ end_engines() {
 	[ ! -d "$WORK/storage" ] || engine rm -f -t 0 --all >/dev/null
 	if [ -e "$WORK/docker.pid" ]; then
 		docker -H "unix://$WORK/docker.sock" ps -aq | xargs -r docker -H "unix://$WORK/docker.sock" rm -f >/dev/null
-		daemon=$(cat "$WORK/docker.pid")
-		kill "$daemon"
-		while [ -e "/proc/$daemon" ]; do sleep 0.2; done
 	fi
+	end_daemon dockerd
+	end_daemon containerd
 	unmount_work
 }
 
@@ -121,16 +120,51 @@ podmans-filter-unconfined() {
 	[ "$output" = "298 -1 14" ]
 }
 
+# An engine's daemon, in the background; whose name is not there any more has ended. On a busy machine that is emulated
+# it takes minutes.
+begin_daemon() { # name, what succeeds when it is up, command and arguments
+	local name=$1 up=$2 last=$((SECONDS + 600))
+	shift 2
+	"$@" >"$WORK/$name.log" 2>&1 3>&- &
+	echo $! >"$WORK/$name.pid"
+	until eval "$up" >/dev/null 2>&1; do
+		if [ $SECONDS -ge $last ] || ! kill -0 $!; then
+			tail -n 20 "$WORK/$name.log"
+			return 1
+		fi
+		sleep 0.5
+	done
+}
+
+end_daemon() { # name
+	[ -e "$WORK/$1.pid" ] || return 0
+	kill "$(cat "$WORK/$1.pid")" || true
+	while [ -e "/proc/$(cat "$WORK/$1.pid")" ]; do sleep 0.2; done
+}
+
+# dockerd gives a containerd that it starts itself 15 seconds, and containerd a shim two and five: not enough for an
+# emulated machine that is busy.
 with_docker() {
 	command -v dockerd >/dev/null || host_lacks "no docker"
 	image
-	dockerd --data-root "$WORK/docker" --exec-root "$WORK/docker.run" -p "$WORK/docker.pid" -H "unix://$WORK/docker.sock" \
-		--add-runtime tare="$TARE" --bridge none --iptables=false --ip6tables=false >"$WORK/docker.log" 2>&1 3>&- &
-	for _ in $(seq 600); do
-		! docker -H "unix://$WORK/docker.sock" version >/dev/null 2>&1 || break
-		sleep 0.2
-	done
-	docker -H "unix://$WORK/docker.sock" import "$WORK/image.tar" busybox >/dev/null
+	cat >"$WORK/containerd.toml" <<-END
+		version = 2
+		root = "$WORK/containerd"
+		state = "$WORK/containerd.run"
+		disabled_plugins = ["io.containerd.grpc.v1.cri"]
+		[grpc]
+		  address = "$WORK/containerd.sock"
+		[timeouts]
+		  "io.containerd.timeout.shim.cleanup" = "60s"
+		  "io.containerd.timeout.shim.load" = "60s"
+		  "io.containerd.timeout.shim.shutdown" = "60s"
+		  "io.containerd.timeout.task.state" = "60s"
+	END
+	begin_daemon containerd 'timeout 20 ctr -a "$WORK/containerd.sock" version' containerd -c "$WORK/containerd.toml"
+	begin_daemon dockerd 'dockers version' dockerd --containerd "$WORK/containerd.sock" --data-root "$WORK/docker" \
+		--exec-root "$WORK/docker.run" -p "$WORK/docker.pid" -H "unix://$WORK/docker.sock" \
+		--add-runtime tare="$TARE" --bridge none --iptables=false --ip6tables=false
+	dockers import "$WORK/image.tar" busybox >/dev/null
 }
 
 dockers() {
@@ -169,7 +203,7 @@ dockers-filter-unconfined() {
 }
 
 containerds() { # flags and arguments
-	timeout 120 ctr -a "$WORK/docker.run/containerd/containerd.sock" run --rm --runc-binary "$TARE" --env PATH=/bin "$@"
+	timeout 120 ctr -a "$WORK/containerd.sock" run --rm --runc-binary "$TARE" --env PATH=/bin "$@"
 }
 
 containerds-filter() {
