@@ -266,16 +266,24 @@ killed_while_frozen() { # command...
 	[ ! -e "$(named_dir "$ID")" ]
 }
 
-# An exec whose process is born into the cgroup that was frozen behind its last look: its pid in $pid.
+# An exec whose process is born into the cgroup that was frozen behind its last look: its pid in $pid. Freezes later
+# when that was too early, and earlier when the process had begun.
 born_frozen() { # cgroup
-	for _ in $(seq 200); do
+	local delay=0 step
+	for _ in {1..400}; do
 		"$TARE" --root "$ROOT" exec "$ID" sh -c 'echo >/was-here' </dev/null >/dev/null 2>&1 3>&- &
 		pid=$!
-		for _ in $(seq $((RANDOM % 20))); do :; done
+		for ((i = delay; i > 0; i--)); do :; done
 		echo 1 >"$1/cgroup.freeze"
 		sleep 0.02
 		# Where it waits for the birth, not where it waits for a message.
 		[ "$(cut -d ' ' -f 3 "/proc/$pid/stat" 2>/dev/null)" != D ] || return 0
+		step=$((1 + RANDOM % (delay / 4 + 2)))
+		if [ -e "$BUNDLE/rootfs/was-here" ] || [ "$(wc -l <"$1/cgroup.procs")" != 1 ]; then
+			delay=$((delay > step ? delay - step : 0))
+		else
+			delay=$((delay + step))
+		fi
 		echo 0 >"$1/cgroup.freeze"
 		wait "$pid" || true
 		rm -f "$BUNDLE/rootfs/was-here"
