@@ -185,7 +185,7 @@ rounds() { # N
 }
 
 wait_for() {
-	for _ in {1..100}; do
+	for _ in {1..400}; do
 		if eval "$1"; then return 0; fi
 		sleep 0.05
 	done

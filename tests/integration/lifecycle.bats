@@ -243,7 +243,7 @@ load helpers
 	create "$ID"
 	"$TARE" --root "$ROOT" start "$ID" >"$WORK/start" 2>&1 3>&- &
 	start=$!
-	sleep 0.3
+	wait_for 'pgrep -P "$start" sleep >"$WORK/hook"'
 	run -0 timeout 25 "$TARE" --root "$ROOT" delete --force "$ID"
 	run -1 tare state "$ID"
 	pkill -P "$start" sleep

@@ -145,8 +145,8 @@ load helpers
 	tare run -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- &
 	foreground=$!
 	wait_for '[ -e "$BUNDLE/rootfs/ready" ]'
-	run -0 timeout 5 "$TARE" --root "$ROOT" exec "$ID" true
-	run -0 timeout 5 "$TARE" --root "$ROOT" delete --force "$ID"
+	run -0 timeout 20 "$TARE" --root "$ROOT" exec "$ID" true
+	run -0 timeout 20 "$TARE" --root "$ROOT" delete --force "$ID"
 	status=0
 	wait "$foreground" || status=$?
 	[ "$status" = 137 ]
