@@ -185,8 +185,11 @@ rounds() { # N
 }
 
 wait_for() {
-	for _ in {1..400}; do
+	local tries
+	for tries in {1..400}; do
 		if eval "$1"; then return 0; fi
+		# What has to be there after five seconds may take its time in an emulated machine.
+		[ "$tries" -lt 100 ] || is_emulated || break
 		sleep 0.05
 	done
 	echo "never: $1"

@@ -140,7 +140,8 @@ BARRIER=1 fds=1" ]
 	tare start "$ID" 3>&- &
 	pid=$!
 	wait_for '[ "$(status_of "$ID")" = running ]'
-	run -0 timeout 20 "$TARE" --root "$ROOT" delete --force "$ID"
+	# Less than a lock is waited for.
+	run -0 timeout 8 "$TARE" --root "$ROOT" delete --force "$ID"
 	wait $pid
 	[ -z "$(told)" ]
 	end_manager
