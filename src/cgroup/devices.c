@@ -42,8 +42,16 @@ enum { /* registers: R1 is the context, as the kernel hands it over */
        REG_UNDECIDED = BPF_REG_3, /* requested bits that no rule has decided yet */
 };
 
-#define RULE_INSNS 10 /* no rule takes more */
+#define RULE_INSNS 11 /* no rule takes more */
 #define FRAME_INSNS 4 /* what stands before the rules, and the end */
+#define RUN_MAX 1000  /* rules with one decision: a jump goes over 32767 instructions at most */
+
+/* Where a jump goes that is not written yet: stands in the place of its offset. */
+enum target {
+	TO_NEXT = INT16_MIN, /* the rules of another major number */
+	TO_DECISION,
+	TO_END,
+};
 
 struct program {
 	struct bpf_insn *insns;
@@ -60,22 +68,52 @@ static void emit(struct program *program, unsigned int code, unsigned int dst, i
 	};
 }
 
-/* Both architectures are little endian: the low half of access_type, the device's type, comes first. */
+/* What comes now is where the jumps since start go that have this target. */
+static void emit_target(struct program *program, size_t start, enum target target)
+{
+	for (size_t i = start; i < program->len; i++)
+		if (program->insns[i].off == (int16_t)target)
+			program->insns[i].off = (int16_t)(program->len - i - 1);
+}
+
+/*
+ * Both architectures are little endian: the low half of access_type, the device's type, comes first. A field is
+ * loaded anew wherever rules may be met on more than one path: a register that lived on, known to be 1 on one
+ * path and known not to be 1 on the other, would make the verifier follow both through all that comes behind.
+ */
 static void emit_load(struct program *program, unsigned int dst, unsigned int size, size_t offset)
 {
 	emit(program, BPF_LDX | BPF_MEM | size, dst, (int16_t)offset, 0);
 	program->insns[program->len - 1].src_reg = REG_CONTEXT;
 }
 
-/*
- * Leaves the rule unless a field of the request has this value; where to is filled in by emit_rule. The field
- * is loaded anew for each test: a register that lived on, known to be 1 on one path and known not to be 1 on
- * the other, would make the verifier follow both paths through all the rules that come behind.
- */
-static void emit_test(struct program *program, unsigned int size, size_t offset, uint32_t value)
+static void emit_jump_if(struct program *program, unsigned int comparison, uint32_t value, enum target target)
 {
-	emit_load(program, REG_FIELD, size, offset);
-	emit(program, BPF_JMP32 | BPF_JNE | BPF_K, REG_FIELD, 0, (int32_t)value);
+	emit(program, BPF_JMP32 | comparison | BPF_K, REG_FIELD, (int16_t)target, (int32_t)value);
+}
+
+static bool has_number(const struct plan_device_rule *rule)
+{
+	return rule->major >= 0 || rule->minor >= 0;
+}
+
+/* The tests of rules that have their major number in common, which all but a rule alone have a minor to. */
+static void emit_numbers(struct program *program, const struct plan_device_rule *rules, size_t count)
+{
+	size_t start = program->len;
+
+	if (rules->major >= 0) {
+		emit_load(program, REG_FIELD, BPF_W, offsetof(struct bpf_cgroup_dev_ctx, major));
+		if (rules->minor < 0)
+			emit_jump_if(program, BPF_JEQ, (uint32_t)rules->major, TO_DECISION);
+		else
+			emit_jump_if(program, BPF_JNE, (uint32_t)rules->major, TO_NEXT);
+	}
+	if (rules->minor >= 0)
+		emit_load(program, REG_FIELD, BPF_W, offsetof(struct bpf_cgroup_dev_ctx, minor));
+	for (size_t i = 0; i < count && rules->minor >= 0; i++)
+		emit_jump_if(program, BPF_JEQ, (uint32_t)rules[i].minor, TO_DECISION);
+	emit_target(program, start, TO_NEXT);
 }
 
 static void emit_decision(struct program *program, const struct plan_device_rule *rule)
@@ -83,31 +121,51 @@ static void emit_decision(struct program *program, const struct plan_device_rule
 	if (rule->allow) {
 		emit(program, BPF_ALU64 | BPF_AND | BPF_K, REG_UNDECIDED, 0,
 		     (int32_t)(~rule->access & ACCESS_ALL));
-		emit(program, BPF_JMP | BPF_JNE | BPF_K, REG_UNDECIDED, 2, 0);
+		emit(program, BPF_JMP | BPF_JNE | BPF_K, REG_UNDECIDED, TO_END, 0);
 		emit(program, BPF_ALU64 | BPF_MOV | BPF_K, REG_RESULT, 0, 1);
 		emit(program, BPF_JMP | BPF_EXIT, 0, 0, 0);
 		return;
 	}
 	emit(program, BPF_JMP | BPF_JSET | BPF_K, REG_UNDECIDED, 1, rule->access);
-	emit(program, BPF_JMP | BPF_JA, 0, 1, 0);
+	emit(program, BPF_JMP | BPF_JA, 0, TO_END, 0);
 	emit(program, BPF_JMP | BPF_EXIT, 0, 0, 0); /* the result is 0 from the start */
 }
 
-static void emit_rule(struct program *program, const struct plan_device_rule *rule)
+/* How many rules from the first one on can share its test of the type and its decision. */
+static size_t run_of(const struct plan_device_rule *rules, size_t count)
+{
+	size_t n = 1;
+
+	if (!has_number(rules))
+		return n;
+	while (n < count && n < RUN_MAX && has_number(&rules[n]) && rules[n].allow == rules->allow &&
+	       rules[n].type == rules->type && rules[n].access == rules->access)
+		n++;
+	return n;
+}
+
+/* Rules of one run_of. They say the same of their devices, so it does not matter which one is found. */
+static void emit_run(struct program *program, const struct plan_device_rule *rules, size_t count)
 {
 	size_t start = program->len;
 
-	if (rule->type != 'a')
-		emit_test(program, BPF_H, offsetof(struct bpf_cgroup_dev_ctx, access_type),
-			  rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
-	if (rule->major >= 0)
-		emit_test(program, BPF_W, offsetof(struct bpf_cgroup_dev_ctx, major), (uint32_t)rule->major);
-	if (rule->minor >= 0)
-		emit_test(program, BPF_W, offsetof(struct bpf_cgroup_dev_ctx, minor), (uint32_t)rule->minor);
-	emit_decision(program, rule);
-	for (size_t i = start; i < program->len; i++)
-		if (program->insns[i].code == (BPF_JMP32 | BPF_JNE | BPF_K))
-			program->insns[i].off = (int16_t)(program->len - i - 1);
+	if (rules->type != 'a') {
+		emit_load(program, REG_FIELD, BPF_H, offsetof(struct bpf_cgroup_dev_ctx, access_type));
+		emit_jump_if(program, BPF_JNE, rules->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR,
+			     TO_END);
+	}
+	if (has_number(rules)) {
+		for (size_t i = 0, n; i < count; i += n) {
+			for (n = 1; i + n < count && rules[i].minor >= 0 && rules[i + n].minor >= 0 &&
+				    rules[i + n].major == rules[i].major;)
+				n++;
+			emit_numbers(program, &rules[i], n);
+		}
+		emit(program, BPF_JMP | BPF_JA, 0, TO_END, 0);
+		emit_target(program, start, TO_DECISION);
+	}
+	emit_decision(program, rules);
+	emit_target(program, start, TO_END);
 }
 
 /* A device number has 32 bits, and a rule without access says nothing. */
@@ -119,7 +177,7 @@ static bool is_effective(const struct plan_device_rule *rule)
 /* Decides every bit of every request: whatever stands before it does not matter. */
 static bool is_total(const struct plan_device_rule *rule)
 {
-	return rule->type == 'a' && rule->major < 0 && rule->minor < 0 && rule->access == ACCESS_ALL;
+	return rule->type == 'a' && !has_number(rule) && rule->access == ACCESS_ALL;
 }
 
 static bool is_known(const struct plan_device_rule *rule)
@@ -128,8 +186,27 @@ static bool is_known(const struct plan_device_rule *rule)
 	       (rule->access & ~ACCESS_ALL) == 0;
 }
 
+/* The rules that have an effect, the last one first. What nobody has decided is denied without a rule. */
+static size_t select_rules(const struct plan_device_rule *rules, size_t count,
+			   struct plan_device_rule *selected)
+{
+	size_t n = 0;
+
+	while (count-- > 0) {
+		if (!is_effective(&rules[count]))
+			continue;
+		if (is_total(&rules[count]) && !rules[count].allow)
+			break;
+		selected[n++] = rules[count];
+		if (is_total(&rules[count]))
+			break;
+	}
+	return n;
+}
+
 int cgroup_devices_compile(const struct plan_device_rule *rules, size_t count, struct bpf_insn **ret_program)
 {
+	_cleanup_free_ struct plan_device_rule *selected = NULL;
 	_cleanup_free_ struct bpf_insn *insns = NULL;
 	struct program program = {0};
 
@@ -138,19 +215,18 @@ int cgroup_devices_compile(const struct plan_device_rule *rules, size_t count, s
 	for (size_t i = 0; i < count; i++)
 		if (!is_known(&rules[i]))
 			return -EINVAL;
+	selected = mem_alloc((count + 1) * sizeof *selected);
+	count = select_rules(rules, count, selected);
+	if (count > 0 && is_total(selected))
+		return 0;
 	program.insns = insns = mem_alloc((count * RULE_INSNS + FRAME_INSNS) * sizeof *insns);
 
 	emit(&program, BPF_ALU64 | BPF_MOV | BPF_K, REG_RESULT, 0, 0);
 	emit_load(&program, REG_UNDECIDED, BPF_W, offsetof(struct bpf_cgroup_dev_ctx, access_type));
 	emit(&program, BPF_ALU64 | BPF_RSH | BPF_K, REG_UNDECIDED, 0, 16);
-	for (size_t i = count; i-- > 0;) {
-		if (!is_effective(&rules[i]))
-			continue;
-		if (is_total(&rules[i]) && rules[i].allow && program.len == FRAME_INSNS - 1)
-			return 0;
-		emit_rule(&program, &rules[i]);
-		if (is_total(&rules[i]))
-			break;
+	for (size_t i = 0, n; i < count; i += n) {
+		n = run_of(&selected[i], count - i);
+		emit_run(&program, &selected[i], n);
 	}
 	emit(&program, BPF_JMP | BPF_EXIT, 0, 0, 0);
 	*ret_program = take_ptr(insns);

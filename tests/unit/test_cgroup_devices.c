@@ -36,6 +36,8 @@ static bool is_jump(const struct bpf_insn *insn, uint64_t value)
 		return value != (uint64_t)(int64_t)insn->imm;
 	case BPF_JMP32 | BPF_JNE | BPF_K:
 		return (uint32_t)value != (uint32_t)insn->imm;
+	case BPF_JMP32 | BPF_JEQ | BPF_K:
+		return (uint32_t)value == (uint32_t)insn->imm;
 	default:
 		CHECK(!"a known jump");
 		return false;
@@ -178,6 +180,21 @@ static struct plan_device_rule random_rule(unsigned int *seed)
 	return rule;
 }
 
+/* Every other one is like the one before it but for its numbers, as the rules of real lists are. */
+static void random_rules(unsigned int *seed, struct plan_device_rule *rules, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		rules[i] = random_rule(seed);
+		if (i > 0 && rand_r(seed) % 2 == 0) {
+			rules[i].type = rules[i - 1].type;
+			rules[i].access = rules[i - 1].access;
+			rules[i].allow = rules[i - 1].allow;
+			if (rand_r(seed) % 2 == 0)
+				rules[i].major = rules[i - 1].major;
+		}
+	}
+}
+
 static void test_random(void)
 {
 	unsigned int seed = 1;
@@ -186,8 +203,7 @@ static void test_random(void)
 		struct plan_device_rule rules[12];
 		size_t count = (size_t)rand_r(&seed) % (ARRAY_SIZE(rules) + 1);
 
-		for (size_t i = 0; i < count; i++)
-			rules[i] = random_rule(&seed);
+		random_rules(&seed, rules, count);
 		compare(rules, count);
 	}
 }
@@ -246,6 +262,24 @@ static void test_allow_all(void)
 	CHECK(insns == NULL);
 	CHECK(cgroup_devices_compile(rules, 5, &insns) > 0);
 	compare(rules, 5);
+}
+
+/* More rules of one kind than a jump can go over. */
+static void test_many(void)
+{
+	struct plan_device_rule rules[9000];
+	const size_t count = ARRAY_SIZE(rules);
+
+	for (size_t i = 0; i < count; i++)
+		rules[i] = (struct plan_device_rule){
+			.type = 'c', .major = (int64_t)i, .minor = (int64_t)i, .access = R, .allow = true};
+	for (uint32_t i = 0; i < count; i += 100) {
+		CHECK_INT(program_run(rules, count, CHAR(R), i, i), 1);
+		CHECK_INT(program_run(rules, count, CHAR(R), i, i + 1), 0);
+		CHECK_INT(program_run(rules, count, CHAR(W), i, i), 0);
+		CHECK_INT(program_run(rules, count, BLOCK(R), i, i), 0);
+	}
+	CHECK_INT(program_run(rules, count, CHAR(R), (uint32_t)count, (uint32_t)count), 0);
 }
 
 static void test_refused(void)
@@ -310,16 +344,20 @@ static void test_kernel(void)
 	for (int round = 0; round < 100; round++) {
 		size_t count = (size_t)rand_r(&seed) % 30;
 
-		for (size_t i = 0; i < count; i++)
-			rules[i] = random_rule(&seed);
+		random_rules(&seed, rules, count);
 		CHECK_INT(kernel_load(rules, count), 0);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		rules[i] = (struct plan_device_rule){
+			.type = 'b', .major = (int64_t)i / 4, .minor = (int64_t)i, .access = R, .allow = true};
+	CHECK_INT(kernel_load(rules, ARRAY_SIZE(rules)), 0);
 }
 
 int main(void)
 {
 	test_cases();
 	test_allow_all();
+	test_many();
 	test_refused();
 	test_random();
 	test_kernel();
