@@ -44,7 +44,7 @@ enum { /* registers: R1 is the context, as the kernel hands it over */
 
 #define RULE_INSNS 11 /* no rule takes more */
 #define FRAME_INSNS 4 /* what stands before the rules, and the end */
-#define RUN_MAX 1000  /* rules with one decision: a jump goes over 32767 instructions at most */
+#define RUN_MAX 1000  /* rules with one decision, 4 of these each: a jump goes over 32767 at most */
 
 /* Where a jump goes that is not written yet: stands in the place of its offset. */
 enum target {
@@ -210,7 +210,7 @@ int cgroup_devices_compile(const struct plan_device_rule *rules, size_t count, s
 	_cleanup_free_ struct bpf_insn *insns = NULL;
 	struct program program = {0};
 
-	if (count > (BPF_MAXINSNS * 256 - FRAME_INSNS) / RULE_INSNS) /* a million: the verifier's own limit */
+	if (count > (BPF_MAXINSNS * 256 - FRAME_INSNS) / RULE_INSNS) /* a million: the verifier's last limit */
 		return -E2BIG;
 	for (size_t i = 0; i < count; i++)
 		if (!is_known(&rules[i]))
@@ -339,6 +339,8 @@ static int devices_fail(struct err *err, int r, const char *verb)
 		err_hint(err, "device rules need CAP_BPF and CAP_NET_ADMIN outside of any user namespace");
 	else if (r == -ENOSYS || r == -EINVAL)
 		err_hint(err, "the kernel needs CONFIG_BPF_SYSCALL and CONFIG_CGROUP_BPF");
+	else if (r == -EFAULT || r == -E2BIG) /* the verifier's limits: branches, instructions */
+		err_hint(err, "the kernel does not take that many rules: fewer of them, or broader ones");
 	return r;
 }
 

@@ -94,6 +94,25 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	[[ "$output" == *read*write-denied*"Operation not permitted"*null ]]
 }
 
+@test "device rules: of a thousand each counts; more than a kernel takes are an error, and nothing is left" {
+	# No device has such a major number but fuse, whose rule stands in the middle.
+	rules() { # how many
+		config --argjson n "$1" '.linux.resources.devices=[{allow:false,access:"rwm"}]
+			+ [range($n) | {allow:(. % 2 == 0),type:"c",major:(600 + . % 3000),minor:.,access:"rwm"}]
+			+ [{allow:true,type:"c",major:10,minor:229,access:"r"}]
+			+ [range($n) | {allow:true,type:"c",major:(. % 7 + 600),minor:.,access:"rwm"}]'
+	}
+	config '.process.capabilities.bounding+=["CAP_MKNOD"] | .process.capabilities.effective+=["CAP_MKNOD"] | .process.capabilities.permitted+=["CAP_MKNOD"]'
+	rules 500
+	inside 'mknod /tmp/fuse c 10 229; mknod /tmp/mem c 1 1; (exec 3</tmp/fuse) && echo read; (exec 3>/tmp/fuse) 2>&1; (exec 3</tmp/mem) 2>&1; echo x >/dev/null && echo null'
+	[ "$(sed 's/.*: //' <<<"$output")" = $'read\nOperation not permitted\nOperation not permitted\nnull' ]
+	rules 20000
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/linux/resources/devices: cannot load the device rules of the cgroup: "*"(the kernel does not take that many rules: "* ]]
+	run -1 tare state "$ID"
+	[ ! -e "$(named_dir "$ID")" ]
+}
+
 @test "idmapped mounts" {
 	mkdir "$WORK/data" && touch "$WORK/data/f" && chown 1000:1000 "$WORK/data/f"
 	config --arg s "$WORK/data" '.mounts+=[{"destination":"/m","type":"bind","source":$s,"options":["bind","idmap"],
