@@ -97,23 +97,27 @@ static bool has_number(const struct plan_device_rule *rule)
 	return rule->major >= 0 || rule->minor >= 0;
 }
 
-/* The tests of rules that have their major number in common, which all but a rule alone have a minor to. */
-static void emit_numbers(struct program *program, const struct plan_device_rule *rules, size_t count)
+/*
+ * The tests of the first rule, and of those behind it that have its major number and a minor: whoever meets one
+ * goes to the decision, and what comes behind is for the others. Returns how many rules that were.
+ */
+static size_t emit_numbers(struct program *program, const struct plan_device_rule *rules, size_t count)
 {
-	size_t start = program->len;
+	size_t start = program->len, n = 0;
 
-	if (rules->major >= 0) {
+	if (rules->major >= 0)
 		emit_load(program, REG_FIELD, BPF_W, offsetof(struct bpf_cgroup_dev_ctx, major));
-		if (rules->minor < 0)
-			emit_jump_if(program, BPF_JEQ, (uint32_t)rules->major, TO_DECISION);
-		else
-			emit_jump_if(program, BPF_JNE, (uint32_t)rules->major, TO_NEXT);
+	if (rules->minor < 0) {
+		emit_jump_if(program, BPF_JEQ, (uint32_t)rules->major, TO_DECISION);
+		return 1;
 	}
-	if (rules->minor >= 0)
-		emit_load(program, REG_FIELD, BPF_W, offsetof(struct bpf_cgroup_dev_ctx, minor));
-	for (size_t i = 0; i < count && rules->minor >= 0; i++)
-		emit_jump_if(program, BPF_JEQ, (uint32_t)rules[i].minor, TO_DECISION);
+	if (rules->major >= 0)
+		emit_jump_if(program, BPF_JNE, (uint32_t)rules->major, TO_NEXT);
+	emit_load(program, REG_FIELD, BPF_W, offsetof(struct bpf_cgroup_dev_ctx, minor));
+	for (; n < count && rules[n].major == rules->major && rules[n].minor >= 0; n++)
+		emit_jump_if(program, BPF_JEQ, (uint32_t)rules[n].minor, TO_DECISION);
 	emit_target(program, start, TO_NEXT);
+	return n;
 }
 
 static void emit_decision(struct program *program, const struct plan_device_rule *rule)
@@ -155,12 +159,8 @@ static void emit_run(struct program *program, const struct plan_device_rule *rul
 			     TO_END);
 	}
 	if (has_number(rules)) {
-		for (size_t i = 0, n; i < count; i += n) {
-			for (n = 1; i + n < count && rules[i].minor >= 0 && rules[i + n].minor >= 0 &&
-				    rules[i + n].major == rules[i].major;)
-				n++;
-			emit_numbers(program, &rules[i], n);
-		}
+		for (size_t i = 0; i < count;)
+			i += emit_numbers(program, &rules[i], count - i);
 		emit(program, BPF_JMP | BPF_JA, 0, TO_END, 0);
 		emit_target(program, start, TO_DECISION);
 	}
@@ -339,7 +339,13 @@ static int devices_fail(struct err *err, int r, const char *verb)
 		err_hint(err, "device rules need CAP_BPF and CAP_NET_ADMIN outside of any user namespace");
 	else if (r == -ENOSYS || r == -EINVAL)
 		err_hint(err, "the kernel needs CONFIG_BPF_SYSCALL and CONFIG_CGROUP_BPF");
-	else if (r == -EFAULT || r == -E2BIG) /* the verifier's limits: branches, instructions */
+	return r;
+}
+
+static int load_fail(struct err *err, int r)
+{
+	r = devices_fail(err, r, "load");
+	if (r == -EFAULT || r == -E2BIG) /* the verifier's limits: branches, instructions */
 		err_hint(err, "the kernel does not take that many rules: fewer of them, or broader ones");
 	return r;
 }
@@ -368,6 +374,8 @@ int cgroup_devices_set(int cgroup_fd, const struct plan_device_rule *rules, size
 	int r;
 
 	r = cgroup_devices_compile(rules, count, &insns);
+	if (r == -E2BIG)
+		return load_fail(err, r);
 	if (r < 0)
 		return err_set(err, ERR_CONFIG, r, NULL, "cannot translate the device rules of the cgroup");
 	if (r == 0)
@@ -375,7 +383,7 @@ int cgroup_devices_set(int cgroup_fd, const struct plan_device_rule *rules, size
 
 	program_fd = program_load(insns, r);
 	if (program_fd < 0)
-		return devices_fail(err, program_fd, "load");
+		return load_fail(err, program_fd);
 	attached_fd = attached_open(cgroup_fd);
 	if (attached_fd < 0 && attached_fd != -ENOENT)
 		return devices_fail(err, attached_fd, "query");

@@ -140,8 +140,9 @@ BARRIER=1 fds=1" ]
 	tare start "$ID" 3>&- &
 	pid=$!
 	wait_for '[ "$(status_of "$ID")" = running ]'
-	# Less than a lock is waited for.
-	run -0 timeout 8 "$TARE" --root "$ROOT" delete --force "$ID"
+	# Less than a lock is waited for, everywhere.
+	is_emulated && limit=8 || limit=5
+	run -0 timeout "$limit" "$TARE" --root "$ROOT" delete --force "$ID"
 	wait $pid
 	[ -z "$(told)" ]
 	end_manager

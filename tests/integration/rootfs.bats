@@ -94,7 +94,7 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	[[ "$output" == *read*write-denied*"Operation not permitted"*null ]]
 }
 
-@test "device rules: of a thousand each counts; more than a kernel takes are an error, and nothing is left" {
+@test "device rules: a thousand are in force; more than a kernel takes are an error, and nothing is left" {
 	# No device has such a major number but fuse, whose rule stands in the middle.
 	rules() { # how many
 		config --argjson n "$1" '.linux.resources.devices=[{allow:false,access:"rwm"}]
@@ -106,11 +106,14 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	rules 500
 	inside 'mknod /tmp/fuse c 10 229; mknod /tmp/mem c 1 1; (exec 3</tmp/fuse) && echo read; (exec 3>/tmp/fuse) 2>&1; (exec 3</tmp/mem) 2>&1; echo x >/dev/null && echo null'
 	[ "$(sed 's/.*: //' <<<"$output")" = $'read\nOperation not permitted\nOperation not permitted\nnull' ]
-	rules 20000
-	run -1 tare run -b "$BUNDLE" "$ID"
-	[[ "$output" == *"/linux/resources/devices: cannot load the device rules of the cgroup: "*"(the kernel does not take that many rules: "* ]]
-	run -1 tare state "$ID"
-	[ ! -e "$(named_dir "$ID")" ]
+	# More than the verifier follows, and more than tare writes down.
+	for many in 20000 50000; do
+		rules "$many"
+		run -1 tare run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"/linux/resources/devices: cannot load the device rules of the cgroup: "*"(the kernel does not take that many rules: "* ]] || { echo "$output"; return 1; }
+		run -1 tare state "$ID"
+		[ ! -e "$(named_dir "$ID")" ]
+	done
 }
 
 @test "idmapped mounts" {
