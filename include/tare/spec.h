@@ -224,7 +224,8 @@ struct spec_resources {
 /* --- the rest of linux --- */
 struct spec_device {
 	char type;                  /* 'c' (also for "u"), 'b', 'p' */
-	const char *path;           /* absolute */
+	const char *path;           /* absolute, no empty or "." components, no "/" or ".." at its end */
+	bool is_repeated;           /* an earlier one has the same path, and all that this one says */
 	int64_t major, minor;       /* 0 for 'p' */
 	struct spec_uint file_mode; /* permission bits, <= 07777 */
 	struct spec_uint uid, gid;

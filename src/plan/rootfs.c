@@ -104,6 +104,8 @@ static void collect_devices(struct builder *b)
 		b->device_count++;
 	}
 	for (size_t i = 0; i < b->spec->device_count; i++) {
+		if (b->spec->devices[i].is_repeated)
+			continue;
 		b->devices[b->device_count] = configured_device(b, &b->spec->devices[i]);
 		b->device_wheres[b->device_count] = builder_where(b, "/linux/devices/%zu", i);
 		b->device_count++;

@@ -12,9 +12,17 @@ struct namespace_entry {
 	const char *path;
 };
 
+/* A writer without optional strings writes an empty one: no path, so a new namespace. */
+static void parse_namespace_path(struct reader *reader, const struct dom_node *node, const struct field *field,
+				 void *target)
+{
+	if (node->type != DOM_STRING || node->text[0] != '\0')
+		field_absolute(reader, node, field, target);
+}
+
 static const struct field namespace_fields[] = {
 	FIELD("type", field_enum, struct namespace_entry, type, .detail = &spec_names_namespace, REQUIRED),
-	FIELD("path", field_absolute, struct namespace_entry, path),
+	FIELD("path", parse_namespace_path, struct namespace_entry, path),
 };
 static const struct table namespace_table = TABLE(namespace_fields);
 
@@ -94,6 +102,39 @@ static void parse_device_type(struct reader *reader, const struct dom_node *node
 		device->type = type[0] == 'u' ? 'c' : type[0];
 }
 
+/* The path without empty and "." components; a ".." after a link is the file system's to resolve. */
+static void parse_device_path(struct reader *reader, const struct dom_node *node, const struct field *field,
+			      void *target)
+{
+	struct spec_device *device = target;
+	size_t len = 0, part = 0;
+	char *path;
+
+	(void)field;
+	if (!reader_expect(reader, node, DOM_STRING))
+		return;
+	if (node->text[0] != '/') {
+		reader_refuse(reader, node, "must be an absolute path, not %s",
+			      reader_quote(reader, node->text));
+		return;
+	}
+	path = arena_alloc(reader->arena, strlen(node->text) + 1);
+	for (const char *at = node->text; *at != '\0'; at += part) {
+		at += strspn(at, "/");
+		part = strcspn(at, "/");
+		if (part == 0 || (part == 1 && at[0] == '.'))
+			continue;
+		path[len++] = '/';
+		memcpy(path + len, at, part);
+		len += part;
+	}
+	path[len] = '\0';
+	if (len == 0 || str_equal(strrchr(path, '/'), "/.."))
+		reader_refuse(reader, node, "must be the path of a file, not %s",
+			      reader_quote(reader, node->text));
+	device->path = path;
+}
+
 static void check_device(struct reader *reader, const struct dom_node *node, void *target)
 {
 	struct spec_device *device = target;
@@ -118,7 +159,7 @@ static void check_device(struct reader *reader, const struct dom_node *node, voi
 
 static const struct field device_fields[] = {
 	FIELD("type", parse_device_type, struct spec_device, type, REQUIRED),
-	FIELD("path", field_absolute, struct spec_device, path, REQUIRED),
+	FIELD("path", parse_device_path, struct spec_device, path, REQUIRED),
 	FIELD("major", field_i64, struct spec_device, major, RANGE(0, 0xfff)),
 	FIELD("minor", field_i64, struct spec_device, minor, RANGE(0, 0xfffff)),
 	FIELD("fileMode", field_opt_uint, struct spec_device, file_mode, RANGE(0, UINT32_MAX)),
@@ -128,24 +169,57 @@ static const struct field device_fields[] = {
 static const struct table device_table =
 	TABLE(device_fields, .size = sizeof(struct spec_device), .check = check_device);
 
+static bool is_contradiction(const struct spec_uint *a, const struct spec_uint *b)
+{
+	return a->is_set && b->is_set && a->value != b->value;
+}
+
+static void merge(struct spec_uint *into, const struct spec_uint *from)
+{
+	if (!into->is_set)
+		*into = *from;
+}
+
+/* Engines list a device for each thing that asks for it. False if both cannot be the same node. */
+static bool merge_device(struct spec_device *into, struct spec_device *again)
+{
+	if (into->type != again->type || into->major != again->major || into->minor != again->minor ||
+	    is_contradiction(&into->file_mode, &again->file_mode) ||
+	    is_contradiction(&into->uid, &again->uid) || is_contradiction(&into->gid, &again->gid))
+		return false;
+	merge(&into->file_mode, &again->file_mode);
+	merge(&into->uid, &again->uid);
+	merge(&into->gid, &again->gid);
+	again->is_repeated = true;
+	return true;
+}
+
 static void parse_devices(struct reader *reader, const struct dom_node *node, const struct field *field,
 			  void *target)
 {
+	struct spec *spec = target;
+	int findings = reader->findings;
 	struct named *paths;
-	size_t count = 0;
+	size_t first = 0;
 
 	field_array(reader, node, field, target);
-	if (node->type != DOM_ARRAY)
+	if (node->type != DOM_ARRAY || reader->findings > findings)
 		return;
 	paths = arena_alloc(reader->scratch, node->count * sizeof *paths);
 	for (const struct dom_node *item = node->first; item != NULL; item = item->next) {
-		const struct dom_node *path = dom_member(item, "path");
+		const char *path = spec->devices[item->index].path;
 
-		if (path == NULL || path->type != DOM_STRING)
-			continue;
-		paths[count++] = (struct named){path->text, strlen(path->text), item->index, path};
+		paths[item->index] = (struct named){path, strlen(path), item->index, item};
 	}
-	reader_refuse_twice(reader, paths, count, "device");
+	named_sort(paths, node->count);
+	for (size_t i = 1; i < node->count; i++) {
+		if (!named_equal(&paths[first], &paths[i]))
+			first = i;
+		else if (!merge_device(&spec->devices[paths[first].index], &spec->devices[paths[i].index]))
+			reader_refuse_key(reader, paths[i].node, "path",
+					  "device %s given twice, and not as the same",
+					  reader_quote(reader, paths[i].name));
+	}
 }
 
 /* --- network devices ------------------------------------------------------------------------------------- */

@@ -131,3 +131,39 @@ character 666 0:0 5:0"
 	inside 'for l in fd stdin stdout stderr; do [ ! -L /dev/$l ] && echo "no $l"; done; readlink /dev/ptmx'
 	[ "$output" = $'no fd\nno stdin\nno stdout\nno stderr\npts/ptmx' ]
 }
+
+@test "a path is what it names: slashes at its end, and dots in it" {
+	config '.linux.devices=[{"path":"/dev/one/","type":"c","major":1,"minor":3},{"path":"//made/./two//","type":"p","fileMode":384},
+		{"path":"/dev/null/","type":"c","major":1,"minor":3,"fileMode":400},{"path":"/made/three/.","type":"c","major":1,"minor":5}]'
+	described /dev/one /made/two /dev/null /made/three
+	[ "$output" = "character 666 0:0 1:3
+fifo 600 0:0 0:0
+character 620 0:0 1:3
+character 666 0:0 1:5" ]
+	for path in / /./ /dev/.. /dev/../; do
+		config --arg p "$path" '.linux.devices=[{"path":$p,"type":"p"}]'
+		refused_path "must be the path of a file"
+	done
+}
+
+refused_path() {
+	run_container "" 1
+	[[ "$output" == *"/linux/devices/"*"/path: "*"$1"* ]] || { echo "$output"; return 1; }
+	[ ! -e "$ROOT/$ID" ]
+}
+
+@test "a device that is listed again is one device, unless the two differ" {
+	config '.linux.devices=[{"path":"/dev/a","type":"c","major":1,"minor":3},{"path":"/dev/a","type":"c","major":1,"minor":3},
+		{"path":"/dev/a/","type":"c","major":1,"minor":3,"fileMode":384,"gid":4},{"path":"/dev/a","type":"c","major":1,"minor":3,"uid":3}]'
+	described /dev/a
+	[ "$output" = "character 600 3:4 1:3" ]
+	user_ns
+	config '.linux.devices=[{"path":"/dev/full","type":"c","major":1,"minor":7},{"path":"/dev/full","type":"c","major":1,"minor":7}]'
+	inside 'stat -c %t:%T /dev/full; grep -c " /dev/full " /proc/self/mountinfo'
+	[ "$output" = $'1:7\n1' ]
+	for other in '{"minor":5}' '{"type":"b"}' '{"path":"/dev/full/","fileMode":1}' '{"gid":1}'; do
+		config --argjson o "$other" '.linux.devices=[{"path":"/dev/full","type":"c","major":1,"minor":7,"fileMode":0,"gid":0}]
+			| .linux.devices+=[.linux.devices[0]+$o]'
+		refused_path "device '/dev/full' given twice, and not as the same"
+	done
+}

@@ -286,3 +286,14 @@ user_ns() {
 	inside 'stat -c %u:%g /dev/mqueue'
 	[ "$output" = 0:0 ]
 }
+
+@test "an empty path is no path: the namespace is a new one" {
+	inside 'for n in mnt pid net ipc uts cgroup; do readlink /proc/self/ns/$n; done'
+	config '.linux.namespaces|=map(.+{"path":""})'
+	inside 'for n in mnt pid net ipc uts cgroup; do readlink /proc/self/ns/$n; done'
+	[ "${#lines[@]}" = 6 ]
+	for line in "${lines[@]}"; do
+		type=${line%%:*}
+		[ "$line" != "$(readlink "/proc/self/ns/$type")" ] || { echo "$line is the host's"; return 1; }
+	done
+}

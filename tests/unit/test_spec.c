@@ -228,8 +228,6 @@ static const struct bad bad_linuxes[] = {
 	{LINUX, "'namespaces':[{'type':'net'}]", "/linux/namespaces/0/type", "unknown namespace type 'net'"},
 	{LINUX, "'namespaces':[{'type':'pid','path':'ns'}]", "/linux/namespaces/0/path",
 	 "must be an absolute path, not 'ns'"},
-	{LINUX, "'namespaces':[{'type':'pid','path':''}]", "/linux/namespaces/0/path",
-	 "must be an absolute path, not ''"},
 	{LINUX, "'namespaces':[{'type':'pid'},{'type':'ipc'},{'type':'pid'}]", "/linux/namespaces/2/type",
 	 "namespace 'pid' given twice"},
 	{LINUX, "'uidMappings':[" ID0 "]", "/linux/uidMappings", "needs a user namespace in /linux/namespaces"},
@@ -273,8 +271,22 @@ static const struct bad bad_linuxes[] = {
 	 "/linux/devices/0/fileMode", "must be permission bits (0 to 4095), not 25008"},
 	{LINUX, "'devices':[{'type':'p','path':'/d','uid':4294967295}]", "/linux/devices/0/uid",
 	 "must be from 0 to 4294967294, not 4294967295"},
-	{LINUX, "'devices':[{'type':'p','path':'/d'},{'type':'p','path':'/e'},{'type':'p','path':'/d'}]",
-	 "/linux/devices/2/path", "device '/d' given twice"},
+	{LINUX, "'devices':[{'type':'p','path':'/d'},{'type':'p','path':'/e'},{'type':'c','path':'/d','major':0,'minor':0}]",
+	 "/linux/devices/2/path", "device '/d' given twice, and not as the same"},
+	{LINUX, "'devices':[{'type':'p','path':'/d','uid':0},{'type':'p','path':'/d'},{'type':'p','path':'//d/.//','uid':1}]",
+	 "/linux/devices/2/path", "device '/d' given twice, and not as the same"},
+	{LINUX, "'devices':[{'type':'p','path':'/a/./d','gid':1},{'type':'p','path':'/a/d','gid':2}]",
+	 "/linux/devices/1/path", "device '/a/d' given twice, and not as the same"},
+	{LINUX, "'devices':[{'type':'p','path':'/d','fileMode':1},{'type':'p','path':'/d/','fileMode':2}]",
+	 "/linux/devices/1/path", "device '/d' given twice, and not as the same"},
+	{LINUX, "'devices':[{'type':'c','path':'/d','major':1,'minor':3},{'type':'c','path':'/d','major':1,'minor':5}]",
+	 "/linux/devices/1/path", "device '/d' given twice, and not as the same"},
+	{LINUX, "'devices':[{'type':'p','path':'/'}]", "/linux/devices/0/path",
+	 "must be the path of a file, not '/'"},
+	{LINUX, "'devices':[{'type':'p','path':'/a/../'}]", "/linux/devices/0/path",
+	 "must be the path of a file, not '/a/../'"},
+	{LINUX, "'devices':[{'type':'p','path':'d/'}]", "/linux/devices/0/path",
+	 "must be an absolute path, not 'd/'"},
 	{LINUX, "'netDevices':[]", "/linux/netDevices", "must be an object, not an array"},
 	{LINUX, "'netDevices':{'eth0':null}", "/linux/netDevices/eth0", "must be an object, not null"},
 	{LINUX, "'netDevices':{'eth0':{'name':23}}", "/linux/netDevices/eth0/name",
@@ -462,6 +474,9 @@ static const struct bad bad_resources[] = {
 };
 
 static const char *const good_texts[] = {
+	"'linux':{'namespaces':[{'type':'user','path':'/n'},{'type':'uts','path':''}]},'hostname':'h'",
+	"'linux':{'devices':[{'type':'p','path':'/d','uid':1},{'type':'p','path':'/d/','uid':1,'gid':2},"
+	"{'type':'p','path':'/./d','gid':2,'fileMode':3}]}",
 	/* at the limits */
 	"'process':{'oomScoreAdj':-0,'cwd':'/','user':{'uid':4294967294,'umask':0}}",
 	"'process':{'oomScoreAdj':-1000,'cwd':'/','scheduler':{'policy':'SCHED_FIFO','priority':99}}",
