@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Real engines on top, each with storage and sockets of its own in the case's directory. They mount what they need on
-# the host, so that the host's mounts are compared at the end alone.
+# Real engines on top, each with storage and sockets of its own in the case's directory. They mount what they need in
+# the namespace that they are started in, the case's, so that its mounts are compared at the end alone.
 load helpers
 
 # What an engine's own filter makes of calls that the kernel would answer otherwise: an allowed one, one that is denied
@@ -20,7 +20,7 @@ judge() { # program that runs its arguments in a container of the engine, with i
 # An image of busybox, and the tools for judge, as a tar archive.
 image() {
 	[ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || host_lacks "engines need cgroup v2 on /sys/fs/cgroup"
-	end_watch
+	watch_mounts ends
 	cp "$TOOLS/probe" "$TOOLS/calls" "$BUNDLE/rootfs/bin/"
 	tar -C "$BUNDLE/rootfs" -cf "$WORK/image.tar" .
 }

@@ -9,14 +9,16 @@ TOOLS=${TARE_TOOLS:-$(dirname "$TARE")/../tests}
 
 setup() {
 	[ "$EUID" = 0 ] || not_here "needs root"
+	enable -f "$TOOLS/ownmounts.so" own_mounts
+	own_mounts
 	WORK=$(mktemp -d)
 	BUNDLE=$WORK/bundle
 	ROOT=$WORK/state
-	ID=t$$.$BATS_TEST_NUMBER.$RANDOM
+	# What mktemp made there is once only, which a process id is not: another suite may have its own of them.
+	ID=t$$.${WORK##*.}
 	template "$BATS_RUN_TMPDIR/bundle"
 	cp -a "$BATS_RUN_TMPDIR/bundle/." "$BUNDLE"
 	cp -al "$BATS_RUN_TMPDIR/links/." "$BUNDLE/rootfs/bin"
-	HOST_MOUNTS=$(</proc/self/mountinfo)
 	watch_mounts
 }
 
@@ -35,11 +37,12 @@ for name in sys.stdin.read().split(): os.symlink("busybox", sys.argv[1] + "/" + 
 	BUNDLE=$WORK/bundle
 }
 
-# From here to the end of the case nobody changes the host's mounts, not even for a moment. A case that has to
-# change them itself calls this again when it has.
-watch_mounts() {
+# From here to the end of the case the mounts of the case's namespace do not change, not even for a moment: they are
+# the host's for all that the case starts. A case that has to change them itself calls this again when it has. With
+# "ends" they may change meanwhile, and are the same at the end.
+watch_mounts() { # [ends]
 	end_watch
-	coproc WATCH { exec "$TOOLS/mountwatch" "$WORK/watch.end" "$WORK/watch.report" 3>&-; }
+	coproc WATCH { exec "$TOOLS/mountwatch" "$WORK/watch.end" "$WORK/watch.report" "$@" 3>&-; }
 	watch=$WATCH_PID
 	read -r -u "${WATCH[0]}" || true
 }
@@ -52,7 +55,7 @@ end_watch() {
 	watch=
 }
 
-# Whatever a case made is gone, and the host's mounts are what they were.
+# What a case made is gone, and the mounts are what they were.
 teardown() {
 	end_case
 }
@@ -67,12 +70,10 @@ end_case() {
 		done
 	fi
 	end_watch
-	mounts=$(</proc/self/mountinfo)
 	report=$(<"$WORK/watch.report")
 	rm -rf --one-file-system "$WORK"
-	[ "$mounts" = "$HOST_MOUNTS" ]
 	[ -z "$report" ] || { printf '%s\n' "$report"; return 1; }
-	if compgen -G "$(cgroup_of "t$$.*")"; then return 1; fi
+	if compgen -G "$(cgroup_of "$ID*")"; then return 1; fi
 }
 
 # What an engine has mounted for a case. It may still be unmounting that itself.

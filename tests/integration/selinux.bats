@@ -239,7 +239,7 @@ enforced() { # arguments...
 @test "podman gives a container labels of its own" {
 	selinux
 	command -v podman >/dev/null || not_here "needs podman"
-	end_watch
+	watch_mounts ends
 	tar -C "$BUNDLE/rootfs" -cf "$WORK/image.tar" .
 	engine() {
 		timeout 120 podman --root "$WORK/storage" --runroot "$WORK/run" --runtime "$TARE" --network-cmd-path /bin/false "$@"

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Says whether the mounts of its mount namespace ever change: mountwatch PIPE REPORT.
+ * Reports whether the mounts of its mount namespace ever change: mountwatch PIPE REPORT [ends].
  *
  * proc_pid_mountinfo(5): a poll(2) with POLLPRI on the file returns when the mount table changes; an event that
- * came and went is seen, too, since the kernel counts them. Ready once it has closed its standard output; ends
- * when PIPE (a FIFO, made unless it is there) has been opened for writing and closed again. REPORT then has a
- * line for each change, with what is different from before; it stays empty when there was none.
+ * came and went is seen, too, since the kernel counts them. Ready once it has closed its standard output; exits
+ * when PIPE (a FIFO, made unless it exists) has been opened for writing and closed again. REPORT then has a
+ * line for each change, with the lines of the table that differ; it stays empty when there was none. With "ends" only
+ * the tables of the beginning and of the end are compared.
+ *
+ * A mount whose mount point another process removed is no change: the kernel takes it away from all mount namespaces
+ * (what a container engine does with the root of a container that exits).
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,18 +36,89 @@ static void read_table(int fd, char *table)
 	table[len] = '\0';
 }
 
-/* Lines of one table that are not in the other. */
-static void report_lines(FILE *report, char sign, const char *table, const char *other)
+/* Each poll takes one event, or more; what they did is in the table that is read after the last of them. */
+static void read_settled_table(struct pollfd *table_poll, char *table)
 {
+	do
+		read_table(table_poll->fd, table);
+	while (poll(table_poll, 1, 0) > 0 && (table_poll->revents & POLLPRI) != 0);
+}
+
+/* The fifth field of a line, in which a space, tab, newline or backslash is a backslash and three octal digits. */
+static void read_mount_point(const char *line, char *ret_path)
+{
+	for (int field = 1; field < 5; field++)
+		line += strcspn(line, " ") + 1;
+	while (*line != ' ' && *line != '\n' && *line != '\0') {
+		if (*line == '\\') {
+			*ret_path++ = (char)((line[1] - '0') << 6 | (line[2] - '0') << 3 | (line[3] - '0'));
+			line += 4;
+		} else {
+			*ret_path++ = *line++;
+		}
+	}
+	*ret_path = '\0';
+}
+
+/*
+ * Whether the mount point does not exist any more. rmdir(2) and unlink(2) detach the mounts before the name is gone, but
+ * all under the lock of the directory, which reading that directory waits for.
+ */
+static bool is_mount_point_removed(const char *line)
+{
+	char *path = malloc(strlen(line) + 1);
+	struct stat st;
+	bool removed;
+	char *slash;
+	DIR *dir;
+
+	if (path == NULL)
+		exit(2);
+	read_mount_point(line, path);
+	slash = strrchr(path, '/');
+	if (slash != NULL && slash != path) {
+		*slash = '\0';
+		dir = opendir(path);
+		if (dir != NULL) {
+			readdir(dir);
+			closedir(dir);
+		}
+		*slash = '/';
+	}
+	removed = lstat(path, &st) < 0 && errno == ENOENT;
+	free(path);
+	return removed;
+}
+
+/* Lines of one table that the other lacks. Returns how many they are, without those that are no change. */
+static size_t report_lines(FILE *report, char sign, const char *table, const char *other)
+{
+	size_t lines = 0;
+
 	while (*table != '\0') {
 		size_t len = strcspn(table, "\n") + 1;
 		char *line = strndup(table, len);
 
-		if (line != NULL && strstr(other, line) == NULL)
+		if (line == NULL)
+			exit(2);
+		if (strstr(other, line) == NULL && (sign == '+' || !is_mount_point_removed(line))) {
 			fprintf(report, "%c%s", sign, line);
+			lines++;
+		}
 		free(line);
 		table += len;
 	}
+	return lines;
+}
+
+static void report_change(FILE *report, const char *before, const char *after)
+{
+	size_t lines = report_lines(report, '-', before, after) + report_lines(report, '+', after, before);
+
+	if (lines > 0)
+		fprintf(report, "the mounts changed: %zu lines\n", lines);
+	else if (strcmp(before, after) == 0)
+		fprintf(report, "the mounts changed, and back\n");
 }
 
 static int open_pipe(const char *path)
@@ -55,22 +132,25 @@ int main(int argc, char **argv)
 {
 	static char before[TABLE_MAX], after[TABLE_MAX];
 	int table_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	int pipe_fd = argc == 3 ? open_pipe(argv[1]) : -1;
-	FILE *report = argc == 3 ? fopen(argv[2], "ae") : NULL;
-	struct pollfd fds[] = {{.fd = table_fd, .events = POLLPRI}, {.fd = pipe_fd, .events = POLLIN}};
+	bool ends = argc == 4 && strcmp(argv[3], "ends") == 0;
+	int pipe_fd = argc == 3 || ends ? open_pipe(argv[1]) : -1;
+	FILE *report = pipe_fd >= 0 ? fopen(argv[2], "ae") : NULL;
+	struct pollfd fds[] = {{.fd = pipe_fd, .events = POLLIN}, {.fd = table_fd, .events = POLLPRI}};
 
-	if (table_fd < 0 || pipe_fd < 0 || report == NULL)
+	if (table_fd < 0 || report == NULL)
 		return 2;
-	read_table(table_fd, before);
+	read_settled_table(&fds[1], before);
 	close(STDOUT_FILENO);
-	while (fds[1].revents == 0) {
-		if (poll(fds, 2, -1) < 0 || (fds[0].revents & POLLPRI) == 0)
+	do {
+		if (poll(fds, ends ? 1 : 2, -1) < 0 || (fds[1].revents & POLLPRI) == 0)
 			continue;
-		read_table(table_fd, after);
-		fprintf(report, "the mounts changed%s\n", strcmp(before, after) == 0 ? ", and back" : ":");
-		report_lines(report, '-', before, after);
-		report_lines(report, '+', after, before);
+		read_settled_table(&fds[1], after);
+		report_change(report, before, after);
 		memcpy(before, after, sizeof before);
-	}
+	} while (fds[0].revents == 0);
+	/* What has no event: the options of a file system, the propagation. */
+	read_table(table_fd, after);
+	if (strcmp(before, after) != 0)
+		report_change(report, before, after);
 	return fclose(report) != 0;
 }

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+# What all other cases rely on: each has mounts of its own, and sees what is done to them, and to them alone.
+load helpers
+
+# A namespace within the case's, and the report of a watch in it. In "elsewhere" is the namespace that it was made from,
+# whose mounts propagate.
+watched() { # elsewhere | here, script
+	rm -rf "$WORK/inner" && mkdir -p "$WORK/inner/dir" "$WORK/inner/early"
+	(
+		watch='' WORK=$WORK/inner
+		own_mounts
+		mount --make-rshared /
+		mount -t tmpfs early "$WORK/early"
+		mkdir "$WORK/a\\b c"
+		mount -t tmpfs early "$WORK/a\\b c"
+		mkfifo "$WORK/ready" "$WORK/go"
+		(
+			own_mounts
+			watch_mounts
+			echo >"$WORK/ready"
+			read -r <"$WORK/go"
+			[ "$1" = elsewhere ] || eval "$2"
+			end_watch
+		) &
+		read -r <"$WORK/ready"
+		[ "$1" = here ] || eval "$2"
+		echo >"$WORK/go"
+		wait $!
+	) 3>&-
+	report=$(<"$WORK/inner/watch.report")
+}
+
+@test "a change of the case's mounts is seen, also one that is taken back at once" {
+	watched here 'mount -t tmpfs new "$WORK/dir"'
+	[[ "$report" == *"+"*" $WORK/inner/dir "*"the mounts changed: 1 lines" ]]
+	watched here 'mount -t tmpfs new "$WORK/dir"; umount "$WORK/dir"'
+	[[ "$report" == *"the mounts changed, and back" || "$report" == *"-"*" $WORK/inner/dir "* ]]
+	watched here 'umount "$WORK/early"'
+	[[ "$report" == "-"*" $WORK/inner/early "*"the mounts changed: 1 lines" ]]
+	watched here 'mount -o remount,bind,ro "$WORK/early"'
+	[[ "$report" == "-"*" $WORK/inner/early "*"+"*" $WORK/inner/early ro"*"the mounts changed: 2 lines" ]]
+	watched here 'mount -o remount,size=1m "$WORK/early"'
+	[[ "$report" == *"+"*" $WORK/inner/early "*"size=1024k"*"the mounts changed: 2 lines" ]]
+	watched here 'mount --make-shared "$WORK/early"'
+	[[ "$report" == *"+"*" $WORK/inner/early "*" shared:"*"the mounts changed: 2 lines" ]]
+}
+
+@test "what is mounted and unmounted elsewhere is not the case's" {
+	watched elsewhere 'mount -t tmpfs new "$WORK/dir"; umount "$WORK/early"; umount "$WORK/dir"'
+	[ -z "$report" ] || { echo "$report"; return 1; }
+	# The kernel takes away the mounts on a directory that is removed, in all namespaces.
+	watched elsewhere 'umount "$WORK/early"; rmdir "$WORK/early"; umount "$WORK/a\\b c"; rmdir "$WORK/a\\b c"'
+	[ -z "$report" ] || { echo "$report"; return 1; }
+}
+
+@test "a case's mounts are none of the caller's" {
+	[ "$(readlink /proc/self/ns/mnt)" != "$(readlink "/proc/$PPID/ns/mnt")" ]
+	! grep -E ' (shared|master):' /proc/self/mountinfo
+}
