@@ -180,17 +180,19 @@ static int open_real_directory(const struct rootfs *rootfs, const char *path)
 }
 
 static int open_target(const struct rootfs *rootfs, const struct plan_mount *mount, bool is_directory,
-		       struct err *err)
+		       bool *ret_is_new, struct err *err)
 {
 	const char *path = plan_get(rootfs->plan, mount->target);
 	_cleanup_fd_ int fd = -1;
 
+	*ret_is_new = false;
 	fd = mount->is_real_directory ? open_real_directory(rootfs, path)
 				      : path_open_in_root(rootfs->fd, path, O_PATH, 0);
 	if (fd == -ENOENT) {
 		fd = create_target(rootfs, path, is_directory);
 		if (fd < 0)
 			return explain_missing(path, fd, err);
+		*ret_is_new = true;
 	}
 	if (fd == -ELOOP && mount->is_real_directory)
 		return err_set(err, ERR_SYSTEM, ELOOP, NULL, "cannot mount on '%s': it is not a real directory",
@@ -258,16 +260,17 @@ static int set_options(const struct plan *plan, const struct plan_mount *mount, 
 	return 0;
 }
 
-/* mount(2)'s rule for tmpfs in a container: without mode= it looks like the directory that it covers. */
-static void set_mode_of(int fs_fd, int target_fd)
+/* A tmpfs without mode= looks like the directory that it covers, if that was not made for it. */
+static int set_mode_of(int fs_fd, int target_fd)
 {
 	struct stat st;
 	char mode[16];
+	int r = k_fstat(target_fd, &st);
 
-	if (target_fd < 0 || k_fstat(target_fd, &st) < 0)
-		return;
+	if (r < 0)
+		return r;
 	str_format(mode, sizeof mode, "%o", st.st_mode & 07777);
-	(void)k_fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", mode, 0);
+	return k_fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", mode, 0);
 }
 
 static int new_filesystem(const struct rootfs *rootfs, const struct plan_mount *mount, int target_fd,
@@ -283,8 +286,9 @@ static int new_filesystem(const struct rootfs *rootfs, const struct plan_mount *
 			       "file system '%s' is not known to this kernel", type);
 	if (fs_fd < 0)
 		return err_system(err, fs_fd, "cannot mount '%s' on '%s'", type, target);
-	if (mount->is_mode_of_target)
-		set_mode_of(fs_fd, target_fd);
+	r = mount->is_mode_of_target && target_fd >= 0 ? set_mode_of(fs_fd, target_fd) : 0;
+	if (r < 0)
+		return err_system(err, r, "cannot set the mode of the mount on '%s'", target);
 	r = set_options(rootfs->plan, mount, fs_fd, err);
 	if (r < 0)
 		return r;
@@ -358,6 +362,7 @@ static bool is_directory_fd(int fd)
 	return k_fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* target_fd: the directory that it is going to cover, or -1 if that was made for it. */
 static int open_mount(struct rootfs *rootfs, const struct plan_mount *mount, int target_fd, struct err *err)
 {
 	int fd = new_filesystem(rootfs, mount, target_fd, err), r;
@@ -397,7 +402,8 @@ static int move_onto(const struct rootfs *rootfs, const struct plan_mount *mount
 
 static int attach_remount(struct rootfs *rootfs, const struct plan_mount *mount, struct err *err)
 {
-	_cleanup_fd_ int fd = open_target(rootfs, mount, true, err);
+	bool is_new;
+	_cleanup_fd_ int fd = open_target(rootfs, mount, true, &is_new, err);
 
 	return fd < 0 ? fd : apply_attributes(rootfs, mount, fd, err);
 }
@@ -405,16 +411,17 @@ static int attach_remount(struct rootfs *rootfs, const struct plan_mount *mount,
 int mount_attach(struct rootfs *rootfs, const struct plan_mount *mount, struct err *err)
 {
 	_cleanup_fd_ int own_fd = -1, target_fd = -1;
+	bool is_new;
 	int fd, r;
 
 	if (mount->is_remount)
 		return attach_remount(rootfs, mount, err);
 	fd = mount->is_bind ? rootfs->slot_base + mount->source_slot : -1;
-	target_fd = open_target(rootfs, mount, fd < 0 || is_directory_fd(fd), err);
+	target_fd = open_target(rootfs, mount, fd < 0 || is_directory_fd(fd), &is_new, err);
 	if (target_fd < 0)
 		return target_fd;
 	if (fd < 0) {
-		fd = own_fd = open_mount(rootfs, mount, target_fd, err);
+		fd = own_fd = open_mount(rootfs, mount, is_new ? -1 : target_fd, err);
 		if (fd < 0)
 			return fd;
 	}

@@ -49,6 +49,16 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	[ ! -e "$BUNDLE/rootfs/copy/new" ]
 }
 
+@test "a tmpfs whose target was missing has the mode that the kernel gives it" {
+	chmod 755 "$WORK"
+	mkdir -m 750 "$BUNDLE/rootfs/there"
+	config '.process.user={uid:1000,gid:1000} | .mounts+=[{destination:"/cache",type:"tmpfs",source:"tmpfs"},
+		{destination:"/made/for/it",type:"tmpfs",source:"tmpfs"},{destination:"/dev/own",type:"tmpfs",source:"tmpfs"},
+		{destination:"/asked",type:"tmpfs",source:"tmpfs",options:["mode=711"]},{destination:"/there",type:"tmpfs",source:"tmpfs"}]'
+	inside 'touch /cache/x && echo written; stat -c %a /cache /made /made/for /made/for/it /dev/own /asked /there'
+	[ "$output" = $'written\n1777\n755\n755\n1777\n1777\n711\n750' ] || { echo "$output"; return 1; }
+}
+
 @test "a read-only tmpfs at /dev still gets its devices" {
 	for option in ro rro; do
 		config --arg o $option '(.mounts[]|select(.destination=="/dev")).options+=[$o]'
