@@ -129,19 +129,48 @@ int path_open_in_root(int root_fd, const char *path, uint64_t flags, unsigned in
 int path_open_beneath(int dir_fd, const char *path, uint64_t flags, unsigned int mode) MUST_CHECK;
 
 /*
- * mkdir -p below root_fd with mode (umask applies): existing components are resolved inside the tree
- * (links included), missing ones are created one by one with O_NOFOLLOW steps and never through a
- * dangling link. Returns an O_PATH|O_DIRECTORY descriptor of the last component, or -errno (-ENOTDIR if a
- * component is not a directory, -ENOLINK if it is a link that leads to nothing).
+ * A path in a tree, and the mount in that tree that it leads into: what is below that mount's root is looked up
+ * from its descriptor, so that no process which renames directories of the tree has a say in it. What a link in
+ * the mount names outside of it is looked up from the root.
  */
-int path_mkdir_in_root(int root_fd, const char *path, unsigned int mode) MUST_CHECK;
+struct path_place {
+	int root_fd;
+	const char *path;
+	int base_fd;  /* root of the mount that the first "below" bytes of path lead to; -1: none */
+	size_t below; /* bytes */
+	bool is_real; /* no symbolic link is followed: -ELOOP */
+};
+
+/* How what is missing is made. */
+struct path_making {
+	unsigned int mode; /* the umask applies */
+	/* NULL, or asked before anything is made in dir_fd; a negative errno, which is returned, forbids it. */
+	int (*check)(void *context, int dir_fd);
+	void *context;
+};
+
+/* As path_open_in_root. */
+int path_open(const struct path_place *place, uint64_t flags) MUST_CHECK;
 
 /*
- * Opens the parent directory of path below root_fd, creating what is missing with mode 0755, and points
- * *ret_name at the last component inside path (never "", "." or "..": -EINVAL). Returns an O_PATH
- * descriptor of the parent or -errno, as path_mkdir_in_root has it.
+ * mkdir -p: existing components are resolved inside the tree (links included), missing ones are created one by
+ * one with O_NOFOLLOW steps; where a link leads to a missing directory, that one is created. Returns an
+ * O_PATH|O_DIRECTORY descriptor of the last component, or -errno (-ENOTDIR if a component is not a directory).
  */
-int path_open_parent(int root_fd, const char *path, const char **ret_name) MUST_CHECK;
+int path_mkdir(const struct path_place *place, const struct path_making *making) MUST_CHECK;
+
+/*
+ * Opens the parent directory of the place, creating what is missing, and points *ret_name at the last component
+ * inside its path (never "", "." or "..": -EINVAL). Returns an O_PATH descriptor of the parent or -errno.
+ */
+int path_open_parent(const struct path_place *place, const struct path_making *making,
+		     const char **ret_name) MUST_CHECK;
+
+/*
+ * Creates the missing file, empty, and its parents (mode 0755); where the path is a link to a missing file, that
+ * one is created. Returns an O_PATH descriptor of the file, or of what another process made there first.
+ */
+int path_make_file(const struct path_place *place, unsigned int mode) MUST_CHECK;
 
 /* --- str [free] ------------------------------------------------------------------------------------- */
 

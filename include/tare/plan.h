@@ -171,7 +171,7 @@ struct plan_mount {
 	plan_text source;              /* as the file system's "source", also for messages of binds */
 	struct plan_texts options;     /* of the file system: "key" or "key=value" */
 	int32_t source_slot;           /* binds: the detached tree */
-	int32_t keep_slot;             /* where a copy of the mount's descriptor stays for a later step */
+	int32_t keep_slot;             /* file systems: where the mount's descriptor stays for later steps */
 	int32_t idmap_slot;            /* file systems only */
 	uint64_t attr_set, attr_clear; /* MOUNT_ATTR_* */
 	uint64_t recursive_attr_set, recursive_attr_clear; /* with AT_RECURSIVE */
@@ -185,6 +185,8 @@ struct plan_mount {
 	bool is_copy_up;        /* tmpfs: copy what the target holds first */
 	bool is_mode_of_target; /* tmpfs: take the mode of the directory that it covers */
 	bool is_real_directory; /* the target must not be reached through a symbolic link */
+	bool is_readonly_later; /* the mount in keep_slot becomes read-only by a later step */
+	bool is_base;           /* later steps look below the target, from the mount's descriptor */
 	bool is_inside_proc;    /* one of the few files that may be covered below /proc */
 	bool is_cgroup;         /* falls back to a bind of cgroup_path if a new mount is not allowed */
 	bool is_fallback_readonly;

@@ -12,6 +12,12 @@
 #include <tare/base.h>
 #include <tare/plan.h>
 
+/* Where a descriptor is in the container's tree. */
+struct rootfs_spot {
+	uint64_t mount, device, inode;
+	bool is_mount_root;
+};
+
 /* The root file system that is being put together. Descriptors are owned by whoever holds the struct. */
 struct rootfs {
 	const struct plan *plan;
@@ -22,6 +28,9 @@ struct rootfs {
 	int empty_fd; /* an attached, empty, read-only directory, for masks of directories; -1 until needed */
 	bool has_own_mount;
 	uint64_t own_mount; /* one that rootfs_check_own has found to be the container's */
+	const struct plan_mount *last; /* of the plan's mounts, the one that was attached last; or NULL */
+	bool has_spot;
+	struct rootfs_spot spot; /* of fd, once it was needed */
 	int old_cgroup_fd;  /* the host's cgroup2 mount, for the fallback of cgroup mounts; or -1 */
 };
 
@@ -55,8 +64,21 @@ int rootfs_pivot(struct rootfs *rootfs, const struct plan_root *root, struct err
  * plan's bind mounts, whatever led there. In init, before its descriptors are let go.
  */
 int rootfs_check_own(struct rootfs *rootfs, int dir_fd, const char *path, struct err *err) MUST_CHECK;
-/* Whether fd is the root directory itself, so that what is attached there is not seen by anybody. In init. */
-bool rootfs_is_root(const struct rootfs *rootfs, int fd);
+/* The directory that path is to be made in, made itself if it is the container's; as path_open_parent. */
+int rootfs_open_own_parent(struct rootfs *rootfs, const char *path, const char **ret_name,
+			   struct err *err) MUST_CHECK;
+int rootfs_look(int fd, struct rootfs_spot *ret) MUST_CHECK;
+/* Whether it is the root directory itself, so that no path leads to what is attached there. 1, 0 or -errno. */
+int rootfs_is_root(struct rootfs *rootfs, const struct rootfs_spot *spot) MUST_CHECK;
+
+/* --- place.c: paths of the container --- */
+
+/* path, from the last mount of the plan that is attached and that has it below its target. */
+struct path_place rootfs_place(const struct rootfs *rootfs, const char *path);
+/* The mount that was attached on spot, at fd, covers what is there: an earlier mount of the plan, perhaps. */
+int rootfs_cover(struct rootfs *rootfs, const struct rootfs_spot *spot, int fd) MUST_CHECK;
+/* That the targets of the mounts which steps look below still lead to these mounts. */
+int rootfs_verify_mounts(struct rootfs *rootfs, struct err *err) MUST_CHECK;
 int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err) MUST_CHECK;
 int rootfs_readonly_path(struct rootfs *rootfs, const char *path, struct err *err) MUST_CHECK;
 int rootfs_device(struct rootfs *rootfs, const struct plan_device *device, struct err *err) MUST_CHECK;

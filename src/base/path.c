@@ -52,94 +52,226 @@ int path_open_beneath(int dir_fd, const char *path, uint64_t flags, unsigned int
 	return open_resolved(dir_fd, path, &how);
 }
 
-/* The longest leading part of path that is followed by more components ends here. */
-static const char *component_end(const char *path)
+/* --- places: a path that begins in a mount --- */
+
+#define LINKS_MAX 40 /* path_resolution(7): as the kernel */
+
+/* A copy of a place's path that the links on it are written into. */
+struct walk {
+	struct path_place place;
+	int links;
+	char path[4096];
+};
+
+static int walk_begin(struct walk *walk, const struct path_place *place)
 {
-	while (*path != '\0' && *path != '/')
-		path++;
-	return path;
-}
+	size_t len = strlen(place->path);
 
-/* Creates one directory by its own name and opens it; somebody else may have been quicker. */
-static int mkdir_step(int dir_fd, const char *name, unsigned int mode)
-{
-	int fd, r = k_mkdirat(dir_fd, name, mode);
-	struct stat st;
-
-	if (r < 0 && r != -EEXIST)
-		return r;
-	fd = k_openat(dir_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-	if (fd == -ENOTDIR && k_fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISLNK(st.st_mode))
-		return -ENOLINK;
-	return fd;
-}
-
-/*
- * Opens the first len bytes of path as a directory below root_fd. Every prefix is resolved from root_fd anew,
- * so that links and ".." mean what they mean in the tree; only the last component is ever created.
- */
-static int open_prefix(int root_fd, int parent_fd, const char *path, size_t len, unsigned int mode)
-{
-	char prefix[4096], name[256];
-	const char *last = path + len;
-	size_t name_len;
-	int fd;
-
-	if (len >= sizeof prefix)
+	if (len >= sizeof walk->path)
 		return -ENAMETOOLONG;
-	memcpy(prefix, path, len);
-	prefix[len] = '\0';
-	fd = path_open_in_root(root_fd, prefix, O_PATH | O_DIRECTORY, 0);
-	if (fd != -ENOENT)
-		return fd;
-	while (last > path && last[-1] != '/')
-		last--;
-	name_len = (size_t)(path + len - last);
-	if (name_len >= sizeof name)
-		return -ENAMETOOLONG;
-	memcpy(name, last, name_len);
-	name[name_len] = '\0';
-	if (str_equal(name, ".."))
-		return -ENOENT;
-	return mkdir_step(parent_fd, name, mode);
+	memcpy(walk->path, place->path, len + 1);
+	walk->place = *place;
+	walk->place.path = walk->path;
+	walk->links = 0;
+	return 0;
 }
 
-int path_mkdir_in_root(int root_fd, const char *path, unsigned int mode)
+/* The first len bytes of the place's path, by the mount that they lead into if they do. */
+static int open_prefix(const struct path_place *place, size_t len, uint64_t flags)
 {
-	const char *at = path;
-	int fd;
+	struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
+	char text[4096];
+	size_t from = place->base_fd >= 0 && len >= place->below ? place->below : 0;
+	bool is_based = place->base_fd >= 0 && len >= place->below;
+	int fd = -EXDEV;
 
-	fd = path_open_in_root(root_fd, path[0] == '\0' ? "." : path, O_PATH | O_DIRECTORY, 0);
-	if (fd != -ENOENT)
-		return fd;
-	fd = path_open_in_root(root_fd, ".", O_PATH | O_DIRECTORY, 0);
-	while (fd >= 0) {
-		_cleanup_fd_ int parent_fd = fd;
+	if (len >= sizeof text)
+		return -ENAMETOOLONG;
+	memcpy(text, place->path, len);
+	text[len] = '\0';
+	if (place->is_real)
+		how.resolve |= RESOLVE_NO_SYMLINKS;
+	if (is_based) {
+		const char *rest = text + from + strspn(text + from, "/");
 
-		while (*at == '/')
-			at++;
-		if (*at == '\0')
-			return take_fd(&parent_fd);
-		at = component_end(at);
-		fd = open_prefix(root_fd, parent_fd, path, (size_t)(at - path), mode);
+		how.resolve |= RESOLVE_BENEATH;
+		fd = open_resolved(place->base_fd, rest[0] == '\0' ? "." : rest, &how);
+		how.resolve &= ~(uint64_t)RESOLVE_BENEATH;
+	}
+	/* A link in that mount that leads out of it means what it means in the root. */
+	if (fd == -EXDEV) {
+		how.resolve |= RESOLVE_IN_ROOT;
+		fd = open_resolved(place->root_fd, text[0] == '\0' ? "." : text, &how);
 	}
 	return fd;
 }
 
-int path_open_parent(int root_fd, const char *path, const char **ret_name)
+int path_open(const struct path_place *place, uint64_t flags)
 {
-	char parent[4096];
+	return open_prefix(place, strlen(place->path), flags);
+}
+
+static int copy_name(const struct walk *walk, size_t from, size_t to, char ret[256])
+{
+	if (to - from >= 256)
+		return -ENAMETOOLONG;
+	memcpy(ret, walk->path + from, to - from);
+	ret[to - from] = '\0';
+	return 0;
+}
+
+/*
+ * Replaces the component from..to of the path, a symbolic link in the directory dir_fd, by what it contains:
+ * openat2(2) follows links to existing files only.
+ */
+static int follow_link(struct walk *walk, int dir_fd, size_t from, size_t to)
+{
+	size_t rest = strlen(walk->path + to), head;
+	char name[256], link[4096];
+	ssize_t len;
+	int r = copy_name(walk, from, to, name);
+
+	if (r < 0)
+		return r;
+	if (walk->place.is_real || ++walk->links > LINKS_MAX)
+		return -ELOOP;
+	len = k_readlinkat(dir_fd, name, link, sizeof link);
+	if (len <= 0)
+		return len < 0 ? (int)len : -ENOENT;
+	head = link[0] == '/' ? 0 : from;
+	if (head + (size_t)len + rest >= sizeof walk->path)
+		return -ENAMETOOLONG;
+	memmove(walk->path + head + len, walk->path + to, rest + 1);
+	memcpy(walk->path + head, link, (size_t)len);
+	if (head == 0)
+		walk->place.base_fd = -1;
+	return 0;
+}
+
+static bool is_link(int dir_fd, const char *name)
+{
+	struct stat st;
+
+	return k_fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISLNK(st.st_mode);
+}
+
+/*
+ * Creates the directory that is the component from..to of the path, and opens it; another process may create it
+ * first. -EAGAIN: the name is a link to a missing file, which is now written out in the path.
+ */
+static int mkdir_step(struct walk *walk, int dir_fd, size_t from, size_t to, const struct path_making *making)
+{
+	char name[256];
+	int r = copy_name(walk, from, to, name);
+
+	if (r < 0)
+		return r;
+	if (str_equal(name, ".."))
+		return -ENOENT;
+	if (is_link(dir_fd, name)) {
+		r = follow_link(walk, dir_fd, from, to);
+		return r < 0 ? r : -EAGAIN;
+	}
+	if (making->check != NULL)
+		r = making->check(making->context, dir_fd);
+	if (r >= 0)
+		r = k_mkdirat(dir_fd, name, making->mode);
+	if (r < 0 && r != -EEXIST)
+		return r;
+	return k_openat(dir_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+}
+
+/*
+ * Every prefix is resolved from the beginning, so that links and ".." mean what they mean in the tree; only the
+ * last component of each is ever created.
+ */
+static int make_missing(struct walk *walk, size_t end, const struct path_making *making)
+{
+	size_t at = walk->place.base_fd >= 0 ? walk->place.below : 0;
+	int fd = open_prefix(&walk->place, at, O_PATH | O_DIRECTORY);
+
+	while (fd >= 0) {
+		_cleanup_fd_ int dir_fd = fd;
+		size_t from;
+
+		while (at < end && walk->path[at] == '/')
+			at++;
+		if (at >= end)
+			return take_fd(&dir_fd);
+		from = at;
+		while (at < end && walk->path[at] != '/')
+			at++;
+		fd = open_prefix(&walk->place, at, O_PATH | O_DIRECTORY);
+		if (fd == -ENOENT)
+			fd = mkdir_step(walk, dir_fd, from, at, making);
+	}
+	return fd;
+}
+
+/* The directory that all but the last tail bytes of the path lead to. */
+static int mkdir_before(struct walk *walk, size_t tail, const struct path_making *making)
+{
+	int fd = open_prefix(&walk->place, strlen(walk->path) - tail, O_PATH | O_DIRECTORY);
+
+	if (fd != -ENOENT)
+		return fd;
+	do
+		fd = make_missing(walk, strlen(walk->path) - tail, making);
+	while (fd == -EAGAIN);
+	return fd;
+}
+
+int path_mkdir(const struct path_place *place, const struct path_making *making)
+{
+	struct walk walk;
+	int r = walk_begin(&walk, place);
+
+	return r < 0 ? r : mkdir_before(&walk, 0, making);
+}
+
+static const char *last_name(const char *path)
+{
 	const char *name = strrchr(path, '/');
-	size_t len;
 
 	name = name == NULL ? path : name + 1;
-	if (str_equal(name, "") || str_equal(name, ".") || str_equal(name, ".."))
-		return -EINVAL;
-	len = (size_t)(name - path);
-	if (len >= sizeof parent)
-		return -ENAMETOOLONG;
-	memcpy(parent, path, len);
-	parent[len] = '\0';
+	return str_equal(name, "") || str_equal(name, ".") || str_equal(name, "..") ? NULL : name;
+}
+
+int path_open_parent(const struct path_place *place, const struct path_making *making, const char **ret_name)
+{
+	const char *name = last_name(place->path);
+	struct walk walk;
+	int r = name == NULL ? -EINVAL : walk_begin(&walk, place);
+
+	if (r < 0)
+		return r;
 	*ret_name = name;
-	return path_mkdir_in_root(root_fd, parent, 0755);
+	return mkdir_before(&walk, strlen(name), making);
+}
+
+int path_make_file(const struct path_place *place, unsigned int mode)
+{
+	const struct path_making parents = {.mode = 0755};
+	struct walk walk;
+	int r = walk_begin(&walk, place);
+
+	while (r >= 0) {
+		_cleanup_fd_ int dir_fd = -1, fd = -1;
+		const char *name = last_name(walk.path);
+
+		if (name == NULL)
+			return -EINVAL;
+		dir_fd = mkdir_before(&walk, strlen(name), &parents);
+		if (dir_fd < 0)
+			return dir_fd;
+		/* Links on the way to it were written into the path. */
+		name = last_name(walk.path);
+		fd = k_openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+		if (fd < 0 && fd != -EEXIST)
+			return fd;
+		if (fd >= 0 || !is_link(dir_fd, name))
+			return k_openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+		r = follow_link(&walk, dir_fd, (size_t)(name - walk.path), strlen(walk.path));
+	}
+	return r;
 }

@@ -101,6 +101,7 @@ static void build(struct builder *b)
 	add_create_hooks(b);
 	plan_add_late_rootfs(b);
 	plan_add_process(b);
+	plan_keep_bases(b);
 }
 
 /* What only a later exec asks for stands in the head. */

@@ -95,6 +95,7 @@ void plan_add_devices(struct builder *b);        /* rootfs.c */
 void plan_add_hooks(struct builder *b, enum plan_who who, enum spec_hook_kind kind); /* process.c */
 void plan_add_hooks_status(struct builder *b, enum plan_who who, enum spec_hook_kind kind, const char *status);
 void plan_add_late_rootfs(struct builder *b); /* rootfs.c: from pivot to the read-only root */
+void plan_keep_bases(struct builder *b);      /* bases.c: once all steps are there */
 void plan_add_process(struct builder *b);     /* process.c */
 
 /* Parts of the process that exec has, too; process.c. who is not PLAN_PARENT: the process itself. */

@@ -316,6 +316,7 @@ static void mount_filesystem(struct builder *b, struct plan_mount *mount, const 
 		mount->attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 		mount->recursive_attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 		mount->keep_slot = builder_slot(b);
+		mount->is_readonly_later = true;
 	}
 }
 

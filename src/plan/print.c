@@ -224,7 +224,8 @@ static void add_mount(struct buf *out, const struct plan *plan, const struct pla
 		add_bits(out, m->propagation[i].type, propagation_bits, ARRAY_SIZE(propagation_bits), ",");
 	}
 	buf_add_str(out, m->is_copy_up ? " copy-up" : "");
-	buf_add_str(out, m->keep_slot != PLAN_NO_SLOT ? " read-only-later" : "");
+	buf_add_str(out, m->is_readonly_later ? " read-only-later" : "");
+	buf_add_str(out, m->is_base ? " kept" : "");
 	if (m->label != 0)
 		add_item(out, " labelled ", plan_get(plan, m->label));
 }

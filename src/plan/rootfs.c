@@ -178,7 +178,7 @@ static void add_late_readonly(struct builder *b)
 		plan_text where = b->steps[i].where;
 		int32_t slot = b->steps[i].u.mount.keep_slot;
 
-		if (b->steps[i].kind == PLAN_MOUNT && slot != PLAN_NO_SLOT)
+		if (b->steps[i].kind == PLAN_MOUNT && b->steps[i].u.mount.is_readonly_later)
 			builder_step(b, PLAN_INIT, PLAN_READONLY_MOUNT, where)->u.slot = slot;
 	}
 }

@@ -52,6 +52,8 @@ static int pivot(struct walker *walker, const struct plan_step *step, struct err
 {
 	int r = rootfs_pivot(&walker->rootfs, &step->u.root, err);
 
+	if (r >= 0)
+		r = rootfs_verify_mounts(&walker->rootfs, err);
 	fd_close(&walker->rootfs.old_cgroup_fd);
 	return r;
 }
@@ -59,11 +61,12 @@ static int pivot(struct walker *walker, const struct plan_step *step, struct err
 static int make_cwd(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	const char *path = plan_get(walker->plan, step->u.text);
-	_cleanup_fd_ int fd = path_mkdir_in_root(walker->rootfs.fd, path, 0755);
+	const struct path_place place = rootfs_place(&walker->rootfs, path);
+	const struct path_making making = {.mode = 0755};
+	_cleanup_fd_ int fd = path_mkdir(&place, &making);
 
-	/* Magic links (/proc/self/fd/N), files and dangling links are refused here; what cannot be made is told
-	 * by chdir. */
-	if (fd == -ELOOP || fd == -ENOTDIR || fd == -ENOLINK)
+	/* Magic links (/proc/self/fd/N) and files are refused here; what cannot be made is told by chdir. */
+	if (fd == -ELOOP || fd == -ENOTDIR)
 		return err_system(err, fd, "cannot use '%s' as the working directory", path);
 	return 0;
 }

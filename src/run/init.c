@@ -305,8 +305,6 @@ static int walk(struct walker *walker, struct err *err)
 		r = walker->who == PLAN_BRIDGE ? bridge_step(walker, step, err) : init_step(walker, step, err);
 		if (r < 0) {
 			err_where(err, plan_get(walker->plan, step->where));
-			if (r == -ENOLINK)
-				err_hint(err, "a link that leads to nothing stands in the way");
 			return r;
 		}
 	}

@@ -142,20 +142,11 @@ int mount_open_proc(struct err *err)
 /* --- targets --- */
 
 /* A missing target is made in the kind of what is going to cover it. */
-static int create_target(const struct rootfs *rootfs, const char *path, bool is_directory)
+static int create_target(const struct path_place *place, bool is_directory)
 {
-	_cleanup_fd_ int parent_fd = -1, fd = -1;
-	const char *name;
+	const struct path_making making = {.mode = 0755};
 
-	if (is_directory)
-		return path_mkdir_in_root(rootfs->fd, path, 0755);
-	parent_fd = path_open_parent(rootfs->fd, path, &name);
-	if (parent_fd < 0)
-		return parent_fd;
-	fd = k_openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0 && fd != -EEXIST)
-		return fd;
-	return k_openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+	return is_directory ? path_mkdir(place, &making) : path_make_file(place, 0644);
 }
 
 static int explain_missing(const char *path, int r, struct err *err)
@@ -169,37 +160,39 @@ static int explain_missing(const char *path, int r, struct err *err)
 	return r;
 }
 
-static int open_real_directory(const struct rootfs *rootfs, const char *path)
-{
-	struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
-	};
+struct target {
+	struct rootfs_spot spot;
+	bool is_new;
+};
 
-	return k_openat2(rootfs->fd, path, &how);
-}
-
-static int open_target(const struct rootfs *rootfs, const struct plan_mount *mount, bool is_directory,
-		       bool *ret_is_new, struct err *err)
+static int open_target(struct rootfs *rootfs, const struct plan_mount *mount, bool is_directory,
+		       struct target *ret, struct err *err)
 {
 	const char *path = plan_get(rootfs->plan, mount->target);
+	struct path_place place = rootfs_place(rootfs, path);
 	_cleanup_fd_ int fd = -1;
+	int r;
 
-	*ret_is_new = false;
-	fd = mount->is_real_directory ? open_real_directory(rootfs, path)
-				      : path_open_in_root(rootfs->fd, path, O_PATH, 0);
+	ret->is_new = false;
+	place.is_real = mount->is_real_directory;
+	fd = path_open(&place, mount->is_real_directory ? O_PATH | O_DIRECTORY : O_PATH);
 	if (fd == -ENOENT) {
-		fd = create_target(rootfs, path, is_directory);
+		fd = create_target(&place, is_directory);
 		if (fd < 0)
 			return explain_missing(path, fd, err);
-		*ret_is_new = true;
+		ret->is_new = true;
 	}
 	if (fd == -ELOOP && mount->is_real_directory)
 		return err_set(err, ERR_SYSTEM, ELOOP, NULL, "cannot mount on '%s': it is not a real directory",
 			       path);
 	if (fd < 0)
 		return err_system(err, fd, "cannot open mount target '%s' in the root file system", path);
-	if (!mount->is_remount && rootfs_is_root(rootfs, fd))
+	r = rootfs_look(fd, &ret->spot);
+	if (r >= 0)
+		r = mount->is_remount ? 0 : rootfs_is_root(rootfs, &ret->spot);
+	if (r < 0)
+		return err_system(err, r, "cannot look at mount target '%s'", path);
+	if (r > 0)
 		return err_set(err, ERR_CONFIG, 0, NULL,
 			       "cannot mount on '%s': it is a link to the container's root", path);
 	if (!mount->is_inside_proc && !mount->is_remount && is_procfs(fd) && !str_equal(path, "/proc"))
@@ -402,26 +395,40 @@ static int move_onto(const struct rootfs *rootfs, const struct plan_mount *mount
 
 static int attach_remount(struct rootfs *rootfs, const struct plan_mount *mount, struct err *err)
 {
-	bool is_new;
-	_cleanup_fd_ int fd = open_target(rootfs, mount, true, &is_new, err);
+	struct target target;
+	_cleanup_fd_ int fd = open_target(rootfs, mount, true, &target, err);
 
 	return fd < 0 ? fd : apply_attributes(rootfs, mount, fd, err);
+}
+
+/* For the steps that look below it. */
+static int keep_mount(struct rootfs *rootfs, const struct plan_mount *mount, int fd,
+		      const struct rootfs_spot *spot, struct err *err)
+{
+	int r = rootfs_cover(rootfs, spot, fd);
+
+	if (r >= 0 && mount->keep_slot != PLAN_NO_SLOT)
+		r = k_dup3(fd, rootfs->slot_base + mount->keep_slot, O_CLOEXEC);
+	rootfs->last = mount;
+	return r < 0 ? err_system(err, r, "cannot keep the mount on '%s' open",
+				  plan_get(rootfs->plan, mount->target))
+		     : 0;
 }
 
 int mount_attach(struct rootfs *rootfs, const struct plan_mount *mount, struct err *err)
 {
 	_cleanup_fd_ int own_fd = -1, target_fd = -1;
-	bool is_new;
+	struct target target;
 	int fd, r;
 
 	if (mount->is_remount)
 		return attach_remount(rootfs, mount, err);
 	fd = mount->is_bind ? rootfs->slot_base + mount->source_slot : -1;
-	target_fd = open_target(rootfs, mount, fd < 0 || is_directory_fd(fd), &is_new, err);
+	target_fd = open_target(rootfs, mount, fd < 0 || is_directory_fd(fd), &target, err);
 	if (target_fd < 0)
 		return target_fd;
 	if (fd < 0) {
-		fd = own_fd = open_mount(rootfs, mount, is_new ? -1 : target_fd, err);
+		fd = own_fd = open_mount(rootfs, mount, target.is_new ? -1 : target_fd, err);
 		if (fd < 0)
 			return fd;
 	}
@@ -436,7 +443,5 @@ int mount_attach(struct rootfs *rootfs, const struct plan_mount *mount, struct e
 		r = rootfs_copy_up(target_fd, fd, err);
 	if (r == 0)
 		r = move_onto(rootfs, mount, fd, target_fd, err);
-	if (r == 0 && mount->keep_slot != PLAN_NO_SLOT)
-		r = k_dup3(fd, rootfs->slot_base + mount->keep_slot, O_CLOEXEC);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : keep_mount(rootfs, mount, fd, &target.spot, err);
 }

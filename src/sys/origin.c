@@ -94,12 +94,55 @@ int rootfs_check_own(struct rootfs *rootfs, int dir_fd, const char *path, struct
 	return 0;
 }
 
-bool rootfs_is_root(const struct rootfs *rootfs, int fd)
-{
-	struct stat root, here;
-	uint64_t root_id, id;
+struct own_parent {
+	struct rootfs *rootfs;
+	const char *path;
+	struct err *err;
+	bool is_refused; /* err says why */
+};
 
-	return k_fstat(rootfs->fd, &root) >= 0 && k_fstat(fd, &here) >= 0 && root.st_dev == here.st_dev &&
-	       root.st_ino == here.st_ino && read_mount_id(rootfs->fd, &root_id) >= 0 &&
-	       read_mount_id(fd, &id) >= 0 && root_id == id;
+static int check_parent(void *context, int dir_fd)
+{
+	struct own_parent *own = context;
+	int r = rootfs_check_own(own->rootfs, dir_fd, own->path, own->err);
+
+	own->is_refused = r < 0;
+	return r;
+}
+
+int rootfs_open_own_parent(struct rootfs *rootfs, const char *path, const char **ret_name, struct err *err)
+{
+	struct own_parent own = {.rootfs = rootfs, .path = path, .err = err};
+	struct path_making making = {.mode = 0755, .check = check_parent, .context = &own};
+	struct path_place place = rootfs_place(rootfs, path);
+	int fd = path_open_parent(&place, &making, ret_name);
+
+	if (fd < 0 && !own.is_refused)
+		err_system(err, fd, "cannot open the directory of '%s'", path);
+	return fd;
+}
+
+int rootfs_look(int fd, struct rootfs_spot *ret)
+{
+	struct statx st = {.stx_mask = 0};
+	int r = k_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_INO, &st);
+
+	if (r < 0)
+		return r;
+	ret->mount = st.stx_mnt_id;
+	ret->device = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
+	ret->inode = st.stx_ino;
+	ret->is_mount_root = (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+	return (st.stx_mask & STATX_MNT_ID) == 0 ? -ENODATA : 0;
+}
+
+int rootfs_is_root(struct rootfs *rootfs, const struct rootfs_spot *spot)
+{
+	const struct rootfs_spot *root = &rootfs->spot;
+	int r = rootfs->has_spot ? 0 : rootfs_look(rootfs->fd, &rootfs->spot);
+
+	if (r < 0)
+		return r;
+	rootfs->has_spot = true;
+	return spot->mount == root->mount && spot->device == root->device && spot->inode == root->inode;
 }

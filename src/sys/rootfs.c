@@ -186,15 +186,21 @@ static bool is_missing(int fd)
 
 int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err)
 {
-	_cleanup_fd_ int fd = path_open_in_root(rootfs->fd, path, O_PATH, 0);
+	const struct path_place place = rootfs_place(rootfs, path);
+	_cleanup_fd_ int fd = path_open(&place, O_PATH);
+	struct rootfs_spot spot;
 	struct stat st;
 	int r;
 
 	if (is_missing(fd))
 		return 0;
-	r = fd < 0 ? fd : k_fstat(fd, &st);
-	if (r >= 0 && rootfs_is_root(rootfs, fd))
+	r = fd < 0 ? fd : rootfs_look(fd, &spot);
+	if (r >= 0)
+		r = rootfs_is_root(rootfs, &spot);
+	if (r > 0)
 		return err_set(err, ERR_CONFIG, 0, NULL, "cannot mask '%s': it is the container's root", path);
+	if (r >= 0)
+		r = k_fstat(fd, &st);
 	if (r >= 0)
 		r = S_ISDIR(st.st_mode) ? attach_empty(rootfs, fd) : attach_null(rootfs, fd);
 	return r < 0 ? err_system(err, r, "cannot mask '%s'", path) : 0;
@@ -202,17 +208,22 @@ int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err)
 
 int rootfs_readonly_path(struct rootfs *rootfs, const char *path, struct err *err)
 {
-	_cleanup_fd_ int fd = path_open_in_root(rootfs->fd, path, O_PATH, 0);
+	const struct path_place place = rootfs_place(rootfs, path);
+	_cleanup_fd_ int fd = path_open(&place, O_PATH);
 	_cleanup_fd_ int tree_fd = -1;
+	struct rootfs_spot spot;
 	int r;
 
 	if (is_missing(fd))
 		return 0;
-	if (fd < 0)
-		return err_system(err, fd, "cannot open '%s' to make it read-only", path);
+	r = fd < 0 ? fd : rootfs_look(fd, &spot);
+	if (r >= 0)
+		r = rootfs_is_root(rootfs, &spot);
+	if (r < 0)
+		return err_system(err, r, "cannot open '%s' to make it read-only", path);
 	/* Nobody would come to a copy that covers the root: it becomes read-only itself, with all that is
 	 * below. */
-	if (rootfs_is_root(rootfs, fd)) {
+	if (r > 0) {
 		r = mount_set(fd, MOUNT_ATTR_RDONLY, 0, 0, true);
 		return r < 0 ? err_system(err, r, "cannot make '%s' read-only", path) : 0;
 	}
@@ -286,7 +297,8 @@ static int make_device(const struct plan_device *device, int dir_fd, const char 
 static int find_device(const struct rootfs *rootfs, const struct plan_device *device, struct err *err)
 {
 	const char *path = plan_get(rootfs->plan, device->path);
-	_cleanup_fd_ int fd = path_open_in_root(rootfs->fd, path, O_PATH, 0);
+	const struct path_place place = rootfs_place(rootfs, path);
+	_cleanup_fd_ int fd = path_open(&place, O_PATH);
 	struct stat st = {0};
 	int r = fd < 0 ? fd : k_fstat(fd, &st);
 
@@ -308,9 +320,9 @@ int rootfs_device(struct rootfs *rootfs, const struct plan_device *device, struc
 
 	if (device->is_found)
 		return find_device(rootfs, device, err);
-	dir_fd = path_open_parent(rootfs->fd, path, &name);
+	dir_fd = rootfs_open_own_parent(rootfs, path, &name, err);
 	if (dir_fd < 0)
-		return err_system(err, dir_fd, "cannot open the directory of device '%s'", path);
+		return dir_fd;
 	r = rootfs_check_own(rootfs, dir_fd, path, err);
 	/* One that the host has there by itself is not made. */
 	if (r == -EXDEV && is_same_device(dir_fd, name, device))
@@ -335,14 +347,15 @@ int rootfs_link(struct rootfs *rootfs, const struct plan_link *link, struct err 
 	int r;
 
 	if (needs != NULL) {
-		_cleanup_fd_ int fd = path_open_in_root(rootfs->fd, needs, O_PATH, 0);
+		const struct path_place place = rootfs_place(rootfs, needs);
+		_cleanup_fd_ int fd = path_open(&place, O_PATH);
 
 		if (fd < 0)
 			return 0;
 	}
-	dir_fd = path_open_parent(rootfs->fd, path, &name);
+	dir_fd = rootfs_open_own_parent(rootfs, path, &name, err);
 	if (dir_fd < 0)
-		return err_system(err, dir_fd, "cannot open the directory of '%s'", path);
+		return dir_fd;
 	r = rootfs_check_own(rootfs, dir_fd, path, err);
 	if (r < 0)
 		return r;

@@ -67,19 +67,20 @@ static int open_slave(int master_fd, struct err *err)
 static int show_console(struct rootfs *rootfs, int slave_fd, struct err *err)
 {
 	_cleanup_fd_ int dir_fd = -1, target_fd = -1, tree_fd = -1;
+	const char *name;
 	int r;
 
-	dir_fd = path_mkdir_in_root(rootfs->fd, "/dev", 0755);
+	dir_fd = rootfs_open_own_parent(rootfs, "/dev/console", &name, err);
 	if (dir_fd < 0)
-		return err_system(err, dir_fd, "cannot open /dev in the container");
+		return dir_fd;
 	r = rootfs_check_own(rootfs, dir_fd, "/dev/console", err);
 	if (r < 0)
 		return r;
-	target_fd = k_openat(dir_fd, "console", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0620);
+	target_fd = k_openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0620);
 	if (target_fd < 0 && target_fd != -EEXIST)
 		return err_system(err, target_fd, "cannot make /dev/console");
 	fd_close(&target_fd);
-	target_fd = k_openat(dir_fd, "console", O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+	target_fd = k_openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
 	tree_fd = k_open_tree(slave_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	r = target_fd < 0 ? target_fd : tree_fd;
 	if (r >= 0)

@@ -201,20 +201,39 @@ load helpers
 	[[ "$output" == *"/mounts/"*"too many open files" ]]
 }
 
-@test "a link that leads to nothing is named as that, where a directory is to be" {
-	ln -s /nope/there "$BUNDLE/rootfs/vardir"
-	for target in /vardir /vardir/x; do
-		config --arg t "$target" '.process.cwd="/" | .mounts[7]={destination:$t,type:"tmpfs",source:"none"}'
-		run_container "" 1
-		[[ "$output" == *"/mounts/7: cannot make mount target '$target' in the root file system: "*"(a link that leads to nothing stands in the way)" ]]
-		config --arg t "$target" '.process.cwd=$t | .mounts|=.[:7]'
-		run_container "" 1
-		[[ "$output" == *"cannot use '$target' as the working directory: "*"(a link that leads to nothing stands in the way)" ]]
-	done
-	[ ! -e "$BUNDLE/rootfs/nope" ]
-	# A file is another thing.
+@test "where a link of the image leads to a missing place, that place is made and used" {
+	mkdir -p "$BUNDLE"/rootfs/{var,etc,deep/er} "$WORK/vol"
+	echo content >"$WORK/vol/file"
+	ln -s /run "$BUNDLE/rootfs/var/run"
+	ln -s ../hop "$BUNDLE/rootfs/deep/er/up"
+	ln -s /var/run/far/away "$BUNDLE/rootfs/deep/hop"
+	ln -s ../deep/er/up/file "$BUNDLE/rootfs/etc/file"
+	ln -s ../../../../../../outside/dir "$BUNDLE/rootfs/out"
+	# A directory below a link, a file whose name is a link over two more, one that leads above the root.
+	config --arg v "$WORK/vol" '.mounts+=[{destination:"/var/run/below/it",type:"bind",source:$v,options:["bind"]},
+		{destination:"/etc/file",type:"bind",source:($v+"/file"),options:["bind"]},
+		{destination:"/out",type:"bind",source:$v,options:["bind"]}] | .process.cwd="/var/run/work/dir"'
+	inside 'pwd; cat /run/below/it/file /run/far/away/file /etc/file /outside/dir/file; for l in /etc/file /var/run /out; do readlink $l; done'
+	[ "$output" = $'/run/work/dir\ncontent\ncontent\ncontent\ncontent\n../deep/er/up/file\n/run\n../../../../../../outside/dir' ] || { echo "$output"; return 1; }
+	[ -d "$BUNDLE/rootfs/outside/dir" ] && [ ! -e "$WORK/outside" ] && [ ! -e "$BUNDLE/outside" ]
+	[ -f "$BUNDLE/rootfs/run/far/away/file" ] && [ ! -s "$BUNDLE/rootfs/run/far/away/file" ]
+	# Once more, when it is there.
+	inside 'cat /etc/file'
+	[ "$output" = content ]
+}
+
+@test "links that lead in a circle, and files in the way, are named" {
+	ln -s b "$BUNDLE/rootfs/a"
+	ln -s a "$BUNDLE/rootfs/b"
 	: >"$BUNDLE/rootfs/file"
-	config '.process.cwd="/file/x"'
+	ln -s /file/x "$BUNDLE/rootfs/through"
+	config '.mounts[7]={destination:"/a/x",type:"tmpfs",source:"none"}'
+	run_container "" 1
+	[[ "$output" == *"/mounts/7: cannot "*" '/a/x' in the root file system: too many levels of symbolic links"* ]] || { echo "$output"; return 1; }
+	config '.mounts[7].destination="/through/x"'
+	run_container "" 1
+	[[ "$output" == *"/mounts/7: cannot "*" '/through/x' in the root file system: not a directory"* ]] || { echo "$output"; return 1; }
+	config '.mounts|=.[:7] | .process.cwd="/file/x"'
 	run_container "" 1
 	[[ "$output" == *"'/file/x' as the working directory: not a directory" ]]
 }

@@ -161,8 +161,9 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 		[[ "$output" == *"not a real directory"* ]]
 		rm "$BUNDLE/rootfs/proc" && ln -s "$link" "$BUNDLE/rootfs/dev"
 		run tare run -b "$BUNDLE" "$ID"
-		rm -rf "$BUNDLE/rootfs/dev" && ln -s "$link" "$BUNDLE/rootfs/sys"
+		rm -rf "$BUNDLE"/rootfs/{dev,proc,sys} && ln -s "$link" "$BUNDLE/rootfs/sys"
 		run -1 tare run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"not a real directory"* ]]
 		rm "$BUNDLE/rootfs/sys"
 	done
 	ln -s /../../../../../../../../"$canary" "$BUNDLE/rootfs/out"
@@ -239,7 +240,12 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	refused other /dev '.mounts[-1].destination="/other"'
 	refused other /dev/shm '.linux.devices=[{path:"/dev/shm/x",type:"c",major:1,minor:3}]'
 	refused other /vol '.mounts[-1].destination="/vol" | .linux.devices[0].path="/other/x" | .root.readonly=true'
+	# Not even the directories on the way are made, also where a link leads to one that is missing.
+	refused other /vol '.linux.devices[0].path="/other/new1/new2/x"'
+	refused other /vol/new1 '.linux.devices[0].path="/other/new2/x"'
+	refused dev /vol/new1 '.linux.devices=[] | .process.terminal=false'
 	# So it is where the volume's own place is named, but for what is there.
+	config '.linux.devices=[{path:"/x",type:"c",major:1,minor:3}]'
 	refused unused / '.linux.devices[0].path="/vol/sub/x"'
 	mknod "$WORK/inner/x" c 1 3 || not_here "needs mknod"
 	config '.mounts+=[{destination:"/own",type:"tmpfs",source:"tmpfs"}] | .linux.devices+=[{path:"/own/dir/y",type:"c",major:1,minor:3}]

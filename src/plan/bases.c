@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which mounts later steps look below. The root file system may be shared with another container, which can
+ * rename the directory that a mount is on: a name that is looked up from the root again leads elsewhere then,
+ * and a mask for it would be taken for one of a missing file. So such a mount's descriptor is kept.
+ */
+#include "builder.h"
+
+static const char *path_of(const struct builder *b, const struct plan_step *step)
+{
+	switch ((enum plan_kind)step->kind) {
+	case PLAN_MOUNT:
+		return builder_get(b, step->u.mount.target);
+	case PLAN_DEVICE:
+		return builder_get(b, step->u.device.path);
+	case PLAN_LINK:
+		return builder_get(b, step->u.link.path);
+	case PLAN_READONLY_PATH:
+	case PLAN_MASK_PATH:
+	case PLAN_MAKE_CWD:
+		return builder_get(b, step->u.text);
+	case PLAN_CONSOLE:
+		return "/dev/pts/ptmx";
+	default:
+		return NULL;
+	}
+}
+
+static bool is_base(const struct builder *b, uint32_t index)
+{
+	const char *target = builder_get(b, b->steps[index].u.mount.target);
+
+	for (uint32_t i = index + 1; i < b->step_count; i++) {
+		const char *path = path_of(b, &b->steps[i]);
+
+		if (path != NULL && path_is_below(path, target))
+			return true;
+	}
+	return false;
+}
+
+void plan_keep_bases(struct builder *b)
+{
+	for (uint32_t i = 0; i < b->step_count; i++) {
+		struct plan_mount *mount = &b->steps[i].u.mount;
+
+		if (b->steps[i].kind != PLAN_MOUNT || mount->is_remount || !is_base(b, i))
+			continue;
+		mount->is_base = true;
+		if (!mount->is_bind && mount->keep_slot == PLAN_NO_SLOT)
+			mount->keep_slot = builder_slot(b);
+	}
+}

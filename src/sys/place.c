@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Paths of the container, looked up from the mount that they are below. Another container which shares the root
+ * file system may rename the directory that a mount is on at any moment: /proc leads elsewhere then, and what is
+ * to be masked seems to be missing. A mount's own descriptor stays with the mount.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <tare/sys.h>
+
+static int32_t slot_of(const struct plan_mount *mount)
+{
+	return mount->is_bind ? mount->source_slot : mount->keep_slot;
+}
+
+/* The next mount of the plan that is attached and kept, from step *at on. */
+static const struct plan_step *next_mount(const struct rootfs *rootfs, uint32_t *at)
+{
+	const struct plan_step *steps = plan_steps(rootfs->plan);
+
+	if (rootfs->last == NULL)
+		return NULL;
+	while (*at < rootfs->plan->step_count && &steps[*at].u.mount <= rootfs->last) {
+		const struct plan_step *step = &steps[(*at)++];
+
+		if (step->kind == PLAN_MOUNT && step->u.mount.is_base)
+			return step;
+	}
+	return NULL;
+}
+
+struct path_place rootfs_place(const struct rootfs *rootfs, const char *path)
+{
+	struct path_place place = {.root_fd = rootfs->fd, .path = path, .base_fd = -1};
+	const struct plan_step *step;
+	uint32_t at = 0;
+
+	while ((step = next_mount(rootfs, &at)) != NULL) {
+		const char *target = plan_get(rootfs->plan, step->u.mount.target);
+
+		if (!path_is_below(path, target))
+			continue;
+		place.base_fd = rootfs->slot_base + slot_of(&step->u.mount);
+		place.below = strlen(target);
+	}
+	return place;
+}
+
+int rootfs_cover(struct rootfs *rootfs, const struct rootfs_spot *spot, int fd)
+{
+	const struct plan_step *step;
+	struct rootfs_spot covered;
+	uint32_t at = 0;
+	int r = 0;
+
+	if (!spot->is_mount_root)
+		return 0;
+	while (r >= 0 && (step = next_mount(rootfs, &at)) != NULL) {
+		int slot_fd = rootfs->slot_base + slot_of(&step->u.mount);
+
+		r = rootfs_look(slot_fd, &covered);
+		if (r >= 0 && covered.mount == spot->mount)
+			r = k_dup3(fd, slot_fd, O_CLOEXEC);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int verify(const struct rootfs *rootfs, const struct plan_mount *mount, struct err *err)
+{
+	const char *target = plan_get(rootfs->plan, mount->target);
+	_cleanup_fd_ int fd = path_open_in_root(rootfs->fd, target, O_PATH, 0);
+	struct rootfs_spot found, kept;
+	int r = fd;
+
+	if (r >= 0)
+		r = rootfs_look(fd, &found);
+	if (r >= 0)
+		r = rootfs_look(rootfs->slot_base + slot_of(mount), &kept);
+	if (r < 0 && r != -ENOENT && r != -ENOTDIR && r != -ELOOP)
+		return err_system(err, r, "cannot find the mount on '%s'", target);
+	if (r >= 0 && found.mount == kept.mount)
+		return 0;
+	err_set(err, ERR_SYSTEM, 0, NULL, "cannot find the mount on '%s': the path leads elsewhere", target);
+	err_hint(err, "its directory was renamed, or another mount covers it, since it was made");
+	return -ESTALE;
+}
+
+int rootfs_verify_mounts(struct rootfs *rootfs, struct err *err)
+{
+	const struct plan_step *step;
+	uint32_t at = 0;
+	int r = 0;
+
+	while (r >= 0 && (step = next_mount(rootfs, &at)) != NULL) {
+		r = verify(rootfs, &step->u.mount, err);
+		if (r < 0)
+			err_where(err, plan_get(rootfs->plan, step->where));
+	}
+	return r;
+}
