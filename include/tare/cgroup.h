@@ -36,6 +36,18 @@ int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, str
  */
 int cgroup_check_entry(const struct cgroup_place *place, const char *own_path, struct err *err) MUST_CHECK;
 
+/*
+ * Whether cgroup_create, and, unless own_path is NULL, cgroup_check_entry would succeed, as far as that can be
+ * told without making a cgroup: the same errors. Changes nothing.
+ */
+int cgroup_check_create(int mount_fd, const char *path, const char *own_path, struct err *err) MUST_CHECK;
+/*
+ * The same of cgroup_enable, for a cgroup that need not be there: whether the cgroups above it that are there
+ * have the controllers, and let the caller hand them down.
+ */
+int cgroup_check_enable(int mount_fd, const char *path, const struct plan *plan, struct plan_texts controllers,
+			struct err *err) MUST_CHECK;
+
 /* How many components at the end of path do not exist. */
 unsigned int cgroup_missing(int mount_fd, const char *path);
 
@@ -79,6 +91,8 @@ int cgroup_open(int mount_fd, const char *path, struct err *err) MUST_CHECK;
  */
 int cgroup_devices_set(int cgroup_fd, const struct plan_device_rule *rules, size_t count,
 		       struct err *err) MUST_CHECK;
+/* Whether the kernel takes the program, which then goes unused. */
+int cgroup_devices_check(const struct plan_device_rule *rules, size_t count, struct err *err) MUST_CHECK;
 /* Takes that program off; none is a success. An empty list of rules would deny everything. */
 int cgroup_devices_clear(int cgroup_fd, struct err *err) MUST_CHECK;
 

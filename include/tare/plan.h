@@ -162,6 +162,8 @@ struct plan_source {
 	uint64_t propagation; /* MS_SLAVE or MS_PRIVATE of the copy, 0: stay a peer */
 	int32_t idmap_slot;   /* or PLAN_NO_SLOT */
 	bool is_idmap_recursive;
+	bool is_readonly; /* the copy, with all mounts in it */
+	bool is_empty;    /* a new tmpfs in its place */
 };
 
 #define PLAN_PROPAGATIONS 4
@@ -432,6 +434,20 @@ int plan_check(const struct spec *spec, const struct host *host, const struct pl
  * out. The caller frees.
  */
 struct plan *plan_sketch(const struct spec *spec, const struct host *host, const struct plan_request *request);
+
+/*
+ * What "check" carries out of a plan: namespaces, id maps, mounts and what follows them, as far as no change of
+ * the host is among it. The root file system and all bind mounts are read-only copies, so that a mount point
+ * that is missing fails with EROFS instead of being made; has_empty_root: the root is a new tmpfs, in which they
+ * can be made. It ends before COMMITTED. The caller frees.
+ */
+struct plan_trial {
+	bool has_empty_root;
+	bool has_program;           /* the program is looked up, unless the root is empty */
+	const char *const *without; /* JSON pointers: what is there or above, and can be left out, is */
+	size_t without_count;
+};
+struct plan *plan_build_trial(const struct plan *plan, const struct plan_trial *request);
 
 /*
  * The mount options that have a meaning of their own, for "features": entry index of the table, NULL past its

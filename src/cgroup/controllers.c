@@ -137,6 +137,70 @@ int cgroup_enable(const struct cgroup_place *place, const struct plan *plan, str
 	return r > 0 ? 0 : visit_levels(place, &visit, err);
 }
 
+/* --- what enabling would come to --- */
+
+#define OF_THREADS "cpu cpuset perf_event pids" /* cgroups(7), "Thread mode" */
+
+/* As the kernel answers a "+name" there, as far as it can be told; 0 where it cannot. */
+static int may_hand_down(int cgroup_fd, const char *name)
+{
+	char procs[32];
+	int r = k_faccessat2(cgroup_fd, "cgroup.subtree_control", W_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW);
+
+	if (r < 0)
+		return r;
+	/* The hierarchy's root alone has no cgroup.type, and may have processes of its own. */
+	if (str_has_word(OF_THREADS, name) || k_faccessat2(cgroup_fd, "cgroup.type", 0 /* F_OK */, 0) < 0)
+		return 0;
+	r = io_read_small(cgroup_fd, "cgroup.procs", O_NOFOLLOW, procs, sizeof procs);
+	return r > 0 || r == -EFBIG ? -EBUSY : 0;
+}
+
+/* What the topmost one does not have cannot be handed down. */
+static int check_level(int cgroup_fd, const struct visit *visit, const char *path, struct err *err)
+{
+	char has[LIST_MAX], given[LIST_MAX];
+
+	if (io_read_small(cgroup_fd, "cgroup.controllers", O_NOFOLLOW, has, sizeof has) < 0 ||
+	    io_read_small(cgroup_fd, "cgroup.subtree_control", O_NOFOLLOW, given, sizeof given) < 0)
+		return 0;
+	for (uint32_t i = 0; i < visit->names.count; i++) {
+		const char *name = plan_item(visit->plan, visit->names, i);
+		int r;
+
+		if (str_has_word(given, name))
+			continue;
+		r = path[0] == '\0' && !str_has_word(has, name) ? -ENOENT : may_hand_down(cgroup_fd, name);
+		if (r < 0)
+			return enable_fail(err, r, name, path);
+	}
+	return 0;
+}
+
+int cgroup_check_enable(int mount_fd, const char *path, const struct plan *plan, struct plan_texts names,
+			struct err *err)
+{
+	const struct visit visit = {.plan = plan, .names = names};
+	struct cgroup_path whole, level;
+	int r = cgroup_path_init(&whole, path);
+
+	level = whole;
+	for (size_t i = 0; r >= 0 && i < whole.len; i++) {
+		_cleanup_fd_ int fd = -1;
+
+		if (i > 0 && whole.text[i] != '/')
+			continue;
+		level.len = i;
+		level.text[i] = '\0';
+		fd = cgroup_path_open(mount_fd, &level, O_PATH);
+		if (fd < 0)
+			break;
+		r = check_level(fd, &visit, level.text, err);
+		level.text[i] = whole.text[i];
+	}
+	return r;
+}
+
 /* --- threaded cgroups --- */
 
 /* The word in cgroup.type; -errno otherwise. */
@@ -156,7 +220,7 @@ static int check_threaded(const struct plan *plan, struct plan_texts names, cons
 	for (uint32_t i = 0; i < names.count; i++) {
 		const char *name = plan_item(plan, names, i);
 
-		if (str_has_word("cpu cpuset perf_event pids", name))
+		if (str_has_word(OF_THREADS, name))
 			continue;
 		err_set(err, ERR_UNSUPPORTED, 0, NULL,
 			"cannot use controller '%s' in cgroup '%s': it is part of a threaded domain", name,

@@ -37,17 +37,25 @@ static int entry_fail(const struct cgroup_place *place, const struct cgroup_path
 	return -EACCES;
 }
 
-int cgroup_check_entry(const struct cgroup_place *place, const char *own_path, struct err *err)
+/* A caller outside of what the mount shows is not below it: the kernel has the answer. */
+int cgroup_check_common(const struct cgroup_place *place, const char *own_path, struct err *err)
 {
 	struct cgroup_path path, own;
 	_cleanup_fd_ int fd = -1;
 
-	/* A caller outside of what the mount shows is not below it: the kernel has the answer. */
 	if (cgroup_path_init(&path, place->path) < 0 || cgroup_path_init(&own, own_path) < 0)
 		return 0;
-	if (!may_write_procs(place->fd))
-		return entry_fail(place, &path, err);
 	cut_to_common(&path, &own);
 	fd = cgroup_path_open(place->mount_fd, &path, O_PATH);
 	return fd >= 0 && !may_write_procs(fd) ? entry_fail(place, &path, err) : 0;
+}
+
+int cgroup_check_entry(const struct cgroup_place *place, const char *own_path, struct err *err)
+{
+	struct cgroup_path path, own;
+
+	if (cgroup_path_init(&path, place->path) < 0 || cgroup_path_init(&own, own_path) < 0)
+		return 0;
+	return may_write_procs(place->fd) ? cgroup_check_common(place, own_path, err)
+					  : entry_fail(place, &path, err);
 }

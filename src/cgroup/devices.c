@@ -367,23 +367,38 @@ int cgroup_devices_clear(int cgroup_fd, struct err *err)
 	return r < 0 ? devices_fail(err, r, "lift") : 0;
 }
 
-int cgroup_devices_set(int cgroup_fd, const struct plan_device_rule *rules, size_t count, struct err *err)
+/* A program of the kernel's; -ENOENT for rules that need none. */
+static int load(const struct plan_device_rule *rules, size_t count, struct err *err)
 {
-	_cleanup_fd_ int program_fd = -1, attached_fd = -1;
 	_cleanup_free_ struct bpf_insn *insns = NULL;
-	int r;
+	int r = cgroup_devices_compile(rules, count, &insns);
 
-	r = cgroup_devices_compile(rules, count, &insns);
 	if (r == -E2BIG)
 		return load_fail(err, r);
 	if (r < 0)
 		return err_set(err, ERR_CONFIG, r, NULL, "cannot translate the device rules of the cgroup");
 	if (r == 0)
-		return cgroup_devices_clear(cgroup_fd, err);
+		return -ENOENT;
+	r = program_load(insns, r);
+	return r < 0 ? load_fail(err, r) : r;
+}
 
-	program_fd = program_load(insns, r);
+int cgroup_devices_check(const struct plan_device_rule *rules, size_t count, struct err *err)
+{
+	_cleanup_fd_ int fd = load(rules, count, err);
+
+	return fd < 0 && fd != -ENOENT ? fd : 0;
+}
+
+int cgroup_devices_set(int cgroup_fd, const struct plan_device_rule *rules, size_t count, struct err *err)
+{
+	_cleanup_fd_ int program_fd = load(rules, count, err), attached_fd = -1;
+	int r;
+
+	if (program_fd == -ENOENT)
+		return cgroup_devices_clear(cgroup_fd, err);
 	if (program_fd < 0)
-		return load_fail(err, program_fd);
+		return program_fd;
 	attached_fd = attached_open(cgroup_fd);
 	if (attached_fd < 0 && attached_fd != -ENOENT)
 		return devices_fail(err, attached_fd, "query");

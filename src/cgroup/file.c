@@ -125,8 +125,7 @@ int cgroup_open(int mount_fd, const char *path, struct err *err)
 	return r < 0 ? err_system(err, r, "cannot open cgroup '%s'", path) : r;
 }
 
-/* Opens the longest part of the path that exists, and cuts *at to it. */
-static int open_existing(int mount_fd, struct cgroup_path *at)
+int cgroup_open_existing(int mount_fd, struct cgroup_path *at)
 {
 	for (;;) {
 		int fd = cgroup_path_open(mount_fd, at, O_PATH);
@@ -214,8 +213,7 @@ static void undo_create(int mount_fd, struct cgroup_path *path, size_t reached, 
 	}
 }
 
-/* Its first reached bytes are there. */
-static int create_fail(struct err *err, int r, const char *path, const struct cgroup_path *reached)
+int cgroup_create_fail(struct err *err, int r, const char *path, const struct cgroup_path *reached)
 {
 	if (r != -EACCES && r != -EPERM) {
 		r = err_system(err, r, "cannot create cgroup '%s'", path);
@@ -263,7 +261,7 @@ static int create(int mount_fd, const char *path, unsigned int *ret_created, str
 	/* The usual case: the parent is there and the cgroup is not. */
 	existing = whole;
 	cgroup_path_pop(&existing);
-	fd = open_existing(mount_fd, &existing);
+	fd = cgroup_open_existing(mount_fd, &existing);
 	if (fd >= 0)
 		fd = whole.len == 0 ? cgroup_path_open(mount_fd, &whole, O_RDONLY)
 				    : make_missing(take_fd(&fd), &whole, &existing.len, &created);
@@ -271,7 +269,7 @@ static int create(int mount_fd, const char *path, unsigned int *ret_created, str
 		r = cgroup_check_fit(fd, path, created > 0, err);
 	} else {
 		memcpy(existing.text, whole.text, existing.len);
-		r = create_fail(err, fd, path, &existing);
+		r = cgroup_create_fail(err, fd, path, &existing);
 	}
 	if (r < 0) {
 		undo_create(mount_fd, &whole, existing.len, created);

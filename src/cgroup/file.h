@@ -26,6 +26,14 @@ const char *cgroup_path_pop(struct cgroup_path *path);
 /* Opens the directory of a path; flags are added to O_DIRECTORY. */
 int cgroup_path_open(int mount_fd, const struct cgroup_path *path, int flags) MUST_CHECK;
 
+/* Opens the longest part of the path that exists (O_PATH), and cuts *at to it. */
+int cgroup_open_existing(int mount_fd, struct cgroup_path *at) MUST_CHECK;
+/* Words why the cgroup of path cannot be made, of which reached is there. Returns r, which is negative. */
+int cgroup_create_fail(struct err *err, int r, const char *path, const struct cgroup_path *reached);
+
+/* Of cgroup_check_entry what does not need the cgroup itself, which need not be there. */
+int cgroup_check_common(const struct cgroup_place *place, const char *own_path, struct err *err) MUST_CHECK;
+
 /* Whether a container may be put there: nobody else's processes, and nothing that would stop its first one. */
 int cgroup_check_fit(int cgroup_fd, const char *path, bool is_new, struct err *err) MUST_CHECK;
 

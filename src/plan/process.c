@@ -351,7 +351,8 @@ void plan_add_process(struct builder *b)
 		plan_add_exec(b, &program, &filter);
 	} else {
 		if (b->request->is_run)
-			builder_finding(b, ERR_CONFIG, "/process", "is required to start the container");
+			builder_finding(b, ERR_CONFIG, b->spec->has_process ? "/process/args" : "/process",
+					"is missing");
 		/* Nobody comes here, but an exec takes the filter from this plan. */
 		if (filter.program.count > 0)
 			plan_add_seccomp(b, PLAN_INIT, &filter);

@@ -12,12 +12,6 @@
 #include "check.h"
 #include "parent.h"
 
-void check_report(struct check *check, const struct err *finding)
-{
-	check->count += finding->kind != ERR_NONE;
-	check->on_finding(check->context, finding);
-}
-
 bool check_is_absent(int r)
 {
 	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -ENAMETOOLONG;

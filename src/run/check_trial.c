@@ -124,16 +124,18 @@ void check_trial(struct check *check)
 	_cleanup_buf_ struct buf findings = {0};
 	struct err finding;
 	siginfo_t info;
+	pid_t pid, self = k_getpid();
 	int fds[2];
-	pid_t pid;
 
 	if (!is_needed(check) || k_pipe2(fds, O_CLOEXEC) < 0)
 		return;
 	read_fd = fds[0];
 	write_fd = fds[1];
 	pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		check_die_with(self);
 		try_all(check, write_fd);
+	}
 	fd_close(&write_fd);
 	if (pid < 0)
 		return;

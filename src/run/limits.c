@@ -8,8 +8,7 @@
 #include "parent.h"
 #include "unit.h"
 
-/* Only a part of the hierarchy may be the caller's. */
-static bool is_delegated(const struct parent *parent)
+bool limits_is_delegated(const struct parent *parent)
 {
 	return !parent->host.is_privileged || parent->host.is_in_user_ns;
 }
@@ -30,7 +29,7 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 		return parent->cgroup_fd;
 	place.mount_fd = parent->mount_fd;
 	place.fd = parent->cgroup_fd;
-	r = is_delegated(parent) ? cgroup_check_entry(&place, parent->host.cgroup_own, err) : 0;
+	r = limits_is_delegated(parent) ? cgroup_check_entry(&place, parent->host.cgroup_own, err) : 0;
 	if (r < 0)
 		return r;
 	r = cgroup_take(&place, identity, parent->record.cgroup_created, err);

@@ -108,6 +108,8 @@ int parent_announce(struct parent *parent, const struct parent_announcement *ann
 		    struct err *err) MUST_CHECK;
 
 /* limits.c: the steps PLAN_CGROUP_*. */
+/* Only a part of the hierarchy may be the caller's. */
+bool limits_is_delegated(const struct parent *parent);
 /* That nobody has taken the cgroup for a container of his own while init was born into it. */
 int limits_check_owner(const struct parent *parent, struct err *err) MUST_CHECK;
 int limits_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;

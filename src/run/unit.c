@@ -366,6 +366,15 @@ static int set(struct parent *parent, const struct plan_unit *unit, struct err *
 	return r < 0 ? r : cgroup_write_kept(&kept, err);
 }
 
+int unit_ask(const struct plan *plan, const struct plan_unit *unit, struct err *err)
+{
+	struct call call = {.answer_fd = -1, .signal_fd = -1};
+	_cleanup_args_ struct args args = {.count = 0};
+
+	args_begin(&args, "ask", plan_get(plan, unit->name), unit->is_user);
+	return run_program(args.v, &call, err);
+}
+
 int unit_step(struct parent *parent, const struct plan_step *step, struct err *err)
 {
 	switch ((enum plan_kind)step->kind) {

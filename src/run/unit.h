@@ -17,6 +17,9 @@ struct parent;
  */
 int unit_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
 
+/* Whether systemd could be asked for START. */
+int unit_ask(const struct plan *plan, const struct plan_unit *unit, struct err *err) MUST_CHECK;
+
 /* Takes back what START did, if it did anything. */
 void unit_undo(struct parent *parent);
 

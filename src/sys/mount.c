@@ -58,12 +58,26 @@ static bool is_root_path(const struct plan *plan, const char *path)
 	return step != NULL && str_equal(plan_get(plan, step->u.root.path), path);
 }
 
+/* The mode lets the container's root, of any id, make mount points in it. */
+static int open_empty(struct err *err)
+{
+	_cleanup_fd_ int fs_fd = k_fsopen("tmpfs", FSOPEN_CLOEXEC);
+	int r = fs_fd < 0 ? fs_fd : k_fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", "0777", 0);
+	int fd = r < 0 ? r : k_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+
+	if (fd >= 0)
+		fd = k_fsmount(fs_fd, FSMOUNT_CLOEXEC, 0);
+	return fd < 0 ? err_system(err, fd, "cannot mount a tmpfs") : fd;
+}
+
 int mount_open_source(const struct plan *plan, const struct plan_source *source, int slot_base, struct err *err)
 {
 	const char *path = plan_get(plan, source->path);
 	_cleanup_fd_ int fd = -1;
 	int r;
 
+	if (source->is_empty)
+		return open_empty(err);
 	fd = k_open_tree(AT_FDCWD, path,
 			 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (source->is_recursive ? AT_RECURSIVE : 0));
 	if (fd < 0 && is_root_path(plan, path)) {
@@ -88,6 +102,11 @@ int mount_open_source(const struct plan *plan, const struct plan_source *source,
 		r = mount_set(fd, 0, 0, source->propagation, true);
 		if (r < 0)
 			return err_system(err, r, "cannot set the propagation of '%s'", path);
+	}
+	if (source->is_readonly) {
+		r = mount_set(fd, MOUNT_ATTR_RDONLY, 0, 0, true);
+		if (r < 0)
+			return err_system(err, r, "cannot make a copy of '%s' read-only", path);
 	}
 	if (source->idmap_slot != PLAN_NO_SLOT) {
 		r = mount_idmap(fd, slot_base + source->idmap_slot, source->is_idmap_recursive);

@@ -84,24 +84,51 @@ static int drop_bounding(uint64_t keep, struct err *err)
 	return 0;
 }
 
+static bool has_capability(int capability)
+{
+	uint64_t effective, permitted, inheritable;
+
+	return get_capabilities(&effective, &permitted, &inheritable) >= 0 &&
+	       (effective >> capability & 1) != 0;
+}
+
+/* setgroups(2), user_namespaces(7): two reasons for EPERM, of which one can be looked up. */
+static int explain_groups(int r, uint32_t count, struct err *err)
+{
+	err_system(err, r, "cannot set %u additional groups", count);
+	if (r == -EINVAL)
+		err_hint(err, "every group has to be mapped in the container's user namespace");
+	else if (r == -EPERM && has_capability(CAP_SETGID))
+		err_hint(err, "setgroups is denied in this user namespace: /proc/self/setgroups");
+	else if (r == -EPERM)
+		err_hint(err, "it needs CAP_SETGID");
+	return r;
+}
+
+/* setresuid(2), setresgid(2): an id without a mapping is no valid argument. */
+static int explain_id(int r, const char *what, uint32_t id, struct err *err)
+{
+	err_system(err, r, "cannot become %s %u", what, id);
+	if (r == -EINVAL)
+		err_hint(err, "%s %u is not mapped in the container's user namespace", what, id);
+	else if (r == -EPERM)
+		err_hint(err, "it needs CAP_SET%cID", what[0] == 'u' ? 'U' : 'G');
+	return r;
+}
+
 static int set_ids(const struct plan *plan, const struct plan_user *user, struct err *err)
 {
 	int r = 0;
 
 	if (!user->keep_groups)
 		r = k_setgroups(user->groups.count, plan_rows(plan, user->groups));
-	if (r < 0) {
-		r = err_system(err, r, "cannot set %u additional groups", user->groups.count);
-		err_hint(err, "every group has to be mapped in the container's user namespace");
-		return r;
-	}
+	if (r < 0)
+		return explain_groups(r, user->groups.count, err);
 	r = k_setresgid(user->gid, user->gid, user->gid);
 	if (r < 0)
-		return err_system(err, r, "cannot become gid %u", user->gid);
+		return explain_id(r, "gid", user->gid, err);
 	r = k_setresuid(user->uid, user->uid, user->uid);
-	if (r < 0)
-		return err_system(err, r, "cannot become uid %u", user->uid);
-	return 0;
+	return r < 0 ? explain_id(r, "uid", user->uid, err) : 0;
 }
 
 static int raise_ambient(const struct plan_user *user)

@@ -6,15 +6,16 @@
  *     tare-systemd system|user start UNIT PID [NAME TYPE VALUE]...
  *     tare-systemd system|user set UNIT [NAME TYPE VALUE]...
  *     tare-systemd system|user stop UNIT DESCRIPTION
+ *     tare-systemd system|user ask UNIT
  *
  * start makes a transient scope (org.freedesktop.systemd1(5), StartTransientUnit) and moves process PID into
  * it, unless systemd would read the pid otherwise; stop kills what is left in the unit and ends it, and one
  * that is gone is a success. Both wait until systemd has done it. set says on standard output what the
  * properties were, a line for each NAME, TYPE and VALUE: what makes set take itself back. TYPE is a type of
  * D-Bus: b, s, t, u, x, i, as (VALUE: lines) or ay (VALUE: hexadecimal), with "?" in front if systemd may be
- * too old for the property, which is left out then. A failure is one line on standard error, and status 1; 3 if
- * start has asked systemd for nothing, or systemd has made nothing. From when start has asked, TERM does not
- * end the program.
+ * too old for the property, which is left out then. ask is whether a start of the unit could be asked for. A
+ * failure is one line on standard error, and status 1; 3 if start has asked systemd for nothing, or systemd has
+ * made nothing. From when start has asked, TERM does not end the program.
  *
  * Process: child of the parent, in its namespaces, with its rights and environment (for the user's bus).
  */
@@ -519,6 +520,18 @@ static int stop(struct client *client, char **args)
 	return r < 0 ? fail(client, "cannot stop", r, &error) : 0;
 }
 
+static int ask(struct client *client, char **args)
+{
+	_cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+	int r = check_pids(client);
+
+	(void)args;
+	if (r < 0)
+		return r;
+	r = ping(client, &error);
+	return r < 0 ? fail(client, "cannot ask systemd for", r, &error) : 0;
+}
+
 /* A call would wait for the end of the handshake without a limit. */
 static int connect_bus(struct client *client)
 {
@@ -540,7 +553,7 @@ static const struct command {
 	const char *name;
 	int min; /* arguments behind the unit's name */
 	int (*run)(struct client *client, char **args);
-} commands[] = {{"start", 1, start}, {"set", 0, set}, {"stop", 1, stop}};
+} commands[] = {{"start", 1, start}, {"set", 0, set}, {"stop", 1, stop}, {"ask", 0, ask}};
 
 static int run(const struct command *command, bool is_user, int argc, char **argv)
 {
@@ -575,6 +588,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 3 && i < sizeof commands / sizeof commands[0]; i++)
 		if (strcmp(argv[2], commands[i].name) == 0)
 			return run(&commands[i], is_user, argc, argv);
-	fprintf(stderr, "usage: tare-systemd system|user start|set|stop UNIT ...\n");
+	fprintf(stderr, "usage: tare-systemd system|user start|set|stop|ask UNIT ...\n");
 	return 2;
 }

@@ -299,18 +299,175 @@ good() {
 	finds_as '.hooks.startContainer=[{path:"/no"}]' /hooks/startContainer/0
 	finds_as '.process.oomScoreAdj=-1000' /process/oomScoreAdj
 	finds_as '.linux.memoryPolicy={mode:"MPOL_BIND",nodes:"900"}' /linux/memoryPolicy
+	finds_as '.linux.cgroupsPath="/not/delegated"' /linux/cgroupsPath
+	[ ! -e "$(cgroup_mount)/not" ]
+	finds_as '.linux.uidMappings=[{containerID:0,hostID:100000,size:10}]' /linux/uidMappings
 	# Executable, but not for the caller, who runs it.
 	printf '#!/bin/sh\n' >"$WORK/hook"
 	chmod 700 "$WORK/hook"
 	finds_as '.hooks.createRuntime=[{path:($w+"/hook")}]' /hooks/createRuntime/0
-	# Whether it is there only others know.
+	# What a start is going to be denied is found by trying it.
 	mkdir -m 700 "$WORK/closed" "$BUNDLE/rootfs/closed"
-	for change in '.mounts+=[{destination:"/y",type:"bind",source:($w+"/closed/x")}]' '.root.path=($w+"/closed/x")' \
-		'.hooks.poststop=[{path:($w+"/closed/x")}]' '.process.args=["/closed/x"]' '.process.cwd="/closed/x"' \
-		'.mounts+=[{destination:"/x",type:"nosuchfs",source:"x"}]'; do
+	finds_as '.mounts+=[{destination:"/y",type:"bind",source:($w+"/closed/x")}]' "/mounts/$(jq '.mounts|length' "$WORK/good.json")"
+	finds_as '.root.path=($w+"/closed/x")' /root/path
+	finds_as '.mounts+=[{destination:"/x",type:"nosuchfs",source:"x"}]' "/mounts/$(jq '.mounts|length' "$WORK/good.json")"
+	# Whether what no start looks at before its end is there only others know.
+	for change in '.hooks.poststop=[{path:($w+"/closed/x")}]'; do
 		cp "$WORK/good.json" "$BUNDLE/config.json"
 		config --arg w "$WORK" "$change"
 		run as check -b "$BUNDLE"
 		[ "$output" = "valid, and this host can honour all of it" ] || { echo "$change: $output"; return 1; }
 	done
+}
+
+# check in a process that the caller has prepared: what it says, and that run fails by the same words after the
+# pointer ("" for none). wrap gets the program's arguments.
+finds_in() { # wrap, change, pointer, words
+	jq "${args[@]}" "$2" <"$WORK/good.json" >"$BUNDLE/config.json"
+	run -1 "$1" check -b "$BUNDLE"
+	[[ "$output" == *"${3:+$3: }"*"$4"*$'\n'"1 finding" ]] || { echo "$2: $output"; return 1; }
+	run -1 "$1" run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"${3:+$3: }"*"$4"* ]] || { echo "$2: run says $output"; return 1; }
+}
+
+@test "a cgroup that cannot be made: read-only, not delegated, frozen, or taken" {
+	good
+	mount=$(cgroup_mount)
+	read_only() { # arguments
+		unshare -m --propagation private sh -c 'mount -o remount,bind,ro "$0" && exec "$@"' "$mount" "$TARE" --root "$ROOT" "$@"
+	}
+	finds_in read_only . "" ": read-only file system (the cgroup2 mount has to be writable"
+	finds_in read_only '.linux.cgroupsPath="/tx/y"' /linux/cgroupsPath "cannot create cgroup '/tx/y': read-only file system"
+	[ ! -e "$mount/tx" ]
+}
+
+@test "a cgroup of other processes, or below a frozen one" {
+	good
+	mount=$(cgroup_mount)
+	taken=$mount/$ID.taken
+	mkdir "$taken" "$taken/sub"
+	sleep 1000 3>&- &
+	echo $! >"$taken/sub/cgroup.procs"
+	args=(--arg c "/$ID.taken")
+	finds '.linux.cgroupsPath=$c+"/sub"' "/linux/cgroupsPath 16 state" "container's cgroup is not empty: 1 process(es) found"
+	echo 1 >"$taken/cgroup.freeze"
+	findings '.linux.cgroupsPath=$c+"/new"'
+	[ "$found" = "/linux/cgroupsPath 16 state" ]
+	[[ "$text" == *"unexpectedly frozen"* ]]
+	[ ! -e "$taken/new" ]
+	echo 0 >"$taken/cgroup.freeze"
+	works '.linux.cgroupsPath=$c+"/new"'
+	kill -9 $!
+	wait_for "grep -q 'populated 0' $taken/cgroup.events"
+	rmdir "$taken/sub" "$taken"
+}
+
+@test "systemd that cannot be asked" {
+	good
+	no_bus() { DBUS_SYSTEM_BUS_ADDRESS=unix:path=$WORK/none "$TARE" --systemd-cgroup --root "$ROOT" "$@"; }
+	finds_in no_bus . "" "the system bus cannot be opened"
+}
+
+@test "a configuration without a program" {
+	good
+	finds 'del(.process.args)' "/process/args 0 config" "is missing"
+	finds '.process.arsg=.process.args | del(.process.args)' "/process/args 0 config" "is missing"
+	finds 'del(.process)' "/process 0 config" "is missing"
+}
+
+@test "namespaces and ids that the kernel refuses" {
+	good
+	# A user namespace in which setgroups(2) is denied, and one in which no further uts namespace may be made.
+	rooted() { unshare -Urm --propagation private "$TARE" --root "$ROOT" "$@"; }
+	limited() {
+		unshare -Urm --propagation private sh -c 'echo 0 >/proc/sys/user/max_uts_namespaces; exec "$@"' . "$TARE" --root "$ROOT" "$@"
+	}
+	finds_in limited . "" "cannot start init in its namespaces: no space left on device"
+	finds_in rooted '.mounts|=map(select(.type!="devpts"))' /process/user "operation not permitted (setgroups is denied in this user namespace"
+	user='.linux.namespaces+=[{type:"user"}]|.linux.uidMappings=[{containerID:0,hostID:0,size:1}]|.linux.gidMappings=[{containerID:0,hostID:0,size:6}]'
+	works "$user"
+	finds "$user|.process.user.uid=33" "/process/user 22 system" "cannot become uid 33: invalid argument (uid 33 is not mapped in the container's user namespace)"
+	finds "$user|.process.user.gid=33" "/process/user 22 system" "cannot become gid 33: invalid argument (gid 33 is not mapped in the container's user namespace)"
+	finds "$user|.process.user.additionalGids=[33]" "/process/user 22 system" "every group has to be mapped in the container's user namespace"
+	finds "$user|.linux.gidMappings[0].size=5" "/mounts/2 0 config" "gid=5"
+}
+
+@test "clone3 that a filter around tare denies" {
+	good
+	filtered() {
+		python3 -c '
+import ctypes, os, struct, sys
+number = 435                                            # clone3
+code = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x00050000 | 38), (0x06, 0, 0, 0x7fff0000)]
+insns = b"".join(struct.pack("HBBI", *c) for c in code)
+array = ctypes.create_string_buffer(insns)
+prog = struct.pack("HxxxxxxP", len(code), ctypes.addressof(array))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.create_string_buffer(prog), 0, 0): sys.exit("no filter")
+os.execv(sys.argv[1], sys.argv[1:])' "$TARE" --root "$ROOT" "$@"
+	}
+	finds_in filtered . "" "cannot start init in its namespaces: function not implemented"
+}
+
+@test "a fresh procfs that the kernel refuses, where the caller's is masked" {
+	good
+	mkdir "$WORK/empty"
+	masked() {
+		unshare -mpf --mount-proc --propagation private sh -c 'mount -t tmpfs none /proc/sys/kernel && exec "$@"' . \
+			"$TARE" --root "$ROOT" "$@"
+	}
+	finds_in masked '.linux.namespaces+=[{type:"user"}]|.linux.uidMappings=[{containerID:0,hostID:0,size:1}]|.linux.gidMappings=[{containerID:0,hostID:0,size:6}]' \
+		/mounts/0 "cannot mount 'proc' on '/proc': operation not permitted (a masked /proc"
+}
+
+@test "what a mount or a device meets in the root file system, and options that no file system takes" {
+	good
+	mkdir -p "$BUNDLE/rootfs/"{dev,proc,sys,dir,ro} "$WORK/vol"
+	echo x >"$BUNDLE/rootfs/file"
+	args=(--arg w "$WORK")
+	finds '.mounts+=[{destination:"/file",type:"tmpfs",source:"tmpfs"}]' "/mounts/7 20 system" "cannot mount 'tmpfs' on '/file'"
+	finds '.mounts+=[{destination:"/x",type:"tmpfs",source:"tmpfs",options:["sizes=1"]}]' "/mounts/7 22 system" "cannot set option 'sizes=1'"
+	# A mount point in a volume is made by a start where it can be.
+	works '.mounts+=[{destination:"/vol",type:"bind",source:($w+"/vol"),options:["bind"]},{destination:"/vol/made",type:"tmpfs",source:"tmpfs"}]'
+	rmdir "$WORK/vol/made"
+	findings '.mounts+=[{destination:"/vol",type:"bind",source:($w+"/vol"),options:["bind"]},{destination:"/vol/made",type:"tmpfs",source:"tmpfs"}]'
+	[ -z "$found" ] && [ ! -e "$WORK/vol/made" ]
+	finds '.mounts+=[{destination:"/vol",type:"bind",source:($w+"/vol"),options:["bind","ro"]},{destination:"/vol/made",type:"tmpfs",source:"tmpfs"}]' \
+		"/mounts/8 30 system" "read-only"
+	finds '.linux.sysctl={"net.ipv4.nope":"1"}' "/linux/sysctl/net.ipv4.nope 2 unsupported" "nope"
+	finds '.process.scheduler={policy:"SCHED_DEADLINE",runtime:500,deadline:1000,period:1000}' "/process/scheduler 22 system" "cannot set the scheduler"
+}
+
+@test "a trial changes nothing: not the bundle, volumes, namespaces that are joined, mounts and processes" {
+	good
+	mkdir "$WORK/vol"
+	args=(--arg w "$WORK")
+	unshare -nu --propagation private sleep 1000 3>&- &
+	wait_for "[ \"\$(readlink /proc/$!/ns/net)\" != \"\$(readlink /proc/self/ns/net)\" ]"
+	args+=(--arg p "/proc/$!/ns")
+	name=$(nsenter -t $! -u hostname)
+	forward=$(nsenter -t $! -n cat /proc/sys/net/ipv4/ip_forward)
+	before=$(find "$WORK" ! -name config.json -printf '%p %m %u %T@\n' | sort)
+	finds_nothing '.linux.namespaces|=map(if .type=="network" then .path=$p+"/net" elif .type=="uts" then .path=$p+"/uts" else . end)|
+		.hostname="changed"|.linux.sysctl={"net.ipv4.ip_forward":"\(1)"}|.process.cwd="/made"|
+		.mounts+=[{destination:"/vol",type:"bind",source:($w+"/vol"),options:["bind","rshared"]},{destination:"/vol/x/y",type:"tmpfs",source:"tmpfs"}]|
+		.linux.devices=[{type:"c",path:"/vol/dir/null",major:1,minor:3}]|.linux.rootfsPropagation="rshared"|.hooks.createRuntime=[{path:"/bin/false"}]'
+	[ "$(nsenter -t $! -u hostname)" = "$name" ]
+	[ "$(nsenter -t $! -n cat /proc/sys/net/ipv4/ip_forward)" = "$forward" ]
+	[ "$(find "$WORK" ! -name config.json -printf '%p %m %u %T@\n' | sort)" = "$before" ]
+	kill -9 $!
+}
+
+@test "a check that is killed leaves no process" {
+	good
+	cgroup=$(cgroup_mount)/$ID.check
+	mkdir "$cgroup"
+	for i in $(seq "$(rounds 40)"); do
+		sh -c 'echo $$ >"$0/cgroup.procs"; exec "$@"' "$cgroup" "$TARE" check -b "$BUNDLE" >"$WORK/out" 2>&1 3>&- &
+		sleep "0.00$((i % 10))"
+		kill -9 $! 2>/dev/null || true
+		wait $! 2>/dev/null || true
+		wait_for "grep -q 'populated 0' $cgroup/cgroup.events"
+	done
+	rmdir "$cgroup"
 }
