@@ -88,6 +88,22 @@ static int verify(const struct rootfs *rootfs, const struct plan_mount *mount, s
 	return -ESTALE;
 }
 
+/* By a later mount of the plan on a directory above it, which is what its path leads to then. */
+static bool is_covered(const struct rootfs *rootfs, const struct plan_step *step)
+{
+	const struct plan_step *end = plan_steps(rootfs->plan) + rootfs->plan->step_count;
+	const char *target = plan_get(rootfs->plan, step->u.mount.target);
+
+	while (++step < end) {
+		bool is_mount = step->kind == PLAN_MOUNT && !step->u.mount.is_remount;
+		const char *later = is_mount ? plan_get(rootfs->plan, step->u.mount.target) : NULL;
+
+		if (is_mount && path_is_below(target, later) && !str_equal(target, later))
+			return true;
+	}
+	return false;
+}
+
 int rootfs_verify_mounts(struct rootfs *rootfs, struct err *err)
 {
 	const struct plan_step *step;
@@ -95,7 +111,7 @@ int rootfs_verify_mounts(struct rootfs *rootfs, struct err *err)
 	int r = 0;
 
 	while (r >= 0 && (step = next_mount(rootfs, &at)) != NULL) {
-		r = verify(rootfs, &step->u.mount, err);
+		r = is_covered(rootfs, step) ? 0 : verify(rootfs, &step->u.mount, err);
 		if (r < 0)
 			err_where(err, plan_get(rootfs->plan, step->where));
 	}
