@@ -451,7 +451,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$TARE" --root "$ROOT" "$@"
 	finds_nothing '.linux.namespaces|=map(if .type=="network" then .path=$p+"/net" elif .type=="uts" then .path=$p+"/uts" else . end)|
 		.hostname="changed"|.linux.sysctl={"net.ipv4.ip_forward":"\(1)"}|.process.cwd="/made"|
 		.mounts+=[{destination:"/vol",type:"bind",source:($w+"/vol"),options:["bind","rshared"]},{destination:"/vol/x/y",type:"tmpfs",source:"tmpfs"}]|
-		.linux.devices=[{type:"c",path:"/vol/dir/null",major:1,minor:3}]|.linux.rootfsPropagation="rshared"|.hooks.createRuntime=[{path:"/bin/false"}]'
+		.linux.devices=[{type:"c",path:"/dir/null",major:1,minor:3}]|.linux.rootfsPropagation="rshared"|.hooks.createRuntime=[{path:"/bin/false"}]'
 	[ "$(nsenter -t $! -u hostname)" = "$name" ]
 	[ "$(nsenter -t $! -n cat /proc/sys/net/ipv4/ip_forward)" = "$forward" ]
 	[ "$(find "$WORK" ! -name config.json -printf '%p %m %u %T@\n' | sort)" = "$before" ]
