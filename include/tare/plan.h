@@ -236,6 +236,7 @@ struct plan_hooks {
 struct plan_root {
 	plan_text path; /* the bundle's root file system on the host, absolute */
 	int32_t slot;   /* of the detached tree */
+	int32_t proc_slot;
 	bool is_readonly;
 	bool is_no_pivot;
 	bool has_mount_ns; /* else chroot only */

@@ -71,6 +71,15 @@ int rootfs_look(int fd, struct rootfs_spot *ret) MUST_CHECK;
 /* Whether it is the root directory itself, so that no path leads to what is attached there. 1, 0 or -errno. */
 int rootfs_is_root(struct rootfs *rootfs, const struct rootfs_spot *spot) MUST_CHECK;
 
+/* --- host_mounts.c --- */
+
+/*
+ * Moves the root file system over the host's root, and unmounts or covers every procfs and sysfs of the host in
+ * this mount namespace. proc_slot: of a procfs that knows this process. Leaves "/" and the working directory at
+ * the host's root. An error if any of them stays in sight of the kernel.
+ */
+int rootfs_hide_host(struct rootfs *rootfs, int32_t proc_slot, struct err *err) MUST_CHECK;
+
 /* --- place.c: paths of the container --- */
 
 /* path, from the last mount of the plan that is attached and that has it below its target. */
@@ -79,6 +88,8 @@ struct path_place rootfs_place(const struct rootfs *rootfs, const char *path);
 int rootfs_cover(struct rootfs *rootfs, const struct rootfs_spot *spot, int fd) MUST_CHECK;
 /* That the targets of the mounts which steps look below still lead to these mounts. */
 int rootfs_verify_mounts(struct rootfs *rootfs, struct err *err) MUST_CHECK;
+/* An empty, read-only directory over what is at target_fd. */
+int rootfs_attach_empty(struct rootfs *rootfs, int target_fd) MUST_CHECK;
 int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err) MUST_CHECK;
 int rootfs_readonly_path(struct rootfs *rootfs, const char *path, struct err *err) MUST_CHECK;
 int rootfs_device(struct rootfs *rootfs, const struct plan_device *device, struct err *err) MUST_CHECK;

@@ -302,7 +302,7 @@ static void add_proc(struct builder *b)
 {
 	bool is_needed = b->spec->sysctl.count > 0 || plan_is_new(b->spec, SPEC_NS_TIME) || b->has_new_user ||
 			 b->spec->process.oom_score_adj.is_set || plan_has_labels(b) ||
-			 has_joined_maps(b->spec);
+			 has_joined_maps(b->spec) || b->request->is_no_pivot;
 
 	if (!is_needed)
 		return;

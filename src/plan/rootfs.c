@@ -16,6 +16,7 @@ static struct plan_root root_of(struct builder *b)
 {
 	struct plan_root root = {
 		.slot = b->has_mount_ns ? b->root_slot : PLAN_NO_SLOT,
+		.proc_slot = b->proc_slot,
 		.is_readonly = b->spec->root.is_readonly,
 		.is_no_pivot = b->request->is_no_pivot,
 		.has_mount_ns = b->has_mount_ns,

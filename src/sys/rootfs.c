@@ -87,13 +87,16 @@ static int pivot(struct err *err)
 	return 0;
 }
 
-static int move_to_root(const struct rootfs *rootfs, struct err *err)
+static int move_to_root(struct rootfs *rootfs, const struct plan_root *root, struct err *err)
 {
-	int r = k_move_mount(rootfs->fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+	int r = rootfs_hide_host(rootfs, root->proc_slot, err);
 
+	if (r < 0)
+		return r;
+	r = k_fchdir(rootfs->fd);
 	if (r >= 0)
 		r = k_chroot(".");
-	return r < 0 ? err_system(err, r, "cannot move the root file system to '/'") : 0;
+	return r < 0 ? err_system(err, r, "cannot change to the root file system") : 0;
 }
 
 int rootfs_pivot(struct rootfs *rootfs, const struct plan_root *root, struct err *err)
@@ -105,7 +108,7 @@ int rootfs_pivot(struct rootfs *rootfs, const struct plan_root *root, struct err
 	if (!root->has_mount_ns)
 		r = k_chroot(".") < 0 ? err_system(err, EPERM, "cannot change the root directory") : 0;
 	else if (root->is_no_pivot)
-		r = move_to_root(rootfs, err);
+		r = move_to_root(rootfs, root, err);
 	else
 		r = pivot(err);
 	if (r < 0)
@@ -128,7 +131,7 @@ static int attach_copy(int from_fd, int target_fd, bool is_recursive)
 }
 
 /* One superblock for all masked directories: the first one gets it, the others copies of that mount. */
-static int attach_empty(struct rootfs *rootfs, int target_fd)
+int rootfs_attach_empty(struct rootfs *rootfs, int target_fd)
 {
 	_cleanup_fd_ int fs_fd = -1, fd = -1;
 	int r;
@@ -202,7 +205,7 @@ int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err)
 	if (r >= 0)
 		r = k_fstat(fd, &st);
 	if (r >= 0)
-		r = S_ISDIR(st.st_mode) ? attach_empty(rootfs, fd) : attach_null(rootfs, fd);
+		r = S_ISDIR(st.st_mode) ? rootfs_attach_empty(rootfs, fd) : attach_null(rootfs, fd);
 	return r < 0 ? err_system(err, r, "cannot mask '%s'", path) : 0;
 }
 

@@ -141,6 +141,64 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	[[ "$output" != *boot* ]]
 }
 
+# A process that makes itself root of a new user namespace and wants a procfs or sysfs that is not masked: "denied", or
+# what it could write to. The directory is its own; there is no other mount of that type than the container's.
+FRESH='mkdir -p /tmp/new
+	unshare -Urmpf sh -c "mount -t proc proc /tmp/new 2>/dev/null || { echo proc denied; exit; }
+		(: >>/tmp/new/sys/kernel/core_pattern) 2>/dev/null && echo core_pattern is writable; ls /tmp/new/keys"
+	unshare -Urmn sh -c "mount -t sysfs sysfs /tmp/new 2>/dev/null && ls /tmp/new || echo sysfs denied"; true'
+
+# Runs a container on a host that has the mounts which the script makes.
+run_on() { # script [option]
+	run unshare -m --propagation private sh -c "$1"'; shift; exec "$@"' _ "$1" "$TARE" --root "$ROOT" run ${2:+"$2"} -b "$BUNDLE" "$ID"
+}
+
+@test "--no-pivot leaves no procfs or sysfs that allows to mount one that is not masked" {
+	script "$FRESH"
+	config '.process.capabilities|=map_values(.+["CAP_SETFCAP"])'
+	config '.linux.maskedPaths+=["/sys/firmware"]'
+	mkdir -p "$WORK"/{a/b,"with space/é"} "$BUNDLE/rootfs/sys/firmware"
+	denied=$'proc denied\nsysfs denied'
+	# As with pivot_root(2).
+	run_on :
+	[ "$output" = "$denied" ] || { echo "pivot: $output"; return 1; }
+	for host in : \
+		'mount -t proc proc /proc; mount -t proc proc /proc; mount --rbind /sys /sys' \
+		"mount -t proc proc '$WORK/a/b'; mount -t tmpfs t '$WORK/a'; mount -t sysfs sysfs '$WORK/with space/é'" \
+		"mount -t proc proc '$WORK/a'; mount -t tmpfs t '$WORK/a'; mount -t tmpfs t /proc/sys" \
+		"mount --bind / /mnt; mount --rbind /proc /mnt/proc; mount --make-rshared /"; do
+		run_on "$host" --no-pivot
+		[ "$output" = "$denied" ] || { echo "$host: $output"; return 1; }
+	done
+}
+
+@test "--no-pivot in a chroot: what is outside is hidden, too" {
+	script "$FRESH"
+	config '.process.capabilities|=map_values(.+["CAP_SETFCAP"])'
+	mkdir -p "$WORK/jail"
+	for root in 'mount --bind / "$JAIL"' 'mount --bind / "$JAIL"; JAIL=$JAIL/usr/..'; do
+		run -0 env JAIL="$WORK/jail" unshare -m --propagation private sh -c "$root"'; mount --rbind /dev "$JAIL/dev"; mount --rbind /sys "$JAIL/sys"
+			mount -t proc proc "$JAIL/proc"; exec chroot "$JAIL" "$@"' _ "$TARE" --root "$ROOT" run --no-pivot -b "$BUNDLE" "$ID"
+		[ "$output" = $'proc denied\nsysfs denied' ] || { echo "$root: $output"; return 1; }
+	done
+}
+
+@test "--no-pivot in a user namespace, where the host's mounts are locked: they are covered" {
+	chmod 755 "$WORK"
+	chown -R 100000:100000 "$BUNDLE/rootfs"
+	config '.linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.gidMappings=.linux.uidMappings'
+	script "$FRESH"
+	config '.process.capabilities|=map_values(.+["CAP_SETFCAP"])'
+	for host in : 'mount -t proc proc /proc; mount -t proc proc /proc'; do
+		run_on "$host" --no-pivot
+		[ "$output" = $'proc denied\nsysfs denied' ] || { echo "$host: $output"; return 1; }
+	done
+	# One that cannot be reached, because what covers it is locked.
+	mkdir -p "$WORK/a/b"
+	run -1 unshare -m --propagation private sh -c 'mount -t proc proc "$0/a/b"; mount -t tmpfs t "$0/a"; exec "$@"' "$WORK" "$TARE" --root "$ROOT" run --no-pivot -b "$BUNDLE" "$ID"
+	[[ "$output" == *": cannot unmount the host's '$WORK/a/b' in the container's mount namespace: "*"(--no-pivot leaves it there"* ]] || { echo "$output"; return 1; }
+}
+
 @test "overlay and cgroup2 as mounts" {
 	mkdir -p "$WORK"/{lower,upper,work} && echo low >"$WORK/lower/f"
 	config --arg o "lowerdir=$WORK/lower" --arg u "upperdir=$WORK/upper" --arg w "workdir=$WORK/work" \
