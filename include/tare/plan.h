@@ -240,6 +240,7 @@ struct plan_root {
 	bool is_readonly;
 	bool is_no_pivot;
 	bool has_mount_ns; /* else chroot only */
+	bool is_slave;     /* stays a slave of the host's mount that it is a copy of */
 };
 struct plan_rlimit {
 	uint32_t resource;

@@ -14,12 +14,14 @@ static const struct {
 
 static struct plan_root root_of(struct builder *b)
 {
+	enum spec_propagation p = b->spec->rootfs_propagation;
 	struct plan_root root = {
 		.slot = b->has_mount_ns ? b->root_slot : PLAN_NO_SLOT,
 		.proc_slot = b->proc_slot,
 		.is_readonly = b->spec->root.is_readonly,
 		.is_no_pivot = b->request->is_no_pivot,
 		.has_mount_ns = b->has_mount_ns,
+		.is_slave = p == SPEC_PROPAGATION_SLAVE || p == SPEC_PROPAGATION_RSLAVE,
 	};
 
 	root.path = plan_host_path(b, b->spec->root.path == NULL ? "" : b->spec->root.path);

@@ -59,7 +59,8 @@ int rootfs_attach(struct rootfs *rootfs, const struct plan_root *root, struct er
 	point_fd = open_mount_point(path);
 	if (point_fd < 0)
 		return err_system(err, point_fd, "cannot open root file system '%s'", path);
-	r = mount_set(rootfs->slot_base + root->slot, 0, 0, MS_PRIVATE, false);
+	/* A peer of the host's mount would show the host what is mounted in the container. */
+	r = mount_set(rootfs->slot_base + root->slot, 0, 0, root->is_slave ? MS_SLAVE : MS_PRIVATE, false);
 	if (r >= 0)
 		r = k_move_mount(rootfs->slot_base + root->slot, "", point_fd, "",
 				 MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);

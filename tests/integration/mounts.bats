@@ -205,6 +205,46 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	done
 }
 
+@test "a root that is to be a slave has the host's mount as its master; what is mounted there later arrives" {
+	export TARE ROOT BUNDLE ID WORK
+	mkdir "$BUNDLE/rootfs/later" "$BUNDLE/rootfs/later-too"
+	config '.mounts+=[{"destination":"/own","type":"tmpfs","source":"t"}]'
+	script 'cat /proc/self/mountinfo; mount -t tmpfs t /later-too; echo ready
+		for i in $(seq 200); do grep -q " /later " /proc/self/mountinfo && echo seen && break; sleep 0.05; done'
+	config '.process.capabilities|=map_values(.+["CAP_SYS_ADMIN"])'
+	for flag in "" --no-pivot; do
+		for type in slave rslave; do
+			config --arg t $type '.linux.rootfsPropagation=$t'
+			: >"$WORK/out"
+			# The root file system is a mount of its own, so that nothing else comes from there.
+			FLAG=$flag run -0 timeout 60 unshare -m --propagation private sh -c '
+				mount --bind "$BUNDLE/rootfs" "$BUNDLE/rootfs" && mount --make-rshared /
+				"$TARE" --root "$ROOT" run $FLAG -b "$BUNDLE" "$ID" >"$WORK/out" &
+				until grep -qs ready "$WORK/out"; do kill -0 $! || exit 1; sleep 0.05; done
+				grep -c " $BUNDLE/rootfs/" /proc/self/mountinfo
+				mount -t tmpfs t "$BUNDLE/rootfs/later"
+				wait $!
+				cat "$WORK/out"'
+			[ "${lines[0]} ${lines[-1]}" = "0 seen" ] || { echo "$output"; return 1; }
+			[ "$(peers_of /)" = "master " ] || { echo "$output"; return 1; }
+			[ -z "$(peers_of /own)" ]
+		done
+	done
+	# In a user namespace too; any other type has no master.
+	chmod 755 "$WORK"
+	chown -R 100000:100000 "$BUNDLE/rootfs"
+	config '.process.args=["cat","/proc/self/mountinfo"]'
+	for type in private shared unbindable ""; do
+		config --arg t "$type" '.linux.rootfsPropagation=$t'
+		run_with_mounts "" shared
+		[[ "$(peers_of /)" != *master* ]] || { echo "$type: $output"; return 1; }
+	done
+	config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings
+		| .linux.rootfsPropagation="rslave"'
+	run_with_mounts "" shared
+	[ "$(peers_of /)" = "master " ] || { echo "$output"; return 1; }
+}
+
 @test "a mount that is made later on the host reaches a slave, and nothing comes back" {
 	trees
 	config --arg w "$WORK" '.mounts+=[{"destination":"/slave","type":"none","source":($w+"/plain"),"options":["rbind","rslave"]}]'
