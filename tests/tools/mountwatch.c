@@ -5,11 +5,11 @@
  * proc_pid_mountinfo(5): a poll(2) with POLLPRI on the file returns when the mount table changes; an event that
  * came and went is seen, too, since the kernel counts them. Ready once it has closed its standard output; exits
  * when PIPE (a FIFO, made unless it exists) has been opened for writing and closed again. REPORT then has a
- * line for each change, with the lines of the table that differ; it stays empty when there was none. With "ends" only
- * the tables of the beginning and of the end are compared.
+ * line for each change, with the lines of the table that differ; it stays empty when there was none. With
+ * "ends" only the tables of the beginning and of the end are compared.
  *
- * A mount whose mount point another process removed is no change: the kernel takes it away from all mount namespaces
- * (what a container engine does with the root of a container that exits).
+ * A mount whose mount point another process removed is no change: the kernel takes it away from all mount
+ * namespaces (what a container engine does with the root of a container that exits).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -44,7 +44,8 @@ static void read_settled_table(struct pollfd *table_poll, char *table)
 	while (poll(table_poll, 1, 0) > 0 && (table_poll->revents & POLLPRI) != 0);
 }
 
-/* The fifth field of a line, in which a space, tab, newline or backslash is a backslash and three octal digits. */
+/* The fifth field of a line, in which a space, tab, newline or backslash is a backslash and three octal digits.
+ */
 static void read_mount_point(const char *line, char *ret_path)
 {
 	for (int field = 1; field < 5; field++)
@@ -61,8 +62,8 @@ static void read_mount_point(const char *line, char *ret_path)
 }
 
 /*
- * Whether the mount point does not exist any more. rmdir(2) and unlink(2) detach the mounts before the name is gone, but
- * all under the lock of the directory, which reading that directory waits for.
+ * Whether the mount point does not exist any more. rmdir(2) and unlink(2) detach the mounts before the name is
+ * gone, but all under the lock of the directory, which reading that directory waits for.
  */
 static bool is_mount_point_removed(const char *line)
 {

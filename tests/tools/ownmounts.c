@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * own_mounts, a builtin command for bash (enable -f ownmounts.so own_mounts): moves the shell to a mount namespace of
- * its own, with private propagation. Mounts that are made elsewhere do not reach it, and its own do not get out.
+ * own_mounts, a builtin command for bash (enable -f ownmounts.so own_mounts): moves the shell to a mount
+ * namespace of its own, with private propagation. Mounts that are made elsewhere do not reach it, and its own
+ * do not get out.
  *
- * A shell cannot do that without executing itself again, and bats's shell that carries out a case would begin again
- * then: a process and a file to parse for each case, which cost much in an emulated machine.
+ * A shell cannot do that without executing itself again, and bats's shell that carries out a case would begin
+ * again then: a process and a file to parse for each case, which cost much in an emulated machine.
  *
- * bash(1), "enable -f"; the structure is the documented interface of loadable builtins (builtins.h of bash), which has
- * been the same since bash 2.0.
+ * bash(1), "enable -f"; the structure is the documented interface of loadable builtins (builtins.h of bash),
+ * which has been the same since bash 2.0.
  */
 #include <errno.h>
 #include <sched.h>
