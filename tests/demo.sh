@@ -8,7 +8,7 @@ if [ "$(id -u)" != 0 ]; then
 	echo 'the demonstration needs root (packages, and a container that root makes)' >&2
 	exit 1
 fi
-sh tests/install-dependencies
+sh tests/install-dependencies build
 if [ -z "${TARE:-}" ]; then
 	[ -d build ] || meson setup build
 	ninja -C build
