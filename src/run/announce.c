@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Everything that the caller was promised before init is let go. Process: the parent. */
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -28,6 +29,26 @@ void parent_copy_size(const struct parent *parent)
 		k_ioctl(parent->console_fd, TIOCSWINSZ, &size);
 }
 
+/*
+ * In the foreground what the program writes goes on to standard output, where a terminal translates line feeds
+ * itself. A terminal that is handed over is left as every new one is. termios(3)
+ */
+static int prepare_console(const struct parent *parent, struct err *err)
+{
+	struct termios modes;
+
+	if (parent->console_fd < 0)
+		return 0;
+	/* The program may ask for it as soon as it runs. */
+	parent_copy_size(parent);
+	if (tcgetattr(parent->console_fd, &modes) < 0)
+		return err_system(err, errno, "cannot read the modes of the container's terminal");
+	modes.c_oflag &= ~(tcflag_t)ONLCR;
+	if (tcsetattr(parent->console_fd, TCSANOW, &modes) < 0)
+		return err_system(err, errno, "cannot set the modes of the container's terminal");
+	return 0;
+}
+
 int parent_announce(struct parent *parent, const struct parent_announcement *a, struct err *err)
 {
 	int r;
@@ -39,8 +60,9 @@ int parent_announce(struct parent *parent, const struct parent_announcement *a, 
 			return r;
 		fd_close(&parent->console_fd);
 	}
-	/* The program may ask for it as soon as it runs. */
-	parent_copy_size(parent);
+	r = prepare_console(parent, err);
+	if (r < 0)
+		return r;
 	if (a->pidfd_socket != NULL) {
 		r = socket_send_fd(
 			&(struct socket_target){a->pidfd_socket, a->pidfd_payload, parent->signal_fd},

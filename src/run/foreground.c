@@ -59,6 +59,11 @@ static int open_output(void)
 	return k_openat(AT_FDCWD, "/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
 }
 
+/*
+ * Keys go to the container as they are. The flags of output stay: the container's terminal leaves line feeds
+ * alone (parent_announce), so that what goes into a file or a pipe has no carriage returns, and this one still
+ * adds them.
+ */
 static void terminal_begin(struct foreground *f)
 {
 	struct termios raw;
@@ -74,6 +79,7 @@ static void terminal_begin(struct foreground *f)
 	parent_copy_size(f->parent);
 	raw = f->saved;
 	cfmakeraw(&raw);
+	raw.c_oflag = f->saved.c_oflag;
 	f->is_raw = tcsetattr(0, TCSANOW, &raw) == 0;
 }
 

@@ -70,6 +70,10 @@ text = b""
 pid, master = pty.fork()
 if pid == 0:
     fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 21, 71, 0, 0))
+    if "plain" in os.environ:
+        modes = termios.tcgetattr(0)
+        modes[1] &= ~termios.ONLCR
+        termios.tcsetattr(0, termios.TCSANOW, modes)
     os.execv(sys.argv[1], sys.argv[1:])
 P
 	cat >>"$WORK/emulator.py"
@@ -158,4 +162,69 @@ P
 	[ "$status" -eq 7 ]
 	kill "$reader"
 	run -1 tare state "$ID"
+}
+
+@test "in the foreground a line of the program ends with a line feed alone: run and exec, into a file and a pipe" {
+	config '.process.terminal=true'
+	script 'stty -a 2>&1 | grep -ow -- "-\?onlcr"; printf "one\ntwo\n"'
+	tare run -b "$BUNDLE" "$ID" </dev/null >"$WORK/file"
+	[ "$(od -An -c "$WORK/file" | tr -d ' \n')" = '-onlcr\none\ntwo\n' ] || { od -c "$WORK/file"; return 1; }
+	tare run -b "$BUNDLE" "$ID" </dev/null | cat >"$WORK/pipe"
+	cmp "$WORK/file" "$WORK/pipe"
+	config '.process.terminal=false | .process.args=["sleep","1000"]'
+	create "$ID"
+	tare start "$ID"
+	tare exec -t "$ID" sh -c 'stty -a 2>&1 | grep -ow -- "-\?onlcr"; printf "one\ntwo\n"' </dev/null >"$WORK/exec"
+	cmp "$WORK/file" "$WORK/exec"
+	tare exec -t "$ID" sh -c 'stty -a 2>&1 | grep -ow -- "-\?onlcr"; printf "one\ntwo\n"' </dev/null | cat >"$WORK/pipe"
+	cmp "$WORK/file" "$WORK/pipe"
+}
+
+@test "the caller's terminal keeps translating what the program writes, as it did before" {
+	script 'printf "one\ntwo\n"; echo ready; read line; printf "three\nend\n"'
+	config '.process.terminal=true'
+	emulator <<'P'
+before = termios.tcgetattr(master)
+until(b"ready\r\n")
+assert text == b"one\r\ntwo\r\nready\r\n", text
+assert termios.tcgetattr(master)[1] == before[1], (before, termios.tcgetattr(master))
+send(b"\r")
+until(b"end\r\n")
+assert text.endswith(b"three\r\nend\r\n"), text
+P
+	# One that the caller has set not to translate stays so.
+	plain=1 emulator <<'P'
+until(b"ready")
+assert text == b"one\ntwo\nready\n", text
+P
+}
+
+@test "a terminal that is handed over translates, as every new one does" {
+	command -v python3 >/dev/null || not_here "needs python3"
+	config '.process.terminal=true'
+	script 'stty -a 2>&1 | grep -ow -- "-\?onlcr"'
+	cat >"$WORK/receive.py" <<'P'
+import array, os, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen(1)
+print("ready", flush=True)
+for _ in range(2):
+    peer, _ = server.accept()
+    fd = array.array("i", peer.recvmsg(100, socket.CMSG_SPACE(4))[1][0][2])[0]
+    text = b""
+    while not text.endswith(b"\n"):
+        text += os.read(fd, 100)
+    print(repr(text), flush=True)
+P
+	python3 "$WORK/receive.py" "$WORK/socket" >"$WORK/received" 3>&- &
+	wait_for 'grep -q ready "$WORK/received"'
+	tare run -d --console-socket "$WORK/socket" -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	wait_for '[ "$(grep -cF "onlcr\r\n" "$WORK/received")" = 1 ]'
+	tare delete --force "$ID"
+	config '.process.terminal=false | .process.args=["sleep","1000"]'
+	create "$ID"
+	tare start "$ID"
+	tare exec -d -t --console-socket "$WORK/socket" "$ID" sh -c 'stty -a 2>&1 | grep -ow -- "-\?onlcr"' </dev/null >"$WORK/out" 2>&1 3>&-
+	wait_for '[ "$(grep -cFx "b'"'"'onlcr\r\n'"'"'" "$WORK/received")" = 2 ]'
 }
