@@ -96,6 +96,7 @@ enum plan_kind {
 	PLAN_NO_NEW_PRIVS,   /* init */
 	PLAN_STDIO_OWNER,    /* init: number = uid that gets descriptors 0 to 2 */
 	PLAN_USER,           /* init: user: bounding set, groups, ids, capabilities, working directory */
+	PLAN_HOME,           /* init or bridge: number = uid, its HOME from the container's passwd */
 	PLAN_LOOKUP,         /* init: program, find the executable */
 	PLAN_GATE,           /* init: wait until somebody says start; in slot a listening socket, or none */
 	PLAN_HANDOVER,       /* init: program, nothing is left to do but to execute it, and the peer is told */
@@ -255,8 +256,7 @@ struct plan_user {
 };
 struct plan_program {
 	struct plan_texts args, env;
-	bool needs_home;        /* HOME is not in env: take it from the container's passwd */
-	uint32_t uid;           /* whose */
+	bool needs_home;        /* HOME is not in env: PLAN_HOME finds it */
 	uint32_t preserved_fds; /* descriptors 3 to 2 + n stay open */
 	uint32_t own_env;       /* the last n entries of env are the runtime's, not the configuration's */
 };

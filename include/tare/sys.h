@@ -131,8 +131,11 @@ struct exec_program {
 /* execvp(3)'s search with the PATH of the container's environment; fills *ret. */
 int exec_lookup(const struct plan *plan, const struct plan_program *program, struct exec_program *ret,
 		struct err *err) MUST_CHECK;
-/* HOME of uid from /etc/passwd below the current root; "/" if it does not say. Reads at most 1 MiB. */
-void exec_home(uint32_t uid, char *ret, size_t size);
+/*
+ * Fills ret->home: that of uid in /etc/passwd below the root, which this process has entered; "/" where there
+ * is no such file, or it does not say. Reads at most 1 MiB.
+ */
+int exec_home(const struct rootfs *rootfs, uint32_t uid, struct exec_program *ret, struct err *err) MUST_CHECK;
 /* Puts into *err why execve(2) of path failed with errnum: interpreter, architecture, noexec mount ... */
 int exec_explain(const char *name, const char *path, int errnum, struct err *err);
 

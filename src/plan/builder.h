@@ -101,6 +101,8 @@ void plan_add_process(struct builder *b);     /* process.c */
 /* Parts of the process that exec has, too; process.c. who is not PLAN_PARENT: the process itself. */
 struct plan_program plan_program_of(struct builder *b);
 struct plan_user plan_user_of(struct builder *b);
+/* HOME, by the rights that the process has before it becomes the user; nothing if the environment has it. */
+void plan_add_home(struct builder *b, enum plan_who who);
 void plan_add_rlimits(struct builder *b, enum plan_who who);
 void plan_add_parent_attributes(struct builder *b);
 

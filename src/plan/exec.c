@@ -412,6 +412,7 @@ static void add_identity(struct exec *e)
 	if (ids != NULL)
 		builder_step(&e->b, PLAN_BRIDGE, PLAN_SETUP_IDS, 0)->u.ids = ids->u.ids;
 	copy_text(e, PLAN_KEYRING);
+	plan_add_home(&e->b, PLAN_BRIDGE);
 	add_terminal(e);
 	builder_step(&e->b, PLAN_BRIDGE, PLAN_UMASK, 0)->u.number =
 		p->user.umask.is_set ? (int64_t)p->user.umask.value : 0022;

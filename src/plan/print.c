@@ -71,6 +71,7 @@ static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_NO_NEW_PRIVS] = "no-new-privs",
 	[PLAN_STDIO_OWNER] = "stdio-owner",
 	[PLAN_USER] = "user",
+	[PLAN_HOME] = "home",
 	[PLAN_LOOKUP] = "lookup",
 	[PLAN_GATE] = "gate",
 	[PLAN_HANDOVER] = "hand-over",
@@ -269,6 +270,7 @@ static void add_process_step(struct buf *out, const struct plan *plan, const str
 	case PLAN_IO_PRIORITY:
 	case PLAN_PERSONALITY:
 	case PLAN_STDIO_OWNER:
+	case PLAN_HOME:
 		buf_format(out, "%lld", (long long)s->u.number);
 		break;
 	case PLAN_RLIMIT:

@@ -90,6 +90,22 @@ static const char *env_find(const struct spec_list *env, const char *name)
 	return NULL;
 }
 
+/* Also where it is empty, as programs that ask for it have no use for that. */
+static bool needs_home(const struct builder *b)
+{
+	return str_is_empty(env_find(&b->spec->process.env, "HOME"));
+}
+
+void plan_add_home(struct builder *b, enum plan_who who)
+{
+	plan_text where;
+
+	if (!needs_home(b))
+		return;
+	where = builder_text(b, "/process/env");
+	builder_step(b, who, PLAN_HOME, where)->u.number = b->spec->process.user.uid;
+}
+
 /* The environment of the program: the configuration's, without what the runtime itself says. */
 static struct plan_texts program_env(struct builder *b, uint32_t *ret_own)
 {
@@ -97,7 +113,8 @@ static struct plan_texts program_env(struct builder *b, uint32_t *ret_own)
 	const struct plan_request *r = b->request;
 	const char *own[] = {r->listen_fds > 0 ? "LISTEN_FDS=" : NULL, r->listen_fds > 0 ? "LISTEN_PID=" : NULL,
 			     r->listen_fdnames != NULL ? "LISTEN_FDNAMES=" : NULL,
-			     b->notify_slot != PLAN_NO_SLOT ? "NOTIFY_SOCKET=" : NULL};
+			     b->notify_slot != PLAN_NO_SLOT ? "NOTIFY_SOCKET=" : NULL,
+			     needs_home(b) ? "HOME=" : NULL};
 	char **v = arena_alloc(&b->arena, (env->count + ARRAY_SIZE(own) + 1) * sizeof *v);
 	size_t count = 0;
 
@@ -126,8 +143,7 @@ struct plan_program plan_program_of(struct builder *b)
 {
 	const struct spec_process *p = &b->spec->process;
 	struct plan_program program = {
-		.uid = p->user.uid,
-		.needs_home = str_is_empty(env_find(&p->env, "HOME")) && env_find(&p->env, "HOME") == NULL,
+		.needs_home = needs_home(b),
 		.preserved_fds = b->request->listen_fds + b->request->preserve_fds,
 	};
 
@@ -321,6 +337,8 @@ void plan_add_process(struct builder *b)
 	b->is_watched = filter.is_notify;
 	if (b->spec->has_process) {
 		add_init_attributes(b);
+		if (p->args.count > 0)
+			plan_add_home(b, PLAN_INIT);
 		builder_step(b, PLAN_INIT, PLAN_STDIO_OWNER, 0)->u.number = p->user.uid;
 		plan_add_rlimits(b, PLAN_INIT);
 		if (filter_time == PLAN_FILTER_PRIVILEGED)

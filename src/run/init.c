@@ -187,6 +187,8 @@ static int late_step(struct walker *walker, const struct plan_step *step, struct
 	case PLAN_USER:
 		let_go(walker);
 		return user_become(plan, &step->u.user, walker->can_feign, err);
+	case PLAN_HOME:
+		return exec_home(&walker->rootfs, (uint32_t)step->u.number, &walker->program, err);
 	case PLAN_LOOKUP:
 		return exec_lookup(plan, &step->u.program, &walker->program, err);
 	case PLAN_SEND:

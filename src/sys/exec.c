@@ -28,23 +28,53 @@
 
 /* --- HOME --- */
 
-void exec_home(uint32_t uid, char *ret, size_t size)
+/* The answers that mean: there is no such file, or none that this process may read. */
+static bool has_none(int r)
 {
-	_cleanup_fd_ int fd =
-		k_openat(AT_FDCWD, "/etc/passwd", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
-	struct passwd_scan scan = {.uid = uid};
-	char block[1024];
-	struct stat st;
-	ssize_t len;
+	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -EACCES || r == -EPERM;
+}
 
-	str_format(ret, size, "/");
-	if (fd < 0 || k_fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return;
-	for (int total = 0; total < PASSWD_MAX && (len = k_read(fd, block, sizeof block)) > 0;
+/*
+ * A descriptor, or -ENOENT if there is none. Only a regular file is opened: to open a device or a pipe can do
+ * something. It may be exchanged in between, so the one that was opened has to be regular, too.
+ */
+static int open_passwd(const struct rootfs *rootfs)
+{
+	_cleanup_fd_ int fd = -1;
+	struct stat st;
+	int r = k_fstatat(AT_FDCWD, "/etc/passwd", &st, 0);
+
+	if (r >= 0 && !S_ISREG(st.st_mode))
+		return -ENOENT;
+	if (r >= 0)
+		r = fd = path_open_in_root(rootfs->fd, "etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (r >= 0)
+		r = k_fstat(fd, &st);
+	if (r < 0)
+		return has_none(r) ? -ENOENT : r;
+	return S_ISREG(st.st_mode) ? take_fd(&fd) : -ENOENT;
+}
+
+int exec_home(const struct rootfs *rootfs, uint32_t uid, struct exec_program *ret, struct err *err)
+{
+	_cleanup_fd_ int fd = open_passwd(rootfs);
+	struct passwd_scan scan = {.uid = uid};
+	char block[1024], *home = ret->home + strlen("HOME=");
+	size_t size = sizeof ret->home - strlen("HOME=");
+	ssize_t len = 0;
+
+	str_format(ret->home, sizeof ret->home, "HOME=/");
+	if (fd == -ENOENT)
+		return 0;
+	for (int total = 0; fd >= 0 && total < PASSWD_MAX && (len = k_read(fd, block, sizeof block)) > 0;
 	     total += (int)len)
-		if (passwd_scan(&scan, block, (size_t)len, ret, size))
-			return;
-	(void)passwd_scan(&scan, "\n", 1, ret, size);
+		if (passwd_scan(&scan, block, (size_t)len, home, size))
+			return 0;
+	if (fd < 0 || len < 0)
+		return err_system(err, fd < 0 ? fd : (int)len,
+				  "cannot read the container's /etc/passwd for HOME");
+	(void)passwd_scan(&scan, "\n", 1, home, size);
+	return 0;
 }
 
 /* --- the executable --- */
@@ -152,10 +182,6 @@ int exec_lookup(const struct plan *plan, const struct plan_program *program, str
 	const char *path = env_path(plan, program);
 	int r;
 
-	if (program->needs_home) {
-		memcpy(ret->home, "HOME=", 6);
-		exec_home(program->uid, ret->home + 5, sizeof ret->home - 5);
-	}
 	if (str_is_empty(name))
 		return lookup_failed("", "", -ENOENT, err);
 	if (strlen(name) >= sizeof ret->path)

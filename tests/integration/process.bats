@@ -163,6 +163,87 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 	[[ "$output" == *"HOME=/mine"* ]]
 }
 
+@test "a HOME that is empty is replaced by the passwd entry: run, exec, and its document" {
+	echo 'user:x:1000:1000::/home/of/user:/bin/sh' >"$BUNDLE/rootfs/etc/passwd"
+	config '.process.env=["PATH=/bin","HOME=","A=1"] | .process.user.uid=1000 | .process.args=["env"]'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[ "$(sort <<<"$output")" = $'A=1\nHOME=/home/of/user\nPATH=/bin' ]
+	config '.process.args=["sleep","1000"]'
+	create "$ID"
+	tare start "$ID"
+	run -0 tare exec "$ID" env
+	[ "$(sort <<<"$output")" = $'A=1\nHOME=/home/of/user\nPATH=/bin' ]
+	run -0 tare exec -e HOME=/mine "$ID" env
+	[ "$(sort <<<"$output")" = $'A=1\nHOME=/mine\nPATH=/bin' ]
+	run -0 tare exec -e HOME= "$ID" env
+	[ "$(sort <<<"$output")" = $'A=1\nHOME=/home/of/user\nPATH=/bin' ]
+	echo '{"cwd":"/","args":["env"],"env":["PATH=/bin","HOME="],"user":{"uid":1000,"gid":1000}}' >"$WORK/process.json"
+	run -0 tare exec --process "$WORK/process.json" "$ID"
+	[ "$(sort <<<"$output")" = $'HOME=/home/of/user\nPATH=/bin' ]
+}
+
+@test "HOME comes from a passwd that only the container's root may read, or only below a directory of its own" {
+	echo 'user:x:1000:1000::/home/of/user:/bin/sh' >"$BUNDLE/rootfs/etc/passwd"
+	homes() { # how
+		config '.process.args=["sh","-c","echo $HOME; cat /etc/passwd 2>/dev/null || echo closed"]'
+		run -0 tare run -b "$BUNDLE" "$ID"
+		[ "$output" = $'/home/of/user\nclosed' ] || { echo "$1: run: $output"; return 1; }
+		config '.process.args=["sleep","1000"]'
+		create "$ID"
+		tare start "$ID"
+		run -0 tare exec "$ID" sh -c 'echo $HOME; cat /etc/passwd 2>/dev/null || echo closed'
+		[ "$output" = $'/home/of/user\nclosed' ] || { echo "$1: exec: $output"; return 1; }
+		tare delete --force "$ID"
+	}
+	config '.process.user={uid:1000,gid:1000} | .process.noNewPrivileges=true | .process.capabilities={}'
+	chmod 600 "$BUNDLE/rootfs/etc/passwd"
+	homes file
+	chmod 644 "$BUNDLE/rootfs/etc/passwd"
+	chmod 700 "$BUNDLE/rootfs/etc"
+	homes directory
+	config '.process.noNewPrivileges=false'
+	homes "with privileges"
+	# The root of the user namespace, and nobody else of the host's.
+	chmod 755 "$BUNDLE/rootfs/etc"
+	chmod 600 "$BUNDLE/rootfs/etc/passwd"
+	chown 100000:100000 "$BUNDLE/rootfs/etc/passwd"
+	config '.linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.gidMappings=.linux.uidMappings'
+	chmod 755 "$WORK" "$BUNDLE"
+	homes "user namespace"
+	# What even that root may not read is none, as is one that is missing.
+	chown 0:0 "$BUNDLE/rootfs/etc/passwd"
+	config '.process.args=["sh","-c","echo $HOME"]'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[ "$output" = / ]
+}
+
+@test "a passwd that is no regular file is not opened, and is none" {
+	config '.process.args=["sh","-c","echo $HOME"]'
+	for make in 'mknod "$passwd" c 4 64' 'mkfifo "$passwd"' 'mkdir "$passwd"' 'ln -s passwd "$passwd"' 'ln -s /proc/self/fd/0 "$passwd"' \
+		'ln -s /dev/kmsg "$passwd"' ':'; do
+		passwd=$BUNDLE/rootfs/etc/passwd
+		rm -rf "$passwd"
+		eval "$make"
+		run -0 timeout 20 "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" </dev/null
+		[ "$output" = / ] || { echo "$make: $output"; return 1; }
+	done
+	rm -f "$passwd"
+	# A pipe that is opened to read lets its writer continue.
+	mkfifo "$passwd"
+	{ : >"$passwd" && : >"$WORK/opened"; } 3>&- &
+	writer=$!
+	run -0 tare run -b "$BUNDLE" "$ID"
+	kill "$writer"
+	[ "$output" = / ]
+	[ ! -e "$WORK/opened" ]
+	rm -f "$passwd"
+	# A link inside of the root is followed, and does not lead out of it.
+	echo 'root:x:0:0::/home/of/root:/bin/sh' >"$BUNDLE/rootfs/tmp/passwd"
+	ln -s ../../../../tmp/passwd "$passwd"
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[ "$output" = /home/of/root ]
+}
+
 @test "init's environment does not show the caller's" {
 	config '.process.args=["sleep","1000"]'
 	SECRET=leaks create "$ID"
