@@ -51,6 +51,8 @@ enum plan_kind {
 	PLAN_OPEN_NAMESPACE, /* parent: ns, into slot */
 	PLAN_OPEN_IDMAP,     /* parent: a user namespace with maps, into slot, for idmapped mounts */
 	PLAN_OPEN_SOURCE,    /* parent or init: source, a detached copy of a tree, into slot */
+	PLAN_OPEN_ENVIRONMENT, /* parent: the caller's environment as a file, into slot, for hooks that init
+				  runs */
 	PLAN_OPEN_CONTAINER, /* parent: container, the pidfd of a container's init (and its root) into slots */
 	PLAN_OPEN_CGROUP,    /* parent: text = path below the cgroup2 mount, of a container that is there */
 	PLAN_SPAWN,          /* parent or bridge: spawn, the next process is born */
@@ -233,6 +235,7 @@ struct plan_hooks {
 	struct plan_table hooks;          /* of struct plan_hook */
 	uint32_t kind;                    /* enum spec_hook_kind */
 	plan_text state_head, state_tail; /* the state JSON before and behind the pid's digits */
+	int32_t environment_slot;         /* of those before the pivot that state none, or PLAN_NO_SLOT */
 };
 struct plan_root {
 	plan_text path; /* the bundle's root file system on the host, absolute */

@@ -92,6 +92,7 @@ static void build(struct builder *b)
 	if (!b->request->is_run)
 		b->gate_slot = builder_slot(b);
 	plan_add_cgroup(b);
+	plan_add_environment(b);
 	plan_add_namespaces(b);
 	plan_add_resctrl(b);
 	plan_add_root(b);

@@ -31,7 +31,7 @@ struct builder {
 	bool is_settled;
 	bool has_unit; /* the cgroup is systemd's, and unit_step the index of the step that has it made */
 	uint32_t unit_step;
-	int32_t proc_slot, idmap_slot, root_slot, gate_slot;
+	int32_t proc_slot, idmap_slot, root_slot, gate_slot, environment_slot;
 	int32_t *source_slots, *idmap_slots; /* a mount each, PLAN_NO_SLOT: none */
 	struct arena arena;
 	struct plan_device *devices;
@@ -94,6 +94,8 @@ void plan_add_device_sources(struct builder *b); /* rootfs.c */
 void plan_add_devices(struct builder *b);        /* rootfs.c */
 void plan_add_hooks(struct builder *b, enum plan_who who, enum spec_hook_kind kind); /* process.c */
 void plan_add_hooks_status(struct builder *b, enum plan_who who, enum spec_hook_kind kind, const char *status);
+/* The caller's environment for createContainer hooks, before the birth; nothing if each states its own. */
+void plan_add_environment(struct builder *b); /* process.c */
 void plan_add_late_rootfs(struct builder *b); /* rootfs.c: from pivot to the read-only root */
 void plan_keep_bases(struct builder *b);      /* bases.c: once all steps are there */
 void plan_add_process(struct builder *b);     /* process.c */

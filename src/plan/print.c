@@ -26,6 +26,7 @@ static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_OPEN_NAMESPACE] = "open-namespace",
 	[PLAN_OPEN_IDMAP] = "open-idmap",
 	[PLAN_OPEN_SOURCE] = "open-source",
+	[PLAN_OPEN_ENVIRONMENT] = "open-environment",
 	[PLAN_OPEN_CONTAINER] = "open-container",
 	[PLAN_OPEN_CGROUP] = "open-cgroup",
 	[PLAN_SPAWN] = "spawn",

@@ -55,7 +55,10 @@ void plan_add_hooks_status(struct builder *b, enum plan_who who, enum spec_hook_
 {
 	const struct spec_hooks *list = &b->spec->hooks[kind];
 	_cleanup_free_ struct plan_hook *rows = NULL;
-	struct plan_hooks hooks = {.kind = kind};
+	struct plan_hooks hooks = {
+		.kind = kind,
+		.environment_slot = kind == SPEC_HOOK_CREATE_CONTAINER ? b->environment_slot : PLAN_NO_SLOT,
+	};
 	plan_text where;
 
 	if (list->count == 0)
@@ -67,6 +70,23 @@ void plan_add_hooks_status(struct builder *b, enum plan_who who, enum spec_hook_
 	hook_state(b, &hooks, status);
 	where = builder_where(b, "/hooks/%s", spec_hook_name(kind));
 	builder_step(b, who, PLAN_HOOKS, where)->u.hooks = hooks;
+}
+
+/*
+ * Not as init's own environment: the container could read that in /proc/1/environ, and in init's memory, until
+ * the program is executed.
+ */
+void plan_add_environment(struct builder *b)
+{
+	const struct spec_hooks *list = &b->spec->hooks[SPEC_HOOK_CREATE_CONTAINER];
+	size_t i = 0;
+
+	while (i < list->count && list->v[i].env.v != NULL)
+		i++;
+	if (i == list->count)
+		return;
+	b->environment_slot = builder_slot(b);
+	builder_step(b, PLAN_PARENT, PLAN_OPEN_ENVIRONMENT, 0)->u.slot = b->environment_slot;
 }
 
 void plan_add_hooks(struct builder *b, enum plan_who who, enum spec_hook_kind kind)

@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "hooks.h"
 #include "protocol.h"
@@ -78,24 +80,66 @@ static int set_mount(int fd, uint64_t set, uint64_t propagation, bool is_recursi
 	return r < 0 ? err_system(err, r, "cannot change the mount") : 0;
 }
 
-static int run_hooks(struct walker *walker, const struct plan_step *step, struct err *err)
+/* Behind the pivot: the hooks are the container's, as its program is, and have the same environment. */
+static int run_inner_hooks(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	const struct plan_step *exec = plan_find(walker->plan, PLAN_EXEC);
-	bool is_inside = walker->at >
-			 (uint32_t)(plan_find(walker->plan, PLAN_PIVOT) - plan_steps(walker->plan));
-	struct plan_texts texts = {0};
-
-	if (exec != NULL && is_inside)
-		texts = exec->u.program.env;
-	char **env = walker->pointers;
 	struct hooks_context context = {.plan = walker->plan,
 					.pid = k_getpid(),
-					.environment = is_inside ? env : walker->env,
+					.environment = walker->pointers,
+					.directory_fd = -1,
 					.signal_fd = -1};
 
-	for (uint32_t i = 0; i <= texts.count; i++)
-		env[i] = (char *)(uintptr_t)(texts.count == 0 ? NULL : plan_item(walker->plan, texts, i));
+	walk_environment(walker, &exec->u.program, walker->pointers);
 	return hooks_run(&context, &step->u.hooks, err);
+}
+
+/* environment.h says what is in the file. The copy is this process's own, until it is unmapped. */
+static int map_environment(int fd, char ***ret, size_t *ret_size, struct err *err)
+{
+	struct stat st;
+	long at = k_fstat(fd, &st);
+
+	if (at >= 0)
+		at = k_call6(__NR_mmap, 0, (long)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	if (at < 0 && at > -4096)
+		return err_system(err, (int)at, "cannot map the runtime's environment");
+	*ret = (char **)at;
+	*ret_size = (size_t)st.st_size;
+	for (uint64_t *cell = (uint64_t *)at; *cell != 0; cell++)
+		*cell += (uint64_t)at;
+	return 0;
+}
+
+/* Before the pivot: of the runtime's environment nothing stays, neither the file nor in this process's memory.
+ */
+static int run_outer_hooks(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	char *nothing[] = {NULL}, **environment = nothing;
+	struct hooks_context context = {
+		.plan = walker->plan, .pid = k_getpid(), .directory_fd = walker->rootfs.fd, .signal_fd = -1};
+	int32_t slot = step->u.hooks.environment_slot;
+	size_t size = 0;
+	int r = 0;
+
+	if (slot != PLAN_NO_SLOT)
+		r = map_environment(walker->rootfs.slot_base + slot, &environment, &size, err);
+	if (r < 0)
+		return r;
+	context.environment = environment;
+	r = hooks_run(&context, &step->u.hooks, err);
+	if (slot == PLAN_NO_SLOT)
+		return r;
+	k_call2(__NR_munmap, environment, size);
+	k_close(walker->rootfs.slot_base + slot);
+	return r;
+}
+
+static int run_hooks(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	const struct plan_step *pivot_step = plan_find(walker->plan, PLAN_PIVOT);
+
+	return step > pivot_step ? run_inner_hooks(walker, step, err) : run_outer_hooks(walker, step, err);
 }
 
 /*
@@ -184,7 +228,7 @@ static int creation_step(struct walker *walker, const struct plan_step *step, st
 	}
 }
 
-void init_main(int argc, char **argv, char **env)
+void init_main(int argc, char **argv)
 {
-	walk_main(argc, argv, env, creation_step);
+	walk_main(argc, argv, creation_step);
 }

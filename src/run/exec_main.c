@@ -4,7 +4,7 @@
 
 #include "walk.h"
 
-void init_main(int argc, char **argv, char **env)
+void init_main(int argc, char **argv)
 {
-	walk_main(argc, argv, env, NULL);
+	walk_main(argc, argv, NULL);
 }

@@ -24,6 +24,12 @@ struct output {
 	size_t len;
 };
 
+/* Why a hook's program does not run. */
+struct failure {
+	int errnum;
+	bool is_of_directory;
+};
+
 struct child {
 	int pidfd, state_fd, output_fd, failure_fd;
 	int signal_fd;       /* the caller's */
@@ -72,14 +78,17 @@ __attribute__((noreturn)) static void become_hook(const struct hooks_context *co
 						  const int writers[2])
 {
 	char *args[hook->args.count + 1], *env[hook->env.count + 1];
+	struct failure failure = {0};
 	uint64_t no_signals = 0;
-	int r;
+	int r = context->directory_fd < 0 ? 0 : k_fchdir(context->directory_fd);
 
+	failure.is_of_directory = r < 0;
 	for (uint32_t i = 0; i <= hook->args.count; i++)
 		args[i] = (char *)(uintptr_t)plan_item(context->plan, hook->args, i);
 	for (uint32_t i = 0; i <= hook->env.count; i++)
 		env[i] = (char *)(uintptr_t)plan_item(context->plan, hook->env, i);
-	r = k_dup3(child->state_fd, 0, 0);
+	if (r >= 0)
+		r = k_dup3(child->state_fd, 0, 0);
 	if (r >= 0)
 		r = k_dup3(writers[0], 1, 0);
 	if (r >= 0)
@@ -91,7 +100,8 @@ __attribute__((noreturn)) static void become_hook(const struct hooks_context *co
 	if (r >= 0)
 		r = k_execve(plan_get(context->plan, hook->path), args,
 			     hook->is_env_set ? env : context->environment);
-	k_write(writers[1], &r, sizeof r);
+	failure.errnum = r;
+	k_write(writers[1], &failure, sizeof failure);
 	k_exit(127);
 }
 
@@ -208,12 +218,24 @@ static const char *last_line(struct output *out)
 	return line == NULL ? out->text : line + 1;
 }
 
+static int explain_failure(const struct failure *failure, const char *path, struct err *err)
+{
+	int r = failure->errnum;
+
+	if (failure->is_of_directory)
+		return err_system(err, r, "cannot enter the directory of hook '%s'", path);
+	err_system(err, r, "cannot execute hook '%s'", path);
+	if ((r == -ENOENT || r == -ENOTDIR) && strchr(path, ' ') != NULL)
+		err_hint(err, "its name has a space in it: arguments are items of args");
+	return r;
+}
+
 static int judge(const struct hooks_context *context, const struct plan_hook *hook, struct child *child,
 		 int watched, struct err *err)
 {
 	const char *path = plan_get(context->plan, hook->path);
+	struct failure failure = {0};
 	siginfo_t info = {0};
-	int failure = 0;
 
 	if (watched < 0)
 		k_pidfd_send_signal(child->pidfd, SIGKILL);
@@ -223,12 +245,8 @@ static int judge(const struct hooks_context *context, const struct plan_hook *ho
 			       hook->timeout);
 	if (watched < 0)
 		return err_system(err, watched, "cannot wait for hook '%s'", path);
-	if (k_read(child->failure_fd, &failure, sizeof failure) == (ssize_t)sizeof failure) {
-		err_system(err, failure, "cannot execute hook '%s'", path);
-		if ((failure == -ENOENT || failure == -ENOTDIR) && strchr(path, ' ') != NULL)
-			err_hint(err, "its name has a space in it: arguments are items of args");
-		return failure;
-	}
+	if (k_read(child->failure_fd, &failure, sizeof failure) == (ssize_t)sizeof failure)
+		return explain_failure(&failure, path, err);
 	if (info.si_code == CLD_EXITED && info.si_status == 0)
 		return 0;
 	err_set(err, ERR_PEER, 0, NULL, "hook '%s' %s %d", path,

@@ -135,20 +135,26 @@ static int hand_over(struct walker *walker, struct err *err)
 	return r < 0 ? err_system(err, r, "cannot tell that the program starts") : 0;
 }
 
+void walk_environment(struct walker *walker, const struct plan_program *program, char **ret)
+{
+	uint32_t count = 0;
+
+	for (; count < program->env.count; count++)
+		ret[count] = (char *)(uintptr_t)plan_item(walker->plan, program->env, count);
+	if (program->needs_home)
+		ret[count++] = walker->program.home;
+	ret[count] = NULL;
+}
+
 static int execute(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	const struct plan_program *program = &step->u.program;
 	char **args = walker->pointers, **env = args + program->args.count + 1;
-	uint32_t count = 0;
 	int r;
 
 	for (uint32_t i = 0; i <= program->args.count; i++)
 		args[i] = (char *)(uintptr_t)plan_item(walker->plan, program->args, i);
-	for (; count < program->env.count; count++)
-		env[count] = (char *)(uintptr_t)plan_item(walker->plan, program->env, count);
-	if (program->needs_home)
-		env[count++] = walker->program.home;
-	env[count] = NULL;
+	walk_environment(walker, program, env);
 	r = k_execve(walker->program.path, args, env);
 	return exec_explain(args[0], walker->program.path, r, err);
 }
@@ -313,9 +319,9 @@ static int walk(struct walker *walker, struct err *err)
 	return 0;
 }
 
-void walk_main(int argc, char **argv, char **env, walk_step creation_step)
+void walk_main(int argc, char **argv, walk_step creation_step)
 {
-	struct walker walker = {.console_fd = -1, .env = env, .creation_step = creation_step};
+	struct walker walker = {.console_fd = -1, .creation_step = creation_step};
 	struct err err = {.kind = ERR_NONE};
 	uint64_t first = 0;
 	int r;

@@ -17,9 +17,9 @@ enum init_fd {
 };
 
 /*
- * The program: argv[1] is the first descriptor, argv[2] "init" or "bridge". env is only for hooks that ask
- * for the runtime's environment. Never returns; the exit status means nothing, errors cross the socket.
+ * The program: argv[1] is the first descriptor, argv[2] "init" or "bridge". It has no environment.
+ * Never returns; the exit status means nothing, errors cross the socket.
  */
-__attribute__((noreturn)) void init_main(int argc, char **argv, char **env);
+__attribute__((noreturn)) void init_main(int argc, char **argv);
 
 #endif

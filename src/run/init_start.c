@@ -11,9 +11,9 @@
 #include <string.h>
 
 #ifdef TARE_INIT_HOSTED
-int main(int argc, char **argv, char **env)
+int main(int argc, char **argv)
 {
-	init_main(argc, argv, env);
+	init_main(argc, argv);
 }
 #else
 
@@ -181,6 +181,6 @@ void start_c(uintptr_t *stack, const Elf64_Dyn *dynamic)
 	char **argv = (char **)(stack + 1);
 
 	relocate(dynamic, (uintptr_t)image_base);
-	init_main(argc, argv, argv + argc + 1);
+	init_main(argc, argv);
 }
 #endif

@@ -27,6 +27,7 @@
 
 #include "await.h"
 #include "container.h"
+#include "environment.h"
 #include "hooks.h"
 #include "notify.h"
 #include "protocol.h"
@@ -319,12 +320,16 @@ static int step_maps(struct parent *parent, const struct plan_step *step, struct
 
 static int step_hooks(struct parent *parent, const struct plan_step *step, struct err *err)
 {
+	_cleanup_fd_ int bundle_fd = starter_open_bundle(parent->bundle, err);
 	struct hooks_context context = {.plan = parent->plan,
 					.pid = parent->pid,
 					.environment = environ,
+					.directory_fd = bundle_fd,
 					.signal_fd = parent->signal_fd};
 	int r;
 
+	if (bundle_fd < 0)
+		return bundle_fd;
 	parent->has_hooked = true;
 	r = hooks_run(&context, &step->u.hooks, err);
 	return r == -EINTR ? await_interrupted(parent->signal_fd, err) : r;
@@ -383,6 +388,8 @@ static int parent_step(struct parent *parent, const struct plan_step *step, stru
 		return keep(parent, step->u.idmap.slot, idmap_open(plan, &step->u.idmap.maps, err));
 	case PLAN_OPEN_SOURCE:
 		return step_open_source(parent, step, err);
+	case PLAN_OPEN_ENVIRONMENT:
+		return keep(parent, step->u.slot, environment_open(environ, err));
 	case PLAN_OPEN_CONTAINER:
 		return exec_open_container(parent, step, err);
 	case PLAN_OPEN_CGROUP:

@@ -172,7 +172,12 @@ int starter_wait(int socket_fd, int pidfd, struct err *err) MUST_CHECK;
  * program began, which looks like an execve(2) that closed its descriptors.
  */
 int starter_check_executed(int pidfd, pid_t pid, struct err *err) MUST_CHECK;
-/* Hooks of a kind from a stored configuration; the first failure ends it unless is_warning. */
+/* A descriptor of the directory in which the hooks of the parent start: as with runc and crun. */
+int starter_open_bundle(const char *bundle, struct err *err) MUST_CHECK;
+/*
+ * Hooks of a kind from a stored configuration, in the bundle's directory. The first failure ends it; but all
+ * poststop hooks run, in "/" if the bundle is gone, and their failures are warnings in the log.
+ */
 int starter_run_hooks(const struct state_record *record, const struct spec *spec, uint32_t kind,
 		      struct err *err) MUST_CHECK;
 

@@ -58,7 +58,7 @@ struct newborn {
 	const struct spawn *spawn;
 	int program_fd, plan_fd;
 	int done_fd; /* the writing end of a pipe that execve or the child's death closes */
-	char *const *argv, *const *env;
+	char *const *argv;
 	int result;
 };
 
@@ -84,6 +84,8 @@ static int place_descriptors(const struct newborn *n)
  */
 __attribute__((noinline)) static int be_born(void *arg)
 {
+	/* The caller's could be read from inside the container. */
+	static char *const no_environment[] = {NULL};
 	struct newborn *n = arg;
 	int r;
 
@@ -93,7 +95,7 @@ __attribute__((noinline)) static int be_born(void *arg)
 	if (r >= 0 && (n->spawn->flags & CLONE_NEWUSER) != 0)
 		r = user_keep_capabilities();
 	if (r >= 0)
-		r = k_execveat(n->program_fd, "", n->argv, n->env, AT_EMPTY_PATH);
+		r = k_execveat(n->program_fd, "", n->argv, no_environment, AT_EMPTY_PATH);
 	n->result = r;
 	return 127;
 }
@@ -243,21 +245,6 @@ static int lift(int *fd, int floor)
 	return 0;
 }
 
-/*
- * The caller's environment may hold what the container must not read in /proc/1/environ; only hooks that run
- * in init and say none of their own get it.
- */
-static char *const *init_environment(const struct plan *plan)
-{
-	static char *const nothing[] = {NULL};
-	const struct plan_step *steps = plan_steps(plan);
-
-	for (uint32_t i = 0; i < plan->step_count; i++)
-		if (steps[i].kind == PLAN_HOOKS && steps[i].who == PLAN_INIT)
-			return environ;
-	return nothing;
-}
-
 /* The child's end has a number that nothing is placed on. */
 static int open_done(int floor, int *ret_done_fd, int *ret_child_fd, struct err *err)
 {
@@ -281,8 +268,7 @@ int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err)
 	_cleanup_free_ int *slots = mem_alloc((spawn->plan->slot_count + 1) * sizeof *slots);
 	int floor = spawn->first_fd + INIT_FD_SLOTS + (int)spawn->plan->slot_count, r = 0;
 	struct spawn lifted = *spawn;
-	struct newborn n = {
-		.spawn = &lifted, .argv = argv, .done_fd = -1, .env = init_environment(spawn->plan)};
+	struct newborn n = {.spawn = &lifted, .argv = argv, .done_fd = -1};
 
 	str_format(first, sizeof first, "%d", spawn->first_fd);
 	program_fd = copy_program(spawn->is_exec, err);

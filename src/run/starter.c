@@ -164,6 +164,21 @@ int starter_wait(int socket_fd, int pidfd, struct err *err)
 	return 0;
 }
 
+int starter_open_bundle(const char *bundle, struct err *err)
+{
+	int fd = k_openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+
+	return fd < 0 ? err_system(err, fd, "cannot open bundle '%s', the directory of its hooks", bundle) : fd;
+}
+
+/* Its poststop hooks run also when the bundle is gone by then: in "/". */
+static int open_directory(const char *bundle, bool is_poststop, struct err *err)
+{
+	int fd = starter_open_bundle(bundle, err);
+
+	return is_poststop && (fd == -ENOENT || fd == -ENOTDIR) ? starter_open_bundle("/", err) : fd;
+}
+
 int starter_run_hooks(const struct state_record *record, const struct spec *spec, uint32_t kind,
 		      struct err *err)
 {
@@ -172,7 +187,7 @@ int starter_run_hooks(const struct state_record *record, const struct spec *spec
 	_cleanup_free_ struct plan *plan = NULL;
 	const struct plan_step *step;
 	const struct plan_hook *rows;
-	_cleanup_fd_ int signal_fd = is_poststop ? -1 : await_signals();
+	_cleanup_fd_ int signal_fd = is_poststop ? -1 : await_signals(), directory_fd = -1;
 	struct hooks_context context = {
 		.pid = is_poststop ? 0 : record->pid, .environment = environ, .signal_fd = signal_fd};
 	_cleanup_buf_ struct buf state = {0};
@@ -182,6 +197,14 @@ int starter_run_hooks(const struct state_record *record, const struct spec *spec
 	step = plan_find(plan, PLAN_HOOKS);
 	if (step == NULL)
 		return 0;
+	directory_fd = open_directory(record->bundle, is_poststop, err);
+	if (directory_fd < 0) {
+		err_where(err, plan_get(plan, step->where));
+		if (is_poststop)
+			log_line(LOG_WARNING, "%s: %s", err->where, err->msg);
+		return directory_fd;
+	}
+	context.directory_fd = directory_fd;
 	context.plan = plan;
 	if (!is_poststop) {
 		result = hooks_run(&context, &step->u.hooks, err);

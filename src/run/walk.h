@@ -21,7 +21,6 @@ struct walker {
 	uint32_t joined; /* bit n: namespace number n was entered by an earlier, tentative step */
 	struct rootfs rootfs;
 	struct exec_program program;
-	char *const *env;        /* the runtime's */
 	walk_step creation_step; /* the steps that an exec does not have; NULL for an exec */
 	char **pointers;         /* room for the program's argv and environment */
 };
@@ -31,9 +30,12 @@ int bridge_step(struct walker *walker, const struct plan_step *step, struct err 
 int init_step(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK;
 
 /* The whole program, for init_main. */
-__attribute__((noreturn)) void walk_main(int argc, char **argv, char **env, walk_step creation_step);
+__attribute__((noreturn)) void walk_main(int argc, char **argv, walk_step creation_step);
 /* Closes descriptors first to last, -1: all; also behind a filter that denies close_range(2). */
 void walk_close_range(const struct walker *walker, int first, int last);
+
+/* The program's environment as execve(2) takes it, in an array that has room for it. */
+void walk_environment(struct walker *walker, const struct plan_program *program, char **ret);
 
 /* Steps that both have. */
 int walk_filter(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK; /* filter.c */

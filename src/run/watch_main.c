@@ -45,12 +45,12 @@ static void write_down(uint64_t kills)
 	k_pwrite(WATCH_FD_END, text, (size_t)len, 0);
 }
 
-void init_main(int argc, char **argv, char **env)
+void init_main(int argc, char **argv)
 {
 	struct cgroup_watch watch = {.events_fd = WATCH_FD_EVENTS, .memory_fd = WATCH_FD_MEMORY};
 	int init_fd = WATCH_FD_INIT, pause = LOOK_AGAIN;
 
-	(void)argc, (void)argv, (void)env;
+	(void)argc, (void)argv;
 	renounce();
 	for (;;) {
 		int what = cgroup_watch_look(&watch);

@@ -137,7 +137,7 @@ H
 	[[ "$output" == *"ended with status 3 (last words)"* ]]
 }
 
-@test "hooks of the runtime: the caller's directory, the container in its cgroup, before pivot_root" {
+@test "hooks of the runtime: the bundle's directory, the container in its cgroup, before pivot_root" {
 	cat >"$WORK/hook" <<'H'
 #!/bin/sh
 pid=$(jq .pid)
@@ -150,7 +150,7 @@ H
 	config --arg h "$WORK/hook" --arg o "$WORK/saw" --arg b "$BUNDLE" '.hooks={"createRuntime":[{"path":$h,"args":["hook",$o,$b]}]} | .process.args=["true"]'
 	cd "$WORK"
 	run -0 tare run -b "$BUNDLE" "$ID"
-	[ "$(head -n 1 "$WORK/saw")" = "$WORK" ]
+	[ "$(head -n 1 "$WORK/saw")" = "$BUNDLE" ]
 	[[ "$(sed -n 2p "$WORK/saw")" == *"$ID" ]]
 	[ "$(sed -n 3p "$WORK/saw")" = / ]
 	[ "$(sed -n 4p "$WORK/saw")" = 1 ]
@@ -223,10 +223,12 @@ H
 	cd "$WORK"
 	create "$ID"
 	pid=$(pid_of "$ID")
+	cd /
 	tare start "$ID"
 	inner=$(for n in pid net mnt ipc uts cgroup; do readlink "/proc/$pid/ns/$n"; done)
 	outer=$(for n in pid net mnt ipc uts cgroup; do readlink "/proc/self/ns/$n"; done)
 	[ "$(head -n 1 <<<"$inner")" != "$(head -n 1 <<<"$outer")" ]
+	cd /tmp
 	tare delete --force "$ID"
 	seen() { # hook, what is expected: a line for each
 		local hook=$1 file=$WORK/out.d/$1.seen
@@ -234,13 +236,13 @@ H
 		[ "$hook" != startContainer ] || file=$BUNDLE/rootfs/out.d/startContainer.seen
 		[ "$(cat "$file")" = "$(printf '%s\n' "$@")" ] || { echo "$hook: $(cat "$file")"; return 1; }
 	}
-	seen prestart "$outer" "$WORK" "/only-here*" "$pid" "$BUNDLE"
-	seen createRuntime "$outer" "$WORK" "/only-here*" "$pid" "$BUNDLE"
-	# Before pivot_root: the root is still the runtime's.
-	seen createContainer "$inner" "$WORK" "/only-here*" 1 "$BUNDLE"
+	seen prestart "$outer" "$BUNDLE" "/only-here*" "$pid" "$BUNDLE"
+	seen createRuntime "$outer" "$BUNDLE" "/only-here*" "$pid" "$BUNDLE"
+	# Before pivot_root: the root is still the runtime's, the directory is the container's root.
+	seen createContainer "$inner" "$BUNDLE/rootfs" "/only-here*" 1 "$BUNDLE"
 	seen startContainer "$inner" /here /only-here 1 "$BUNDLE"
-	seen poststart "$outer" "$WORK" "/only-here*" "$pid" "$BUNDLE"
-	seen poststop "$outer" "$WORK" "/only-here*" 0 "$BUNDLE"
+	seen poststart "$outer" "$BUNDLE" "/only-here*" "$pid" "$BUNDLE"
+	seen poststop "$outer" "$BUNDLE" "/only-here*" 0 "$BUNDLE"
 }
 
 @test "poststart comes behind the program's execution, poststop behind the deletion" {
@@ -302,10 +304,12 @@ H
 @test "env and args of the hooks in the container" {
 	printf '#!/bin/sh\nout=$1; [ -n "$out" ] || out=/unset\ntr "\\0" "\\n" </proc/$$/environ >$out; tr "\\0" " " </proc/$$/cmdline >$out.argv\n' >"$BUNDLE/rootfs/hook"
 	chmod 755 "$BUNDLE/rootfs/hook"
+	echo 'root:x:0:0::/home/of/root:/bin/sh' >"$BUNDLE/rootfs/etc/passwd"
 	config '.process.env=["PATH=/bin","OWN=1"] | .process.args=["true"]
 		| .hooks={startContainer:[{path:"/hook"},{path:"/hook",args:["zero","/empty"],env:[]},{path:"/hook",args:["zero","/set"],env:["A=1","B=2"]}]}'
 	MINE=yes run_container
-	[ "$(grep -v ^HOME= "$BUNDLE/rootfs/unset")" = $'PATH=/bin\nOWN=1' ]
+	# What the program gets, HOME included.
+	[ "$(cat "$BUNDLE/rootfs/unset")" = $'PATH=/bin\nOWN=1\nHOME=/home/of/root' ]
 	[ "$(cat "$BUNDLE/rootfs/unset.argv")" = "/bin/sh /hook " ]
 	[ ! -s "$BUNDLE/rootfs/empty" ]
 	[ "$(cat "$BUNDLE/rootfs/set")" = $'A=1\nB=2' ]
@@ -315,4 +319,90 @@ H
 	config --arg h "$WORK/hook" '.hooks={createContainer:[{path:$h}]}'
 	MINE=yes run_container
 	[ "$(cat "$WORK/runtime")" = "yes " ]
+}
+
+@test "a poststop hook whose bundle is gone starts in /, the others need it" {
+	config --arg w "$WORK" '.process.args=["sleep","1000"] | .hooks={poststop:[{path:"/bin/sh",args:["sh","-c",("pwd >"+$w+"/stopped")]}]}'
+	create "$ID"
+	tare start "$ID"
+	mv "$BUNDLE" "$BUNDLE.away"
+	tare delete --force "$ID"
+	[ "$(cat "$WORK/stopped")" = / ]
+	mv "$BUNDLE.away" "$BUNDLE"
+	config --arg w "$WORK" '.hooks={poststart:[{path:"/bin/sh",args:["sh","-c",("pwd >"+$w+"/started")]}]}'
+	create "$ID"
+	mv "$BUNDLE" "$BUNDLE.away"
+	run -1 tare start "$ID"
+	mv "$BUNDLE.away" "$BUNDLE"
+	[[ "$output" == *"/hooks/poststart: cannot open bundle '$BUNDLE', the directory of its hooks: no such file or directory" ]]
+	[ ! -e "$WORK/started" ]
+}
+
+# Whether a text is in a process's environment, in its arguments, or anywhere else in its memory.
+holds() { # PID TEXT
+	python3 - "$1" "$2" <<'P'
+import sys
+pid, text = sys.argv[1], sys.argv[2].encode()
+found = [name for name in ("environ", "cmdline") if text in open(f"/proc/{pid}/{name}", "rb").read()]
+with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+    areas = [line.split() for line in maps]
+    assert areas
+    for area in areas:
+        begin, end = (int(n, 16) for n in area[0].split("-"))
+        if area[1][0] != "r" or area[-1] in ("[vvar]", "[vsyscall]", "[vvar_vclock]"):
+            continue
+        memory.seek(begin)
+        if text in memory.read(end - begin):
+            found.append(area[-1])
+print(*found)
+sys.exit(0 if found else 1)
+P
+}
+
+@test "init has nothing of the caller's environment, whatever hooks run in it" {
+	command -v python3 >/dev/null || not_here "needs python3"
+	grep -q __asan_init "$TARE" && skip "the sanitizer's own areas are not to be read"
+	hook='[{path:"/bin/true"}]' own='[{path:"/bin/true",env:["A=1"]}]'
+	secret=never-$RANDOM$RANDOM-inside
+	for hooks in "{}" "{createContainer:$hook}" "{createContainer:$own}" "{startContainer:$hook}" "{startContainer:$own}" \
+		"{createRuntime:$hook,createContainer:$hook,startContainer:$hook}"; do
+		config ".hooks=$hooks | .process.args=[\"sleep\",\"1000\"]"
+		SECRET=$secret create "$ID" || { cat "$WORK/err"; return 1; }
+		pid=$(pid_of "$ID")
+		[ "$(tr '\0' ' ' <"/proc/$pid/cmdline")" = "tare 3 init " ]
+		[ ! -s "/proc/$pid/environ" ] || { echo "$hooks: $(tr '\0' ' ' <"/proc/$pid/environ")"; return 1; }
+		if holds "$pid" "$secret"; then echo "$hooks"; return 1; fi
+		run -0 tare exec -c CAP_SYS_PTRACE "$ID" cat /proc/1/environ
+		[ -z "$output" ]
+		[ -z "$(ls -l "/proc/$pid/fd" | grep memfd)" ]
+		tare delete --force "$ID"
+	done
+	# The same text is found where it is.
+	SECRET=$secret sleep 1000 3>&- &
+	holds $! "$secret"
+	kill $!
+}
+
+@test "a createContainer hook that states no environment has the caller's, however large, and init does not while it runs" {
+	cat >"$WORK/hook" <<'H'
+#!/bin/sh
+tr '\0' '\n' </proc/self/environ >"$1"
+shell=$(awk '/^PPid/ { print $2 }' /proc/self/status)
+init=$(awk '/^PPid/ { print $2 }' "/proc/$shell/status")
+tr '\0' '\n' <"/proc/$init/environ" >"$1.init"
+tr '\0' '\n' <"/proc/$init/cmdline" >"$1.cmdline"
+H
+	chmod 755 "$WORK/hook"
+	config --arg h "$WORK/hook" --arg o "$WORK/seen" '.process.args=["true"] | .hooks={createContainer:[{path:"/bin/true",env:[]},{path:$h,args:["hook",$o]}]}'
+	large=$(head -c 100000 /dev/zero | tr '\0' x)
+	for namespaces in . '.linux.namespaces+=[{type:"user"},{type:"time"}] | .linux.uidMappings=[{containerID:0,hostID:0,size:65536}] | .linux.gidMappings=.linux.uidMappings'; do
+		config "$namespaces"
+		rm -f "$WORK"/seen*
+		run -0 env -i PATH=/usr/bin:/bin "LARGE=$large" 'EMPTY=' no-equals-sign-is=none "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+		[ "$(cat "$WORK/seen")" = "PATH=/usr/bin:/bin"$'\n'"LARGE=$large"$'\nEMPTY=\nno-equals-sign-is=none' ]
+		[[ "$(cat "$WORK/seen.cmdline")" == $'tare\n3\n'@(init|bridge) ]]
+		[ ! -s "$WORK/seen.init" ]
+		# In a user namespace the hook may not even look.
+		[ -e "$WORK/seen.init" ] || [ "$namespaces" != . ]
+	done
 }
