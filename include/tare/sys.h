@@ -31,7 +31,7 @@ struct rootfs {
 	const struct plan_mount *last; /* of the plan's mounts, the one that was attached last; or NULL */
 	bool has_spot;
 	struct rootfs_spot spot; /* of fd, once it was needed */
-	int old_cgroup_fd;  /* the host's cgroup2 mount, for the fallback of cgroup mounts; or -1 */
+	int old_cgroup_fd;  /* in the host's cgroup2 mount, for the fallback of cgroup mounts; or -1 */
 };
 
 /* --- mount.c: mounts as descriptors (open_tree(2), fsopen(2), mount_setattr(2), move_mount(2)) --- */

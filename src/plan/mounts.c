@@ -296,6 +296,28 @@ static bool has_option(const struct plan_options *o, const char *prefix)
 }
 
 /*
+ * The directory of the host that has what a cgroup2 mount would show: all of it without a cgroup namespace, the
+ * container's own cgroup in a new one. 0: it is not known before init is born.
+ */
+static plan_text cgroup_fallback(struct builder *b)
+{
+	const char *own = b->has_unit ? "" : b->host->cgroup_own;
+	_cleanup_free_ char *path = NULL;
+
+	if (b->host->cgroup_mount[0] == '\0' || plan_is_joined(b->spec, SPEC_NS_CGROUP))
+		return 0;
+	if (!plan_is_new(b->spec, SPEC_NS_CGROUP))
+		return builder_text(b, b->host->cgroup_mount);
+	for (uint32_t i = 0; i < b->step_count; i++)
+		if (b->steps[i].kind == PLAN_CGROUP_CREATE)
+			own = builder_get(b, b->steps[i].u.text);
+	if (str_is_empty(own))
+		return 0;
+	path = mem_format("%s/%s", b->host->cgroup_mount, own + strspn(own, "/"));
+	return builder_text(b, path);
+}
+
+/*
  * tmpfs that is to be read-only stays writable until devices and the mount points of later mounts are made
  * in it.
  */
@@ -312,6 +334,8 @@ static void mount_filesystem(struct builder *b, struct plan_mount *mount, const 
 	mount->is_superblock_readonly = (o->attr_set & MOUNT_ATTR_RDONLY) != 0 && !is_pseudo(type);
 	mount->is_cgroup = str_equal(type, "cgroup2");
 	mount->is_fallback_readonly = b->has_user && !b->spec->namespaces[SPEC_NS_CGROUP].is_set;
+	if (mount->is_cgroup)
+		mount->cgroup_path = cgroup_fallback(b);
 	if (is_tmpfs && readonly != 0) {
 		mount->attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 		mount->recursive_attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
@@ -347,8 +371,6 @@ static void add_mount(struct builder *b, const struct spec_mount *m)
 		mount.options = builder_texts(b, o.data.v, o.data.count);
 		plan_label_mount(b, &mount, &o.data);
 		mount_filesystem(b, &mount, &o);
-		if (mount.is_cgroup)
-			mount.cgroup_path = builder_text(b, b->host->cgroup_mount);
 	}
 	mount.source = builder_text(b, m->source);
 	where = builder_where(b, "/mounts/%zu", index);

@@ -43,7 +43,8 @@ static int attach_root(struct walker *walker, const struct plan_step *step, stru
 
 	/* The host's mount, while it can still be reached, for hosts that allow no cgroup2 mount of our own. */
 	for (uint32_t i = 0; i < walker->plan->step_count; i++)
-		if (steps[i].kind == PLAN_MOUNT && steps[i].u.mount.is_cgroup)
+		if (steps[i].kind == PLAN_MOUNT && steps[i].u.mount.is_cgroup &&
+		    steps[i].u.mount.cgroup_path != 0)
 			walker->rootfs.old_cgroup_fd =
 				k_openat(AT_FDCWD, plan_get(walker->plan, steps[i].u.mount.cgroup_path),
 					 O_PATH | O_DIRECTORY | O_CLOEXEC, 0);

@@ -291,6 +291,7 @@ static int new_filesystem(const struct rootfs *rootfs, const struct plan_mount *
 	const char *type = plan_get(rootfs->plan, mount->type);
 	const char *target = plan_get(rootfs->plan, mount->target);
 	_cleanup_fd_ int fs_fd = k_fsopen(type, FSOPEN_CLOEXEC);
+	bool is_refused;
 	int r, fd;
 
 	if (fs_fd == -ENODEV)
@@ -308,11 +309,15 @@ static int new_filesystem(const struct rootfs *rootfs, const struct plan_mount *
 	fd = r < 0 ? r : k_fsmount(fs_fd, FSMOUNT_CLOEXEC, (unsigned int)mount->attr_set);
 	if (fd >= 0)
 		return fd;
+	/* fsmount(2) says this where the caller's mount namespace shows less of such a file system. */
+	is_refused = r >= 0 && fd == -EPERM;
 	r = err_system(err, fd, "cannot mount '%s' on '%s'", type, target);
 	if (fd == -EPERM && str_equal(type, "proc"))
 		err_hint(err, "a masked /proc on this host forbids a fresh one in a user namespace");
 	else if (fd == -EPERM && str_equal(type, "sysfs"))
 		err_hint(err, "needs a network namespace that belongs to the container's user namespace");
+	else if (is_refused && mount->is_cgroup)
+		err_hint(err, "mounts that cover parts of this host's cgroup2 forbid a fresh one in a user namespace");
 	else
 		mount_fs_message(fs_fd, err);
 	return r;
@@ -328,11 +333,13 @@ static int cgroup_fallback(const struct rootfs *rootfs, const struct plan_mount 
 		return -ENOENT;
 	fd = k_open_tree(rootfs->old_cgroup_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (fd < 0)
-		return err_system(err, fd, "cannot bind the host's cgroup2 mount");
+		return err_system(err, fd, "cannot bind a cgroup of the host on '%s'",
+				  plan_get(rootfs->plan, mount->target));
 	r = mount_set(fd, mount->attr_set | (mount->is_fallback_readonly ? MOUNT_ATTR_RDONLY : 0), 0,
 		      MS_PRIVATE, false);
 	if (r < 0)
-		return err_system(err, r, "cannot set the attributes of the host's cgroup2 mount");
+		return err_system(err, r, "cannot set the attributes of the mount on '%s'",
+				  plan_get(rootfs->plan, mount->target));
 	return take_fd(&fd);
 }
 

@@ -326,6 +326,26 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	[[ "$(flags_of /sys/fs/cgroup)" == "ro,"* ]]
 }
 
+@test "with a cgroup namespace, where a new cgroup2 may not be had, the rest of the host's is never shown" {
+	chmod 755 "$WORK"
+	chown -R 100000:100000 "$BUNDLE/rootfs"
+	config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings
+		| (.mounts[]|select(.type=="cgroup").options)=["nosuid","noexec","nodev"]'
+	# The namespace of another user namespace, which shows anything.
+	config '(.linux.namespaces[]|select(.type=="cgroup")).path="/proc/self/ns/cgroup"'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *": /mounts/6: cannot mount 'cgroup2' on '/sys/fs/cgroup': operation not permitted"* ]] || { echo "$output"; return 1; }
+	# A security module's refusal. The container's own cgroup is what a new mount would show.
+	not_systemd
+	command -v strace >/dev/null || not_here "needs strace"
+	config '(.linux.namespaces[]|select(.type=="cgroup"))|=del(.path)'
+	script 'cat /proc/self/mountinfo; echo; ls -d /sys/fs/cgroup/*/ 2>&1; cat /sys/fs/cgroup/cgroup.procs'
+	run -0 strace -f -o "$WORK/trace" -e inject=fsmount:error=EPERM:when=7 "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	grep -q 'fsmount.*EPERM.*INJECTED' "$WORK/trace" || not_here "needs strace that can inject errors"
+	[[ "$output" == *$'\n\nls: /sys/fs/cgroup/*/: No such file or directory\n1' ]] || { echo "$output"; return 1; }
+	[ "$(awk '$5 == "/sys/fs/cgroup" { print $4 }' <<<"$output")" = / ] || { echo "$output"; return 1; }
+}
+
 @test "remount refuses by name what is no attribute of a mount; so does an item that is a list" {
 	refused() { # mount, what is said of it
 		config --argjson m "$1" '.mounts=[{"destination":"/m","type":"tmpfs","source":"t","options":["size=2m"]},
