@@ -87,7 +87,7 @@ load helpers
 	mkdir "$dir"
 	echo 1 >"$dir/cgroup.freeze"
 	config --arg c "/$ID.cold" '.linux.cgroupsPath=$c | .process.args=["true"]'
-	run -1 timeout -k 1 20 "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	run -1 timeout -k 1 "$HANGS" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
 	[[ "$output" == *"container's cgroup unexpectedly frozen"*"(write 0 to cgroup.freeze of '/$ID.cold', or of the one above it that is frozen)"* ]] || { echo "$output"; return 1; }
 	echo 0 >"$dir/cgroup.freeze"
 	run -0 tare run -b "$BUNDLE" "$ID"
@@ -252,9 +252,9 @@ load helpers
 
 @test "--log to a FIFO that nobody reads is refused, and one that is read gets the lines" {
 	mkfifo "$WORK/fifo"
-	run -1 timeout -k 1 10 "$TARE" --root "$ROOT" --log "$WORK/fifo" state "$ID"
+	run -1 timeout -k 1 "$HANGS" "$TARE" --root "$ROOT" --log "$WORK/fifo" state "$ID"
 	[[ "$output" == *"cannot open log file"*"nobody reads from it"* ]]
-	timeout 10 cat "$WORK/fifo" >"$WORK/lines" 3>&- &
+	timeout "$HANGS" cat "$WORK/fifo" >"$WORK/lines" 3>&- &
 	cat=$!
 	wait_for '! "$TARE" --root "$ROOT" --log "$WORK/fifo" state "$ID" 2>&1 | grep -q "nobody reads"'
 	wait "$cat"

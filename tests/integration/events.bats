@@ -28,9 +28,16 @@ limit_memory() {
 	jq -e '.data.cpu.usage|.total>0 and .total>=.kernel and .total>=.user' <<<"$output"
 }
 
+# The command in the background; it has begun to watch once it has the cgroup's files open.
+watch_events() {
+	timeout --foreground "$HANGS" "$TARE" --root "$ROOT" events --interval=1h "$ID" >"$WORK/events" 3>&- &
+	watcher=$!
+	wait_for 'readlink /proc/$(pgrep -P $watcher -x tare)/fd/* 2>/dev/null | grep -q /cgroup.events'
+}
+
 @test "events prints statistics at each interval, and ends with the container" {
 	start_sleep
-	timeout 20 "$TARE" --root "$ROOT" events --interval 200ms "$ID" >"$WORK/events" 3>&- &
+	timeout "$HANGS" "$TARE" --root "$ROOT" events --interval 200ms "$ID" >"$WORK/events" 3>&- &
 	watcher=$!
 	wait_for '[ "$(wc -l <"$WORK/events")" -ge 3 ]'
 	kill -0 "$watcher"
@@ -41,9 +48,7 @@ limit_memory() {
 
 @test "events ends when the container is deleted while it is watched" {
 	start_sleep
-	timeout 20 "$TARE" --root "$ROOT" events --interval=1h "$ID" >"$WORK/events" 3>&- &
-	watcher=$!
-	sleep 0.2
+	watch_events
 	tare delete --force "$ID"
 	wait "$watcher"
 	[ ! -s "$WORK/events" ]
@@ -51,7 +56,7 @@ limit_memory() {
 
 @test "events goes on while the container is paused" {
 	start_sleep
-	timeout 20 "$TARE" --root "$ROOT" events --interval 100ms "$ID" >"$WORK/events" 3>&- &
+	timeout "$HANGS" "$TARE" --root "$ROOT" events --interval 100ms "$ID" >"$WORK/events" 3>&- &
 	watcher=$!
 	tare pause "$ID"
 	wait_for '[ "$(wc -l <"$WORK/events")" -ge 2 ]'
@@ -85,9 +90,7 @@ limit_memory() {
 	limit_memory
 	create "$ID"
 	tare start "$ID"
-	timeout 100 "$TARE" --root "$ROOT" events --interval 1h "$ID" >"$WORK/events" 3>&- &
-	watcher=$!
-	sleep 0.5
+	watch_events
 	[ ! -s "$WORK/events" ]
 	for n in 1 2; do
 		touch "$BUNDLE/rootfs/go$n"
@@ -159,9 +162,7 @@ ends() { # status text kills
 is_told() {
 	rm -f "$BUNDLE/rootfs/go"
 	create "$ID" && tare start "$ID" || return 1
-	timeout 100 "$TARE" --root "$ROOT" events --interval 1h "$ID" >"$WORK/events" 3>&- &
-	watcher=$!
-	sleep 0.5
+	watch_events
 	touch "$BUNDLE/rootfs/go"
 	wait "$watcher" && tare delete "$ID" &&
 		jq -se --arg id "$ID" '. == [{type:"oom",id:$id}]' "$WORK/events"
@@ -190,7 +191,7 @@ is_told() {
 # By SIGPIPE, or by an error where that is ignored.
 @test "events ends when nobody reads it any more" {
 	start_sleep
-	run -0 timeout 20 sh -c '"$1" --root "$2" events --interval 50ms "$3" 2>/dev/null | head -n 2' sh "$TARE" "$ROOT" "$ID"
+	run -0 timeout "$HANGS" sh -c '"$1" --root "$2" events --interval 50ms "$3" 2>/dev/null | head -n 2' sh "$TARE" "$ROOT" "$ID"
 	[ "${#lines[@]}" = 2 ]
 	[ "$(status_of "$ID")" = running ]
 }

@@ -361,7 +361,7 @@ moved() {
 	echo 1 >"$cgroup/moved/cgroup.freeze"
 	wait_for 'grep -q "frozen 1" "$cgroup/moved/cgroup.events"'
 	for flag in --no-new-privs -d; do
-		run -255 timeout -k 2 10 "$TARE" --root "$ROOT" exec $flag "$ID" true
+		run -255 timeout -k 2 "$HANGS" "$TARE" --root "$ROOT" exec $flag "$ID" true
 		[[ "$output" == *"cannot exec in a paused container"*"/moved', which is frozen"* ]]
 	done
 	[ "$(cat "$cgroup/moved/cgroup.procs")" = "$init" ]

@@ -95,12 +95,14 @@ deaf() {
 	deaf
 	config '.process.terminal=true'
 	background create --pid-file "$WORK/pid" --console-socket "$WORK/deaf" -b "$BUNDLE" "$ID"
+	# Where it waits for the console, as a rule; a signal that comes sooner ends it in the same way.
+	wait_for '[ -e "$ROOT/$ID" ]'
 	sleep 0.5
 	kill -TERM "$job"
 	ended 1 TERM
 	nothing_left
 	status=0
-	timeout -k 1 30 "$TARE" --root "$ROOT" create --console-socket "$WORK/deaf" -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- || status=$?
+	timeout -k 1 "$HANGS" "$TARE" --root "$ROOT" create --console-socket "$WORK/deaf" -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- || status=$?
 	kill "$deaf"
 	[ "$status" -eq 1 ]
 	[[ "$(cat "$WORK/out")" == *"cannot connect to socket '$WORK/deaf'"* ]]
@@ -113,7 +115,7 @@ deaf() {
 	tare pause "$ID"
 	for n in 1 2 3; do
 		background exec --ignore-paused --pid-file "$WORK/pid" "$ID" true
-		sleep 0.3
+		wait_for '[ "$(wc -l <"$(cgroup_of "$ID")/cgroup.procs")" = 2 ]'
 		kill -0 "$job" || { cat "$WORK/err"; return 1; }
 		kill -TERM "$job"
 		ended 255 TERM
@@ -122,7 +124,7 @@ deaf() {
 	done
 	# One that nobody interrupts runs once it can.
 	background exec --ignore-paused "$ID" echo there
-	sleep 0.3
+	wait_for '[ "$(wc -l <"$(cgroup_of "$ID")/cgroup.procs")" = 2 ]'
 	tare resume "$ID"
 	wait "$job"
 	[ "$(cat "$WORK/out")" = there ]

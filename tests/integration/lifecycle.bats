@@ -151,10 +151,9 @@ load helpers
 
 @test "the default signal is the image's" {
 	config '.annotations={"org.opencontainers.image.stopSignal":"SIGUSR1"} |
-		.process.args=["sh","-c","trap \"exit 42\" USR1; while :; do sleep 0.1; done"]'
+		.process.args=["sh","-c","trap \"exit 42\" USR1; touch /tmp/here; while :; do sleep 0.1; done"]'
 	tare run --keep -b "$BUNDLE" "$ID" >"$WORK/out" 3>&- &
-	wait_for '[ "$(status_of "$ID" 2>/dev/null)" = running ]'
-	sleep 0.3
+	wait_for '[ -e "$BUNDLE/rootfs/tmp/here" ]'
 	tare kill "$ID"
 	status=0
 	wait $! || status=$?
@@ -226,16 +225,20 @@ load helpers
 
 @test "delete --force does not wait for a start that waits for a stopped init" {
 	config '.process.args=["sleep","1000"]'
-	create "$ID"
-	tare kill "$ID" STOP
-	"$TARE" --root "$ROOT" start "$ID" >"$WORK/start" 2>&1 3>&- &
-	start=$!
-	sleep 0.3
-	run -0 timeout 8 "$TARE" --root "$ROOT" delete --force "$ID"
-	status=0
-	wait "$start" || status=$?
-	[ "$status" -eq 1 ]
-	run -1 tare state "$ID"
+	deletes() {
+		create "$ID"
+		tare kill "$ID" STOP
+		"$TARE" --root "$ROOT" start "$ID" >"$WORK/start" 2>&1 3>&- &
+		start=$!
+		wait_for '! flock -n "$ROOT/$ID" true'
+		run -0 timeout "$HANGS" "$TARE" --root "$ROOT" delete --force "$ID"
+		status=0
+		wait "$start" || status=$?
+		[ "$status" -eq 1 ]
+		run -1 tare state "$ID"
+	}
+	# Less than a lock is waited for.
+	sooner_than 8000 deletes
 }
 
 @test "delete --force gets by a hook that does not end, in start and in create" {
@@ -244,7 +247,7 @@ load helpers
 	"$TARE" --root "$ROOT" start "$ID" >"$WORK/start" 2>&1 3>&- &
 	start=$!
 	wait_for 'pgrep -P "$start" sleep >"$WORK/hook"'
-	run -0 timeout 25 "$TARE" --root "$ROOT" delete --force "$ID"
+	run -0 timeout "$HANGS" "$TARE" --root "$ROOT" delete --force "$ID"
 	run -1 tare state "$ID"
 	pkill -P "$start" sleep
 	status=0
@@ -254,7 +257,7 @@ load helpers
 	"$TARE" --root "$ROOT" create -b "$BUNDLE" "$ID" </dev/null >"$WORK/create" 2>&1 3>&- &
 	creator=$!
 	wait_for 'pgrep -P "$creator" sleep >"$WORK/hook"'
-	run -0 timeout 25 "$TARE" --root "$ROOT" delete --force "$ID"
+	run -0 timeout "$HANGS" "$TARE" --root "$ROOT" delete --force "$ID"
 	run -1 tare state "$ID"
 	status=0
 	wait "$creator" || status=$?
@@ -343,7 +346,7 @@ foreign_record() {
 	tare pause "$ID"
 	"$TARE" --root "$ROOT" exec --ignore-paused "$ID" true </dev/null >"$WORK/exec" 2>&1 3>&- &
 	exec=$!
-	sleep 0.3
+	wait_for '[ "$(wc -l <"$(cgroup_of "$ID")/cgroup.procs")" = 2 ]'
 	tare delete --force "$ID"
 	status=0; wait "$exec" || status=$?
 	[ "$status" -eq 255 ] && [[ "$(cat "$WORK/exec")" == *"container not running"* ]]
@@ -509,12 +512,18 @@ elsewhere_created() {
 	config '.process.args=["sleep","1000"] | .hooks={poststop:[{path:"/bin/sleep",args:["sleep","1"]}]}'
 	create "$ID"
 	# Both wait for the same lock; the one that gets it frees the id, and keeps the lock while its hook runs.
-	flock "$ROOT/$ID" sleep 0.5 3>&- &
+	mkfifo "$WORK/go"
+	flock "$ROOT/$ID" cat "$WORK/go" 3>&- &
+	holder=$!
+	exec 7>"$WORK/go"
 	wait_for '! flock -n "$ROOT/$ID" true'
 	"$TARE" --root "$ROOT" delete --force "$ID" >"$WORK/first" 2>&1 3>&- &
 	first=$!
 	"$TARE" --root "$ROOT" delete --force "$ID" >"$WORK/second" 2>&1 3>&- &
 	second=$!
+	for deletion in $first $second; do wait_for 'readlink /proc/$deletion/fd/* | grep -qxF "$ROOT/$ID"'; done
+	exec 7>&-
+	wait $holder
 	wait_for '[ ! -e "$ROOT/$ID" ]'
 	config 'del(.hooks)'
 	create "$ID"
@@ -585,7 +594,7 @@ elsewhere_created() {
 dividers() { # directory
 	for _ in 1 2 3; do
 		python3 -c 'import os, signal, sys, time
-signal.alarm(120)
+signal.alarm(600)
 os.setgroups([]), os.setgid(1000), os.setuid(1000)
 for n in range(1000000):
     try: os.mkdir(f"{sys.argv[1]}/{os.getpid()}.{n}")
@@ -612,12 +621,12 @@ for n in range(1000000):
 	dividers=()
 	dividers "$dir"
 	status=0
-	timeout -k 5 40 "$TARE" --root "$ROOT" kill --all "$ID" USR1 || status=$?
+	timeout -k 5 "$HANGS" "$TARE" --root "$ROOT" kill --all "$ID" USR1 || status=$?
 	[ "$status" = 0 ]
 	wait_for '[ -e "$BUNDLE/rootfs/tmp/usr1" ]'
 	[ "$(cat "$dir/cgroup.max.descendants")" = "$most" ]
 	status=0
-	timeout -k 5 25 "$TARE" --root "$ROOT" delete --force "$ID" || status=$?
+	timeout -k 5 "$HANGS" "$TARE" --root "$ROOT" delete --force "$ID" || status=$?
 	kill "${dividers[@]}" 2>/dev/null || true
 	[ "$status" = 0 ]
 	[ ! -e "$dir" ]

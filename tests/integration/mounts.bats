@@ -250,7 +250,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	config --arg w "$WORK" '.mounts+=[{"destination":"/slave","type":"none","source":($w+"/plain"),"options":["rbind","rslave"]}]'
 	script 'mount -t tmpfs t /slave/sub; echo ready; while ! grep -q /slave/later /proc/self/mountinfo; do sleep 0.05; done; echo seen'
 	config '.process.capabilities|=map_values(.+["CAP_SYS_ADMIN"])'
-	run timeout 20 unshare -m --propagation private sh -c "mount --make-rshared /; $TREES"'
+	run timeout "$HANGS" unshare -m --propagation private sh -c "mount --make-rshared /; $TREES"'
 		mkdir "$WORK/plain/later"
 		"$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" >"$WORK/out" &
 		until grep -qs ready "$WORK/out"; do sleep 0.05; done

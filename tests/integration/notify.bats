@@ -97,7 +97,7 @@ BARRIER=1 fds=1" ]
 }
 
 @test "a run in the foreground forwards while it waits, and is itself the main process" {
-	manager 0 @tare-test-$$
+	manager 0 @tare-test-$ID
 	script 'sleep 0.3; notify READY=1; cat; exit 9'
 	mkfifo "$WORK/in"
 	NOTIFY_SOCKET=$HOST_SOCKET "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" <"$WORK/in" >"$WORK/out" 2>&1 3>&- &
@@ -140,9 +140,9 @@ BARRIER=1 fds=1" ]
 	tare start "$ID" 3>&- &
 	pid=$!
 	wait_for '[ "$(status_of "$ID")" = running ]'
-	# Less than a lock is waited for, everywhere.
-	is_emulated && limit=8 || limit=5
-	run -0 timeout "$limit" "$TARE" --root "$ROOT" delete --force "$ID"
+	# The wait does not keep the lock that other commands wait for.
+	wait_for 'flock -n "$ROOT/$ID" true'
+	run -0 timeout "$HANGS" "$TARE" --root "$ROOT" delete --force "$ID"
 	wait $pid
 	[ -z "$(told)" ]
 	end_manager

@@ -267,7 +267,7 @@ run_on() { # script [option]
 	config '.mounts+=[{destination:"/copy",type:"tmpfs",source:"t",options:["tmpcopyup","size=16m"]}]'
 	script 'cd /copy; stat -c %s huge empty; head -c 5 huge; dd if=huge bs=1M skip=100000 count=1 2>/dev/null | head -c 3; echo
 		[ $(stat -c %b huge) -lt 1000 ] && echo sparse; md5sum <full'
-	run -0 timeout -k 1 60 "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	run -0 timeout -k 1 "$HANGS" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
 	[ "$output" = "214748364800"$'\n'"0"$'\n'"startend"$'\n'"sparse"$'\n'"$(md5sum <"$BUNDLE/rootfs/copy/full")" ]
 }
 

@@ -145,10 +145,10 @@ load helpers
 	tare run -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- &
 	foreground=$!
 	wait_for '[ -e "$BUNDLE/rootfs/ready" ]'
-	# Less than a lock is waited for, everywhere.
-	is_emulated && limit=8 || limit=5
-	run -0 timeout "$limit" "$TARE" --root "$ROOT" exec "$ID" true
-	run -0 timeout "$limit" "$TARE" --root "$ROOT" delete --force "$ID"
+	# It does not keep the lock that other commands wait for.
+	wait_for 'flock -n "$ROOT/$ID" true'
+	run -0 timeout "$HANGS" "$TARE" --root "$ROOT" exec "$ID" true
+	run -0 timeout "$HANGS" "$TARE" --root "$ROOT" delete --force "$ID"
 	status=0
 	wait "$foreground" || status=$?
 	[ "$status" = 137 ]

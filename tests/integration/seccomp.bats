@@ -167,8 +167,8 @@ probe() {
 		create "$ID"
 		tare start "$ID"
 		for _ in 1 2 3 4 5; do
-			timeout 20 "$TARE" --root "$ROOT" exec -d --pid-file "$WORK/pid" "$ID" sleep 1000 </dev/null >"$WORK/out" 2>&1 3>&-
-			timeout 20 "$TARE" --root "$ROOT" exec -d "$ID" sleep 1000 </dev/null >"$WORK/out" 2>&1 3>&-
+			timeout "$HANGS" "$TARE" --root "$ROOT" exec -d --pid-file "$WORK/pid" "$ID" sleep 1000 </dev/null >"$WORK/out" 2>&1 3>&-
+			timeout "$HANGS" "$TARE" --root "$ROOT" exec -d "$ID" sleep 1000 </dev/null >"$WORK/out" 2>&1 3>&-
 		done
 		# None of them is one of the runtime's.
 		[ "$(tare ps --format json "$ID" | jq length)" = 11 ]
@@ -248,13 +248,13 @@ feigned() {
 		config '.process.args=["true"]'
 		for detach in "" -d; do
 			# shellcheck disable=SC2086
-			run -1 timeout 20 "$TARE" --root "$ROOT" run $detach -b "$BUNDLE" "$ID" </dev/null
+			run -1 timeout "$HANGS" "$TARE" --root "$ROOT" run $detach -b "$BUNDLE" "$ID" </dev/null
 			[[ "$output" == *"/linux/seccomp: the process ended before its program began (the filter has to allow execve"* ]] || { echo "$default $detach: $output"; return 1; }
 			[ ! -e "$ROOT/$ID" ]
 		done
 		create "$ID"
 		pid=$(pid_of "$ID")
-		run timeout 20 "$TARE" --root "$ROOT" start "$ID"
+		run timeout "$HANGS" "$TARE" --root "$ROOT" start "$ID"
 		# Of a process that its new parent has waited for in the meantime nobody knows what it was.
 		[[ "$status $output" == "1 "*"ended before its program began"* ]] || [[ "$status$output" = 0 && ! -e /proc/$pid ]] || { echo "$default: $status $output"; return 1; }
 		[ "$(status_of "$ID")" = stopped ]
@@ -266,7 +266,7 @@ feigned() {
 	for _ in $(seq "$(rounds 20)"); do
 		run -159 tare run -b "$BUNDLE" "$ID"
 		[ -z "$output" ]
-		run -0 timeout 20 "$TARE" --root "$ROOT" run -d -b "$BUNDLE" "$ID" </dev/null
+		run -0 timeout "$HANGS" "$TARE" --root "$ROOT" run -d -b "$BUNDLE" "$ID" </dev/null
 		tare delete --force "$ID"
 	done
 }
@@ -367,7 +367,7 @@ feigned() {
 		run_container
 		[ "$output" = runs ]
 		create "$ID"
-		run -0 timeout 20 "$TARE" --root "$ROOT" exec "$ID" echo other
+		run -0 timeout "$HANGS" "$TARE" --root "$ROOT" exec "$ID" echo other
 		[ "$output" = other ]
 		tare start "$ID"
 		wait_for '[ "$(status_of "$ID")" = stopped ]'
@@ -376,7 +376,7 @@ feigned() {
 	done
 	feigned '"clone","clone3"' 0
 	create "$ID"
-	run timeout 20 "$TARE" --root "$ROOT" exec "$ID" echo other
+	run timeout "$HANGS" "$TARE" --root "$ROOT" exec "$ID" echo other
 	[ "$status" = 255 ] && [[ "$output" == *"clone(2) succeeded"*"seccomp filter"* ]]
 	tare delete --force "$ID"
 	# An errno that usually means something else.
@@ -425,7 +425,7 @@ feigned() {
 			ln -sf busybox "$BUNDLE/rootfs/bin/here"
 			create "$ID"
 			rm "$BUNDLE/rootfs/bin/here"
-			run -1 timeout 20 "$TARE" --root "$ROOT" start "$ID"
+			run -1 timeout "$HANGS" "$TARE" --root "$ROOT" start "$ID"
 			wait_for '[ "$(status_of "$ID")" = stopped ]'
 			tare delete "$ID"
 		done
@@ -725,7 +725,7 @@ watched() {
 			watched "[\"$call\",\"mkdir\"]" $nnp
 			config '.process.args=["true"] | .process.user={"uid":1000,"gid":1000}'
 			status=0
-			timeout 20 "$TARE" --root "$ROOT" create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&- || status=$?
+			timeout "$HANGS" "$TARE" --root "$ROOT" create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&- || status=$?
 			[ "$status" -le 1 ] || { echo "create, $call, $nnp: $status"; return 1; }
 			[ "$status" = 1 ] || tare delete --force "$ID"
 			[ ! -e "$ROOT/$ID" ]
@@ -743,7 +743,7 @@ watched() {
 		echo "{\"cwd\":\"/\",\"args\":[\"true\"],\"env\":[\"PATH=/bin\"],\"user\":{\"uid\":1000,\"gid\":0},\"noNewPrivileges\":$nnp}" >"$WORK/process"
 		for _ in 1 2 3; do
 			status=0
-			timeout 20 "$TARE" --root "$ROOT" exec -d --process "$WORK/process" "$ID" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&- || status=$?
+			timeout "$HANGS" "$TARE" --root "$ROOT" exec -d --process "$WORK/process" "$ID" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&- || status=$?
 			[ "$status" != 124 ] || { echo "exec, $nnp"; return 1; }
 		done
 	done

