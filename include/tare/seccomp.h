@@ -44,16 +44,20 @@ bool seccomp_is_notify(const struct spec_seccomp *spec);
 int seccomp_check_kernel(const struct spec_seccomp *spec, struct err *err) MUST_CHECK;
 
 /*
- * A compiled program outside of this process's memory. The key names everything that the program depends on:
- * the configuration's section, libseccomp's version, the native architecture, this room's own way. seccomp_seal
- * appends an entry to out; seccomp_unseal gives -EBADMSG for bytes that are not a whole entry of that key.
+ * A compiled program as bytes that can be kept. The key holds everything that the program depends on: the
+ * configuration's section, libseccomp's version, the native architecture, and the revision of this room.
+ * seccomp_seal appends an entry, which contains the key, to out; seccomp_unseal fails with -EBADMSG for bytes that
+ * are not a whole entry of that key.
  */
 struct seccomp_key {
-	unsigned char bytes[32];
-	char name[65]; /* the same in hexadecimal */
+	struct buf bytes;
+	char name[17]; /* a sum of the bytes in hexadecimal; other keys may have the same */
 };
-#define SECCOMP_ENTRY_MAX ((size_t)128 + BPF_MAXINSNS * sizeof(struct sock_filter))
-void seccomp_make_key(const struct spec_seccomp *spec, struct seccomp_key *ret);
+void seccomp_key_make(const struct spec_seccomp *spec, struct seccomp_key *ret);
+void seccomp_key_done(struct seccomp_key *key);
+#define _cleanup_seccomp_key_ __attribute__((cleanup(seccomp_key_done)))
+/* The size in bytes that no entry of the key exceeds. */
+size_t seccomp_entry_max(const struct seccomp_key *key);
 void seccomp_seal(const struct seccomp_program *program, const struct seccomp_key *key, struct buf *out);
 int seccomp_unseal(const void *data, size_t size, const struct seccomp_key *key,
 		   struct seccomp_program *ret) MUST_CHECK;

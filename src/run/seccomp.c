@@ -16,13 +16,13 @@
 static int compile(const struct spec_seccomp *spec, int root_fd, struct seccomp_program *ret, struct err *err)
 {
 	_cleanup_buf_ struct buf entry = {0};
-	struct seccomp_key key;
+	_cleanup_seccomp_key_ struct seccomp_key key = {.bytes = {0}};
 	int r;
 
 	if (root_fd < 0)
 		return seccomp_compile(spec, ret, err);
-	seccomp_make_key(spec, &key);
-	if (state_cache_read(root_fd, CACHE, key.name, SECCOMP_ENTRY_MAX, &entry) >= 0 &&
+	seccomp_key_make(spec, &key);
+	if (state_cache_read(root_fd, CACHE, key.name, seccomp_entry_max(&key), &entry) >= 0 &&
 	    seccomp_unseal(entry.data, entry.len, &key, ret) >= 0)
 		return 0;
 	r = seccomp_compile(spec, ret, err);

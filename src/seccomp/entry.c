@@ -2,31 +2,30 @@
 /* A compiled program as bytes that can be kept, and the name that they are kept under. */
 #include <errno.h>
 #include <seccomp.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "private.h"
-#include "sha256.h"
 
-#define GENERATION 1 /* of this room: whatever changes the program that a configuration compiles to */
-static const char entry_magic[8] = "tareSEC1";
+#define REVISION 2 /* to be raised with whatever changes the program that a configuration compiles to */
+static const char entry_magic[8] = "tareSEC2";
 
+/* An entry: the head, the bytes of the key, the instructions. */
 struct head {
 	char magic[sizeof entry_magic];
-	unsigned char key[32], sum[32]; /* sum: of the whole entry with sum itself 0 */
-	uint64_t count;
+	uint64_t sum; /* of the whole entry with sum itself 0 */
+	uint64_t key_size, count;
 };
-_Static_assert(sizeof(struct head) <= 128, "SECCOMP_ENTRY_MAX");
 
-static void sum_of(const struct head *head, const void *filter, unsigned char ret[32])
+static uint64_t sum_of(const struct head *head, const void *key, const void *filter)
 {
 	struct head copy = *head;
-	struct sha256 hash;
+	uint64_t sum;
 
-	memset(copy.sum, 0, sizeof copy.sum);
-	sha256_begin(&hash);
-	sha256_add(&hash, &copy, sizeof copy);
-	sha256_add(&hash, filter, head->count * sizeof(struct sock_filter));
-	sha256_end(&hash, ret);
+	copy.sum = 0;
+	sum = sum_add(SUM_BEGIN, &copy, sizeof copy);
+	sum = sum_add(sum, key, head->key_size);
+	return sum_add(sum, filter, head->count * sizeof(struct sock_filter));
 }
 
 /* Everything has its length or is of fixed length, so that no two configurations have the same bytes. */
@@ -62,13 +61,12 @@ static void add_rule(struct buf *out, const struct spec_seccomp_rule *rule)
 	}
 }
 
-void seccomp_make_key(const struct spec_seccomp *spec, struct seccomp_key *ret)
+void seccomp_key_make(const struct spec_seccomp *spec, struct seccomp_key *ret)
 {
 	const struct scmp_version *version = seccomp_version();
-	const uint64_t makers[] = {GENERATION, version->major, version->minor, version->micro,
+	const uint64_t makers[] = {REVISION, version->major, version->minor, version->micro,
 				   seccomp_arch_native()};
-	_cleanup_buf_ struct buf text = {0};
-	struct sha256 hash;
+	struct buf text = {0};
 
 	buf_add(&text, makers, sizeof makers);
 	add_number(&text, spec->default_action);
@@ -77,40 +75,53 @@ void seccomp_make_key(const struct spec_seccomp *spec, struct seccomp_key *ret)
 	add_number(&text, spec->rule_count);
 	for (size_t i = 0; i < spec->rule_count; i++)
 		add_rule(&text, &spec->rules[i]);
-	sha256_begin(&hash);
-	sha256_add(&hash, text.data, text.len);
-	sha256_end(&hash, ret->bytes);
-	for (size_t i = 0; i < sizeof ret->bytes; i++)
-		str_format(ret->name + 2 * i, 3, "%x%x", ret->bytes[i] >> 4, ret->bytes[i] & 15);
+	ret->bytes = text;
+	snprintf(ret->name, sizeof ret->name, "%016llx",
+		 (unsigned long long)sum_add(SUM_BEGIN, text.data, text.len));
+}
+
+void seccomp_key_done(struct seccomp_key *key)
+{
+	buf_done(&key->bytes);
+}
+
+size_t seccomp_entry_max(const struct seccomp_key *key)
+{
+	return sizeof(struct head) + key->bytes.len + BPF_MAXINSNS * sizeof(struct sock_filter);
 }
 
 void seccomp_seal(const struct seccomp_program *program, const struct seccomp_key *key, struct buf *out)
 {
-	struct head head = {.count = program->count};
+	struct head head = {.key_size = key->bytes.len, .count = program->count};
 
 	memcpy(head.magic, entry_magic, sizeof head.magic);
-	memcpy(head.key, key->bytes, sizeof head.key);
-	sum_of(&head, program->filter, head.sum);
+	head.sum = sum_of(&head, key->bytes.data, program->filter);
 	buf_add(out, &head, sizeof head);
+	buf_add(out, key->bytes.data, key->bytes.len);
 	buf_add(out, program->filter, program->count * sizeof *program->filter);
+}
+
+/* Whether size bytes are a head of this key followed by as many bytes as it states. */
+static bool is_whole(const struct head *head, size_t size, const struct seccomp_key *key)
+{
+	return memcmp(head->magic, entry_magic, sizeof head->magic) == 0 && head->key_size == key->bytes.len &&
+	       head->count > 0 && head->count <= BPF_MAXINSNS &&
+	       size == sizeof *head + head->key_size + head->count * sizeof(struct sock_filter);
 }
 
 int seccomp_unseal(const void *data, size_t size, const struct seccomp_key *key, struct seccomp_program *ret)
 {
+	const char *bytes = (const char *)data + sizeof(struct head), *filter;
 	struct head head;
-	unsigned char sum[32];
-	const char *filter = (const char *)data + sizeof head;
 
 	*ret = (struct seccomp_program){0};
 	if (size < sizeof head)
 		return -EBADMSG;
 	memcpy(&head, data, sizeof head);
-	if (memcmp(head.magic, entry_magic, sizeof head.magic) != 0 ||
-	    memcmp(head.key, key->bytes, sizeof head.key) != 0 || head.count == 0 ||
-	    head.count > BPF_MAXINSNS || size != sizeof head + head.count * sizeof(struct sock_filter))
+	if (!is_whole(&head, size, key) || memcmp(bytes, key->bytes.data, head.key_size) != 0)
 		return -EBADMSG;
-	sum_of(&head, filter, sum);
-	if (memcmp(sum, head.sum, sizeof sum) != 0)
+	filter = bytes + head.key_size;
+	if (head.sum != sum_of(&head, bytes, filter))
 		return -EBADMSG;
 	ret->count = (uint32_t)head.count;
 	ret->filter = mem_alloc(ret->count * sizeof *ret->filter);

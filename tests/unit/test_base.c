@@ -67,8 +67,24 @@ static void test_keyed_numbers(void)
 	CHECK(!str_keyed_u64("max 000000000000000000000001\n", "max", &number) && number == 2);
 }
 
+/* Every bit counts, also of a last word that is not whole, and so does where a sequence was cut. */
+static void test_sum(void)
+{
+	unsigned char bytes[21] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21};
+	uint64_t sum = sum_add(SUM_BEGIN, bytes, sizeof bytes);
+
+	CHECK(sum_add(SUM_BEGIN, bytes, 0) == SUM_BEGIN);
+	CHECK(sum_add(sum_add(SUM_BEGIN, bytes, 8), bytes + 8, 13) == sum);
+	for (size_t bit = 0; bit < sizeof bytes * 8; bit++) {
+		bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+		CHECK(sum_add(SUM_BEGIN, bytes, sizeof bytes) != sum);
+		bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+	}
+}
+
 int main(void)
 {
+	test_sum();
 	test_conversions();
 	test_truncation();
 	test_numbers();
