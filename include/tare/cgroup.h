@@ -48,8 +48,8 @@ int cgroup_check_create(int mount_fd, const char *path, const char *own_path, st
 int cgroup_check_enable(int mount_fd, const char *path, const struct plan *plan, struct plan_texts controllers,
 			struct err *err) MUST_CHECK;
 
-/* How many components at the end of path do not exist. */
-unsigned int cgroup_missing(int mount_fd, const char *path);
+/* How many components at the end of path do not exist. 0 or -errno with *err. */
+int cgroup_missing(int mount_fd, const char *path, unsigned int *ret_count, struct err *err) MUST_CHECK;
 
 /*
  * Puts down in the cgroup itself whose it is, over what the last owner has put there, and how many components
@@ -71,15 +71,15 @@ int cgroup_take(const struct cgroup_place *place, const char *owner, unsigned in
 int cgroup_remember(int cgroup_fd, struct err *err) MUST_CHECK;
 /*
  * The reverse, once it has no process any more: limits and owner as they were then, as far as the kernel takes
- * them, no device rules of tare's, not frozen, nobody's.
+ * them, no device rules of tare's, not frozen, no container's. -errno with *err if it cannot be written to.
  */
-void cgroup_restore(int cgroup_fd);
+int cgroup_restore(int cgroup_fd, struct err *err) MUST_CHECK;
 
 enum cgroup_owner { CGROUP_UNMARKED, CGROUP_OURS, CGROUP_ANOTHERS };
-/* *ret_created, unless NULL: what the mark says, 0 without one. */
-enum cgroup_owner cgroup_owner(int cgroup_fd, const char *owner, unsigned int *ret_created);
-/* The inode number of the cgroup's directory, which the kernel uses once (kernfs); 0 if it cannot be told. */
-uint64_t cgroup_inode(int cgroup_fd);
+/* One of these, or -errno. *ret_created, unless NULL: what the mark says, 0 without one. */
+int cgroup_owner(int cgroup_fd, const char *owner, unsigned int *ret_created) MUST_CHECK;
+/* The inode number of the cgroup's directory, which the kernel uses once (kernfs). 0 or -errno. */
+int cgroup_inode(int cgroup_fd, uint64_t *ret_inode) MUST_CHECK;
 
 /* Opens an existing cgroup; -ENOENT (with *err set) if it is gone. */
 int cgroup_open(int mount_fd, const char *path, struct err *err) MUST_CHECK;
@@ -167,8 +167,8 @@ uint64_t cgroup_event_count(int cgroup_fd, const char *file, const char *key);
  */
 int cgroup_kill(int cgroup_fd, int timeout_ms, struct err *err) MUST_CHECK;
 
-/* Whether its processes stand still, by its own cgroup.freeze or by one above; false where nobody knows. */
-bool cgroup_is_frozen(int cgroup_fd);
+/* Whether its processes stand still, by its own cgroup.freeze or by one above: 1, 0, or -errno. */
+int cgroup_is_frozen(int cgroup_fd) MUST_CHECK;
 
 /*
  * Stops every process of the cgroup and of all below it, or lets them go on (cgroup.freeze), and waits up to
@@ -178,8 +178,8 @@ bool cgroup_is_frozen(int cgroup_fd);
 int cgroup_freeze(int cgroup_fd, int timeout_ms, struct err *err) MUST_CHECK;
 int cgroup_thaw(int cgroup_fd, int timeout_ms, struct err *err) MUST_CHECK;
 
-/* Whether somebody has asked for its processes to be stopped, were they all by now or not. */
-bool cgroup_is_freezing(int cgroup_fd);
+/* Whether its processes were asked to stop, have they all done so or not: 1, 0, or -errno. */
+int cgroup_is_freezing(int cgroup_fd) MUST_CHECK;
 
 /* Whether any process is in it or below: 1, 0, or -errno. */
 int cgroup_is_populated(int cgroup_fd);

@@ -113,10 +113,24 @@ static bool has_line(const char *text, const char *key, size_t len)
 	return false;
 }
 
+/*
+ * The kernel may not take a value any more: the file's controller is gone, or another value stands against it. That is
+ * as far as it goes; every other failure is one.
+ */
+static void keep_worst(int *result, int r)
+{
+	bool is_refusal = r == -EINVAL || r == -ERANGE || r == -EBUSY || r == -EOPNOTSUPP || r == -ENOENT ||
+			  r == -ENODEV || r == -ENOSPC;
+
+	if (*result >= 0 && r < 0 && !is_refusal)
+		*result = r;
+}
+
 /* A line for each device or resource: those that have come are taken away, those that were are written. */
-static void restore_lines(int cgroup_fd, const char *file, char *now, const char *before, const char *none)
+static int restore_lines(int cgroup_fd, const char *file, char *now, const char *before, const char *none)
 {
 	_cleanup_free_ char *wanted = mem_dup(before);
+	int r = 0;
 	char *line;
 
 	while ((line = strsep(&now, "\n")) != NULL) {
@@ -124,27 +138,28 @@ static void restore_lines(int cgroup_fd, const char *file, char *now, const char
 		_cleanup_free_ char *text = mem_format("%.*s %s", (int)len, line, none);
 
 		if (len > 0 && !has_line(before, line, len))
-			(void)!io_write_file(cgroup_fd, file, text, strlen(text));
+			keep_worst(&r, io_write_file(cgroup_fd, file, text, strlen(text)));
 	}
 	for (char *rest = wanted; (line = strsep(&rest, "\n")) != NULL;)
 		if (line[0] != '\0')
-			(void)!io_write_file(cgroup_fd, file, line, strlen(line));
+			keep_worst(&r, io_write_file(cgroup_fd, file, line, strlen(line)));
+	return r;
 }
 
-static void restore_file(int cgroup_fd, const char *file, const char *before)
+static int restore_file(int cgroup_fd, const char *file, const char *before)
 {
 	const char *none = cgroup_keyed_none(file);
 	_cleanup_buf_ struct buf now = {0};
+	int r = io_read_file(cgroup_fd, file, MEMORY_MAX, &now);
 
-	if (io_read_file(cgroup_fd, file, MEMORY_MAX, &now) < 0)
-		return;
+	if (r < 0)
+		return r;
 	buf_add(&now, "", 1);
 	if (str_equal(now.data, before))
-		return;
+		return 0;
 	if (none != NULL)
-		restore_lines(cgroup_fd, file, now.data, before, none);
-	else
-		(void)!io_write_file(cgroup_fd, file, before, strlen(before));
+		return restore_lines(cgroup_fd, file, now.data, before, none);
+	return io_write_file(cgroup_fd, file, before, strlen(before));
 }
 
 /* The text behind the NUL of the one at *at, which moves there; NULL at the end. */
@@ -157,8 +172,9 @@ static const char *next_text(const char **at, const char *end)
 	return nul == NULL ? NULL : text;
 }
 
-static void restore(int cgroup_fd, const char *memory, size_t len)
+static int restore(int cgroup_fd, const char *memory, size_t len)
 {
+	int r = 0;
 	const char *at = memory, *end = memory + len, *file, *before;
 	const char *owner = next_text(&at, end);
 	struct stat stat;
@@ -167,24 +183,36 @@ static void restore(int cgroup_fd, const char *memory, size_t len)
 
 	while ((file = next_text(&at, end)) != NULL && (before = next_text(&at, end)) != NULL)
 		if (strchr(file, '/') == NULL && is_limit(cgroup_fd, file))
-			restore_file(cgroup_fd, file, before);
+			keep_worst(&r, restore_file(cgroup_fd, file, before));
 	if (owner != NULL && str_to_u64(owner, UINT32_MAX, &uid) &&
 	    k_fstatat(cgroup_fd, "", &stat, AT_EMPTY_PATH) >= 0 && stat.st_uid != uid)
-		(void)!cgroup_set_owner(cgroup_fd, (uid_t)uid, &ignored);
+		keep_worst(&r, cgroup_set_owner(cgroup_fd, (uid_t)uid, &ignored));
+	return r;
 }
 
-void cgroup_restore(int cgroup_fd)
+/* Its owner attribute goes last, and only if all of it is as before: the next delete then goes on here. */
+int cgroup_restore(int cgroup_fd, struct err *err)
 {
 	_cleanup_free_ char *memory = mem_alloc(MEMORY_MAX);
 	ssize_t len = recall(cgroup_fd, memory, MEMORY_MAX);
-	struct err ignored;
+	int r = cgroup_devices_clear(cgroup_fd, err), thawed;
 
-	(void)!cgroup_devices_clear(cgroup_fd, &ignored);
-	(void)!io_write_file(cgroup_fd, "cgroup.freeze", "0", 1);
+	if (r < 0)
+		return r;
+	r = len < 0 && len != -ENODATA ? (int)len : 0;
+	thawed = io_write_file(cgroup_fd, "cgroup.freeze", "0", 1);
+	keep_worst(&r, thawed);
 	/* Twice: an idle cgroup takes no weight, a burst is never above its quota, and the order is none. */
-	for (int i = 0; i < 2 && len > 0; i++)
-		restore(cgroup_fd, memory, (size_t)len);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		(void)!k_fremovexattr(cgroup_fd, names[i]);
+	for (int i = 0; i < 2 && r >= 0 && len > 0; i++)
+		r = restore(cgroup_fd, memory, (size_t)len);
+	for (size_t i = 0; i < ARRAY_SIZE(names) && r >= 0; i++) {
+		int removed = k_fremovexattr(cgroup_fd, names[i]);
+
+		if (removed < 0 && removed != -ENODATA && removed != -EPERM && removed != -EOPNOTSUPP)
+			r = removed;
+	}
+	if (r < 0)
+		return err_system(err, r, "cannot put back what the cgroup had before the container");
 	cgroup_unmark(cgroup_fd);
+	return 0;
 }

@@ -86,7 +86,11 @@ static int read_event(int cgroup_fd, const char *key)
 /* The root of the hierarchy has no cgroup.events, and always has processes. A cgroup that is gone has none. */
 static int populated_without_events(int cgroup_fd)
 {
-	return k_faccessat2(cgroup_fd, "cgroup.procs", 0 /* F_OK */, AT_SYMLINK_NOFOLLOW) == 0;
+	int r = k_faccessat2(cgroup_fd, "cgroup.procs", 0 /* F_OK */, AT_SYMLINK_NOFOLLOW);
+
+	if (r >= 0)
+		return 1;
+	return is_gone(r) ? 0 : r;
 }
 
 int cgroup_is_populated(int cgroup_fd)
@@ -228,25 +232,29 @@ int cgroup_create_fail(struct err *err, int r, const char *path, const struct cg
 	return r;
 }
 
-bool cgroup_is_frozen(int cgroup_fd)
+int cgroup_is_frozen(int cgroup_fd)
 {
-	return read_event(cgroup_fd, "frozen") > 0;
+	int r = read_event(cgroup_fd, "frozen");
+
+	return is_gone(r) ? 0 : r;
 }
 
-unsigned int cgroup_missing(int mount_fd, const char *path)
+int cgroup_missing(int mount_fd, const char *path, unsigned int *ret_count, struct err *err)
 {
 	struct cgroup_path at;
 	unsigned int missing = 0;
+	int r = cgroup_path_init(&at, path);
 
-	if (cgroup_path_init(&at, path) < 0)
-		return 0;
-	for (;;) {
+	while (r >= 0) {
 		_cleanup_fd_ int fd = cgroup_path_open(mount_fd, &at, O_PATH);
 
+		r = fd == -ENOENT ? 0 : fd;
 		if (fd != -ENOENT || cgroup_path_pop(&at) == NULL)
-			return missing;
+			break;
 		missing++;
 	}
+	*ret_count = missing;
+	return r < 0 ? err_system(err, r, "cannot look for cgroup '%s'", path) : 0;
 }
 
 static int create(int mount_fd, const char *path, unsigned int *ret_created, struct err *err)
@@ -282,16 +290,18 @@ static int create(int mount_fd, const char *path, unsigned int *ret_created, str
 int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, struct err *err)
 {
 	_cleanup_fd_ int fd = create(mount_fd, path, ret_created, err);
-	unsigned int left = fd >= 0 && *ret_created == 0 ? cgroup_left(fd) : 0;
+	int left = fd >= 0 && *ret_created == 0 ? cgroup_left(fd) : 0;
 	int r;
 
+	if (left < 0)
+		return err_system(err, left, "cannot read the mark of cgroup '%s'", path);
 	if (left == 0)
 		return take_fd(&fd);
 	fd_close(&fd);
 	r = cgroup_remove(mount_fd, path, 1, err);
 	fd = r < 0 ? r : create(mount_fd, path, ret_created, err);
-	if (fd >= 0 && *ret_created > 0 && *ret_created < left)
-		*ret_created = left;
+	if (fd >= 0 && *ret_created > 0 && *ret_created < (unsigned int)left)
+		*ret_created = (unsigned int)left;
 	return take_fd(&fd);
 }
 
@@ -336,7 +346,7 @@ static int kill_and_wait(int cgroup_fd, int timeout_ms)
 	int64_t deadline = time_ms() + timeout_ms;
 
 	if (events_fd < 0)
-		return is_gone(events_fd) && !populated_without_events(cgroup_fd) ? 0 : events_fd;
+		return is_gone(events_fd) && populated_without_events(cgroup_fd) == 0 ? 0 : events_fd;
 	for (;;) {
 		int64_t left;
 		int r = cgroup_read_event(events_fd, "populated");

@@ -53,9 +53,12 @@ int cgroup_thaw(int cgroup_fd, int timeout_ms, struct err *err)
 	return r;
 }
 
-bool cgroup_is_freezing(int cgroup_fd)
+int cgroup_is_freezing(int cgroup_fd)
 {
 	char text[8];
+	int r = io_read_small(cgroup_fd, "cgroup.freeze", O_NOFOLLOW, text, sizeof text);
 
-	return io_read_small(cgroup_fd, "cgroup.freeze", O_NOFOLLOW, text, sizeof text) > 0 && text[0] == '1';
+	if (r < 0)
+		return is_gone(r) ? 0 : r;
+	return text[0] == '1';
 }

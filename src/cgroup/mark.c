@@ -23,8 +23,8 @@ struct mark {
 	size_t len;
 };
 
-/* False if there is none. One that is too long for any of ours reads as empty. */
-static bool read_mark(int cgroup_fd, struct mark *ret)
+/* 1, 0 if there is none, or -errno. One that is too long for any of ours reads as empty. */
+static int read_mark(int cgroup_fd, struct mark *ret)
 {
 	ret->len = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -32,10 +32,12 @@ static bool read_mark(int cgroup_fd, struct mark *ret)
 
 		if (got == -ERANGE || got >= 0) {
 			ret->len = got < 0 ? 0 : (size_t)got;
-			return true;
+			return 1;
 		}
+		if (got != -ENODATA && got != -EOPNOTSUPP)
+			return (int)got;
 	}
-	return false;
+	return 0;
 }
 
 static int write_mark(int cgroup_fd, const struct mark *mark)
@@ -86,9 +88,11 @@ static unsigned int created_of(const struct mark *mark)
 int cgroup_take(const struct cgroup_place *place, const char *owner, unsigned int created, struct err *err)
 {
 	struct mark old;
-	bool is_marked = created == 0 && read_mark(place->fd, &old);
-	int r = cgroup_mark(place->fd, owner, created, err);
+	int is_marked = created == 0 ? read_mark(place->fd, &old) : 0, r;
 
+	if (is_marked < 0)
+		return err_system(err, is_marked, "cannot read the mark of cgroup '%s'", place->path);
+	r = cgroup_mark(place->fd, owner, created, err);
 	if (r >= 0)
 		r = cgroup_check_fit(place->fd, place->path, created > 0, err);
 	if (r < 0 && is_marked)
@@ -98,26 +102,32 @@ int cgroup_take(const struct cgroup_place *place, const char *owner, unsigned in
 	return r;
 }
 
-unsigned int cgroup_left(int cgroup_fd)
+int cgroup_left(int cgroup_fd)
 {
 	struct mark mark;
+	int is_marked = read_mark(cgroup_fd, &mark);
 
-	return read_mark(cgroup_fd, &mark) ? created_of(&mark) : 0;
+	return is_marked <= 0 ? is_marked : (int)created_of(&mark);
 }
 
-uint64_t cgroup_inode(int cgroup_fd)
+int cgroup_inode(int cgroup_fd, uint64_t *ret_inode)
 {
 	struct stat stat;
+	int r = k_fstatat(cgroup_fd, "", &stat, AT_EMPTY_PATH);
 
-	return k_fstatat(cgroup_fd, "", &stat, AT_EMPTY_PATH) < 0 ? 0 : stat.st_ino;
+	if (r >= 0)
+		*ret_inode = stat.st_ino;
+	return r;
 }
 
-enum cgroup_owner cgroup_owner(int cgroup_fd, const char *owner, unsigned int *ret_created)
+int cgroup_owner(int cgroup_fd, const char *owner, unsigned int *ret_created)
 {
 	struct mark mark;
 	size_t len = strlen(owner);
-	bool is_marked = read_mark(cgroup_fd, &mark);
+	int is_marked = read_mark(cgroup_fd, &mark);
 
+	if (is_marked < 0)
+		return is_marked;
 	if (ret_created != NULL)
 		*ret_created = is_marked ? created_of(&mark) : 0;
 	if (!is_marked)

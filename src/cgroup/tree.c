@@ -71,6 +71,7 @@ static int move_up(int *fd)
 struct pid_list {
 	pid_t *pids;
 	size_t count, cap;
+	bool has_unseen; /* processes that this pid namespace does not have */
 };
 
 static void pid_list_add(struct pid_list *list, pid_t pid)
@@ -132,6 +133,7 @@ static int add_processes(int fd, struct pid_list *list)
 		*end = '\0';
 		if (!str_to_u64(line, INT32_MAX, &pid))
 			return -EBADMSG;
+		list->has_unseen |= pid == 0;
 		pid_list_add(list, is_threaded ? process_of(pid) : (pid_t)pid);
 	}
 	return 0;
@@ -181,9 +183,8 @@ static int walk_step(struct walk *walk, bool *ret_is_new)
 
 #define WALK_MS 10000
 
-int cgroup_pids_collect(int cgroup_fd, pid_t **ret_pids, size_t *ret_count)
+static int collect(int cgroup_fd, struct pid_list *list)
 {
-	__attribute__((cleanup(pid_list_done))) struct pid_list list = {0};
 	__attribute__((cleanup(walk_done))) struct walk walk = {.fd = -1};
 	int64_t deadline = time_ms() + WALK_MS;
 	bool is_new = true;
@@ -193,13 +194,21 @@ int cgroup_pids_collect(int cgroup_fd, pid_t **ret_pids, size_t *ret_count)
 	if (walk.fd < 0 && !is_gone(walk.fd))
 		return walk.fd;
 	while (walk.fd >= 0 && r > 0) {
-		r = is_new ? add_processes(walk.fd, &list) : 0;
+		r = is_new ? add_processes(walk.fd, list) : 0;
 		if (r == 0)
 			r = walk_step(&walk, &is_new);
 		if (r > 0 && time_ms() >= deadline)
 			r = -EBUSY;
 	}
-	if (r < 0 && !is_gone(r))
+	return r < 0 && !is_gone(r) ? r : 0;
+}
+
+int cgroup_pids_collect(int cgroup_fd, pid_t **ret_pids, size_t *ret_count)
+{
+	__attribute__((cleanup(pid_list_done))) struct pid_list list = {0};
+	int r = collect(cgroup_fd, &list);
+
+	if (r < 0)
 		return r;
 	*ret_count = list.count;
 	*ret_pids = take_ptr(list.pids);
@@ -215,9 +224,10 @@ static int compare_pids(const void *a, const void *b)
 
 int cgroup_pids(int cgroup_fd, pid_t **ret_pids, struct err *err)
 {
-	size_t count = 0, unique = 0;
-	pid_t *pids = NULL;
-	int r = cgroup_pids_collect(cgroup_fd, &pids, &count);
+	__attribute__((cleanup(pid_list_done))) struct pid_list list = {0};
+	int r = collect(cgroup_fd, &list);
+	size_t unique = 0;
+	pid_t *pids;
 
 	if (r < 0) {
 		r = err_system(err, r, "cannot list the processes of the cgroup");
@@ -226,11 +236,16 @@ int cgroup_pids(int cgroup_fd, pid_t **ret_pids, struct err *err)
 				      "'kill --all' with KILL needs no list");
 		return r;
 	}
-	if (pids == NULL)
-		pids = mem_alloc(sizeof *pids);
-	qsort(pids, count, sizeof *pids, compare_pids);
-	/* 0 is a process that this pid namespace cannot see; one that moved during the walk comes twice. */
-	for (size_t i = 0; i < count; i++)
+	if (list.has_unseen) {
+		err_set(err, ERR_STATE, 0, NULL, "cannot list the processes of the cgroup: some are of another pid "
+						 "namespace");
+		err_hint(err, "run this command in the pid namespace in which the container was created");
+		return -EXDEV;
+	}
+	pids = list.pids == NULL ? mem_alloc(sizeof *pids) : take_ptr(list.pids);
+	qsort(pids, list.count, sizeof *pids, compare_pids);
+	/* 0 is a thread that has ended meanwhile; a process that moved during the walk comes twice. */
+	for (size_t i = 0; i < list.count; i++)
 		if (pids[i] > 0 && (unique == 0 || pids[i] != pids[unique - 1]))
 			pids[unique++] = pids[i];
 	*ret_pids = pids;
@@ -371,17 +386,19 @@ static int remove_tree(int parent_fd, const char *name, struct removal *removal)
 }
 
 /* Removes the next created - 1 parents, as long as they are empty. */
-static void remove_parents(int mount_fd, struct cgroup_path *at, unsigned int created)
+static int remove_parents(int mount_fd, struct cgroup_path *at, unsigned int created)
 {
 	for (; created > 1; created--) {
 		const char *name = cgroup_path_pop(at);
-		_cleanup_fd_ int parent_fd = cgroup_path_open(mount_fd, at, O_PATH);
+		_cleanup_fd_ int parent_fd = name == NULL ? -ENOENT : cgroup_path_open(mount_fd, at, O_PATH);
+		int r = parent_fd < 0 ? parent_fd : k_unlinkat(parent_fd, name, AT_REMOVEDIR);
 
-		if (name == NULL)
-			return;
-		if (parent_fd >= 0 && k_unlinkat(parent_fd, name, AT_REMOVEDIR) == -EBUSY)
-			return;
+		if (name == NULL || r == -EBUSY)
+			return 0;
+		if (r < 0 && !is_gone(r))
+			return r;
 	}
+	return 0;
 }
 
 int cgroup_remove(int mount_fd, const char *path, unsigned int created, struct err *err)
@@ -404,6 +421,6 @@ int cgroup_remove(int mount_fd, const char *path, unsigned int created, struct e
 				      "delete again goes on from here");
 		return r;
 	}
-	remove_parents(mount_fd, &at, created);
-	return 0;
+	r = remove_parents(mount_fd, &at, created);
+	return r < 0 ? err_system(err, r, "cannot remove the cgroups above '%s'", path) : 0;
 }

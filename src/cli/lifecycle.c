@@ -70,10 +70,10 @@ static int signal_realtime(const char *name)
 		return SIGRTMIN + (int)offset;
 	if (str_has_prefix(name, "RTMAX-") && str_to_u64(name + 6, (uint64_t)(SIGRTMAX - SIGRTMIN), &offset))
 		return SIGRTMAX - (int)offset;
-	return 0;
+	return -1;
 }
 
-/* 0 if it is none. */
+/* -1 if it is none. 0 is one that is not sent: kill(2). */
 static int signal_number(const char *text)
 {
 	char name[16];
@@ -83,7 +83,7 @@ static int signal_number(const char *text)
 	if (str_to_u64(text, 64, &number))
 		return (int)number;
 	if (len >= sizeof name)
-		return 0;
+		return -1;
 	for (size_t i = 0; i <= len; i++)
 		name[i] = (char)(text[i] >= 'a' && text[i] <= 'z' ? text[i] - 'a' + 'A' : text[i]);
 	text = str_has_prefix(name, "SIG") ? name + 3 : name;
@@ -127,9 +127,9 @@ static int kill_container(struct cli_call *call, const void *options, struct err
 		text = given[i] != NULL ? given[i] : text;
 	}
 	number = text == NULL ? stop_signal(call) : signal_number(text);
-	if (number <= 0) {
+	if (number < 0) {
 		err_set(err, ERR_USAGE, 0, NULL, "unknown signal \"%.*s\"", 100, text);
-		err_hint(err, "a number from 1 to 64, or a name as TERM");
+		err_hint(err, "a number from 0 to 64, or a name as TERM");
 		return -EINVAL;
 	}
 	return run_kill(call->globals.root, call->id, number, o->is_all, err);
@@ -156,9 +156,13 @@ static int state(struct cli_call *call, const void *options, struct err *err)
 		return root_fd;
 	dir_fd = state_open_dir(root_fd, call->id, err);
 	r = dir_fd < 0 ? dir_fd : state_read(dir_fd, &record, err);
+	if (r == -ENOENT && dir_fd >= 0 && state_sweep(root_fd, dir_fd, call->id))
+		err_set(err, ERR_STATE, 0, NULL, "container does not exist");
 	if (r < 0)
 		return r;
-	status = state_status(dir_fd, &record);
+	r = state_status(dir_fd, &record, &status, err);
+	if (r < 0)
+		return r;
 	json_begin(&json, &call->out, 2);
 	if (status == STATE_STOPPED)
 		state_read_end(dir_fd, &record, &end);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <tare/state.h>
@@ -68,49 +69,66 @@ static void add_row(struct list *list, const struct state_record *record, enum s
 	struct row row = {.status = status};
 
 	row.cells[0] = mem_dup(record->id);
-	row.cells[1] = mem_format("%d", status == STATE_STOPPED ? 0 : record->pid);
+	row.cells[1] = mem_format("%d", state_shown_pid(record, status));
 	row.cells[2] = mem_dup(state_status_name(status));
-	row.cells[3] = mem_dup(record->bundle);
+	row.cells[3] = mem_dup(str_is_empty(record->bundle) ? "" : record->bundle);
 	row.cells[4] = state_created(record);
 	row.cells[5] = owner_name(list, record->owner);
 	list->rows = mem_resize(list->rows, (list->count + 1) * sizeof *list->rows);
 	list->rows[list->count] = row;
 }
 
-/* Who reads the table has to know that there is more than it says; engines read both outputs as one text. */
+/* The reader of the table has to know why it does not say more; engines read both outputs as one text. */
 static void warn(const struct list *list, const char *id, const struct err *err)
 {
-	_cleanup_free_ char *line = mem_format("tare: list: warning: container %s: %s\n", id, err->msg);
+	_cleanup_buf_ struct buf line = {0};
 
-	log_line(LOG_WARNING, "container %s: %s", id, err->msg);
-	if (!list->is_json && !list->is_quiet)
-		(void)!io_write_all(2, line, strlen(line));
+	buf_format(&line, "container %s: %s", id, err->msg);
+	if (err->errnum != 0)
+		cli_add_errno(&line, err->errnum);
+	if (err->hint[0] != '\0')
+		buf_format(&line, " (%s)", err->hint);
+	log_line(LOG_WARNING, "%s", line.data);
+	if (!list->is_json && !list->is_quiet) {
+		_cleanup_free_ char *text = mem_format("tare: list: warning: %s\n", line.data);
+
+		(void)!io_write_all(2, text, strlen(text));
+	}
 }
 
-/* Made by a creator that was killed at once, and nobody's work now. */
-static bool is_left(int dir_fd)
+/* What is known of a container that cannot be looked at: that it has this id. */
+static void make_unknown(struct state_record *record, const char *id, const struct list *list)
 {
-	struct err ignored;
+	struct stat stat;
 
-	return dir_fd >= 0 && !state_is_gone(dir_fd) && state_lock(dir_fd, 0, &ignored) >= 0;
+	state_record_done(record);
+	record->id = mem_dup(id);
+	record->owner = k_fstatat(list->root_fd, id, &stat, AT_SYMLINK_NOFOLLOW) < 0 ? geteuid() : stat.st_uid;
 }
 
-/* A container that goes away meanwhile was not there. */
+/* A container that goes away meanwhile was not there, and one whose creator was killed at once is swept. */
 static void on_id(void *context, const char *id)
 {
 	_cleanup_record_ struct state_record record = {0};
 	struct list *list = context;
 	struct err err;
 	_cleanup_fd_ int dir_fd = state_open_dir(list->root_fd, id, &err);
-	enum state_status status;
+	enum state_status status = STATE_UNKNOWN;
 	int r = dir_fd < 0 ? dir_fd : state_read(dir_fd, &record, &err);
 
-	if (r < 0) {
-		if (r != -ENOENT || is_left(dir_fd))
-			warn(list, id, &err);
+	if (r == -ENOENT) {
+		if (dir_fd >= 0)
+			(void)!state_sweep(list->root_fd, dir_fd, id);
 		return;
 	}
-	status = state_status(dir_fd, &record);
+	if (r < 0)
+		make_unknown(&record, id, list);
+	else
+		r = state_status(dir_fd, &record, &status, &err);
+	if (r < 0) {
+		status = STATE_UNKNOWN;
+		warn(list, id, &err);
+	}
 	if (list->is_quiet)
 		buf_format(list->out, "%s\n", id);
 	else if (list->is_json)
@@ -170,7 +188,8 @@ static int list_containers(struct cli_call *call, const void *options, struct er
 	if (r < 0)
 		return r;
 	list.root_fd = state_open_root(call->globals.root, false, err);
-	if (list.root_fd < 0 && list.root_fd != -ENOENT)
+	/* The default one is made by the first container; one that was named is missing. */
+	if (list.root_fd < 0 && (list.root_fd != -ENOENT || call->globals.root != NULL))
 		return list.root_fd;
 	(void)!io_read_file(AT_FDCWD, "/etc/passwd", 16 << 20, &list.passwd);
 	json_begin(&list.json, &call->out, 0);

@@ -31,7 +31,12 @@ static int connect_gate(const struct container *container, struct err *err)
 
 static int check_startable(const struct container *container, struct err *err)
 {
-	switch (state_status(container->dir_fd, &container->record)) {
+	enum state_status status;
+	int r = state_status(container->dir_fd, &container->record, &status, err);
+
+	if (r < 0)
+		return r;
+	switch (status) {
 	case STATE_CREATED:
 		return 0;
 	case STATE_STOPPED:
@@ -43,6 +48,7 @@ static int check_startable(const struct container *container, struct err *err)
 		err_hint(err, "resume it first");
 		return -EINVAL;
 	case STATE_RUNNING:
+	case STATE_UNKNOWN:
 		break;
 	}
 	return err_set(err, ERR_STATE, 0, NULL, "cannot start an already running container");
@@ -90,9 +96,11 @@ int run_start(const char *state_root, const char *id, struct err *err)
 		r = check_startable(&container, err);
 	if (r < 0)
 		return r;
-	pidfd = state_open_pidfd(&container.record);
-	if (pidfd < 0)
+	pidfd = state_open_pidfd(&container.record, err);
+	if (pidfd == -ESRCH)
 		return err_set(err, ERR_STATE, 0, NULL, "cannot start a container that has stopped");
+	if (pidfd < 0)
+		return pidfd;
 	r = spec_parse(container.record.config, container.record.config_len, &spec, err);
 	if (r < 0)
 		return r;
@@ -118,55 +126,86 @@ int run_start(const char *state_root, const char *id, struct err *err)
 
 static int kill_init(const struct container *container, int signal, struct err *err)
 {
-	_cleanup_fd_ int pidfd = state_open_pidfd(&container->record);
+	_cleanup_fd_ int pidfd = state_open_pidfd(&container->record, err);
 	int r = pidfd < 0 ? pidfd : k_pidfd_send_signal(pidfd, signal);
 
 	if (r == -ESRCH)
 		return err_set(err, ERR_STATE, 0, NULL, "container not running"), -ESRCH;
-	return r < 0 ? err_system(err, r, "cannot send signal %d", signal) : 0;
+	return pidfd >= 0 && r < 0 ? err_system(err, r, "cannot send signal %d", signal) : r;
+}
+
+/* Process after process; one that has died meanwhile needs no signal. */
+static int send_all(const pid_t *pids, int count, int signal, struct err *err)
+{
+	int result = 0;
+
+	for (int i = 0; i < count; i++) {
+		int r = k_kill(pids[i], signal);
+
+		if (r < 0 && r != -ESRCH)
+			result = err_system(err, r, "cannot send signal %d to process %d", signal, pids[i]);
+	}
+	return result;
+}
+
+static bool has_pid(const pid_t *pids, int count, pid_t pid)
+{
+	for (int i = 0; i < count; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
 }
 
 /*
- * Signals every process of the cgroup. They are frozen meanwhile, so that none is born behind the list, which
- * the cgroup's owner cannot make endless either; a container that is paused stays so, and one that cannot be
- * frozen soon gets its signals all the same. An init that somebody has moved out of the cgroup is the
- * container's still.
+ * Signals every process of the cgroup. They are frozen meanwhile, so that none is born after the list was made,
+ * which the cgroup's owner cannot make endless either; a container that is paused stays so, and one that cannot be
+ * frozen soon gets its signals without that. An init that was moved out of the cgroup is still the container's.
  */
 static int signal_cgroup(const struct container *container, int cgroup_fd, int signal, struct err *err)
 {
-	bool is_paused = state_status(container->dir_fd, &container->record) == STATE_PAUSED;
+	int is_paused = cgroup_is_frozen(cgroup_fd), count, r = 0, init = 0;
 	_cleanup_free_ pid_t *pids = NULL;
 	uint64_t all = ~0ull, old;
-	bool is_frozen, has_init = false;
+	bool is_frozen;
 	struct cgroup_seal seal;
-	struct err ignored;
-	int count;
+	struct err other;
 
+	if (is_paused < 0)
+		return err_system(err, is_paused, "cannot tell whether the container is paused");
 	k_sigprocmask(SIG_SETMASK, &all, &old);
-	is_frozen = !is_paused && cgroup_freeze(cgroup_fd, FREEZE_TIMEOUT_MS, &ignored) >= 0;
+	is_frozen = !is_paused && cgroup_freeze(cgroup_fd, FREEZE_TIMEOUT_MS, &other) >= 0;
 	cgroup_seal(cgroup_fd, &seal);
 	count = cgroup_pids(cgroup_fd, &pids, err);
 	cgroup_unseal(&seal);
-	for (int i = 0; i < count; i++) {
-		k_kill(pids[i], signal);
-		has_init |= pids[i] == container->record.pid;
-	}
-	if (count >= 0 && !has_init)
-		(void)!kill_init(container, signal, &ignored);
-	if (is_frozen && cgroup_thaw(cgroup_fd, LOCK_TIMEOUT_MS, count < 0 ? &ignored : err) < 0 && count >= 0)
-		count = -err->errnum;
+	if (count >= 0)
+		r = send_all(pids, count, signal, err);
+	if (count < 0)
+		r = count;
+	else if (!has_pid(pids, count, container->record.pid))
+		init = kill_init(container, signal, r < 0 ? &other : err);
+	if (r >= 0 && init < 0 && init != -ESRCH)
+		r = init;
+	if (is_frozen)
+		init = cgroup_thaw(cgroup_fd, LOCK_TIMEOUT_MS, r < 0 ? &other : err);
 	k_sigprocmask(SIG_SETMASK, &old, NULL);
-	return count < 0 ? count : 0;
+	return r < 0 || !is_frozen ? r : init;
 }
 
-/* SIGKILL by the kernel's own way: no process escapes by forking, and frozen ones die too. */
+/*
+ * SIGKILL by the kernel's own way: no process escapes by forking, and frozen ones die too. An init that was moved
+ * out of the cgroup is still the container's; one that cannot be seen from here was in it.
+ */
 static int kill_cgroup(const struct container *container, int cgroup_fd, struct err *err)
 {
-	struct err ignored;
-	int r = cgroup_kill(cgroup_fd, 0, err);
+	struct err other;
+	int r = cgroup_kill(cgroup_fd, 0, err), init = kill_init(container, SIGKILL, &other);
 
-	(void)!kill_init(container, SIGKILL, &ignored);
-	return r == -ETIMEDOUT ? 0 : r; /* sent is what was asked for, not died */
+	if (r < 0 && r != -ETIMEDOUT) /* sent is what was asked for, not died */
+		return r;
+	if (init >= 0 || init == -ESRCH || init == -EXDEV)
+		return 0;
+	*err = other;
+	return init;
 }
 
 /* The end of a pid namespace's init ends all others in it; elsewhere nothing does. */
@@ -185,7 +224,7 @@ int run_kill(const char *state_root, const char *id, int signal, bool is_all, st
 	_cleanup_container_ struct container container;
 	_cleanup_fd_ int cgroup_fd = -ENOENT;
 	/* Freezing and thawing must not cross a pause; whatever else happens, a kill waits for nobody. */
-	int lock_ms = is_all && signal != SIGKILL ? LOCK_TIMEOUT_MS : -1;
+	int lock_ms = is_all && signal != SIGKILL && signal != 0 ? LOCK_TIMEOUT_MS : -1;
 	int r = container_open(state_root, id, lock_ms, &container, err);
 
 	if (r < 0)
@@ -194,7 +233,10 @@ int run_kill(const char *state_root, const char *id, int signal, bool is_all, st
 		cgroup_fd = container_open_cgroup(&container, err);
 	if (cgroup_fd < 0 && cgroup_fd != -ENOENT)
 		return cgroup_fd;
-	if (cgroup_fd >= 0 && (is_all || cgroup_is_populated(cgroup_fd) == 1))
+	r = cgroup_fd < 0 ? 0 : cgroup_is_populated(cgroup_fd);
+	if (r < 0)
+		return err_system(err, r, "cannot tell whether the container's cgroup has processes");
+	if (signal != 0 && cgroup_fd >= 0 && (is_all || r > 0))
 		return signal == SIGKILL ? kill_cgroup(&container, cgroup_fd, err)
 					 : signal_cgroup(&container, cgroup_fd, signal, err);
 	r = kill_init(&container, signal, err);
@@ -258,7 +300,8 @@ static void end_waiting(const char *state_root, const char *id, bool is_creator)
 
 	if (container_open(state_root, id, -1, &container, &ignored) < 0)
 		return;
-	pidfd = is_creator ? state_open_creator(&container.record) : state_open_pidfd(&container.record);
+	pidfd = is_creator ? state_open_creator(&container.record, &ignored)
+			   : state_open_pidfd(&container.record, &ignored);
 	if (pidfd >= 0)
 		k_pidfd_send_signal(pidfd, SIGKILL);
 }
@@ -300,8 +343,12 @@ int run_delete(const char *state_root, const char *id, bool is_force, struct err
 		err_hint(err, "delete --force removes what there is of it");
 	if (r < 0)
 		return r;
-	status = state_status(container.dir_fd, &container.record);
-	if (!is_force && status != STATE_STOPPED) {
+	if (is_force)
+		return container_destroy(&container, err);
+	r = state_status(container.dir_fd, &container.record, &status, err);
+	if (r < 0)
+		return r;
+	if (status != STATE_STOPPED) {
 		err_set(err, ERR_STATE, 0, NULL, "cannot delete container %s that is not stopped: %s", id,
 			state_status_name(status));
 		err_hint(err, "kill it first, or use --force, which does");

@@ -29,7 +29,12 @@ int container_open(const char *state_root, const char *id, int lock_ms, struct c
 	if (ret->dir_fd < 0)
 		return ret->dir_fd;
 	r = lock_ms >= 0 ? state_lock(ret->dir_fd, lock_ms, err) : 0;
-	return r < 0 ? r : state_read(ret->dir_fd, &ret->record, err);
+	if (r < 0)
+		return r;
+	r = state_read(ret->dir_fd, &ret->record, err);
+	if (r == -ENOENT && state_sweep(ret->root_fd, ret->dir_fd, id))
+		err_set(err, ERR_STATE, 0, NULL, "container does not exist");
+	return r;
 }
 
 void container_done(struct container *container)
@@ -43,15 +48,19 @@ static int kill_init(const struct state_record *record, struct err *err)
 {
 	struct pollfd poll_fd = {.events = POLLIN};
 	struct timespec timeout = {.tv_sec = KILL_TIMEOUT_MS / 1000};
-	_cleanup_fd_ int pidfd = record->pid > 0 ? state_open_pidfd(record) : -ESRCH;
+	_cleanup_fd_ int pidfd = state_open_pidfd(record, err);
+	int r;
 
 	if (pidfd < 0)
-		return 0;
-	k_pidfd_send_signal(pidfd, SIGKILL);
+		return pidfd == -ESRCH ? 0 : pidfd;
+	r = k_pidfd_send_signal(pidfd, SIGKILL);
+	if (r < 0 && r != -ESRCH)
+		return err_system(err, r, "cannot kill the container's init");
 	poll_fd.fd = pidfd;
-	if (k_ppoll(&poll_fd, 1, &timeout, NULL) <= 0)
-		return err_set(err, ERR_STATE, 0, NULL, "container init still running");
-	return 0;
+	r = k_ppoll(&poll_fd, 1, &timeout, NULL);
+	if (r < 0)
+		return err_system(err, r, "cannot wait for the end of the container's init");
+	return r > 0 ? 0 : err_set(err, ERR_STATE, 0, NULL, "container init still running");
 }
 
 /* cgroups(7): "0::PATH" of /proc/PID/cgroup. */
@@ -75,12 +84,15 @@ int container_cgroup_of(pid_t pid, char *ret, size_t size)
 
 int container_open_mount(const struct container *container, struct err *err)
 {
+	int fd;
+
 	if (str_is_empty(container->record.cgroup_path)) {
 		err_set(err, ERR_STATE, 0, NULL, "cgroup not exist: the container was made without one");
 		err_hint(err, "create it with /linux/cgroupsPath, and without --cgroup-manager disabled");
 		return -ENOENT;
 	}
-	return cgroup_open_mount(container->record.cgroup_mount, err);
+	fd = cgroup_open_mount(container->record.cgroup_mount, err);
+	return fd == -ENOENT ? -ENODEV : fd; /* a hierarchy that is not here says nothing of the cgroup */
 }
 
 /* --- whose the cgroup is --- */
@@ -91,15 +103,22 @@ char *container_identity(const struct state_record *record)
 			  record->created_nanosecs);
 }
 
-/* A record of a version that has set no marks: its cgroup is where its init is. */
-static bool is_init_there(const struct state_record *record)
+/* A record of a version that has set no marks: its cgroup is where its init is. 1, 0, or -errno with *err. */
+static int is_init_there(const struct state_record *record, struct err *err)
 {
-	_cleanup_fd_ int pidfd = record->pid > 0 ? state_open_pidfd(record) : -ESRCH;
+	_cleanup_fd_ int pidfd = state_open_pidfd(record, err);
 	size_t len = strlen(record->cgroup_path);
 	char path[4096];
+	int r;
 
-	return pidfd >= 0 && container_cgroup_of(record->pid, path, sizeof path) >= 0 &&
-	       str_has_prefix(path, record->cgroup_path) && (path[len] == '\0' || path[len] == '/');
+	if (pidfd < 0)
+		return pidfd == -ESRCH ? 0 : pidfd;
+	r = container_cgroup_of(record->pid, path, sizeof path);
+	if (r == -ENOENT || r == -ESRCH)
+		return 0;
+	if (r < 0)
+		return err_system(err, r, "cannot read the cgroup of the container's init");
+	return str_has_prefix(path, record->cgroup_path) && (path[len] == '\0' || path[len] == '/');
 }
 
 /* By tare, or by systemd, which makes a unit's cgroup anew whenever the unit starts. */
@@ -111,21 +130,33 @@ static bool is_made_for(const struct state_record *record)
 /*
  * A cgroup that is empty can be another container's next under the same path, or anybody's: what is in it then
  * is not the business of the one that has ended. One that was made for the container is known by its inode,
- * which nobody can forge, and goes by no other's hand but its own; any other one by its mark.
+ * which cannot be forged, and is removed only by its own delete; any other one by its mark. A value of
+ * enum cgroup_owner, or -errno with *err.
  */
-static enum cgroup_owner owner_of(const struct state_record *record, int cgroup_fd, unsigned int *ret_created)
+static int owner_of(const struct state_record *record, int cgroup_fd, unsigned int *ret_created,
+		    struct err *err)
 {
 	_cleanup_free_ char *identity = container_identity(record);
-	enum cgroup_owner owner = cgroup_owner(cgroup_fd, identity, ret_created);
+	int owner = cgroup_owner(cgroup_fd, identity, ret_created);
+	uint64_t inode = 0;
+	int r = owner < 0 ? owner : cgroup_inode(cgroup_fd, &inode);
+	bool is_own;
 
-	if (record->cgroup_inode != 0 && record->cgroup_inode != cgroup_inode(cgroup_fd))
+	if (r < 0)
+		return err_system(err, r, "cannot tell which container cgroup '%s' belongs to",
+				  record->cgroup_path);
+	if (record->cgroup_inode != 0 && record->cgroup_inode != inode)
 		return CGROUP_ANOTHERS;
-	if ((record->cgroup_inode != 0 && is_made_for(record)) ||
-	    (owner == CGROUP_UNMARKED && is_init_there(record))) {
-		*ret_created = record->cgroup_created;
-		return CGROUP_OURS;
+	is_own = record->cgroup_inode != 0 && is_made_for(record);
+	if (!is_own && owner == CGROUP_UNMARKED) {
+		r = is_init_there(record, err);
+		if (r < 0)
+			return r;
+		is_own = r > 0;
 	}
-	return owner;
+	if (is_own)
+		*ret_created = record->cgroup_created;
+	return is_own ? CGROUP_OURS : owner;
 }
 
 int container_open_cgroup(const struct container *container, struct err *err)
@@ -134,11 +165,14 @@ int container_open_cgroup(const struct container *container, struct err *err)
 	_cleanup_fd_ int cgroup_fd = mount_fd < 0 ? mount_fd
 						  : cgroup_open(mount_fd, container->record.cgroup_path, err);
 	unsigned int created;
+	int owner = cgroup_fd < 0 ? cgroup_fd : owner_of(&container->record, cgroup_fd, &created, err);
 
-	if (cgroup_fd >= 0 && owner_of(&container->record, cgroup_fd, &created) != CGROUP_OURS)
-		return err_set(err, ERR_STATE, 0, NULL, "cgroup not exist: it is somebody else's by now"),
+	if (owner < 0)
+		return owner;
+	if (owner != CGROUP_OURS)
+		return err_set(err, ERR_STATE, 0, NULL, "cgroup not exist: what is in its place is not the container's"),
 		       -ENOENT;
-	return cgroup_fd < 0 ? cgroup_fd : take_fd(&cgroup_fd);
+	return take_fd(&cgroup_fd);
 }
 
 /* Where the host had its hierarchy when the container was made, or, after a boot with another layout, has it
@@ -155,15 +189,37 @@ static int open_hierarchy(const struct state_record *record, struct err *err)
 }
 
 /*
- * Nothing is killed or removed where the mark is another's. Without a mark there is nobody of this container,
- * whose creator was killed before he could set it: what he has made is removed if it is empty.
+ * What becomes of the cgroup that is there, or was: *ret_owner as cgroup_owner, and in *ret_created how many levels
+ * are to be removed.
+ *
+ * Leave it alone if its owner attribute names another container. If it has none, the creator was killed before it set
+ * the attribute, so no process of this container can be in it: it is removed if it is empty. If it is gone, the delete
+ * that removed it may have been killed before it came to the levels above.
  */
+static int judge_cgroup(const struct state_record *record, int cgroup_fd, int *ret_owner,
+			unsigned int *ret_created, struct err *err)
+{
+	int r;
+
+	*ret_owner = CGROUP_UNMARKED;
+	*ret_created = record->cgroup_created;
+	if (cgroup_fd < 0)
+		return 0;
+	*ret_owner = r = owner_of(record, cgroup_fd, ret_created, err);
+	if (r < 0 || r == CGROUP_OURS)
+		return r < 0 ? r : 0;
+	r = *ret_owner == CGROUP_UNMARKED && record->creator != 0 ? cgroup_is_populated(cgroup_fd) : 1;
+	if (r < 0)
+		return err_system(err, r, "cannot tell whether cgroup '%s' is empty", record->cgroup_path);
+	*ret_created = r == 0 ? record->cgroup_created : 0;
+	return 0;
+}
+
 int container_remove_cgroup(const struct state_record *record, struct err *err)
 {
 	_cleanup_fd_ int mount_fd = -1, cgroup_fd = -1;
-	enum cgroup_owner owner = CGROUP_UNMARKED;
-	unsigned int created = 0;
-	int r = 0;
+	unsigned int created;
+	int owner, r;
 
 	if (str_is_empty(record->cgroup_path))
 		return 0;
@@ -173,20 +229,14 @@ int container_remove_cgroup(const struct state_record *record, struct err *err)
 	cgroup_fd = cgroup_open(mount_fd, record->cgroup_path, err);
 	if (cgroup_fd < 0 && cgroup_fd != -ENOENT)
 		return cgroup_fd;
-	if (cgroup_fd >= 0)
-		owner = owner_of(record, cgroup_fd, &created);
-	if (owner == CGROUP_OURS)
+	r = judge_cgroup(record, cgroup_fd, &owner, &created, err);
+	if (r >= 0 && owner == CGROUP_OURS)
 		r = cgroup_kill(cgroup_fd, KILL_TIMEOUT_MS, err);
-	else if (owner == CGROUP_UNMARKED && record->creator != 0 &&
-		 (cgroup_fd < 0 || cgroup_is_populated(cgroup_fd) == 0))
-		created = record->cgroup_created;
-	else
-		return 0;
 	if (r < 0 || !str_is_empty(record->unit))
 		return r;
-	if (created == 0 && owner == CGROUP_OURS)
-		cgroup_restore(cgroup_fd);
-	return created == 0 ? 0 : cgroup_remove(mount_fd, record->cgroup_path, created, err);
+	if (created > 0)
+		return cgroup_remove(mount_fd, record->cgroup_path, created, err);
+	return owner == CGROUP_OURS ? cgroup_restore(cgroup_fd, err) : 0;
 }
 
 /*
@@ -196,26 +246,49 @@ int container_remove_cgroup(const struct state_record *record, struct err *err)
 static int remove_unit(const struct state_record *record, struct err *err)
 {
 	_cleanup_fd_ int mount_fd = -1, cgroup_fd = -1;
-	struct err ignored;
 	unsigned int created;
-	int r;
+	int owner, r;
 
 	if (str_is_empty(record->unit))
 		return 0;
 	r = unit_stop(record, err);
 	if (r >= 0 || str_is_empty(record->cgroup_path))
 		return r;
-	mount_fd = cgroup_open_mount(record->cgroup_mount, &ignored);
-	cgroup_fd = mount_fd < 0 ? mount_fd : cgroup_open(mount_fd, record->cgroup_path, &ignored);
-	if (cgroup_fd < 0 || owner_of(record, cgroup_fd, &created) != CGROUP_OURS)
-		return 0;
+	mount_fd = cgroup_open_mount(record->cgroup_mount, err);
+	if (mount_fd < 0)
+		return mount_fd;
+	cgroup_fd = cgroup_open(mount_fd, record->cgroup_path, err);
+	if (cgroup_fd < 0)
+		return cgroup_fd == -ENOENT ? 0 : cgroup_fd;
+	owner = owner_of(record, cgroup_fd, &created, err);
+	if (owner != CGROUP_OURS)
+		return owner < 0 ? owner : 0;
 	return cgroup_remove(mount_fd, record->cgroup_path, 1, err);
 }
 
-/* It goes by name: whoever came first may have freed the id for somebody else. */
+/* Where this process cannot see init, the cgroup that init is in ends it; *err is kept where there is none. */
+static int kill_unseen(const struct container *container, struct err *err)
+{
+	struct err other;
+	_cleanup_fd_ int cgroup_fd = container_open_cgroup(container, &other);
+	int r = cgroup_fd < 0 ? cgroup_fd : cgroup_is_populated(cgroup_fd);
+
+	if (r <= 0) {
+		err_hint(err, "run this command in that one; or remove its directory in the root directory once its "
+			      "processes are gone");
+		return -EXDEV;
+	}
+	return cgroup_kill(cgroup_fd, KILL_TIMEOUT_MS, err);
+}
+
+/* It goes by name: another command may have freed the id, and another container may have it. */
 int container_remove_state(int root_fd, int dir_fd, const char *id, struct err *err)
 {
-	return state_is_gone(dir_fd) ? 0 : state_remove(root_fd, id, err);
+	int r = state_is_gone(dir_fd);
+
+	if (r < 0)
+		return err_system(err, r, "cannot find the directory of container '%s'", id);
+	return r > 0 ? 0 : state_remove(root_fd, dir_fd, id, err);
 }
 
 int container_destroy(struct container *container, struct err *err)
@@ -225,6 +298,8 @@ int container_destroy(struct container *container, struct err *err)
 	struct err later;
 	int r = kill_init(record, err);
 
+	if (r == -EXDEV)
+		r = kill_unseen(container, err);
 	if (r >= 0)
 		r = container_remove_cgroup(record, err);
 	if (r >= 0)

@@ -31,12 +31,12 @@ int container_cgroup_of(pid_t pid, char *ret, size_t size) MUST_CHECK;
  */
 char *container_identity(const struct state_record *record);
 
-/* Opens the container's cgroup. -ENOENT with *err set if it has none, or it is gone. */
+/* Opens the container's cgroup. -ENOENT with *err set if it has none, or it is gone or another container's. */
 int container_open_cgroup(const struct container *container, struct err *err) MUST_CHECK;
 
 /*
- * Kills who is in the cgroup and removes what the container made of it, unless it is somebody else's by now:
- * then nothing happens. A unit's cgroup is left to systemd.
+ * Kills the processes in the cgroup and removes what the container made of it, unless it belongs to something else
+ * by now: then nothing happens. A unit's cgroup is left to systemd.
  */
 int container_remove_cgroup(const struct state_record *record, struct err *err) MUST_CHECK;
 

@@ -32,7 +32,9 @@ int run_pause(const char *state_root, const char *id, struct err *err)
 
 	if (r < 0)
 		return r;
-	status = state_status(container.dir_fd, &container.record);
+	r = state_status(container.dir_fd, &container.record, &status, err);
+	if (r < 0)
+		return r;
 	if (status == STATE_PAUSED)
 		return err_set(err, ERR_STATE, 0, NULL, "container paused already");
 	if (status != STATE_CREATED && status != STATE_RUNNING)
@@ -52,13 +54,18 @@ int run_resume(const char *state_root, const char *id, struct err *err)
 
 	if (r < 0)
 		return r;
-	status = state_status(container.dir_fd, &container.record);
+	r = state_status(container.dir_fd, &container.record, &status, err);
+	if (r < 0)
+		return r;
 	if (status == STATE_CREATING || status == STATE_STOPPED)
 		return err_set(err, ERR_STATE, 0, NULL, "container not paused");
 	cgroup_fd = container_open_cgroup(&container, err);
 	if (cgroup_fd < 0)
 		return cgroup_fd;
-	if (status != STATE_PAUSED && !cgroup_is_freezing(cgroup_fd))
+	r = status == STATE_PAUSED ? 1 : cgroup_is_freezing(cgroup_fd);
+	if (r < 0)
+		return err_system(err, r, "cannot tell whether the container is paused");
+	if (r == 0)
 		return err_set(err, ERR_STATE, 0, NULL, "container not paused");
 	return cgroup_thaw(cgroup_fd, FREEZE_TIMEOUT_MS, err);
 }
@@ -69,17 +76,23 @@ int run_pids(const char *state_root, const char *id, pid_t **ret_pids, struct er
 {
 	_cleanup_container_ struct container container;
 	_cleanup_fd_ int cgroup_fd = -1;
+	enum state_status status;
+	struct err other;
 	int r = container_open(state_root, id, -1, &container, err);
 
 	if (r < 0)
 		return r;
 	cgroup_fd = container_open_cgroup(&container, err);
-	/* Without a cgroup nobody can tell which ones there are. */
-	if (cgroup_fd == -ENOENT && state_status(container.dir_fd, &container.record) == STATE_STOPPED) {
-		*ret_pids = mem_alloc(sizeof **ret_pids);
-		return 0;
-	}
-	return cgroup_fd < 0 ? cgroup_fd : cgroup_pids(cgroup_fd, ret_pids, err);
+	if (cgroup_fd != -ENOENT)
+		return cgroup_fd < 0 ? cgroup_fd : cgroup_pids(cgroup_fd, ret_pids, err);
+	/* Without a cgroup it cannot be told which ones there are, unless there are none. */
+	r = state_status(container.dir_fd, &container.record, &status, &other);
+	if (r < 0)
+		*err = other;
+	if (r < 0 || status != STATE_STOPPED)
+		return r < 0 ? r : cgroup_fd;
+	*ret_pids = mem_alloc(sizeof **ret_pids);
+	return 0;
 }
 
 /* --- events --- */
@@ -140,7 +153,9 @@ int run_events(const struct events_options *options, struct err *err)
 
 	if (r < 0)
 		return r;
-	status = state_status(container.dir_fd, &container.record);
+	r = state_status(container.dir_fd, &container.record, &status, err);
+	if (r < 0)
+		return r;
 	if (status == STATE_STOPPED || status == STATE_CREATING)
 		return err_set(err, ERR_STATE, 0, NULL, "container with id %s is not running", options->id);
 	cgroup_fd = container_open_cgroup(&container, err);

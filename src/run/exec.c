@@ -26,11 +26,15 @@
 /* The container's init, checked to be that; how it is said why there is none. */
 static int open_init(const struct container *container, int *ret_pidfd, struct err *err)
 {
-	_cleanup_fd_ int pidfd = state_open_pidfd(&container->record);
+	_cleanup_fd_ int pidfd = state_open_pidfd(&container->record, err);
+	enum state_status status;
+	int r = pidfd == -ESRCH ? state_status(container->dir_fd, &container->record, &status, err) : pidfd;
 
-	if (pidfd < 0 && state_status(container->dir_fd, &container->record) == STATE_CREATING)
+	if (r < 0)
+		return r;
+	if (pidfd == -ESRCH && status == STATE_CREATING)
 		return err_set(err, ERR_STATE, 0, NULL, "cannot exec in a container that is not created yet");
-	if (pidfd < 0)
+	if (pidfd == -ESRCH)
 		return err_set(err, ERR_STATE, 0, NULL, "cannot exec in a stopped container");
 	*ret_pidfd = take_fd(&pidfd);
 	return 0;
@@ -186,10 +190,15 @@ int exec_open_container(struct parent *parent, const struct plan_step *step, str
 	return 0;
 }
 
-/* A process that is born into a frozen cgroup waits for somebody to thaw it, and this one for its execve. */
-static bool is_to_wait(const struct parent *parent)
+/*
+ * A process that is born into a frozen cgroup waits until that is thawed, and this one for its execve. 1, 0, or
+ * -errno with *err.
+ */
+static int is_to_wait(const struct parent *parent, struct err *err)
 {
-	return !parent->exec->is_ignoring_paused && cgroup_is_frozen(parent->cgroup_fd);
+	int r = parent->exec->is_ignoring_paused ? 0 : cgroup_is_frozen(parent->cgroup_fd);
+
+	return r < 0 ? err_system(err, r, "cannot tell whether the container is paused") : r;
 }
 
 int exec_open_init_cgroup(struct parent *parent, struct err *err)
@@ -213,32 +222,44 @@ int exec_open_init_cgroup(struct parent *parent, struct err *err)
 		return fd;
 	fd_close(&parent->cgroup_fd);
 	parent->cgroup_fd = fd;
-	if (!is_to_wait(parent))
-		return 0;
+	r = is_to_wait(parent, err);
+	if (r <= 0)
+		return r;
 	err_set(err, ERR_STATE, 0, NULL,
 		"cannot exec in a paused container: its init is in cgroup '%s', which is frozen", path);
 	err_hint(err, "thaw it, or use --ignore-paused: the process then starts when it is thawed");
 	return -EINVAL;
 }
 
-/* Whether it is the one that init was born into; of an older version's container that is not known. */
-static bool is_own(const struct parent *parent, int cgroup_fd)
+/* Whether it is the one that init was born into; of an older version's container that is not known. Or -errno. */
+static int is_own(const struct parent *parent, int cgroup_fd, struct err *err)
 {
-	return parent->record.cgroup_inode == 0 || parent->record.cgroup_inode == cgroup_inode(cgroup_fd);
+	uint64_t inode = 0;
+	int r = parent->record.cgroup_inode == 0 ? 0 : cgroup_inode(cgroup_fd, &inode);
+
+	if (r < 0)
+		return err_system(err, r, "cannot inspect the container's cgroup");
+	return parent->record.cgroup_inode == inode;
 }
 
 static int open_own_cgroup(struct parent *parent, const char *path, struct err *err)
 {
 	const char *own = parent->record.cgroup_path;
 	_cleanup_fd_ int fd = -1;
+	int own_one;
 
 	parent->mount_fd = cgroup_open_mount(parent->record.cgroup_mount, err);
-	fd = parent->mount_fd < 0 ? parent->mount_fd : cgroup_open(parent->mount_fd, own, err);
+	if (parent->mount_fd < 0)
+		return parent->mount_fd;
+	fd = cgroup_open(parent->mount_fd, own, err);
+	own_one = fd < 0 ? 0 : is_own(parent, fd, err);
+	if (own_one < 0)
+		return own_one;
 	/* An init that manages cgroups itself may have moved on and removed the one that it was born into. */
-	if ((fd == -ENOENT || (fd >= 0 && !is_own(parent, fd))) && parent->exec->cgroup == NULL)
+	if ((fd == -ENOENT || (fd >= 0 && !own_one)) && parent->exec->cgroup == NULL)
 		return exec_open_init_cgroup(parent, err);
-	if (fd >= 0 && !is_own(parent, fd))
-		return err_set(err, ERR_STATE, 0, NULL, "cgroup not exist: it is somebody else's by now");
+	if (fd >= 0 && !own_one)
+		return err_set(err, ERR_STATE, 0, NULL, "cgroup not exist: what is in its place is not the container's");
 	if (fd >= 0 && parent->exec->cgroup != NULL) {
 		fd_close(&fd);
 		fd = cgroup_open(parent->mount_fd, path, err);
@@ -253,7 +274,9 @@ int exec_open_cgroup(struct parent *parent, const struct plan_step *step, struct
 {
 	int r = open_own_cgroup(parent, plan_get(parent->plan, step->u.text), err);
 
-	if (r < 0 || !is_to_wait(parent))
+	if (r >= 0)
+		r = is_to_wait(parent, err);
+	if (r <= 0)
 		return r;
 	err_set(err, ERR_STATE, 0, NULL, "cannot exec in a paused container");
 	err_hint(err, "resume it, or use --ignore-paused: the process then starts when it is resumed");
@@ -353,7 +376,8 @@ static int wait_executed(const struct parent *parent, struct err *err)
  */
 static void explain(struct parent *parent, struct err *err)
 {
-	_cleanup_fd_ int pidfd = state_open_pidfd(&parent->record);
+	struct err ignored;
+	_cleanup_fd_ int pidfd = state_open_pidfd(&parent->record, &ignored);
 
 	bool is_cut_off = err->kind == ERR_PEER || err->errnum == EPIPE;
 

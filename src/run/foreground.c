@@ -293,7 +293,7 @@ static void wait_detached(struct parent *parent, struct notify *notify)
 }
 
 /*
- * The other commands may have the container while it runs. Whoever removed it meanwhile has done all that this
+ * The other commands may have the container while it runs. One that has removed it meanwhile has done all that this
  * process would: -ENOENT then.
  */
 static int unlock_and_wait(struct parent *parent, struct notify *notify, struct state_end *ret_end,
@@ -306,7 +306,7 @@ static int unlock_and_wait(struct parent *parent, struct notify *notify, struct 
 	r = foreground_wait(parent, notify, ret_end, err);
 	locked = state_lock(parent->dir_fd, LOCK_TIMEOUT_MS, &gone);
 	if (r < 0 && locked >= 0)
-		parent_undo(parent);
+		(void)!parent_undo(parent, err);
 	if (r >= 0 && locked < 0)
 		*err = gone;
 	return r < 0 ? r : locked;
@@ -327,16 +327,20 @@ static int wait_and_end(struct parent *parent, struct notify *notify, int *ret_s
 {
 	struct state_end end;
 	int r = unlock_and_wait(parent, notify, &end, err);
+	bool is_gone = r == -ENOENT;
 	bool is_of_memory = end.status == 128 + SIGKILL && end.oom_kills > 0;
+	int fail = 0;
 
 	*ret_status = end.status;
 	if (r >= 0 && parent->options->is_keep)
 		r = state_write_end(parent->dir_fd, &end, err);
-	else if (r >= 0)
-		parent_undo(parent);
-	if (r < 0 && r != -ENOENT)
+	if (r < 0 && !is_gone)
 		return r;
-	return is_of_memory ? fail_of_memory(&end, err) : 0;
+	err->kind = ERR_NONE;
+	if (is_of_memory)
+		fail = fail_of_memory(&end, err);
+	r = is_gone || parent->options->is_keep ? 0 : parent_undo(parent, err);
+	return is_of_memory ? fail : r;
 }
 
 int run_run(const struct run_options *options, int *ret_status, struct err *err)
@@ -364,7 +368,7 @@ int run_run(const struct run_options *options, int *ret_status, struct err *err)
 	if (r >= 0)
 		r = run_poststart(&parent, err);
 	if (r < 0) {
-		parent_undo(&parent);
+		(void)!parent_undo(&parent, err);
 		return r;
 	}
 	parent.has_pid_file = false;

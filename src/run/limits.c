@@ -24,6 +24,7 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 	parent->mount_fd = cgroup_open_mount(parent->host.cgroup_mount, err);
 	if (parent->mount_fd < 0)
 		return parent->mount_fd;
+	parent->has_cgroup = true;
 	parent->cgroup_fd = cgroup_create(parent->mount_fd, path, &parent->record.cgroup_created, err);
 	if (parent->cgroup_fd < 0)
 		return parent->cgroup_fd;
@@ -37,7 +38,9 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 		r = cgroup_remember(parent->cgroup_fd, err);
 	if (r < 0)
 		return r;
-	parent->record.cgroup_inode = cgroup_inode(parent->cgroup_fd);
+	r = cgroup_inode(parent->cgroup_fd, &parent->record.cgroup_inode);
+	if (r < 0)
+		return err_system(err, r, "cannot inspect cgroup '%s'", path);
 	/* One that was there before may have seen some. */
 	parent->oom_kills = parent->record.cgroup_created > 0
 				    ? 0
@@ -67,9 +70,12 @@ static int step_enable(const struct parent *parent, const struct cgroup_place *p
 int limits_check_owner(const struct parent *parent, struct err *err)
 {
 	_cleanup_free_ char *identity = container_identity(&parent->record);
+	int owner = parent->cgroup_fd < 0 ? CGROUP_OURS : cgroup_owner(parent->cgroup_fd, identity, NULL);
 
-	if (parent->cgroup_fd < 0 || cgroup_owner(parent->cgroup_fd, identity, NULL) == CGROUP_OURS)
+	if (owner == CGROUP_OURS)
 		return 0;
+	if (owner < 0)
+		return err_system(err, owner, "cannot read the mark of the container's cgroup");
 	return err_set(err, ERR_STATE, EBUSY, NULL, ANOTHERS);
 }
 

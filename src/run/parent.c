@@ -31,7 +31,6 @@
 #include "hooks.h"
 #include "notify.h"
 #include "protocol.h"
-#include "unit.h"
 
 void parent_init(struct parent *parent, const struct run_options *options)
 {
@@ -55,7 +54,7 @@ void parent_init(struct parent *parent, const struct run_options *options)
 	};
 }
 
-static void close_slots(struct parent *parent)
+void parent_close_slots(struct parent *parent)
 {
 	for (size_t i = 0; parent->slots != NULL && i < parent->plan->slot_count; i++)
 		fd_close(&parent->slots[i]);
@@ -69,7 +68,7 @@ void parent_done(struct parent *parent)
 			    &parent->console_fd,   &parent->container_pidfd, &parent->placeholder_pidfd,
 			    &parent->keeper_pidfd, &parent->signal_fd};
 
-	close_slots(parent);
+	parent_close_slots(parent);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);
 	netdev_done(parent);
@@ -80,41 +79,6 @@ void parent_done(struct parent *parent)
 	mem_free(&parent->bundle);
 	mem_free(&parent->notify_dir);
 	mem_free(&parent->keyring);
-}
-
-/* --- undo --- */
-
-void parent_undo_processes(struct parent *parent)
-{
-	int *const pidfds[] = {&parent->bridge_pidfd, &parent->pidfd};
-
-	for (size_t i = 0; i < ARRAY_SIZE(pidfds); i++) {
-		if (*pidfds[i] < 0)
-			continue;
-		k_pidfd_send_signal(*pidfds[i], SIGKILL);
-		k_waitid(P_PIDFD, *pidfds[i], NULL, WEXITED);
-		fd_close(pidfds[i]);
-	}
-}
-
-/* Errors here are not shown: the one that led to it is what the user has to know. */
-void parent_undo(struct parent *parent)
-{
-	struct err ignored;
-
-	parent_undo_processes(parent);
-	/* There may be no descriptor left to undo anything with. */
-	close_slots(parent);
-	fd_close(&parent->cgroup_fd);
-	(void)!container_remove_cgroup(&parent->record, &ignored);
-	unit_undo(parent);
-	rdt_undo(parent);
-	if (parent->dir_fd >= 0)
-		(void)!container_remove_state(parent->root_fd, parent->dir_fd, parent->options->id, &ignored);
-	if (parent->has_pid_file)
-		k_unlinkat(AT_FDCWD, parent->options->pid_file, 0);
-	if (parent->has_hooked)
-		(void)!starter_run_hooks(&parent->record, parent->spec, SPEC_HOOK_POSTSTOP, &ignored);
 }
 
 /* --- the record --- */
@@ -129,13 +93,14 @@ static void fill_annotations(struct state_record *record, const struct spec *spe
 	record->annotation_count = spec->annotations.count;
 }
 
-static void fill_record(struct parent *parent)
+static int fill_record(struct parent *parent, struct err *err)
 {
 	struct state_record *record = &parent->record;
 	const struct plan_step *root = plan_find(parent->plan, PLAN_ROOT);
 	const char *cgroup = plan_cgroup_path(parent->plan);
 	const struct plan_step *unit = plan_find(parent->plan, PLAN_UNIT_START);
 	struct timespec now;
+	int r;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	record->id = mem_dup(parent->options->id);
@@ -148,8 +113,9 @@ static void fill_record(struct parent *parent)
 	record->is_user_unit = unit != NULL && unit->u.unit.is_user;
 	rdt_fill_record(parent);
 	record->creator = k_getpid();
-	if (state_process_start(record->creator, &record->creator_start) < 0)
-		record->creator_start = 0;
+	r = state_process_start(record->creator, &record->creator_start);
+	if (r < 0)
+		return err_system(err, r, "cannot read the start time of this process");
 	record->created_secs = now.tv_sec;
 	record->created_nanosecs = (uint32_t)now.tv_nsec;
 	record->owner = parent->host.euid;
@@ -159,6 +125,7 @@ static void fill_record(struct parent *parent)
 	record->has_poststart = parent->spec->hooks[SPEC_HOOK_POSTSTART].count > 0;
 	record->has_poststop = parent->spec->hooks[SPEC_HOOK_POSTSTOP].count > 0;
 	fill_annotations(record, parent->spec);
+	return state_note_namespaces(record, err);
 }
 
 /* The gate is bound by its directory's descriptor: sun_path is too short for most paths. */
@@ -183,16 +150,16 @@ static int open_gate(struct parent *parent, struct err *err)
 }
 
 /* If this process is killed, what it has begun to make is what is not there yet. */
-static void note_missing(struct parent *parent)
+static int note_missing(struct parent *parent, struct err *err)
 {
 	_cleanup_fd_ int mount_fd = -1;
-	struct err ignored;
 
 	if (plan_find(parent->plan, PLAN_CGROUP_CREATE) == NULL)
-		return;
-	mount_fd = cgroup_open_mount(parent->host.cgroup_mount, &ignored);
-	if (mount_fd >= 0)
-		parent->record.cgroup_created = cgroup_missing(mount_fd, parent->record.cgroup_path);
+		return 0;
+	mount_fd = cgroup_open_mount(parent->host.cgroup_mount, err);
+	if (mount_fd < 0)
+		return mount_fd;
+	return cgroup_missing(mount_fd, parent->record.cgroup_path, &parent->record.cgroup_created, err);
 }
 
 static int open_state(struct parent *parent, struct err *err)
@@ -206,9 +173,11 @@ static int open_state(struct parent *parent, struct err *err)
 	parent->dir_fd = state_create_dir(parent->root_fd, parent->options->id, err);
 	if (parent->dir_fd < 0)
 		return parent->dir_fd;
-	fill_record(parent);
-	note_missing(parent);
-	r = state_write(parent->dir_fd, &parent->record, err);
+	r = fill_record(parent, err);
+	if (r >= 0)
+		r = note_missing(parent, err);
+	if (r >= 0)
+		r = state_write(parent->dir_fd, &parent->record, err);
 	/* For exec, which then need not read the configuration again. */
 	parent->plan->created_secs = parent->record.created_secs;
 	parent->plan->created_nanosecs = parent->record.created_nanosecs;
@@ -536,7 +505,7 @@ int parent_create(struct parent *parent, struct err *err)
 		/* Before they go with the namespace of an init that is dead. */
 		parent_undo_processes(parent);
 		netdev_undo(parent, err);
-		parent_undo(parent);
+		(void)!parent_undo(parent, err);
 	}
 	netdev_done(parent);
 	rdt_commit(parent);

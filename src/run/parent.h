@@ -43,6 +43,7 @@ struct parent {
 	int placeholder_pidfd;           /* keeps the place in systemd's unit until init is ready */
 	int keeper_pidfd;                /* the placeholder's parent, a child of this process */
 	bool has_clos, has_monitor;      /* in resctrl, made by this process */
+	bool has_cgroup;                 /* its creation has begun */
 	bool has_unit;                   /* systemd may have made it */
 	bool has_hooked;                 /* hooks ran: poststop has to, if it all comes to nothing */
 	bool has_pid_file;
@@ -132,7 +133,7 @@ void netdev_done(struct parent *parent);
 void rdt_fill_record(struct parent *parent);
 int rdt_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
 void rdt_commit(struct parent *parent);
-void rdt_undo(struct parent *parent);
+int rdt_undo(struct parent *parent, struct err *err) MUST_CHECK;
 int rdt_remove(const struct state_record *record, struct err *err) MUST_CHECK;
 
 /* exec.c: the parent's steps that only exec has. */
@@ -145,8 +146,13 @@ int exec_commit(struct parent *parent, struct err *err) MUST_CHECK;
 /* parent.c: from the state directory to init at its gate; undone on failure. */
 int parent_create(struct parent *parent, struct err *err) MUST_CHECK;
 void parent_init(struct parent *parent, const struct run_options *options);
-/* Kills init, removes cgroup, state and pid file, and runs poststop hooks if others have run. */
-void parent_undo(struct parent *parent);
+void parent_close_slots(struct parent *parent);
+/*
+ * undo.c: kills init, removes cgroup, state and pid file, and runs poststop hooks if others have run. What cannot be
+ * removed is added to *err, which is that of a creation that failed or has kind ERR_NONE, and the record stays then:
+ * -errno.
+ */
+int parent_undo(struct parent *parent, struct err *err) MUST_CHECK;
 void parent_undo_processes(struct parent *parent); /* only the killing */
 void parent_done(struct parent *parent);
 #define _cleanup_parent_ __attribute__((cleanup(parent_done)))

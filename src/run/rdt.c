@@ -51,20 +51,20 @@ void rdt_commit(struct parent *parent)
 }
 
 /* A class that has no processes any more may go. */
-void rdt_undo(struct parent *parent)
+int rdt_undo(struct parent *parent, struct err *err)
 {
 	const struct plan_step *step = plan_find(parent->plan, PLAN_RESCTRL);
 	const struct resctrl_made made = {parent->has_clos, parent->has_monitor};
 	_cleanup_fd_ int root_fd = -1;
 	struct resctrl_place place;
-	struct err ignored;
 
 	if (!made.has_clos && !made.has_monitor)
-		return;
+		return 0;
 	place = place_of(parent->plan, &step->u.resctrl);
-	root_fd = resctrl_open(&ignored);
-	if (root_fd >= 0)
-		(void)!resctrl_remove(root_fd, &place, &made, &ignored);
+	root_fd = resctrl_open(err);
+	if (root_fd == -ENODEV) /* unmounted meanwhile, and with it all that was in it */
+		return 0;
+	return root_fd < 0 ? root_fd : resctrl_remove(root_fd, &place, &made, err);
 }
 
 /* Only what was made for this container alone: another may be in a class that closID names. */

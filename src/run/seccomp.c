@@ -111,7 +111,8 @@ static int take_listener(const struct parent *parent, int number, struct err *er
 }
 
 /* The container process state of the specification's "seccomp" section. */
-static char *process_state(const struct parent *parent, const struct plan_filter *filter)
+static char *process_state(const struct parent *parent, const struct plan_filter *filter,
+			   enum state_status status)
 {
 	const struct state_record *record = &parent->record;
 	const char *metadata = plan_get(parent->plan, filter->listener_metadata);
@@ -132,8 +133,7 @@ static char *process_state(const struct parent *parent, const struct plan_filter
 	json_object(&json);
 	json_pair(&json, "ociVersion", record->oci_version);
 	json_pair(&json, "id", record->id);
-	json_pair(&json, "status",
-		  parent->exec == NULL ? "creating" : state_status_name(state_status(parent->dir_fd, record)));
+	json_pair(&json, "status", state_status_name(status));
 	json_pair_int(&json, "pid", parent->exec == NULL ? parent->pid : record->pid);
 	json_pair(&json, "bundle", record->bundle);
 	if (record->annotation_count > 0) {
@@ -150,10 +150,16 @@ static char *process_state(const struct parent *parent, const struct plan_filter
 
 static int hand_on(struct parent *parent, const struct plan_filter *filter, int fd, struct err *err)
 {
-	_cleanup_free_ char *state = process_state(parent, filter);
-	struct socket_target target = {plan_get(parent->plan, filter->listener_path), state, parent->signal_fd};
-	int r = socket_send_fd(&target, fd, err);
+	_cleanup_free_ char *state = NULL;
+	struct socket_target target = {plan_get(parent->plan, filter->listener_path), NULL, parent->signal_fd};
+	enum state_status status = STATE_CREATING;
+	int r = parent->exec == NULL ? 0 : state_status(parent->dir_fd, &parent->record, &status, err);
 
+	if (r < 0)
+		return r;
+	state = process_state(parent, filter, status);
+	target.payload = state;
+	r = socket_send_fd(&target, fd, err);
 	if (r < 0)
 		err_where(err, "/linux/seccomp/listenerPath");
 	return r;

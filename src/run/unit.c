@@ -306,7 +306,7 @@ static int open_cgroup(struct parent *parent, pid_t placeholder, const char *uni
 	const char *name;
 	int r = container_cgroup_of(placeholder, path, sizeof path);
 
-	parent->has_unit = false;
+	parent->has_unit = r < 0;
 	if (r < 0)
 		return err_system(err, r, "cannot read the cgroup of unit %s", unit);
 	name = strrchr(path, '/');
@@ -315,7 +315,7 @@ static int open_cgroup(struct parent *parent, pid_t placeholder, const char *uni
 		return err_set(err, ERR_SYSTEM, 0, NULL,
 			       "unit %s has started, but its process is in cgroup '%s'", unit, path),
 		       -EIO;
-	parent->has_unit = true;
+	parent->has_unit = parent->has_cgroup = true;
 	mem_free(&parent->record.cgroup_path);
 	parent->record.cgroup_path = mem_dup(path);
 	parent->mount_fd = cgroup_open_mount(parent->host.cgroup_mount, err);
@@ -325,7 +325,9 @@ static int open_cgroup(struct parent *parent, pid_t placeholder, const char *uni
 	if (parent->cgroup_fd < 0)
 		return parent->cgroup_fd;
 	identity = container_identity(&parent->record);
-	parent->record.cgroup_inode = cgroup_inode(parent->cgroup_fd);
+	r = cgroup_inode(parent->cgroup_fd, &parent->record.cgroup_inode);
+	if (r < 0)
+		return err_system(err, r, "cannot inspect the cgroup of unit %s", unit);
 	return cgroup_mark(parent->cgroup_fd, identity, 0, err);
 }
 
@@ -392,14 +394,14 @@ int unit_step(struct parent *parent, const struct plan_step *step, struct err *e
 	}
 }
 
-void unit_undo(struct parent *parent)
+int unit_undo(struct parent *parent, struct err *err)
 {
-	struct err ignored;
+	int r;
 
 	end_placeholder(parent);
-	if (parent->has_unit)
-		(void)!unit_stop(&parent->record, &ignored);
+	r = parent->has_unit ? unit_stop(&parent->record, err) : 0;
 	parent->has_unit = false;
+	return r;
 }
 
 /* --- later commands --- */

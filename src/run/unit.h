@@ -20,8 +20,8 @@ int unit_step(struct parent *parent, const struct plan_step *step, struct err *e
 /* Whether systemd could be asked for START. */
 int unit_ask(const struct plan *plan, const struct plan_unit *unit, struct err *err) MUST_CHECK;
 
-/* Takes back what START did, if it did anything. */
-void unit_undo(struct parent *parent);
+/* Takes back what START did, if it did anything. 0 or -errno with *err. */
+int unit_undo(struct parent *parent, struct err *err) MUST_CHECK;
 
 /* For "update": properties for the container's unit. */
 struct unit_call {

@@ -104,8 +104,11 @@ static int complete_memory(int cgroup_fd, struct spec_resources *r, struct err *
 
 static int check_status(const struct container *container, struct err *err)
 {
-	enum state_status status = state_status(container->dir_fd, &container->record);
+	enum state_status status;
+	int r = state_status(container->dir_fd, &container->record, &status, err);
 
+	if (r < 0)
+		return r;
 	if (status == STATE_STOPPED || status == STATE_CREATING)
 		return err_set(err, ERR_STATE, 0, NULL, "container not running");
 	return 0;

@@ -18,6 +18,7 @@
 #include "private.h"
 
 #define CREATE_LOCK_MS 1000
+#define CREATE_TRIES 16
 #define REMOVED_PREFIX '~'
 #define TEMPORARY_PREFIX "." STATE_RECORD_NAME "." /* of io_replace_file */
 
@@ -195,8 +196,9 @@ int state_dir_name(int dir_fd, char *buf, size_t size)
 
 	str_format(link, sizeof link, "/proc/self/fd/%d", dir_fd);
 	len = k_readlinkat(AT_FDCWD, link, path, sizeof path - 1);
+	/* That there is no procfs says nothing of the directory. */
 	if (len < 0)
-		return (int)len;
+		return len == -ENOENT ? -ENODEV : (int)len;
 	path[len] = '\0';
 	name = strrchr(path, '/');
 	/* "~..." was renamed, "... (deleted)" (proc(5)) was removed: neither looks like an id. */
@@ -205,11 +207,20 @@ int state_dir_name(int dir_fd, char *buf, size_t size)
 	return (size_t)str_format(buf, size, "%s", name + 1) < size ? 0 : -ENAMETOOLONG;
 }
 
-bool state_is_gone(int dir_fd)
+int state_is_gone(int dir_fd)
 {
 	char name[NAME_MAX + 1];
+	int r = state_dir_name(dir_fd, name, sizeof name);
 
-	return state_dir_name(dir_fd, name, sizeof name) == -ENOENT;
+	return r == -ENOENT ? 1 : r;
+}
+
+int state_fail_name(struct err *err, int r)
+{
+	r = err_system(err, r, "cannot find the directory of the container");
+	if (r == -ENODEV)
+		err_hint(err, "a procfs has to be mounted on /proc");
+	return r;
 }
 
 static void pause_ms(int ms)
@@ -253,7 +264,7 @@ int state_lock(int dir_fd, int timeout_ms, struct err *err)
 	r = state_dir_name(dir_fd, name, sizeof name);
 	if (r == -ENOENT)
 		return state_fail(err, ENOENT, "container does not exist");
-	return r < 0 ? err_system(err, r, "cannot find the directory of the container") : 0;
+	return r < 0 ? state_fail_name(err, r) : 0;
 }
 
 static int open_child(int root_fd, const char *name)
@@ -261,27 +272,49 @@ static int open_child(int root_fd, const char *name)
 	return k_openat(root_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 }
 
-int state_create_dir(int root_fd, const char *id, struct err *err)
+/* -EEXIST, or -EAGAIN if another command has swept it between the first two of the calls. */
+static int create_dir(int root_fd, const char *id, struct err *err)
 {
 	_cleanup_fd_ int fd = -1;
-	int r = state_check_id(id, err);
+	int r = k_mkdirat(root_fd, id, 0700);
+
+	if (r < 0)
+		return r == -EEXIST ? r : err_system(err, r, "cannot create the directory of container '%s'", id);
+	fd = open_child(root_fd, id);
+	if (fd < 0)
+		r = fd == -ENOENT ? -EAGAIN
+				  : err_system(err, fd, "cannot open the directory of container '%s'", id);
+	/* A command that lists the containers may look at it first, for a moment. */
+	if (r >= 0)
+		r = state_lock(fd, CREATE_LOCK_MS, err);
+	if (r >= 0)
+		return take_fd(&fd);
+	if (r == -ENOENT || r == -EAGAIN)
+		return -EAGAIN;
+	k_unlinkat(root_fd, id, AT_REMOVEDIR);
+	return r;
+}
+
+int state_create_dir(int root_fd, const char *id, struct err *err)
+{
+	int fd, r = state_check_id(id, err);
 
 	if (r < 0)
 		return r;
-	r = k_mkdirat(root_fd, id, 0700);
-	if (r == -EEXIST) {
-		r = state_fail(err, EEXIST, "container with given ID already exists: '%s'", id);
-		err_hint(err, "delete it first, or take another ID");
-		return r;
+	for (int i = 0; i < CREATE_TRIES; i++) {
+		_cleanup_fd_ int old_fd = -1;
+
+		fd = create_dir(root_fd, id, err);
+		if (fd != -EEXIST && fd != -EAGAIN)
+			return fd;
+		if (fd == -EEXIST)
+			old_fd = open_child(root_fd, id);
+		if (fd == -EEXIST && old_fd != -ENOENT && (old_fd < 0 || !state_sweep(root_fd, old_fd, id)))
+			break;
 	}
-	if (r < 0)
-		return err_system(err, r, "cannot create the directory of container '%s'", id);
-	fd = open_child(root_fd, id);
-	if (fd < 0)
-		return err_system(err, fd, "cannot open the directory of container '%s'", id);
-	/* Somebody who lists the containers may look at it first, for a moment. */
-	r = state_lock(fd, CREATE_LOCK_MS, err);
-	return r < 0 ? r : take_fd(&fd);
+	r = state_fail(err, EEXIST, "container with given ID already exists: '%s'", id);
+	err_hint(err, "delete it first, or take another ID");
+	return r;
 }
 
 int state_open_dir(int root_fd, const char *id, struct err *err)
@@ -367,19 +400,17 @@ static int unlink_known(int dir_fd)
 		{STATE_GATE_NAME, 0},
 		{STATE_PLAN_NAME, 0},
 		{STATE_END_NAME, 0},
+		{"notify/notify.sock", 0},
+		{"notify", AT_REMOVEDIR},
 	};
-	_cleanup_fd_ int notify_fd = open_child(dir_fd, "notify");
+	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		int r = k_unlinkat(dir_fd, known[i].name, known[i].flags);
-
+		r = k_unlinkat(dir_fd, known[i].name, known[i].flags);
 		if (r < 0 && r != -ENOENT)
 			return r;
 	}
-	if (notify_fd < 0)
-		return notify_fd == -ENOENT ? 0 : notify_fd;
-	k_unlinkat(notify_fd, "notify.sock", 0);
-	return k_unlinkat(dir_fd, "notify", AT_REMOVEDIR);
+	return 0;
 }
 
 static int unlink_temporaries(int dir_fd)
@@ -429,9 +460,8 @@ static int rename_away(int root_fd, const char *id, char *ret_name, size_t size)
 	return r;
 }
 
-int state_remove(int root_fd, const char *id, struct err *err)
+int state_remove(int root_fd, int dir_fd, const char *id, struct err *err)
 {
-	_cleanup_fd_ int dir_fd = -1;
 	char name[64];
 	int r = state_check_id(id, err);
 
@@ -442,15 +472,24 @@ int state_remove(int root_fd, const char *id, struct err *err)
 		return 0;
 	if (r < 0)
 		return err_system(err, r, "cannot rename the directory of container '%s'", id);
-	dir_fd = open_child(root_fd, name);
-	if (dir_fd == -ENOENT) /* swept by somebody else */
-		return 0;
-	r = dir_fd < 0 ? dir_fd : remove_leftover(root_fd, name, dir_fd);
+	r = remove_leftover(root_fd, name, dir_fd);
 	return r < 0 ? err_system(err, r, "cannot remove the directory of container '%s'", id) : 0;
 }
 
-/* Whoever removes a container holds its lock: what is not locked was left behind by one that was killed. */
-static void sweep(int root_fd, const char *name)
+bool state_sweep(int root_fd, int dir_fd, const char *id)
+{
+	char name[NAME_MAX + 1];
+	struct stat stat;
+	struct err ignored;
+
+	return k_flock(dir_fd, LOCK_EX | LOCK_NB) == 0 &&
+	       k_fstatat(dir_fd, STATE_RECORD_NAME, &stat, AT_SYMLINK_NOFOLLOW) == -ENOENT &&
+	       state_dir_name(dir_fd, name, sizeof name) == 0 && str_equal(name, id) &&
+	       state_remove(root_fd, dir_fd, id, &ignored) >= 0;
+}
+
+/* A command that removes a container holds its lock: what is not locked was left by one that was killed. */
+static void sweep_removed(int root_fd, const char *name)
 {
 	_cleanup_fd_ int dir_fd = open_child(root_fd, name);
 
@@ -478,9 +517,21 @@ int state_list(int root_fd, void (*on_id)(void *context, const char *id), void *
 		const char *name = names.names[i];
 
 		if (name[0] == REMOVED_PREFIX)
-			sweep(root_fd, name);
+			sweep_removed(root_fd, name);
 		else if (state_is_id(name) && is_directory(root_fd, name))
 			on_id(context, name);
 	}
 	return 0;
+}
+
+static void on_container(void *context, const char *id)
+{
+	(void)context, (void)id;
+}
+
+void state_sweep_removed(int root_fd)
+{
+	struct err ignored;
+
+	(void)!state_list(root_fd, on_container, NULL, &ignored);
 }

@@ -20,9 +20,34 @@ bool state_is_id(const char *id);
 
 /*
  * The name under which a directory of a container is found now, as the kernel knows it. -ENOENT if that is
- * not a container's name: the directory was removed, or renamed by state_remove.
+ * not a container's name: the directory was removed, or renamed by state_remove. -ENODEV: there is no /proc.
  */
 int state_dir_name(int dir_fd, char *buf, size_t size) MUST_CHECK;
+/* Words an error of it. */
+int state_fail_name(struct err *err, int r);
+
+/* --- process.c --- */
+
+struct process {
+	uint64_t start;
+	bool is_dead;    /* a zombie */
+	int wait_status; /* of a zombie, as waitpid(2) gives it; 0 also for those that may not know it */
+};
+
+/* What /proc has of a process; -ESRCH if it has none of that pid, or another -errno. */
+int process_read(pid_t pid, struct process *ret_process) MUST_CHECK;
+
+/*
+ * Whether the recorded process lives: 1, or 0 if it is dead or a zombie, or -errno with *err if that cannot be told;
+ * -EXDEV: from the namespaces of this process. *ret_process is set where it was found, dead or alive.
+ */
+int process_look(const struct state_record *record, pid_t pid, uint64_t start, struct process *ret_process,
+		 struct err *err) MUST_CHECK;
+
+/* Whether cgroup.events of the container's cgroup says "key 1"; 0 also if the cgroup is gone or another's; -errno. */
+int state_cgroup_event(const struct state_record *record, const char *key) MUST_CHECK;
+
+/* --- dir.c --- */
 
 /* The names in a directory. */
 struct names {

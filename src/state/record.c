@@ -2,7 +2,7 @@
 /*
  * The record file.
  *
- *   tare 3                      the version of the table
+ *   tare 4                      the version of the table
  *   id web1
  *   ...                         one line for each row of the table below
  *   annotation KEY VALUE        any number of them
@@ -28,7 +28,7 @@
 #include "private.h"
 
 #define FIRST_WORD "tare"
-#define VERSION 3
+#define VERSION 4
 #define VERSION_MAX 9999
 #define CONFIG_MAX ((size_t)16 << 20)
 #define RECORD_MAX ((size_t)72 << 20) /* annotations are part of the config, each byte at most three here */
@@ -78,6 +78,8 @@ static const struct row {
 	{"is-no-new-keyring", KIND_BOOL, offsetof(struct state_record, is_no_new_keyring), 1, 2},
 	{"cgroup-inode", KIND_U64, offsetof(struct state_record, cgroup_inode), UINT64_MAX, 2},
 	{"keyring", KIND_STRING, offsetof(struct state_record, keyring), 0, 3},
+	{"pid-namespace", KIND_U64, offsetof(struct state_record, pid_namespace), UINT64_MAX, 4},
+	{"time-namespace", KIND_U64, offsetof(struct state_record, time_namespace), UINT64_MAX, 4},
 };
 
 _Static_assert(sizeof(pid_t) == 4 && sizeof(uid_t) == 4 && sizeof(unsigned int) == 4, "KIND_PID, KIND_U32");
@@ -573,7 +575,7 @@ static int explain_place(int dir_fd, struct err *err)
 	if (r == -ENOENT)
 		return state_fail(err, ENOENT, "container does not exist");
 	if (r < 0)
-		return err_system(err, r, "cannot find the directory of the container");
+		return state_fail_name(err, r);
 	return 0;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a container is doing, asked from /proc, its gate and its cgroup; and the document that says so. */
+/* What a container is doing, as its processes, its gate and its cgroup show it; and the state document. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/un.h>
 #include <time.h>
 
@@ -15,188 +17,118 @@ const char *state_status_name(enum state_status status)
 	static const char *const names[] = {
 		[STATE_CREATING] = "creating", [STATE_CREATED] = "created", [STATE_RUNNING] = "running",
 		[STATE_PAUSED] = "paused",     [STATE_STOPPED] = "stopped",
+		[STATE_UNKNOWN] = "unknown",
 	};
 
 	return (unsigned int)status < ARRAY_SIZE(names) ? names[status] : "unknown";
 }
 
-/* --- processes --- */
-
-/* Fields of /proc/PID/stat (proc_pid_stat(5)), counted from 1. */
-#define FIELD_STATE 3
-#define FIELD_THREADS 20
-#define FIELD_START 22
-#define FIELD_EXIT_CODE 52
-
-struct process {
-	uint64_t start;
-	bool is_dead;    /* a zombie */
-	int wait_status; /* of a zombie, as waitpid(2) gives it; 0 also for those who may not know it */
-};
-
-/* Field number of a stat line as a string, cut out of it; text is what stands behind the command's ")". */
-static char *stat_field(char **text, int *at, int number)
-{
-	char *field = NULL;
-
-	while (*at < number) {
-		field = strsep(text, " ");
-		if (field == NULL)
-			return NULL;
-		(*at)++;
-	}
-	return field;
-}
-
-/* The last field; its end is that of the line. */
-static const char *exit_code_field(char **text, int *at)
-{
-	char *field = stat_field(text, at, FIELD_EXIT_CODE);
-
-	if (field != NULL)
-		field[strcspn(field, "\n")] = '\0';
-	return field;
-}
-
-static int process_read(pid_t pid, struct process *ret_process)
-{
-	char path[64], text[1024], *rest;
-	const char *state;
-	uint64_t threads, start, code = 0;
-	int at = FIELD_STATE - 1;
-	int r;
-
-	if (pid <= 0)
-		return -ESRCH;
-	str_format(path, sizeof path, "/proc/%d/stat", pid);
-	r = io_read_small(AT_FDCWD, path, 0, text, sizeof text);
-	if (r == -ENOENT)
-		return -ESRCH;
-	if (r < 0)
-		return r;
-	rest = strrchr(text, ')'); /* the command may have blanks and parentheses of its own */
-	if (rest == NULL || rest[1] != ' ')
-		return -EBADMSG;
-	rest += 2;
-	state = stat_field(&rest, &at, FIELD_STATE);
-	if (state == NULL || !str_to_u64(stat_field(&rest, &at, FIELD_THREADS), UINT64_MAX, &threads) ||
-	    !str_to_u64(stat_field(&rest, &at, FIELD_START), UINT64_MAX, &start))
-		return -EBADMSG;
-	/* A first thread that has ended looks like a zombie while others go on: they are counted. */
-	ret_process->is_dead = state[0] == 'X' || (state[0] == 'Z' && threads <= 1);
-	ret_process->start = start;
-	ret_process->wait_status = 0;
-	if (ret_process->is_dead && str_to_u64(exit_code_field(&rest, &at), UINT16_MAX, &code))
-		ret_process->wait_status = (int)code;
-	return 0;
-}
-
-int state_process_start(pid_t pid, uint64_t *ret_start)
-{
-	struct process process;
-	int r = process_read(pid, &process);
-
-	if (r == 0)
-		*ret_start = process.start;
-	return r;
-}
-
-static bool is_alive(pid_t pid, uint64_t start)
-{
-	struct process process;
-
-	return process_read(pid, &process) == 0 && process.start == start && !process.is_dead;
-}
-
-static int open_pidfd(pid_t pid, uint64_t start)
-{
-	_cleanup_fd_ int pidfd = -1;
-
-	if (pid <= 0)
-		return -ESRCH;
-	pidfd = k_pidfd_open(pid, 0);
-	if (pidfd < 0)
-		return pidfd == -EINVAL ? -ESRCH : pidfd;
-	/*
-	 * In this order: if it is the one that is meant who lives under this pid now, it did so when the pidfd
-	 * was opened.
-	 */
-	return is_alive(pid, start) ? take_fd(&pidfd) : -ESRCH;
-}
-
-int state_open_pidfd(const struct state_record *record)
-{
-	return open_pidfd(record->pid, record->pid_start);
-}
-
-int state_open_creator(const struct state_record *record)
-{
-	return open_pidfd(record->creator, record->creator_start);
-}
-
 /* --- the gate --- */
 
-/* Whether init listens at the gate: it closes the socket when it goes through. */
-static bool is_gate_open(int dir_fd)
+/* Whether init listens at the gate: it closes the socket when it goes through. 1, 0, or -errno with *err. */
+static int is_gate_open(int dir_fd, struct err *err)
 {
 	_cleanup_fd_ int gate_fd = path_open_beneath(dir_fd, STATE_GATE_NAME, O_PATH | O_NOFOLLOW, 0);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	_cleanup_fd_ int fd = -1;
 	struct stat stat;
-	int r;
+	int r = gate_fd < 0 ? gate_fd : k_fstat(gate_fd, &stat);
 
-	if (gate_fd < 0 || k_fstat(gate_fd, &stat) < 0 || !S_ISSOCK(stat.st_mode))
-		return false;
-	fd = k_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return false;
-	/* The path of a container's directory may be longer than sun_path, the descriptor's is not. */
-	str_format(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", gate_fd);
-	r = k_connect(fd, &address, sizeof address);
-	return r == 0 || r == -EAGAIN; /* EAGAIN: there is a queue at the gate */
+	if (r == -ENOENT || (r >= 0 && !S_ISSOCK(stat.st_mode)))
+		return 0;
+	if (r >= 0)
+		r = fd = k_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (r >= 0) {
+		/* The path of a container's directory may be longer than sun_path, the descriptor's is not. */
+		str_format(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", gate_fd);
+		r = k_connect(fd, &address, sizeof address);
+	}
+	if (r >= 0 || r == -EAGAIN) /* EAGAIN: there is a queue at the gate */
+		return 1;
+	return r == -ECONNREFUSED ? 0 : err_system(err, r, "cannot tell whether the container has started");
 }
 
 /* --- the cgroup --- */
 
+/* -ENOENT: it has none, or it is gone. Without its hierarchy that cannot be told: -ENODEV. */
 static int open_cgroup(const struct state_record *record)
 {
 	_cleanup_fd_ int mount_fd = -1;
+	struct statfs statfs;
+	int fd, r;
 
 	if (str_is_empty(record->cgroup_mount) || str_is_empty(record->cgroup_path))
 		return -ENOENT;
 	mount_fd = k_openat(AT_FDCWD, record->cgroup_mount, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (mount_fd < 0)
-		return mount_fd;
-	return path_open_beneath(mount_fd, record->cgroup_path + strspn(record->cgroup_path, "/"),
-				 O_PATH | O_DIRECTORY, 0);
+		return mount_fd == -ENOENT ? -ENODEV : mount_fd;
+	fd = path_open_beneath(mount_fd, record->cgroup_path + strspn(record->cgroup_path, "/"),
+			       O_PATH | O_DIRECTORY, 0);
+	if (fd != -ENOENT)
+		return fd;
+	r = k_fstatfs(mount_fd, &statfs);
+	if (r < 0)
+		return r;
+	return statfs.f_type == CGROUP2_SUPER_MAGIC ? -ENOENT : -ENODEV;
 }
 
-bool state_is_paused(const struct state_record *record)
+int state_cgroup_event(const struct state_record *record, const char *key)
 {
 	_cleanup_fd_ int fd = open_cgroup(record);
-	uint64_t is_frozen;
+	uint64_t value = 0;
 	char events[256];
 	struct stat stat;
+	int r = fd < 0 ? fd : k_fstatat(fd, "", &stat, AT_EMPTY_PATH);
 
-	/* What is under the path by now may be somebody else's. */
-	if (fd >= 0 && record->cgroup_inode != 0 &&
-	    (k_fstatat(fd, "", &stat, AT_EMPTY_PATH) < 0 || stat.st_ino != record->cgroup_inode))
-		return false;
-	if (fd < 0 || io_read_small(fd, "cgroup.events", O_NOFOLLOW, events, sizeof events) < 0)
-		return false;
-	return str_keyed_u64(events, "frozen", &is_frozen) && is_frozen == 1;
+	/* Another container's cgroup may be under the path by now. */
+	if (r >= 0 && record->cgroup_inode != 0 && stat.st_ino != record->cgroup_inode)
+		return 0;
+	if (r >= 0)
+		r = io_read_small(fd, "cgroup.events", O_NOFOLLOW, events, sizeof events);
+	/* io_read_small gives ENODEV as well, for a cgroup that goes at this moment. */
+	if (r == -ENOENT || (fd >= 0 && r == -ENODEV))
+		return 0;
+	if (r < 0)
+		return r;
+	return str_keyed_u64(events, key, &value) ? value == 1 : -EBADMSG;
+}
+
+static int is_paused(const struct state_record *record, struct err *err)
+{
+	int r = state_cgroup_event(record, "frozen");
+
+	if (r >= 0)
+		return r;
+	r = err_system(err, r, "cannot tell whether the container is paused: cannot look at its cgroup");
+	if (r == -ENODEV)
+		err_hint(err, "the cgroup2 mount '%.100s' of its creation is not here", record->cgroup_mount);
+	return r;
 }
 
 /* A container may be frozen before it was started too; it is "paused" then, since "resume" is what it needs. */
-enum state_status state_status(int dir_fd, const struct state_record *record)
+int state_status(int dir_fd, const struct state_record *record, enum state_status *ret_status, struct err *err)
 {
-	if (record->pid == 0)
-		return is_alive(record->creator, record->creator_start) ? STATE_CREATING : STATE_STOPPED;
-	if (!is_alive(record->pid, record->pid_start))
-		return STATE_STOPPED;
-	if (state_is_paused(record))
-		return STATE_PAUSED;
-	return record->has_gate && is_gate_open(dir_fd) ? STATE_CREATED : STATE_RUNNING;
+	bool is_born = record->pid != 0;
+	struct process process;
+	int r = is_born ? process_look(record, record->pid, record->pid_start, &process, err)
+			: process_look(record, record->creator, record->creator_start, &process, err);
+
+	if (r <= 0) {
+		*ret_status = STATE_STOPPED;
+		return r;
+	}
+	*ret_status = is_born ? STATE_RUNNING : STATE_CREATING;
+	if (!is_born)
+		return 0;
+	r = is_paused(record, err);
+	if (r > 0)
+		*ret_status = STATE_PAUSED;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = record->has_gate ? is_gate_open(dir_fd, err) : 0;
+	if (r > 0)
+		*ret_status = STATE_CREATED;
+	return r < 0 ? r : 0;
 }
 
 /* --- the end --- */
@@ -292,6 +224,11 @@ void state_read_end(int dir_fd, const struct state_record *record, struct state_
 
 /* --- the document --- */
 
+pid_t state_shown_pid(const struct state_record *record, enum state_status status)
+{
+	return status == STATE_STOPPED || status == STATE_UNKNOWN ? 0 : record->pid;
+}
+
 char *state_created(const struct state_record *record)
 {
 	int64_t secs = record->created_secs < 0 ? 0 : record->created_secs;
@@ -337,7 +274,7 @@ void state_write_json(struct json *json, const struct state_record *record, enum
 	json_object(json);
 	json_text(json, "ociVersion", record->oci_version);
 	json_text(json, "id", record->id);
-	json_pair_int(json, "pid", status == STATE_STOPPED ? 0 : record->pid);
+	json_pair_int(json, "pid", state_shown_pid(record, status));
 	json_text(json, "status", state_status_name(status));
 	json_text(json, "bundle", record->bundle);
 	json_text(json, "rootfs", record->rootfs);

@@ -424,7 +424,7 @@ moved() {
 	rm "$ROOT/$ID/plan"
 	run -1 keys
 	tare delete --force "$ID"
-	for change in "1,2s/^tare .*/tare 1/;/^is-no-new-keyring /d;/^cgroup-inode /d;/^keyring /d" "1,2s/^tare .*/tare 7/;/^pid /i news of today"; do
+	for change in "1,2s/^tare .*/tare 1/;/^is-no-new-keyring /d;/^cgroup-inode /d;/^keyring /d;/^pid-namespace /d;/^time-namespace /d" "1,2s/^tare .*/tare 7/;/^pid /i news of today"; do
 		create "$ID"
 		tare start "$ID"
 		run -0 keys
@@ -505,7 +505,7 @@ moved() {
 	rm "$ROOT/$ID/plan"
 	[ "$(serial '\.[0-9a-f]*')" = "$own" ]
 	# What an older one made has the name without more.
-	sed -i '1s/.*/tare 2/;/^keyring /d' "$ROOT/$ID/record"
+	sed -i '1s/.*/tare 2/;/^keyring /d;/^pid-namespace /d;/^time-namespace /d' "$ROOT/$ID/record"
 	[ -n "$(serial '')" ]
 	[ "$(serial '')" != "$own" ]
 }

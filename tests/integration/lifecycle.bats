@@ -100,9 +100,9 @@ load helpers
 		tare delete "$ID"
 	done
 	create "$ID"
-	for signal in FOO 65 0 -1 RTMAX+1; do
+	for signal in FOO 65 -1 RTMAX+1; do
 		run -1 tare kill "$ID" -- $signal
-		[[ "$output" == *"unknown signal"*"a number from 1 to 64, or a name"* ]]
+		[[ "$output" == *"unknown signal"*"a number from 0 to 64, or a name"* ]]
 	done
 	[ "$(status_of "$ID")" = created ]
 }
@@ -171,6 +171,7 @@ load helpers
 }
 
 @test "list: table, JSON, ids, and none" {
+	mkdir "$ROOT"
 	run -0 tare list -f json
 	[ "$output" = null ]
 	create b.$ID
@@ -554,7 +555,7 @@ elsewhere_created() {
 	rmdir "$dir"
 	mkdir "$dir"
 	run -1 tare update -r - "$ID" <<<'{"unified":{"cgroup.max.depth":"5"}}'
-	[[ "$output" == *"cgroup not exist: it is somebody else's by now"* ]]
+	[[ "$output" == *"cgroup not exist: what is in its place is not the container's"* ]]
 	[ "$(cat "$dir/cgroup.max.depth")" = max ]
 	run -255 tare exec "$ID" true
 	[[ "$output" == *"the container's init is in cgroup '/$ID.other', which is outside of"* ]]
@@ -577,17 +578,22 @@ elsewhere_created() {
 	run -1 tare state "$ID"
 }
 
-@test "what a creator that was killed at once has left is listed, and can be removed" {
+@test "what a creator that was killed at once has left is swept" {
 	mkdir -p "$ROOT/$ID"
 	run -0 tare list
-	[[ "$output" == *"warning: container $ID: the record of the container does not exist"* ]]
-	run -1 tare delete "$ID"
-	[[ "$output" == *"delete --force removes what there is of it"* ]]
-	[ -d "$ROOT/$ID" ]
-	tare delete --force "$ID"
+	[ "${#lines[@]}" -eq 1 ]
 	[ ! -e "$ROOT/$ID" ]
-	run -0 tare list
-	[[ "$output" != *"$ID"* ]]
+	for command in state delete "delete --force"; do
+		mkdir "$ROOT/$ID"
+		: >"$ROOT/$ID/.record.99"
+		# shellcheck disable=SC2086
+		run tare $command "$ID"
+		[[ "$output" == *"container does not exist"* || "$command" = *force ]] || { echo "$output"; return 1; }
+		[ ! -e "$ROOT/$ID" ]
+	done
+	mkdir "$ROOT/$ID"
+	create "$ID"
+	tare delete --force "$ID"
 }
 
 # Somebody on the host who is the container's user there: what is his to divide he divides as fast as he can.

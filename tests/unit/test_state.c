@@ -19,6 +19,30 @@
 static char top[] = "/tmp/tare-state-XXXXXX";
 static int root_fd = -1;
 
+static int remove_dir(const char *id, struct err *err)
+{
+	_cleanup_fd_ int fd = state_open_dir(root_fd, id, err);
+
+	return fd == -ENOENT ? 0 : fd < 0 ? fd : state_remove(root_fd, fd, id, err);
+}
+
+/* The status, or -errno. */
+static int status_of(int dir_fd, const struct state_record *record)
+{
+	enum state_status status;
+	struct err err;
+	int r = state_status(dir_fd, record, &status, &err);
+
+	return r < 0 ? r : (int)status;
+}
+
+static int open_init(const struct state_record *record)
+{
+	struct err err;
+
+	return state_open_pidfd(record, &err);
+}
+
 static bool is_there(const char *path)
 {
 	return k_faccessat2(root_fd, path, 0, AT_SYMLINK_NOFOLLOW) == 0;
@@ -142,14 +166,14 @@ static void test_dirs(void)
 	CHECK_INT(state_lock(other_fd, 0, &err), 0);
 
 	/* Who waited for the lock while the container went does not get a new one of the same name. */
-	CHECK_INT(state_remove(root_fd, "web1", &err), 0);
+	CHECK_INT(remove_dir("web1", &err), 0);
 	fd = state_create_dir(root_fd, "web1", &err);
 	CHECK(fd >= 0);
 	fd_close(&other_fd);
 	CHECK_INT(state_lock(late_fd, 0, &err), -ENOENT);
 	CHECK_STR(err.msg, "container does not exist");
-	CHECK_INT(state_remove(root_fd, "web1", &err), 0);
-	CHECK_INT(state_remove(root_fd, "web1", &err), 0);
+	CHECK_INT(remove_dir("web1", &err), 0);
+	CHECK_INT(remove_dir("web1", &err), 0);
 	CHECK(symlinkat("/tmp", root_fd, "link") == 0);
 	CHECK(state_open_dir(root_fd, "link", &err) < 0);
 	unlinkat(root_fd, "link", 0);
@@ -189,6 +213,8 @@ static struct state_record sample(void)
 		.has_poststart = true,
 		.is_no_new_keyring = true,
 		.cgroup_inode = UINT64_MAX - 1,
+		.pid_namespace = UINT64_MAX - 2,
+		.time_namespace = UINT64_MAX - 3,
 		.keyring = (char *)"_ses.web1.0",
 		.annotations = annotations,
 		.annotation_count = ARRAY_SIZE(annotations),
@@ -224,6 +250,8 @@ static void check_same(const struct state_record *a, const struct state_record *
 	CHECK_INT(a->is_no_new_keyring, b->is_no_new_keyring);
 	CHECK_STR(a->keyring, b->keyring);
 	CHECK(a->cgroup_inode == b->cgroup_inode);
+	CHECK(a->pid_namespace == b->pid_namespace);
+	CHECK(a->time_namespace == b->time_namespace);
 	CHECK_INT(a->annotation_count, b->annotation_count);
 	for (size_t i = 0; i < a->annotation_count && i < b->annotation_count; i++) {
 		CHECK_STR(a->annotations[i].key, b->annotations[i].key);
@@ -241,7 +269,7 @@ static void test_round_trip(void)
 	struct err err;
 
 	state_format(&record, &text);
-	CHECK(str_has_prefix(text.data, "tare 3\nid web1\nbundle /srv/a bundle%2541%0A%01\n"));
+	CHECK(str_has_prefix(text.data, "tare 4\nid web1\nbundle /srv/a bundle%2541%0A%01\n"));
 	CHECK(strstr(text.data, "\nannotation org.example/a%20key a%20value%0Aof%20100%20%25\n") != NULL);
 	CHECK(strstr(text.data, "\nannotation empty \n") != NULL);
 	CHECK_INT(state_parse(text.data, text.len, &found, &err), 0);
@@ -279,12 +307,12 @@ static void test_strict(void)
 		const char *old, *new;
 		int result;
 	} cases[] = {
-		{"tare 3", "tare 3", 0},
-		{"tare 3", "tare 0", -EBADMSG},
-		{"tare 3", "tare", -EBADMSG},
-		{"tare 3", "tare x", -EBADMSG},
-		{"tare 3", "tare 10000", -EBADMSG},
-		{"tare 3\n", "", -EBADMSG},
+		{"tare 4", "tare 4", 0},
+		{"tare 4", "tare 0", -EBADMSG},
+		{"tare 4", "tare", -EBADMSG},
+		{"tare 4", "tare x", -EBADMSG},
+		{"tare 4", "tare 10000", -EBADMSG},
+		{"tare 4\n", "", -EBADMSG},
 		{"is-no-new-keyring 1\n", "", -EBADMSG},
 		{"cgroup-inode 18446744073709551614\n", "", -EBADMSG},
 		{"keyring _ses.web1.0\n", "", -EBADMSG},
@@ -359,9 +387,16 @@ static void test_versions(void)
 		{"tare 1\n", "cgroup-inode 7\n", -EBADMSG, false},
 		{"tare 3\nnews of today\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\n", -EBADMSG,
 		 false},
-		{"tare 4\nnews of today\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\n", 0, true},
-		{"tare 4\nnews of today\n", "", -EBADMSG, false},
-		{"tare 4\nid web1\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\n", -EBADMSG, false},
+		{"tare 4\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\npid-namespace 8\ntime-namespace 9\n", 0,
+		 true},
+		{"tare 4\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\n", -EBADMSG, false},
+		{"tare 3\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\npid-namespace 8\n", -EBADMSG, false},
+		{"tare 5\nnews of today\n",
+		 "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\npid-namespace 8\ntime-namespace 9\n", 0, true},
+		{"tare 5\nnews of today\n", "", -EBADMSG, false},
+		{"tare 5\nid web1\n",
+		 "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\npid-namespace 8\ntime-namespace 9\n", -EBADMSG,
+		 false},
 	};
 	_cleanup_buf_ struct buf text = {0};
 	struct state_record record = sample();
@@ -369,15 +404,15 @@ static void test_versions(void)
 
 	state_format(&record, &text);
 	late = strstr(text.data, "is-no-new-keyring 1\n");
-	rest = strchr(strstr(late, "\nkeyring") + 1, '\n') + 1;
+	rest = strchr(strstr(late, "\ntime-namespace") + 1, '\n') + 1;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_record_ struct state_record found = {0};
 		_cleanup_buf_ struct buf changed = {0};
 		struct err err;
 
 		buf_add_str(&changed, cases[i].head);
-		buf_add(&changed, text.data + strlen("tare 3\n"),
-			(size_t)(late - text.data) - strlen("tare 3\n"));
+		buf_add(&changed, text.data + strlen("tare 4\n"),
+			(size_t)(late - text.data) - strlen("tare 4\n"));
 		buf_add_str(&changed, cases[i].late);
 		buf_add(&changed, rest, text.len - (size_t)(rest - text.data));
 		CHECK_INT(state_parse(changed.data, changed.len, &found, &err), cases[i].result);
@@ -386,6 +421,8 @@ static void test_versions(void)
 		record.is_no_new_keyring = cases[i].is_no_new_keyring;
 		record.cgroup_inode = cases[i].is_no_new_keyring ? 7 : 0;
 		record.keyring = (char *)(strstr(cases[i].late, "keyring k") == NULL ? "" : "k");
+		record.pid_namespace = strstr(cases[i].late, "pid-namespace") == NULL ? 0 : 8;
+		record.time_namespace = strstr(cases[i].late, "time-namespace") == NULL ? 0 : 9;
 		check_same(&found, &record);
 	}
 }
@@ -449,8 +486,8 @@ static void test_files(void)
 	CHECK_INT(state_read(other_fd, &found, &err), -EBADMSG);
 	record.config_len = (16 << 20) + 1;
 	CHECK_INT(state_write(fd, &record, &err), -EFBIG);
-	CHECK_INT(state_remove(root_fd, "web2", &err), 0);
-	CHECK_INT(state_remove(root_fd, "web1", &err), 0);
+	CHECK_INT(remove_dir("web2", &err), 0);
+	CHECK_INT(remove_dir("web1", &err), 0);
 	CHECK_INT(state_read(fd, &found, &err), -ENOENT);
 }
 
@@ -512,12 +549,26 @@ static void test_list(void)
 	check_list("one two ");
 	CHECK(!is_there("~98.0"));
 
+	/* What a killed creation left before it made anything goes, too, and does not keep the id. */
+	CHECK_INT(k_mkdirat(root_fd, "empty", 0700), 0);
+	fd_close(&busy_fd);
+	busy_fd = state_create_dir(root_fd, "empty", &err);
+	CHECK(busy_fd >= 0);
+	CHECK_INT(state_create_dir(root_fd, "empty", &err), -EEXIST);
+	CHECK(!state_sweep(root_fd, k_openat(root_fd, "empty", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), "empty"));
+	put_file(busy_fd, "record", "x");
+	CHECK(!state_sweep(root_fd, busy_fd, "empty"));
+	k_unlinkat(busy_fd, "record", 0);
+	CHECK(!state_sweep(root_fd, busy_fd, "other"));
+	CHECK(state_sweep(root_fd, busy_fd, "empty"));
+	CHECK(!is_there("empty"));
+
 	fill_dir(one_fd);
-	CHECK_INT(state_remove(root_fd, "one", &err), 0);
+	CHECK_INT(remove_dir("one", &err), 0);
 	check_list("two ");
 	/* Something of somebody else's stays, and so does its directory; the id is free all the same. */
 	put_file(two_fd, "precious", "x");
-	CHECK_INT(state_remove(root_fd, "two", &err), -ENOTEMPTY);
+	CHECK_INT(remove_dir("two", &err), -ENOTEMPTY);
 	check_list("");
 	k_unlinkat(two_fd, "precious", 0);
 	fd_close(&two_fd);
@@ -529,7 +580,7 @@ static void test_list(void)
 	long_id[255] = '\0';
 	one_fd = state_create_dir(root_fd, long_id, &err);
 	CHECK(one_fd >= 0);
-	CHECK_INT(state_remove(root_fd, long_id, &err), 0);
+	CHECK_INT(remove_dir(long_id, &err), 0);
 	CHECK(!is_there(long_id));
 }
 
@@ -589,6 +640,27 @@ static void wait_zombie(pid_t pid)
 	CHECK_INT(process_state(pid), 'Z');
 }
 
+/* With another start time: dead only where this process's numbers are the record's. */
+static void test_namespaces(int dir_fd, const struct state_record *seen)
+{
+	struct state_record record = *seen;
+	struct err err;
+
+	CHECK_INT(state_note_namespaces(&record, &err), 0);
+	CHECK(record.pid_namespace != 0);
+	CHECK_INT(status_of(dir_fd, &record), STATE_STOPPED);
+	record.pid_namespace++;
+	CHECK_INT(status_of(dir_fd, &record), -EXDEV);
+	CHECK_INT(open_init(&record), -EXDEV);
+	record.pid_namespace--;
+	record.time_namespace++;
+	CHECK_INT(status_of(dir_fd, &record), -EXDEV);
+	record.pid_start--;
+	CHECK_INT(status_of(dir_fd, &record), STATE_RUNNING);
+	record.pid_namespace++;
+	CHECK_INT(open_init(&record), -EXDEV);
+}
+
 static void test_status_of_init(int dir_fd)
 {
 	struct state_record record = {.pid = spawn(false)};
@@ -596,29 +668,30 @@ static void test_status_of_init(int dir_fd)
 
 	CHECK_INT(state_process_start(record.pid, &record.pid_start), 0);
 	CHECK(record.pid_start > 0);
-	CHECK_INT(state_status(dir_fd, &record), STATE_RUNNING);
-	pidfd = state_open_pidfd(&record);
+	CHECK_INT(status_of(dir_fd, &record), STATE_RUNNING);
+	pidfd = open_init(&record);
 	CHECK(pidfd >= 0);
 	record.has_gate = true;
-	CHECK_INT(state_status(dir_fd, &record), STATE_RUNNING);
+	CHECK_INT(status_of(dir_fd, &record), STATE_RUNNING);
 	gate_fd = listen_at_gate(dir_fd);
 	for (int i = 0; i < 5; i++) /* more often than its queue is long */
-		CHECK_INT(state_status(dir_fd, &record), STATE_CREATED);
+		CHECK_INT(status_of(dir_fd, &record), STATE_CREATED);
 	fd_close(&gate_fd);
-	CHECK_INT(state_status(dir_fd, &record), STATE_RUNNING);
+	CHECK_INT(status_of(dir_fd, &record), STATE_RUNNING);
 	k_unlinkat(dir_fd, "gate", 0);
 	record.pid_start++;
-	CHECK_INT(state_status(dir_fd, &record), STATE_STOPPED);
-	CHECK_INT(state_open_pidfd(&record), -ESRCH);
+	CHECK_INT(status_of(dir_fd, &record), STATE_STOPPED);
+	CHECK_INT(open_init(&record), -ESRCH);
+	test_namespaces(dir_fd, &record);
 	record.pid_start--;
 	kill(record.pid, SIGKILL);
 	wait_zombie(record.pid);
-	CHECK_INT(state_status(dir_fd, &record), STATE_STOPPED);
-	none_fd = state_open_pidfd(&record);
+	CHECK_INT(status_of(dir_fd, &record), STATE_STOPPED);
+	none_fd = open_init(&record);
 	CHECK_INT(none_fd, -ESRCH);
 	waitpid(record.pid, NULL, 0);
-	CHECK_INT(state_status(dir_fd, &record), STATE_STOPPED);
-	CHECK_INT(state_open_pidfd(&record), -ESRCH);
+	CHECK_INT(status_of(dir_fd, &record), STATE_STOPPED);
+	CHECK_INT(open_init(&record), -ESRCH);
 	CHECK_INT(state_process_start(record.pid, &record.pid_start), -ESRCH);
 	CHECK_INT(state_process_start(0, &record.pid_start), -ESRCH);
 	CHECK_INT(state_process_start(-1, &record.pid_start), -ESRCH);
@@ -633,29 +706,49 @@ static void test_status(void)
 
 	fd = state_create_dir(root_fd, "web1", &err);
 	CHECK_INT(state_process_start(getpid(), &record.creator_start), 0);
-	CHECK_INT(state_status(fd, &record), STATE_CREATING);
-	CHECK_INT(state_open_pidfd(&record), -ESRCH);
+	CHECK_INT(status_of(fd, &record), STATE_CREATING);
+	CHECK_INT(open_init(&record), -ESRCH);
 	record.creator_start++;
-	CHECK_INT(state_status(fd, &record), STATE_STOPPED);
+	CHECK_INT(status_of(fd, &record), STATE_STOPPED);
 	record.creator = 0;
-	CHECK_INT(state_status(fd, &record), STATE_STOPPED);
+	CHECK_INT(status_of(fd, &record), STATE_STOPPED);
 	test_status_of_init(fd);
 
 	pid = spawn(true);
 	wait_zombie(pid);
 	record.pid = pid;
 	CHECK_INT(state_process_start(pid, &record.pid_start), 0);
-	CHECK_INT(state_status(fd, &record), STATE_RUNNING);
+	CHECK_INT(status_of(fd, &record), STATE_RUNNING);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	CHECK_INT(state_status(fd, &record), STATE_STOPPED);
-	CHECK_INT(state_remove(root_fd, "web1", &err), 0);
+	CHECK_INT(status_of(fd, &record), STATE_STOPPED);
+	CHECK_INT(remove_dir("web1", &err), 0);
 
 	CHECK_STR(state_status_name(STATE_CREATING), "creating");
 	CHECK_STR(state_status_name(STATE_CREATED), "created");
 	CHECK_STR(state_status_name(STATE_RUNNING), "running");
 	CHECK_STR(state_status_name(STATE_PAUSED), "paused");
 	CHECK_STR(state_status_name(STATE_STOPPED), "stopped");
+	CHECK_STR(state_status_name(STATE_UNKNOWN), "unknown");
+}
+
+/* A record without namespaces: another process under the pid may be this namespace's, and init the cgroup's. */
+static void test_older(int dir_fd, int cgroup_fd, char *mount)
+{
+	struct state_record record = {.pid = getpid(), .cgroup_mount = mount, .cgroup_path = (char *)"/a/b"};
+	struct stat stat;
+
+	CHECK_INT(k_fstatat(cgroup_fd, "", &stat, AT_EMPTY_PATH), 0);
+	record.cgroup_inode = stat.st_ino;
+	put_file(cgroup_fd, "cgroup.events", "populated 1\nfrozen 0\n");
+	CHECK_INT(status_of(dir_fd, &record), -EXDEV);
+	CHECK_INT(open_init(&record), -EXDEV);
+	record.cgroup_inode++;
+	CHECK_INT(status_of(dir_fd, &record), STATE_STOPPED);
+	record.cgroup_inode--;
+	put_file(cgroup_fd, "cgroup.events", "populated 0\nfrozen 0\n");
+	CHECK_INT(status_of(dir_fd, &record), STATE_STOPPED);
+	CHECK_INT(open_init(&record), -ESRCH);
 }
 
 /* A cgroup is only read: a directory with the file in it does as well. */
@@ -670,22 +763,28 @@ static void test_paused(void)
 	fd = state_create_dir(root_fd, "web1", &err);
 	CHECK_INT(state_process_start(record.pid, &record.pid_start), 0);
 	CHECK(k_mkdirat(root_fd, "cgroups", 0700) == 0 && k_mkdirat(root_fd, "cgroups/a", 0700) == 0);
-	CHECK_INT(state_status(fd, &record), STATE_RUNNING);
+	/* A directory that is no cgroup2 mount does not say that the cgroup is gone. */
+	CHECK_INT(status_of(fd, &record), -ENODEV);
 	CHECK_INT(k_mkdirat(root_fd, "cgroups/a/b", 0700), 0);
 	cgroup_fd = k_openat(root_fd, "cgroups/a/b", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	put_file(cgroup_fd, "cgroup.events", "populated 1\nfrozen 0\n");
-	CHECK_INT(state_status(fd, &record), STATE_RUNNING);
+	CHECK_INT(status_of(fd, &record), STATE_RUNNING);
 	put_file(cgroup_fd, "cgroup.events", "populated 1\nfrozen 1\n");
-	CHECK_INT(state_status(fd, &record), STATE_PAUSED);
+	CHECK_INT(status_of(fd, &record), STATE_PAUSED);
 	gate_fd = listen_at_gate(fd);
-	CHECK_INT(state_status(fd, &record), STATE_PAUSED);
+	CHECK_INT(status_of(fd, &record), STATE_PAUSED);
 	put_file(cgroup_fd, "cgroup.events", "populated 1\nfrozen 0\n");
-	CHECK_INT(state_status(fd, &record), STATE_CREATED);
+	CHECK_INT(status_of(fd, &record), STATE_CREATED);
+	put_file(cgroup_fd, "cgroup.events", "populated 1\n");
+	CHECK_INT(status_of(fd, &record), -EBADMSG);
+	record.cgroup_mount = (char *)"/not/there";
+	CHECK_INT(status_of(fd, &record), -ENODEV);
+	test_older(fd, cgroup_fd, mount);
 	k_unlinkat(cgroup_fd, "cgroup.events", 0);
 	k_unlinkat(root_fd, "cgroups/a/b", AT_REMOVEDIR);
 	k_unlinkat(root_fd, "cgroups/a", AT_REMOVEDIR);
 	k_unlinkat(root_fd, "cgroups", AT_REMOVEDIR);
-	CHECK_INT(state_remove(root_fd, "web1", &err), 0);
+	CHECK_INT(remove_dir("web1", &err), 0);
 }
 
 /* --- the document --- */
@@ -791,7 +890,7 @@ static void test_end(void)
 		state_read_end(dir_fd, &record, &end);
 		CHECK(!end.has_status && end.has_oom_kills && end.oom_kills == kills);
 	}
-	CHECK_INT(state_remove(root_fd, "ended", &err), 0);
+	CHECK_INT(remove_dir("ended", &err), 0);
 }
 
 /* Whoever watched may have ended early: as long as the cgroup is there, it is asked itself. */
@@ -825,7 +924,7 @@ static void test_end_late(void)
 	k_unlinkat(cgroup_fd, "memory.events", 0);
 	k_unlinkat(root_fd, "cgroups/a", AT_REMOVEDIR);
 	k_unlinkat(root_fd, "cgroups", AT_REMOVEDIR);
-	CHECK_INT(state_remove(root_fd, "ended", &err), 0);
+	CHECK_INT(remove_dir("ended", &err), 0);
 }
 
 int main(void)

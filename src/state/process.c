@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether a recorded process lives. A process is dead only if the kernel says so of this very process: everything
+ * else that can happen on the way to that answer is an error of the command.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "private.h"
+
+/* --- /proc/PID/stat --- */
+
+/* Fields of /proc/PID/stat (proc_pid_stat(5)), counted from 1. */
+#define FIELD_STATE 3
+#define FIELD_THREADS 20
+#define FIELD_START 22
+#define FIELD_EXIT_CODE 52
+
+/* Field number of a stat line as a string, cut out of it; text is what follows the command's ")". */
+static char *stat_field(char **text, int *at, int number)
+{
+	char *field = NULL;
+
+	while (*at < number) {
+		field = strsep(text, " ");
+		if (field == NULL)
+			return NULL;
+		(*at)++;
+	}
+	return field;
+}
+
+/* The last field; its end is that of the line. */
+static const char *exit_code_field(char **text, int *at)
+{
+	char *field = stat_field(text, at, FIELD_EXIT_CODE);
+
+	if (field != NULL)
+		field[strcspn(field, "\n")] = '\0';
+	return field;
+}
+
+int process_read(pid_t pid, struct process *ret_process)
+{
+	char path[64], text[1024], *rest;
+	const char *state;
+	uint64_t threads, start, code = 0;
+	int at = FIELD_STATE - 1;
+	int r;
+
+	if (pid <= 0)
+		return -ESRCH;
+	str_format(path, sizeof path, "/proc/%d/stat", pid);
+	r = io_read_small(AT_FDCWD, path, 0, text, sizeof text);
+	if (r == -ENOENT)
+		return -ESRCH;
+	if (r < 0)
+		return r;
+	rest = strrchr(text, ')'); /* the command may have blanks and parentheses of its own */
+	if (rest == NULL || rest[1] != ' ')
+		return -EBADMSG;
+	rest += 2;
+	state = stat_field(&rest, &at, FIELD_STATE);
+	if (state == NULL || !str_to_u64(stat_field(&rest, &at, FIELD_THREADS), UINT64_MAX, &threads) ||
+	    !str_to_u64(stat_field(&rest, &at, FIELD_START), UINT64_MAX, &start))
+		return -EBADMSG;
+	/* A first thread that has ended looks like a zombie while others go on: they are counted. */
+	ret_process->is_dead = state[0] == 'X' || (state[0] == 'Z' && threads <= 1);
+	ret_process->start = start;
+	ret_process->wait_status = 0;
+	if (ret_process->is_dead && str_to_u64(exit_code_field(&rest, &at), UINT16_MAX, &code))
+		ret_process->wait_status = (int)code;
+	return 0;
+}
+
+int state_process_start(pid_t pid, uint64_t *ret_start)
+{
+	struct process process;
+	int r = process_read(pid, &process);
+
+	if (r == 0)
+		*ret_start = process.start;
+	return r;
+}
+
+/* --- namespaces: a pid is a number of one pid namespace, a start time is one of a time namespace --- */
+
+#define CANNOT_TELL "cannot tell whether the container lives: "
+
+static int inode_of(const char *path, uint64_t *ret_inode)
+{
+	struct stat stat;
+	int r = k_fstatat(AT_FDCWD, path, &stat, 0);
+
+	if (r == 0)
+		*ret_inode = stat.st_ino;
+	return r;
+}
+
+static int fail_of_proc(int r, struct err *err)
+{
+	r = err_system(err, r, CANNOT_TELL "cannot find this process in /proc");
+	if (r == -ENOENT)
+		err_hint(err, "the procfs of this pid namespace has to be mounted on /proc");
+	return r;
+}
+
+int state_note_namespaces(struct state_record *record, struct err *err)
+{
+	int r = inode_of("/proc/self/ns/pid", &record->pid_namespace);
+
+	if (r < 0)
+		return fail_of_proc(r, err);
+	r = inode_of("/proc/self/ns/time", &record->time_namespace);
+	if (r == -ENOENT) /* a kernel without them (CONFIG_TIME_NS) */
+		record->time_namespace = r = 0;
+	return r < 0 ? fail_of_proc(r, err) : 0;
+}
+
+/* -EXDEV: the recorded pid is a number of another pid namespace. */
+static int check_pid_namespace(const struct state_record *record, struct err *err)
+{
+	uint64_t own = 0;
+	int r = record->pid_namespace == 0 ? 0 : inode_of("/proc/self/ns/pid", &own);
+
+	if (r < 0)
+		return fail_of_proc(r, err);
+	if (own == record->pid_namespace)
+		return 0;
+	r = state_fail(err, EXDEV, CANNOT_TELL "it was created in another pid namespace");
+	err_hint(err, "run this command in that one");
+	return r;
+}
+
+/* -EXDEV: the recorded start time is one of another time namespace (time_namespaces(7)). */
+static int check_time_namespace(const struct state_record *record, struct err *err)
+{
+	uint64_t own = 0;
+	int r = record->time_namespace == 0 ? 0 : inode_of("/proc/self/ns/time", &own);
+
+	if (r < 0)
+		return fail_of_proc(r, err);
+	if (own == record->time_namespace)
+		return 0;
+	r = state_fail(err, EXDEV, CANNOT_TELL "it was created in another time namespace");
+	err_hint(err, "run this command in that one");
+	return r;
+}
+
+/* Whether /proc shows the pids of the namespace that this process is in. */
+static int check_proc(struct err *err)
+{
+	char name[16];
+	uint64_t number = 0;
+	ssize_t len = k_readlinkat(AT_FDCWD, "/proc/self", name, sizeof name - 1);
+	int r;
+
+	if (len < 0)
+		return fail_of_proc((int)len, err);
+	name[len] = '\0';
+	if (str_to_u64(name, INT32_MAX, &number) && number == (uint64_t)k_getpid())
+		return 0;
+	r = state_fail(err, EXDEV, CANNOT_TELL "/proc is that of another pid namespace");
+	err_hint(err, "mount the procfs of this one on /proc");
+	return r;
+}
+
+/* --- the answer --- */
+
+/*
+ * A record of an older version says nothing of namespaces. Processes in the cgroup may then be the container's,
+ * and its init among them under another number.
+ */
+static int check_cgroup(const struct state_record *record, struct err *err)
+{
+	int r = record->pid_namespace != 0 || record->cgroup_inode == 0
+			? 0
+			: state_cgroup_event(record, "populated");
+
+	if (r < 0)
+		return err_system(err, r, CANNOT_TELL "cannot look at its cgroup");
+	if (r == 0)
+		return 0;
+	r = state_fail(err, EXDEV, CANNOT_TELL "its init is not seen, but its cgroup has processes");
+	err_hint(err, "delete --force ends them");
+	return r;
+}
+
+/*
+ * The pid is not in /proc, or another process has it by now. 0 if that makes the recorded process dead, otherwise
+ * -errno with *err. kill(2) finds what a /proc with the option hidepid does not show.
+ */
+static int confirm_dead(const struct state_record *record, pid_t pid, bool is_listed, struct err *err)
+{
+	struct process process;
+	int r = check_pid_namespace(record, err);
+
+	if (r >= 0)
+		r = check_proc(err);
+	if (r >= 0 && is_listed)
+		r = check_time_namespace(record, err);
+	if (r >= 0)
+		r = check_cgroup(record, err);
+	if (r < 0 || is_listed || k_kill(pid, 0) == -ESRCH)
+		return r;
+	/* Another process may have been born under the pid between the two. */
+	r = process_read(pid, &process);
+	if (r >= 0)
+		return check_time_namespace(record, err);
+	r = err_system(err, r == -ESRCH ? -EACCES : r, CANNOT_TELL "cannot see process %d", pid);
+	err_hint(err, "/proc must not hide it: hidepid");
+	return r;
+}
+
+int process_look(const struct state_record *record, pid_t pid, uint64_t start, struct process *ret_process,
+		 struct err *err)
+{
+	int r = pid <= 0 ? 0 : process_read(pid, ret_process);
+
+	if (pid <= 0)
+		return 0;
+	if (r >= 0 && ret_process->start == start)
+		return !ret_process->is_dead;
+	if (r < 0 && r != -ESRCH)
+		return err_system(err, r, CANNOT_TELL "cannot read /proc/%d/stat", pid);
+	return confirm_dead(record, pid, r >= 0, err);
+}
+
+static int open_pidfd(const struct state_record *record, pid_t pid, uint64_t start, struct err *err)
+{
+	_cleanup_fd_ int pidfd = -1;
+	struct process process;
+	int r;
+
+	if (pid <= 0)
+		return -ESRCH;
+	pidfd = k_pidfd_open(pid, 0);
+	if (pidfd < 0 && pidfd != -ESRCH && pidfd != -EINVAL)
+		return err_system(err, pidfd, "cannot open process %d of the container", pid);
+	/*
+	 * In this order: if the recorded process has this pid now, it had it when the pidfd was opened. But in another
+	 * pid namespace, with the /proc of the first one, the pidfd is that of another process.
+	 */
+	r = process_look(record, pid, start, &process, err);
+	if (r == 0)
+		return -ESRCH;
+	if (r > 0)
+		r = check_pid_namespace(record, err);
+	if (r < 0)
+		return r;
+	if (pidfd < 0)
+		return check_proc(err) < 0 ? -EXDEV : -ESRCH;
+	return take_fd(&pidfd);
+}
+
+int state_open_pidfd(const struct state_record *record, struct err *err)
+{
+	return open_pidfd(record, record->pid, record->pid_start, err);
+}
+
+int state_open_creator(const struct state_record *record, struct err *err)
+{
+	return open_pidfd(record, record->creator, record->creator_start, err);
+}
