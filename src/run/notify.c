@@ -227,12 +227,13 @@ void notify_wait(struct notify *notify, int pidfd, pid_t main_pid, const uint64_
 
 void notify_finish(struct notify *notify)
 {
-	_cleanup_fd_ int signal_fd = await_signals();
-	const struct await await = {notify->barrier_fd, 0, -1, signal_fd, BARRIER_TIMEOUT_MS};
-
 	if (notify->host_fd >= 0)
 		log_line(LOG_WARNING, "cannot notify the service manager: it did not read its messages");
-	if (notify->barrier_fd >= 0)
+	if (notify->barrier_fd >= 0) {
+		_cleanup_fd_ int signal_fd = await_signals();
+		const struct await await = {notify->barrier_fd, 0, -1, signal_fd, BARRIER_TIMEOUT_MS};
+
 		(void)!await_any(&await);
+	}
 	notify_close(notify);
 }
