@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+# The commands of README.md, as they stand there: each block of shell is run by a case, which names it by its first line.
+load helpers
+
+README=$BATS_TEST_DIRNAME/../../README.md
+
+# First lines that are more than a shell quotes well.
+read -r in_steps <<'END'
+jq '.process.terminal = false | .process.args = ["busybox", "sleep", "1000"]' config.json > new && mv new config.json
+END
+read -r with_limits <<'END'
+jq '.linux.resources.memory.limit = 67108864' config.json > new && mv new config.json
+END
+
+# All first lines, or the block that has this one.
+first_lines() {
+	awk 'is_first { print } { is_first = /^```sh$/ }' "$README"
+}
+
+block() { # first line
+	first=$1 awk '/^```$/ { in_block = 0 } is_first && $0 == ENVIRON["first"] { in_block = found = 1 }
+		in_block { print } { is_first = /^```sh$/ } END { exit !found }' "$README"
+}
+
+# Runs a block in the directory $WHERE, with the tare of the test and its state root for the one that is installed.
+perform() { # first line
+	mkdir -p "$WORK/path"
+	printf '#!/bin/sh\nexec "%s" --root "%s" "$@"\n' "$TARE" "$ROOT" >"$WORK/path/tare"
+	chmod 755 "$WORK/path/tare"
+	block "$1" >"$WORK/block"
+	(cd "$WHERE" && PATH=$WORK/path:$PATH ${AS:-} sh -e "$WORK/block") 3>&-
+}
+
+# Where a block goes that begins by making a bundle.
+begin_bundle() { # first line
+	WHERE=$WORK/somewhere
+	mkdir "$WHERE"
+	[ -z "${AS:-}" ] || chown "$USER_ID:$USER_ID" "$WHERE"
+	perform "$1"
+	WHERE=$WHERE/${1##* }
+}
+
+teardown() {
+	[ ! -d "$WORK/storage" ] || unmount_work
+	end_case
+}
+
+@test "each block of shell in README.md is run by a case" {
+	run -0 first_lines
+	[ "${#lines[@]}" -ge 10 ]
+	for line in "${lines[@]}"; do
+		grep -qF "$line" "$BATS_TEST_FILENAME" || { echo "no case for: $line"; return 1; }
+	done
+	# Nothing is a block that is not fenced.
+	run -1 grep -nE '^    [a-z]' "$README"
+}
+
+@test "README: build, install, and the demonstration" {
+	command -v meson >/dev/null || skip "no meson here"
+	! grep -q __asan_init "$TARE" || skip "with the ordinary build"
+	WHERE=$WORK/source
+	mkdir "$WHERE"
+	for name in include man meson.build meson_options.txt src tests config.json.example; do
+		cp -a "$BATS_TEST_DIRNAME/../../$name" "$WHERE/"
+	done
+	DESTDIR=$WORK/installed perform 'sh tests/install-dependencies build'
+	"$WORK/installed/usr/local/sbin/tare" --version
+	run -0 perform 'sh tests/demo.sh'
+	[[ "$output" == *"I am process 1 on host tare, uid=0 gid=0"* ]] || { echo "$output"; return 1; }
+}
+
+@test "README: the tests are run by what runs this case" {
+	[ "$(block 'sh .ci/run')" = 'sh .ci/run' ]
+	[ ! -e "$BATS_TEST_DIRNAME/../../.ci" ] || [ -x "$BATS_TEST_DIRNAME/../../.ci/run" ]
+}
+
+@test "README: two minutes by hand" {
+	begin_bundle 'mkdir -p bundle/rootfs/bin && cd bundle'
+	# A terminal, on which "exit" is typed.
+	export WORK WHERE TARE ROOT README
+	export -f perform block
+	run -0 command script -qec "bash -c \"perform 'tare run first'\"" /dev/null <<<'exit'
+	run -0 tare list -q
+	[ "$output" = "" ]
+	run -0 perform "$in_steps"
+	[[ "$output" == *'"status": "created"'* ]]
+	[[ "$output" == *second*running* ]]
+	[[ "$output" == *"process "*" of the container"* ]]
+	run -0 tare list -q
+	[ "$output" = "" ]
+	run -0 perform 'tare check'
+	[[ "$output" == *"exec"* ]]
+}
+
+@test "README: without root" {
+	[ "$(cat /proc/sys/user/max_user_namespaces)" -gt 0 ] || not_here "no user namespaces"
+	USER_ID=65534
+	AS="setpriv --reuid $USER_ID --regid $USER_ID --clear-groups"
+	chmod 755 "$WORK"
+	mkdir "$ROOT" && chown "$USER_ID:$USER_ID" "$ROOT"
+	cp "$TARE" "$WORK/tare" && TARE=$WORK/tare
+	run -0 begin_bundle 'mkdir -p mine/rootfs/bin && cd mine'
+	[[ "$output" == *"uid=0 gid=0"* ]] || { echo "$output"; return 1; }
+}
+
+@test "README: limits without root" {
+	command -v as-tester >/dev/null || skip "no user with a manager of systemd"
+	USER_ID=$(id -u tester) AS=
+	chmod 755 "$WORK"
+	mkdir "$ROOT" && chown tester: "$ROOT"
+	AS="setpriv --reuid $USER_ID --regid $USER_ID --clear-groups" begin_bundle 'mkdir -p mine/rootfs/bin && cd mine'
+	chown -R tester: "$WHERE"
+	cat >"$WORK/enter" <<END
+#!/bin/sh
+cd "$WHERE" && PATH=$WORK/path:\$PATH exec "\$@"
+END
+	AS="as-tester sh $WORK/enter"
+	run -0 perform "$with_limits"
+	[[ "$output" == *"uid=0 gid=0"* ]] || { echo "$output"; return 1; }
+}
+
+@test "README: with Podman" {
+	command -v podman >/dev/null && [ "$TARE" = /usr/local/sbin/tare ] || skip "no podman, or tare is not installed"
+	watch_mounts ends
+	cp "$TOOLS/probe" "$BUNDLE/rootfs/bin/"
+	tar -C "$BUNDLE/rootfs" -cf "$WORK/image.tar" .
+	mkdir -p "$WORK/path"
+	cat >"$WORK/path/podman" <<END
+#!/bin/sh
+exec $(command -v podman) --root "$WORK/storage" --runroot "$WORK/run" --network-cmd-path /bin/false "\$@"
+END
+	chmod 755 "$WORK/path/podman"
+	"$WORK/path/podman" import -q "$WORK/image.tar" docker.io/library/busybox >/dev/null
+	WHERE=$WORK
+	run -0 perform 'podman --runtime /usr/local/sbin/tare run --rm --network none docker.io/library/busybox echo hello'
+	[ "$output" = hello ]
+}
