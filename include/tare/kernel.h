@@ -283,6 +283,11 @@ static inline int k_pivot_root(const char *new_root, const char *put_old)
 {
 	return (int)k_call2(__NR_pivot_root, new_root, put_old);
 }
+static inline int k_mount(const char *source, const char *target, const char *type, unsigned long flags,
+			  const char *data)
+{
+	return (int)k_call5(__NR_mount, source, target, type, flags, data);
+}
 static inline int k_umount2(const char *path, int flags)
 {
 	return (int)k_call2(__NR_umount2, path, flags);

@@ -44,6 +44,13 @@ int mount_open_source(const struct plan *plan, const struct plan_source *source,
 int mount_open_proc(struct err *err) MUST_CHECK;
 /* Makes and attaches one mount of the plan. */
 int mount_attach(struct rootfs *rootfs, const struct plan_mount *mount, struct err *err) MUST_CHECK;
+/* Whether fsconfig(2) cannot take an option or the source; then mount_by_data makes it. mount_data.c */
+bool mount_has_long_option(const struct plan *plan, const struct plan_mount *mount);
+/* A new, detached file system with its attributes; mode: of a tmpfs, or -1. A descriptor or -errno; E2BIG: the
+ * options are longer than mount(2) takes. In init, before the pivot. */
+int mount_by_data(const struct rootfs *rootfs, const struct plan_mount *mount, int mode) MUST_CHECK;
+/* Adds to *err why a new file system is refused with r, if that can be told. mount_hints.c */
+void mount_hint_new(const char *type, int r, struct err *err);
 /* "key" or "key=value" of a file system that fsopen(2) opened. */
 int mount_set_option(int fs_fd, const char *option) MUST_CHECK;
 /* Attributes and propagation of the mount at fd. */

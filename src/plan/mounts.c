@@ -295,6 +295,11 @@ static bool has_option(const struct plan_options *o, const char *prefix)
 	return false;
 }
 
+static bool has_callers_network(const struct builder *b)
+{
+	return !b->spec->namespaces[SPEC_NS_NETWORK].is_set || b->host->namespaces[SPEC_NS_NETWORK].is_own;
+}
+
 /*
  * The directory of the host that has what a cgroup2 mount would show: all of it without a cgroup namespace, the
  * container's own cgroup in a new one. 0: it is not known before init is born.
@@ -333,6 +338,7 @@ static void mount_filesystem(struct builder *b, struct plan_mount *mount, const 
 	mount->is_mode_of_target = is_tmpfs && !has_option(o, "mode=");
 	mount->is_superblock_readonly = (o->attr_set & MOUNT_ATTR_RDONLY) != 0 && !is_pseudo(type);
 	mount->is_cgroup = str_equal(type, "cgroup2");
+	mount->is_host_sysfs = str_equal(type, "sysfs") && has_callers_network(b);
 	mount->is_fallback_readonly = b->has_user && !b->spec->namespaces[SPEC_NS_CGROUP].is_set;
 	if (mount->is_cgroup)
 		mount->cgroup_path = cgroup_fallback(b);

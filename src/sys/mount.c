@@ -225,7 +225,7 @@ static int open_target(struct rootfs *rootfs, const struct plan_mount *mount, bo
 int mount_set_option(int fs_fd, const char *option)
 {
 	const char *equals = strchr(option, '=');
-	char key[64];
+	char key[256];
 	size_t len;
 
 	if (equals == NULL)
@@ -250,11 +250,12 @@ static int set_options(const struct plan *plan, const struct plan_mount *mount, 
 	const char *source = plan_get(plan, mount->source), *context = plan_get(plan, plan->mount_context);
 	int r;
 
-	/* Not every file system takes a source; the ones that need it say so themselves. */
-	if (source != NULL)
-		(void)k_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source, 0);
-	if (mount->is_superblock_readonly)
-		(void)k_fsconfig(fs_fd, FSCONFIG_SET_FLAG, "ro", NULL, 0);
+	r = source == NULL ? 0 : k_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source, 0);
+	if (r < 0)
+		return err_system(err, r, "cannot set the source '%s' of file system '%s'", source, type);
+	r = mount->is_superblock_readonly ? k_fsconfig(fs_fd, FSCONFIG_SET_FLAG, "ro", NULL, 0) : 0;
+	if (r < 0)
+		return err_system(err, r, "cannot make file system '%s' read-only", type);
 	for (uint32_t i = 0; i < mount->options.count; i++) {
 		const char *option = plan_item(plan, mount->options, i);
 
@@ -272,55 +273,71 @@ static int set_options(const struct plan *plan, const struct plan_mount *mount, 
 	return 0;
 }
 
-/* A tmpfs without mode= looks like the directory that it covers, if that was not made for it. */
-static int set_mode_of(int fs_fd, int target_fd)
+/* A tmpfs without mode= looks like the directory that it covers, if that was not made for it. -1: its own. */
+static int mode_of(const struct plan_mount *mount, int target_fd, int *ret_mode)
 {
 	struct stat st;
-	char mode[16];
-	int r = k_fstat(target_fd, &st);
+	int r;
 
-	if (r < 0)
-		return r;
-	str_format(mode, sizeof mode, "%o", st.st_mode & 07777);
-	return k_fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", mode, 0);
+	*ret_mode = -1;
+	if (!mount->is_mode_of_target || target_fd < 0)
+		return 0;
+	r = k_fstat(target_fd, &st);
+	if (r >= 0)
+		*ret_mode = (int)(st.st_mode & 07777);
+	return r;
 }
 
-static int new_filesystem(const struct rootfs *rootfs, const struct plan_mount *mount, int target_fd,
-			  struct err *err)
+static int cannot_mount(const struct plan *plan, const struct plan_mount *mount, int r, struct err *err)
 {
-	const char *type = plan_get(rootfs->plan, mount->type);
-	const char *target = plan_get(rootfs->plan, mount->target);
-	_cleanup_fd_ int fs_fd = k_fsopen(type, FSOPEN_CLOEXEC);
-	bool is_refused;
-	int r, fd;
+	const char *type = plan_get(plan, mount->type);
 
-	if (fs_fd == -ENODEV)
+	if (r == -ENODEV)
 		return err_set(err, ERR_UNSUPPORTED, ENODEV, NULL,
 			       "file system '%s' is not known to this kernel", type);
+	err_system(err, r, "cannot mount '%s' on '%s'", type, plan_get(plan, mount->target));
+	mount_hint_new(type, r, err);
+	return r;
+}
+
+static int mount_by_fsconfig(const struct plan *plan, const struct plan_mount *mount, int mode, struct err *err)
+{
+	const char *type = plan_get(plan, mount->type), *target = plan_get(plan, mount->target);
+	_cleanup_fd_ int fs_fd = k_fsopen(type, FSOPEN_CLOEXEC);
+	char text[16];
+	int r, fd;
+
 	if (fs_fd < 0)
-		return err_system(err, fs_fd, "cannot mount '%s' on '%s'", type, target);
-	r = mount->is_mode_of_target && target_fd >= 0 ? set_mode_of(fs_fd, target_fd) : 0;
+		return cannot_mount(plan, mount, fs_fd, err);
+	str_format(text, sizeof text, "%o", (unsigned int)mode);
+	r = mode < 0 ? 0 : k_fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", text, 0);
 	if (r < 0)
 		return err_system(err, r, "cannot set the mode of the mount on '%s'", target);
-	r = set_options(rootfs->plan, mount, fs_fd, err);
+	r = set_options(plan, mount, fs_fd, err);
 	if (r < 0)
 		return r;
 	r = k_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 	fd = r < 0 ? r : k_fsmount(fs_fd, FSMOUNT_CLOEXEC, (unsigned int)mount->attr_set);
 	if (fd >= 0)
 		return fd;
-	/* fsmount(2) says this where the caller's mount namespace shows less of such a file system. */
-	is_refused = r >= 0 && fd == -EPERM;
-	r = err_system(err, fd, "cannot mount '%s' on '%s'", type, target);
-	if (fd == -EPERM && str_equal(type, "proc"))
-		err_hint(err, "a masked /proc on this host forbids a fresh one in a user namespace");
-	else if (fd == -EPERM && str_equal(type, "sysfs"))
-		err_hint(err, "needs a network namespace that belongs to the container's user namespace");
-	else if (is_refused && mount->is_cgroup)
-		err_hint(err, "mounts that cover parts of this host's cgroup2 forbid a fresh one in a user namespace");
-	else
+	r = cannot_mount(plan, mount, fd, err);
+	if (err->hint[0] == '\0')
 		mount_fs_message(fs_fd, err);
 	return r;
+}
+
+static int new_filesystem(const struct rootfs *rootfs, const struct plan_mount *mount, int target_fd,
+			  struct err *err)
+{
+	const struct plan *plan = rootfs->plan;
+	int mode, fd, r = mode_of(mount, target_fd, &mode);
+
+	if (r < 0)
+		return err_system(err, r, "cannot look at mount target '%s'", plan_get(plan, mount->target));
+	if (!mount_has_long_option(plan, mount))
+		return mount_by_fsconfig(plan, mount, mode, err);
+	fd = mount_by_data(rootfs, mount, mode);
+	return fd < 0 ? cannot_mount(plan, mount, fd, err) : fd;
 }
 
 /* What a cgroup2 mount would show, from the host's mount, where a new one is not allowed. */
@@ -340,6 +357,28 @@ static int cgroup_fallback(const struct rootfs *rootfs, const struct plan_mount 
 	if (r < 0)
 		return err_system(err, r, "cannot set the attributes of the mount on '%s'",
 				  plan_get(rootfs->plan, mount->target));
+	return take_fd(&fd);
+}
+
+/*
+ * A container that shares the caller's network shows the same devices in /sys as the host does, but a new sysfs
+ * takes the network's user namespace. All that is mounted there comes along: parts of it are locked to it.
+ */
+static int host_sysfs(const struct plan_mount *mount, struct err *err)
+{
+	const uint64_t flags = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
+			       MOUNT_ATTR_NOSYMFOLLOW;
+	_cleanup_fd_ int fd = k_open_tree(AT_FDCWD, "/sys", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	struct statfs fs;
+	int r = fd < 0 ? fd : k_fstatfs(fd, &fs);
+
+	if (r >= 0 && fs.f_type != SYSFS_MAGIC)
+		r = -ENODEV;
+	if (r < 0)
+		return err_system(err, r, "cannot bind the host's /sys");
+	r = mount_set(fd, mount->attr_set & flags, 0, MS_PRIVATE, true);
+	if (r < 0)
+		return err_system(err, r, "cannot set the attributes of the host's /sys");
 	return take_fd(&fd);
 }
 
@@ -392,6 +431,8 @@ static int open_mount(struct rootfs *rootfs, const struct plan_mount *mount, int
 			k_close(fd);
 		return r < 0 ? r : fd;
 	}
+	if (fd == -EPERM && mount->is_host_sysfs)
+		return host_sysfs(mount, err);
 	if ((fd == -EPERM || fd == -EBUSY) && mount->is_cgroup) {
 		int bound = cgroup_fallback(rootfs, mount, err);
 

@@ -372,3 +372,94 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	inside 'cat /proc/self/mountinfo'
 	[[ "$(flags_of /m)" == "ro,relatime rw,size=2048k"* ]]
 }
+
+@test "options and sources longer than fsconfig(2) takes" {
+	long=$(printf 'x%.0s' {1..200})
+	mkdir -p "$WORK/$long/lower" "$WORK/$long/other" "$WORK"/{upper,work}
+	echo low >"$WORK/$long/lower/f"
+	echo other >"$WORK/$long/other/g"
+	config --arg l "lowerdir=$WORK/$long/lower:$WORK/$long/other" --arg u "upperdir=$WORK/upper" --arg w "workdir=$WORK/work" --arg s "$long$long" '.mounts+=[
+		{destination:"/o",type:"overlay",source:"overlay",options:[$l,$u,$w,"nosuid","noatime"]},
+		{destination:"/r",type:"overlay",source:$s,options:[$l,"ro","sync"]},
+		{destination:"/t",type:"tmpfs",source:$s,options:["size=1m","noexec"]},
+		{destination:"/tmp",type:"tmpfs",source:$s}]'
+	mkdir -p "$BUNDLE/rootfs/tmp" && chmod 1751 "$BUNDLE/rootfs/tmp"
+	for flag in "" --no-pivot; do
+		rm -rf "$BUNDLE/rootfs/t"
+		script 'cat /o/f /o/g; echo high >/o/h; echo no >/r/h; pwd; stat -c %a /tmp /t; cat /proc/self/mountinfo'
+		run -0 "$TARE" --root "$ROOT" run $flag -b "$BUNDLE" "$ID"
+		[[ "$output" == $'low\nother\nsh: can\'t create /r/h: Read-only file system\n/\n1751\n1777\n'* ]] || { echo "$output"; return 1; }
+		[ "$(cat "$WORK/upper/h")" = high ]
+		[[ "$(flags_of /o)" == "rw,nosuid,noatime rw,lowerdir=$WORK/$long/lower:$WORK/$long/other,upperdir="* ]]
+		[[ "$(flags_of /r)" == "ro,relatime ro,sync,lowerdir="* ]]
+		[[ "$(flags_of /t)" == "rw,noexec,relatime rw,size=1024k"* ]]
+		[ "$(awk '$5 == "/t" || $5 == "/r" { print $(NF - 1) }' <<<"$output")" = "$long$long"$'\n'"$long$long" ]
+		# Nothing of how they were made is left.
+		[ "$(awk 'NF > 8 && $(NF - 2) == "tmpfs" && $5 !~ "^/(proc|sys)/" { print $5 }' <<<"$output" | sort | tr '\n' ' ')" = \
+			"/dev /dev/shm /t /tmp " ] || { echo "$output"; return 1; }
+	done
+	# In a user namespace, and in the order of the list; a layer on a mount of the same list.
+	chmod 755 "$WORK"
+	chown -R 100000:100000 "$BUNDLE/rootfs" "$WORK/upper" "$WORK/work"
+	config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
+	run -0 "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[[ "$output" == $'low\nother\n'* ]] || { echo "$output"; return 1; }
+}
+
+@test "of long options what is wrong is told, and they are a page at most" {
+	long=$(printf 'x%.0s' {1..255})
+	refused() { # mount, what is said of it
+		config --argjson m "$1" '.mounts=[{destination:"/m",type:"tmpfs",source:"t"}+$m]'
+		run -1 tare run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"/mounts/0: cannot mount '"*"' on '/m': $2"* ]] || { echo "$output"; return 1; }
+	}
+	refused '{"options":["size=1'$long'"]}' "invalid argument"
+	refused '{"options":["'$long'x=1"]}' "invalid argument"
+	refused '{"type":"overlay","options":["lowerdir=/'$long'/x"]}' "no such file or directory"
+	many=$(for i in {1..16}; do printf ',"%s"' "$long=x"; done)
+	refused '{"options":["x=x'$long'"'"$many"']}' "argument list too long (where one of its options is longer than 255 bytes, all of them together have 4095 at most)"
+	config --arg t "none-such" --arg s "$long$long" '.mounts[0]={destination:"/m",type:$t,source:$s}'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/mounts/0: file system 'none-such' is not known to this kernel"* ]] || { echo "$output"; return 1; }
+}
+
+in_user_ns() { # namespaces of the caller, a filter
+	chmod 755 "$WORK"
+	chown -R 100000:100000 "$BUNDLE/rootfs"
+	config --arg without "$1" '.linux.namespaces|=map(select(.type as $t|$without|split(" ")|index($t)|not)) | .linux.namespaces+=[{"type":"user"}]
+		| .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'" | $2"
+}
+
+@test "sysfs in a user namespace that shares the caller's network is the host's /sys" {
+	in_user_ns network '.mounts|=map(select(.destination!="/sys/fs/cgroup"))'
+	echo 'ls /sys/class/net | tr "\n" " "; echo; ls /sys/firmware; mkdir /sys/fs/cgroup/x; cat /proc/self/mountinfo' >"$BUNDLE/rootfs/script"
+	config '.process.args=["sh","/script"]'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[ "$(sed -n 1p <<<"$output")" = "$(ls /sys/class/net | tr '\n' ' ')" ] || { echo "$output"; return 1; }
+	[[ "$output" == *"mkdir: can't create directory '/sys/fs/cgroup/x': Read-only file system"* ]]
+	# All of it is read-only, and nothing that the host mounts later arrives.
+	[ "$(awk '$5 ~ "^/sys" && $6 !~ "^ro,.*nosuid,nodev,noexec"' <<<"$output")" = "" ] || { echo "$output"; return 1; }
+	[[ "$(awk '$5 ~ "^/sys" { print $7 }' <<<"$output" | sort -u)" == - ]]
+	[ "$(awk '$5 == "/sys" { print $4, $(NF - 2) }' <<<"$output")" = "/ sysfs" ]
+	config '(.mounts[]|select(.type=="sysfs")).options-=["ro"]'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[[ "$(flags_of /sys)" == "rw,nosuid,nodev,noexec,"* ]]
+}
+
+@test "a file system of a namespace that is not the user namespace's is refused with that namespace's name" {
+	in_user_ns "ipc pid" .
+	config '.mounts|=map(select(.type!="proc")) | .linux.maskedPaths=[] | .linux.readonlyPaths=[]'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *": cannot mount 'mqueue' on '/dev/mqueue': operation not permitted (needs an ipc namespace that belongs to the container's user namespace)" ]] || { echo "$output"; return 1; }
+	config '.mounts=[{destination:"/proc",type:"proc",source:"proc"}]'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/mounts/0: cannot mount 'proc' on '/proc': operation not permitted (needs a pid namespace that belongs to the container's user namespace)" ]] || { echo "$output"; return 1; }
+	# Of a network that is joined the host's /sys would show another one.
+	unshare -n sleep 100 3>&- &
+	pid=$!
+	wait_for '[ "$(readlink /proc/$pid/ns/net)" != "$(readlink /proc/self/ns/net)" ]'
+	config --arg p "/proc/$pid/ns/net" '.mounts=[{destination:"/sys",type:"sysfs",source:"sysfs"}] | .linux.namespaces|=map(select(.type!="network"))+[{type:"network",path:$p}]'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	kill "$pid"
+	[[ "$output" == *"/mounts/0: cannot mount 'sysfs' on '/sys': operation not permitted (needs a network namespace that belongs to the container's user namespace)" ]] || { echo "$output"; return 1; }
+}
