@@ -167,8 +167,8 @@ int path_open_parent(const struct path_place *place, const struct path_making *m
 		     const char **ret_name) MUST_CHECK;
 
 /*
- * Creates the missing file, empty, and its parents (mode 0755); where the path is a link to a missing file, that
- * one is created. Returns an O_PATH descriptor of the file, or of what another process made there first.
+ * Creates the missing file, empty, and its parents (mode 0755); where the path is a link to a missing file,
+ * that one is created. Returns an O_PATH descriptor of the file, or of what another process made there first.
  */
 int path_make_file(const struct path_place *place, unsigned int mode) MUST_CHECK;
 
@@ -240,6 +240,8 @@ struct buf {
 };
 void buf_add(struct buf *buf, const void *data, size_t len);
 void buf_add_str(struct buf *buf, const char *s);
+/* One line, whatever is in the text: control characters as "\\x0a". */
+void buf_add_line(struct buf *buf, const char *text);
 void buf_format(struct buf *buf, const char *fmt, ...) FORMAT(2, 3);
 void buf_done(struct buf *buf);
 #define _cleanup_buf_ __attribute__((cleanup(buf_done)))
@@ -250,6 +252,9 @@ void buf_done(struct buf *buf);
  */
 int io_read_file(int dir_fd, const char *path, size_t max, struct buf *buf) MUST_CHECK;
 int io_read_fd(int fd, size_t max, struct buf *buf) MUST_CHECK;
+/* A file that a user names on the command line: "-" is standard input. */
+int io_read_input(const char *path, size_t max, struct buf *buf) MUST_CHECK;
+#define IO_INPUT_NAME(path) (str_equal((path), "-") ? "standard input" : (path))
 
 /*
  * Replaces dir_fd/name atomically: writes to a temporary name in the same directory, then renames. Nothing
@@ -291,20 +296,29 @@ void json_pair_bool(struct json *json, const char *key, bool value);
 
 /* --- log: the only mutable state of base, set once by main -------------------------------------------- */
 
-enum log_level { LOG_ERROR, LOG_WARNING, LOG_DEBUG };
+enum log_level {
+	LOG_ERROR,
+	LOG_WARNING,
+	LOG_SHOWN_WARNING, /* one that the specification wants logged: to standard error without a log */
+	LOG_DEBUG,
+};
 
 /*
- * Where and how log lines go. path NULL: nowhere (errors still go to stderr by main). The file is opened
- * for appending at once, so that a bad path is an error of the command line. is_json selects JSON lines
+ * Where and how log lines go. path NULL: LOG_SHOWN_WARNING and LOG_DEBUG lines to standard error, as lines
+ * "tare: LEVEL: MESSAGE" unless is_json, others nowhere (errors go to standard error by main). The file is
+ * opened for appending at once, so that a bad path is an error of the command line. is_json selects JSON lines
  * {"level","msg","time"}; is_debug lets LOG_DEBUG through. 0 or -errno with *err set.
  */
 int log_open(const char *path, bool is_json, bool is_debug, struct err *err) MUST_CHECK;
 
 /*
- * LOG_WARNING lines are kept back until log_close(true) and dropped by log_close(false): engines parse the
- * log of a failed command as one single JSON object. LOG_ERROR and LOG_DEBUG lines are written at once.
+ * Warnings are kept back until log_close(true) and dropped by log_close(false): engines parse the log of a
+ * failed command as one single JSON object, and callers a failure as one line. LOG_ERROR and LOG_DEBUG lines
+ * are written at once.
  */
 void log_line(enum log_level level, const char *fmt, ...) FORMAT(2, 3);
+/* Writes the warnings that are kept back for standard error: the command has done what it is for. */
+void log_show_warnings(void);
 void log_close(bool is_success);
 int log_fd(void);        /* the log's descriptor or -1 */
 bool log_is_debug(void); /* whether LOG_DEBUG lines go anywhere: asked before work is done for them */

@@ -350,7 +350,8 @@ int spec_parse(const char *json, size_t len, struct spec **ret_spec, struct err 
 
 /*
  * The same, but goes on after a wrong value and hands every finding to the callback (at most 1,000), for
- * "tare check". Returns the number of findings; *ret_spec is NULL unless that is 0.
+ * "tare check", and as findings of kind ERR_NONE (at most 1,000) warnings and keys that are not known. Returns
+ * the number of findings without those; *ret_spec is NULL unless that is 0.
  */
 typedef void (*spec_finding)(void *context, const struct err *finding);
 int spec_parse_all(const char *json, size_t len, spec_finding on_finding, void *context,

@@ -41,7 +41,15 @@ int log_fd(void)
 
 bool log_is_debug(void)
 {
-	return the_log.fd >= 0 && the_log.is_debug;
+	return the_log.is_debug;
+}
+
+/* In the form of the errors on standard error: one line that names the program. */
+static void compose_shown(struct buf *line, const char *level, const char *message)
+{
+	buf_format(line, "tare: %s: ", level);
+	buf_add_line(line, message);
+	buf_add(line, "\n", 1);
 }
 
 static void log_compose(struct buf *line, const char *level, const char *message)
@@ -51,6 +59,10 @@ static void log_compose(struct buf *line, const char *level, const char *message
 	struct tm tm;
 	struct json json;
 
+	if (the_log.fd < 0 && !the_log.is_json) {
+		compose_shown(line, level, message);
+		return;
+	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
 	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &tm);
@@ -70,15 +82,33 @@ static void log_compose(struct buf *line, const char *level, const char *message
 	buf_add(line, "\n", 1);
 }
 
+/* Without a log only this reaches standard error, which main writes errors to. */
+static bool is_written(enum log_level level)
+{
+	switch (level) {
+	case LOG_DEBUG:
+		return the_log.is_debug;
+	case LOG_SHOWN_WARNING:
+		return true;
+	default:
+		return the_log.fd >= 0;
+	}
+}
+
+static void write_out(const struct buf *text)
+{
+	(void)!io_write_all(the_log.fd >= 0 ? the_log.fd : 2, text->data, text->len);
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
-	static const char *const names[] = {"error", "warning", "debug"};
+	static const char *const names[] = {"error", "warning", "warning", "debug"};
 	_cleanup_buf_ struct buf line = {0};
 	_cleanup_free_ char *message = NULL;
 	va_list args;
 	int len;
 
-	if (the_log.fd < 0 || (level == LOG_DEBUG && !the_log.is_debug))
+	if (!is_written(level))
 		return;
 	va_start(args, fmt);
 	len = vasprintf(&message, fmt, args);
@@ -86,16 +116,25 @@ void log_line(enum log_level level, const char *fmt, ...)
 	if (len < 0)
 		return;
 	log_compose(&line, names[level], message);
-	if (level == LOG_WARNING)
+	if (level == LOG_WARNING || level == LOG_SHOWN_WARNING)
 		buf_add(&the_log.warnings, line.data, line.len);
 	else
-		(void)!io_write_all(the_log.fd, line.data, line.len);
+		write_out(&line);
+}
+
+void log_show_warnings(void)
+{
+	if (the_log.fd >= 0 || the_log.warnings.len == 0)
+		return;
+	write_out(&the_log.warnings);
+	buf_done(&the_log.warnings);
+	the_log.warnings = (struct buf){0};
 }
 
 void log_close(bool is_success)
 {
-	if (is_success && the_log.fd >= 0 && the_log.warnings.len > 0)
-		(void)!io_write_all(the_log.fd, the_log.warnings.data, the_log.warnings.len);
+	if (is_success && the_log.warnings.len > 0)
+		write_out(&the_log.warnings);
 	buf_done(&the_log.warnings);
 	fd_close(&the_log.fd);
 }

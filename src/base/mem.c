@@ -153,6 +153,16 @@ void buf_add_str(struct buf *buf, const char *s)
 	buf_add(buf, s, strlen(s));
 }
 
+void buf_add_line(struct buf *buf, const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+		if (*c < ' ' || *c == 0x7f)
+			buf_format(buf, "\\x%c%c", "0123456789abcdef"[*c >> 4], "0123456789abcdef"[*c & 15]);
+		else
+			buf_add(buf, c, 1);
+	}
+}
+
 void buf_format(struct buf *buf, const char *fmt, ...)
 {
 	va_list args;
@@ -222,6 +232,11 @@ int io_read_file(int dir_fd, const char *path, size_t max, struct buf *buf)
 	if (fd < 0)
 		return fd;
 	return io_read_fd(fd, max, buf);
+}
+
+int io_read_input(const char *path, size_t max, struct buf *buf)
+{
+	return str_equal(path, "-") ? io_read_fd(0, max, buf) : io_read_file(AT_FDCWD, path, max, buf);
 }
 
 int io_replace_file(int dir_fd, const char *name, const void *data, size_t size, unsigned int mode)

@@ -34,7 +34,8 @@ struct cli_command {
 	bool is_stopping;    /* options end at the first operand */
 	bool has_id;
 	int (*run)(struct cli_call *call, const void *options, struct err *err);
-	bool has_rest; /* what is behind the id are a program's arguments */
+	bool has_rest;      /* what follows the id are a program's arguments */
+	int failure_status; /* of the process whenever the command fails, also for its flags; 0 means 1 */
 };
 
 extern const struct cli_command cli_create, cli_start, cli_run, cli_state, cli_kill, cli_delete, cli_list,

@@ -12,7 +12,8 @@
 #define OPTION(field) offsetof(struct cli_create_options, field)
 #define BUNDLE_OPTIONS                                                                                         \
 	{"bundle", 'b', OPTION_TEXT, OPTION(bundle), "DIR", "the bundle (default: the working directory)"},    \
-		{"config", 'f', OPTION_TEXT, OPTION(config), "FILE", "a config.json outside of the bundle"},   \
+		{"config",       'f',    OPTION_TEXT,                                                          \
+		 OPTION(config), "FILE", "a config.json outside of the bundle; - is standard input"},          \
 		{"no-pivot", 0, OPTION_FLAG, OPTION(is_no_pivot), NULL, "move the root instead of pivoting"},  \
 		{"no-new-keyring",          0,    OPTION_FLAG,                                                 \
 		 OPTION(is_no_new_keyring), NULL, "keep the caller's session keyring"},                        \

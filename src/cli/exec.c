@@ -142,7 +142,6 @@ static int exec(struct cli_call *call, const void *options, struct err *err)
 	};
 	int r;
 
-	call->failure_status = SETUP_FAILED;
 	o.args = call->rest + (call->rest[0] != NULL && str_equal(call->rest[0], "--"));
 	while (o.args[o.arg_count] != NULL)
 		o.arg_count++;
@@ -168,4 +167,5 @@ const struct cli_command cli_exec = {"exec",
 				     true,
 				     true,
 				     exec,
-				     true};
+				     true,
+				     SETUP_FAILED};

@@ -60,17 +60,6 @@ static void help_command(const struct cli_command *command, struct buf *out)
 
 /* --- errors --- */
 
-/* One line, whatever file names and hooks put into it. */
-static void add_line(struct buf *out, const char *text)
-{
-	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-		if (*c < ' ' || *c == 0x7f)
-			buf_format(out, "\\x%c%c", "0123456789abcdef"[*c >> 4], "0123456789abcdef"[*c & 15]);
-		else
-			buf_add(out, c, 1);
-	}
-}
-
 /* Engines look for these texts ("no such file or directory"), and do so in small letters. */
 void cli_add_errno(struct buf *out, int errnum)
 {
@@ -95,35 +84,45 @@ static void word_error(const char *command, const char *id, const struct err *er
 		cli_add_errno(&text, err->errnum);
 	if (err->hint[0] != '\0')
 		buf_format(&text, " (%s)", err->hint);
-	add_line(out, text.data);
+	buf_add_line(out, text.data);
 	buf_done(&text);
 }
 
-static int fail(const char *command, const char *id, const struct err *err, int status)
+static int open_log(const struct cli_globals *g, struct err *err)
+{
+	bool is_debug = g->is_debug || str_equal(g->log_level, "debug");
+	const char *path = g->log;
+
+	if (path != NULL && str_has_prefix(path, "file:"))
+		path += strlen("file:");
+	return log_open(path, str_equal(g->log_format, "json"), is_debug, err);
+}
+
+static int fail(const struct cli_call *call, const char *command, const struct err *err)
 {
 	bool is_coloured = isatty(2) && getenv("NO_COLOR") == NULL;
 	_cleanup_buf_ struct buf text = {0}, line = {0};
+	struct err ignored;
 
-	word_error(command, id, err, &text);
+	word_error(command, call->id, err, &text);
+	/* Wrong flags: the log has not been opened yet. */
+	if (log_fd() < 0 && call->globals.log != NULL)
+		(void)!open_log(&call->globals, &ignored);
 	log_line(LOG_ERROR, "%s", text.data);
 	log_close(false);
 	buf_format(&line, "%s%s%s: %s\n", is_coloured ? "\033[31m" : "", "tare", is_coloured ? "\033[0m" : "",
 		   text.data);
 	(void)!io_write_all(2, line.data, line.len);
-	return status == 0 ? 1 : status;
+	return call->failure_status == 0 ? 1 : call->failure_status;
 }
 
 /* --- calls --- */
 
 static int check_globals(const struct cli_globals *g, struct err *err)
 {
-	bool is_json = str_equal(g->log_format, "json");
-	bool is_debug = g->is_debug || str_equal(g->log_level, "debug");
-	const char *path = g->log;
-
-	if (g->log_format != NULL && !is_json && !str_equal(g->log_format, "text"))
+	if (g->log_format != NULL && !str_equal(g->log_format, "json") && !str_equal(g->log_format, "text"))
 		return err_set(err, ERR_USAGE, 0, NULL, "invalid log-format: %s", g->log_format);
-	if (g->log_level != NULL && !is_debug && !str_equal(g->log_level, "error") &&
+	if (g->log_level != NULL && !str_equal(g->log_level, "debug") && !str_equal(g->log_level, "error") &&
 	    !str_equal(g->log_level, "warning"))
 		return err_set(err, ERR_USAGE, 0, NULL, "invalid log-level: %s", g->log_level);
 	if (g->rootless != NULL && !str_equal(g->rootless, "true") && !str_equal(g->rootless, "false") &&
@@ -135,9 +134,7 @@ static int check_globals(const struct cli_globals *g, struct err *err)
 		return err_set(err, ERR_USAGE, 0, NULL,
 			       "invalid value '%s' for --cgroup-manager: cgroupfs, systemd or disabled",
 			       g->cgroup_manager);
-	if (path != NULL && str_has_prefix(path, "file:"))
-		path += strlen("file:");
-	return log_open(path, is_json, is_debug, err);
+	return open_log(g, err);
 }
 
 static const struct cli_command *find_command(const char *name)
@@ -171,8 +168,10 @@ static int call_command(const struct cli_command *command, char **argv, struct c
 				       global_options,       &call->globals,
 				       command->is_stopping, command->has_rest ? &call->rest : NULL,
 				       &call->arena};
-	int r = options_parse(&tables, argv, call->operands, command->max, &call->operand_count, err);
+	int r;
 
+	call->failure_status = command->failure_status;
+	r = options_parse(&tables, argv, call->operands, command->max, &call->operand_count, err);
 	if (r >= 0 && call->globals.is_help) {
 		help_command(command, &call->out);
 		return 0;
@@ -194,32 +193,40 @@ static int finish(struct cli_call *call, const char *name, int r, struct err *er
 	buf_done(&call->out);
 	arena_done(&call->arena);
 	if (r < 0)
-		return fail(name, call->id, err, call->failure_status);
+		return fail(call, name, err);
 	log_close(true);
 	return call->status;
 }
 
-/* Global options stand before the command; what is behind it is the command's. */
+/*
+ * Global options stand before the command; what follows it is the command's. The first one that is wrong is the
+ * error, and the log may be named after it.
+ */
 static int split(char **argv, struct cli_call *call, char ***ret_rest, struct err *err)
 {
 	struct option_tables tables = {.global = global_options, .global_values = &call->globals};
 	char **at = argv + 1;
-	size_t none;
-	int r = 0;
+	int result = 0;
 
-	while (*at != NULL && (*at)[0] == '-' && r >= 0) {
+	while (*at != NULL && (*at)[0] == '-') {
 		char *pair[3] = {at[0], NULL, NULL};
+		struct err each = {.kind = ERR_NONE};
+		size_t none;
+		int r = options_parse(&tables, pair, NULL, 0, &none, &each);
 
-		r = options_parse(&tables, pair, NULL, 0, &none, err);
-		if (r < 0 && at[1] != NULL && str_has_prefix(err->msg, "flag needs an argument")) {
+		if (r < 0 && at[1] != NULL && str_has_prefix(each.msg, "flag needs an argument")) {
 			pair[1] = at[1];
-			r = options_parse(&tables, pair, NULL, 0, &none, err);
+			r = options_parse(&tables, pair, NULL, 0, &none, &each);
 			at++;
+		}
+		if (r < 0 && result >= 0) {
+			result = r;
+			*err = each;
 		}
 		at++;
 	}
 	*ret_rest = at;
-	return r;
+	return result;
 }
 
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <tare/spec.h>
@@ -15,7 +16,8 @@ struct spec_options {
 static const struct option_row spec_options[] = {
 	{"bundle", 'b', OPTION_TEXT, offsetof(struct spec_options, bundle), "DIR",
 	 "where config.json is written"},
-	{"file", 'f', OPTION_TEXT, offsetof(struct spec_options, file), "FILE", "write this file instead"},
+	{"file", 'f', OPTION_TEXT, offsetof(struct spec_options, file), "FILE",
+	 "write this file instead; - is standard output"},
 	{"rootless", 0, OPTION_FLAG, offsetof(struct spec_options, is_rootless), NULL,
 	 "for a container of the calling user"},
 	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
@@ -175,30 +177,58 @@ static void write_config(struct buf *out, bool is_rootless)
 	buf_add(out, "\n", 1);
 }
 
-static int spec(struct cli_call *call, const void *options, struct err *err)
+/* A file that is there already: what is no regular one, or where standard output goes to, can be written to. */
+static int write_existing(const char *path, const struct buf *text, struct err *err)
 {
-	const struct spec_options *o = options;
-	_cleanup_free_ char *path = NULL;
-	_cleanup_buf_ struct buf text = {0};
 	_cleanup_fd_ int fd = -1;
+	struct stat there, output;
+	int r = k_fstatat(AT_FDCWD, path, &there, 0);
+	bool is_output = r >= 0 && k_fstat(1, &output) >= 0 && there.st_dev == output.st_dev &&
+			 there.st_ino == output.st_ino;
+
+	if (r < 0)
+		return err_system(err, r, "cannot make '%s'", path);
+	if (!is_output && (S_ISREG(there.st_mode) || S_ISDIR(there.st_mode)))
+		return err_set(err, ERR_USAGE, 0, NULL, "File %s exists. Remove it first", path);
+	if (!is_output)
+		fd = k_openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC | O_NOCTTY, 0);
+	r = is_output || fd >= 0 ? io_write_all(is_output ? 1 : fd, text->data, text->len) : fd;
+	return r < 0 ? err_system(err, r, "cannot write '%s'", path) : 0;
+}
+
+static int write_new(const char *path, const struct buf *text, struct err *err)
+{
+	_cleanup_fd_ int fd = k_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	int r;
 
-	(void)call;
-	path = o->file != NULL ? mem_dup(o->file)
-			       : mem_format("%s/config.json", o->bundle == NULL ? "." : o->bundle);
-	write_config(&text, o->is_rootless);
-	fd = k_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd == -EEXIST)
-		return err_set(err, ERR_USAGE, 0, NULL, "File %s exists. Remove it first",
-			       o->file == NULL ? "config.json" : o->file);
+		return write_existing(path, text, err);
 	if (fd < 0)
 		return err_system(err, fd, "cannot make '%s'", path);
-	r = io_write_all(fd, text.data, text.len);
+	r = io_write_all(fd, text->data, text->len);
 	if (r < 0) {
 		k_unlinkat(AT_FDCWD, path, 0);
 		return err_system(err, r, "cannot write '%s'", path);
 	}
 	return 0;
+}
+
+static int spec(struct cli_call *call, const void *options, struct err *err)
+{
+	const struct spec_options *o = options;
+	_cleanup_free_ char *path = NULL;
+	_cleanup_buf_ struct buf text = {0};
+
+	if (str_equal(o->file, "-")) {
+		write_config(&call->out, o->is_rootless);
+		return 0;
+	}
+	if (o->file != NULL)
+		path = mem_dup(o->file);
+	else
+		path = o->bundle == NULL ? mem_dup("config.json") : mem_format("%s/config.json", o->bundle);
+	write_config(&text, o->is_rootless);
+	return write_new(path, &text, err);
 }
 
 const struct cli_command cli_spec = {"spec",

@@ -132,7 +132,6 @@ static int add_flags(const struct update_options *o, struct buf *document, struc
 
 static int read_document(const struct update_options *o, struct buf *document, struct err *err)
 {
-	bool is_input = str_equal(o->resources, "-");
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
@@ -141,11 +140,9 @@ static int read_document(const struct update_options *o, struct buf *document, s
 				       "--%s cannot be used with --resources: the document says it all",
 				       flags[i].name);
 	buf_add(document, "", 0);
-	r = is_input ? io_read_fd(0, DOCUMENT_MAX, document)
-		     : io_read_file(AT_FDCWD, o->resources, DOCUMENT_MAX, document);
+	r = io_read_input(o->resources, DOCUMENT_MAX, document);
 	if (r < 0)
-		return err_system(err, r, "cannot read resources from '%s'",
-				  is_input ? "standard input" : o->resources);
+		return err_system(err, r, "cannot read resources from '%s'", IO_INPUT_NAME(o->resources));
 	return 0;
 }
 

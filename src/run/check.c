@@ -140,6 +140,14 @@ static void check_filter(struct check *check, struct parent *parent, struct secc
 		check_report(check, &finding);
 }
 
+static void on_refused(void *context, const char *capability, const char *why)
+{
+	struct err note = {.kind = ERR_NONE};
+
+	err_set(&note, ERR_NONE, 0, "/process/capabilities", "%s %s", capability, why);
+	check_report(context, &note);
+}
+
 /* create makes a container without a program, but start and run refuse it. */
 static void check_args(struct check *check)
 {
@@ -201,6 +209,7 @@ int run_check(const struct run_options *options, void (*on_finding)(void *contex
 	check_resctrl(&check);
 	parent.plan = plan_sketch(parent.spec, &parent.host, &parent.request);
 	check.plan = parent.plan;
+	parent_load_refused(check.plan, check.spec->process.capabilities, on_refused, &check);
 	check_controllers(&check);
 	check_cgroup(&check);
 	check_host(&check);

@@ -100,12 +100,12 @@ static int load_process(const struct exec_options *options, struct spec **ret_sp
 
 	if (options->process == NULL)
 		return 0;
-	r = io_read_file(AT_FDCWD, options->process, PROCESS_MAX, &text);
+	r = io_read_input(options->process, PROCESS_MAX, &text);
 	if (r < 0)
-		return err_system(err, r, "cannot read process file '%s'", options->process);
+		return err_system(err, r, "cannot read process file '%s'", IO_INPUT_NAME(options->process));
 	r = spec_parse_process(text.data == NULL ? "" : text.data, text.len, ret_spec, err);
 	if (r < 0)
-		err_prefix(err, "%s", options->process);
+		err_prefix(err, "%s", IO_INPUT_NAME(options->process));
 	return r;
 }
 
@@ -411,6 +411,8 @@ int run_exec(const struct exec_options *options, int *ret_status, struct err *er
 	r = parent_walk(&parent, err);
 	if (r >= 0)
 		r = wait_executed(&parent, err);
+	if (r >= 0)
+		log_show_warnings();
 	if (r >= 0 && !options->is_detached)
 		r = foreground_wait(&parent, &nothing, &end, err);
 	if (r >= 0 && parent.bridge_pidfd >= 0)

@@ -372,6 +372,7 @@ int run_run(const struct run_options *options, int *ret_status, struct err *err)
 		return r;
 	}
 	parent.has_pid_file = false;
+	log_show_warnings();
 	if (!options->is_detached)
 		return wait_and_end(&parent, &notify, ret_status, err);
 	wait_detached(&parent, &notify);

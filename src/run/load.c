@@ -26,14 +26,14 @@ int parent_load_text(struct parent *parent, struct buf *text, struct err *err)
 
 	path = parent->options->config != NULL ? mem_dup(parent->options->config)
 					       : mem_format("%s/config.json", parent->bundle);
-	r = io_read_file(AT_FDCWD, path, SPEC_SIZE_MAX, text);
+	r = io_read_input(path, SPEC_SIZE_MAX, text);
 	if (r == -ENOENT) {
 		err_set(err, ERR_USAGE, 0, NULL, "JSON specification file %s not found", path);
 		err_hint(err, "tare spec writes one, to be changed as needed");
 		return -EINVAL;
 	}
 	if (r < 0) {
-		err_system(err, r, "cannot read '%s'", path);
+		err_system(err, r, "cannot read '%s'", IO_INPUT_NAME(path));
 		if (r == -ENOTDIR && parent->options->config == NULL)
 			err_hint(err, "a bundle is the directory that its config.json is in");
 	}
@@ -90,7 +90,7 @@ static int load_spec(struct parent *parent, struct err *err)
 	r = spec_parse(text.data == NULL ? "" : text.data, text.len, &parent->spec, err);
 	/* A JSON pointer says enough; a line does not. */
 	if (r < 0 && err->where[0] == '\0' && parent->options->config != NULL)
-		err_prefix(err, "%s", parent->options->config);
+		err_prefix(err, "%s", IO_INPUT_NAME(parent->options->config));
 	else if (r < 0 && err->where[0] == '\0')
 		err_prefix(err, "%s/config.json", parent->bundle);
 	if (r < 0)
@@ -171,18 +171,30 @@ static const char *why_not_granted(const struct plan_user *user, const uint64_t 
 	return NULL;
 }
 
-void parent_load_warnings(const struct plan *plan, const struct spec *spec, const uint64_t *asked)
+void parent_load_refused(const struct plan *plan, const uint64_t *asked, parent_refused on_refused,
+			 void *context)
 {
 	const struct plan_step *user = plan_find(plan, PLAN_USER);
 
-	for (size_t i = 0; spec != NULL && i < spec->warnings.count; i++)
-		log_line(LOG_WARNING, "%s", spec->warnings.v[i]);
 	for (int cap = 0; user != NULL && cap < 64; cap++) {
 		const char *why = why_not_granted(&user->u.user, asked, UINT64_C(1) << cap);
 
 		if (why != NULL)
-			log_line(LOG_WARNING, "capability %s %s", spec_capability_name(cap), why);
+			on_refused(context, spec_capability_name(cap), why);
 	}
+}
+
+static void warn_of_refused(void *context, const char *capability, const char *why)
+{
+	(void)context;
+	log_line(LOG_SHOWN_WARNING, "capability %s %s", capability, why);
+}
+
+void parent_load_warnings(const struct plan *plan, const struct spec *spec, const uint64_t *asked)
+{
+	for (size_t i = 0; spec != NULL && i < spec->warnings.count; i++)
+		log_line(LOG_SHOWN_WARNING, "%s", spec->warnings.v[i]);
+	parent_load_refused(plan, asked, warn_of_refused, NULL);
 }
 
 static int build(struct parent *parent, struct err *err)

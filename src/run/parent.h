@@ -59,9 +59,13 @@ void parent_load_namespaces(struct parent *parent);
 /* Descriptors 3 and up that the program is to keep: LISTEN_FDS of the environment, and preserve_fds more. */
 int parent_load_descriptors(struct parent *parent, uint32_t preserve_fds, struct err *err) MUST_CHECK;
 /*
- * What the plan leaves out of the wishes of spec (or NULL), and of the capabilities that are asked for, a word
- * for each of the SPEC_CAP_SETS, without failing (config.md: "SHOULD NOT fail").
+ * Calls on_refused for each capability that the plan leaves out of those that are asked for, a word for each of
+ * the SPEC_CAP_SETS (config.md: "SHOULD NOT fail").
  */
+typedef void (*parent_refused)(void *context, const char *capability, const char *why);
+void parent_load_refused(const struct plan *plan, const uint64_t *asked, parent_refused on_refused,
+			 void *context);
+/* Logs these, and the warnings of spec (or NULL). */
 void parent_load_warnings(const struct plan *plan, const struct spec *spec, const uint64_t *asked);
 
 /*

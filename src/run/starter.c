@@ -218,7 +218,9 @@ int starter_run_hooks(const struct state_record *record, const struct spec *spec
 		int r = hooks_run_one(&context, &rows[i], state.data, err);
 
 		if (r < 0) {
-			log_line(LOG_WARNING, "%s: %s", err->where, err->msg);
+			log_line(LOG_SHOWN_WARNING, "%s: %s%s%s%s%s%s", err->where, err->msg,
+				 err->errnum == 0 ? "" : ": ", err->errnum == 0 ? "" : strerror(err->errnum),
+				 err->hint[0] == '\0' ? "" : " (", err->hint, err->hint[0] == '\0' ? "" : ")");
 			result = r;
 		}
 	}

@@ -75,6 +75,13 @@ void reader_warn(struct reader *reader, const struct dom_node *node, const char 
 		reader->warning_cap = cap;
 	}
 	warnings->v[warnings->count++] = arena_format(reader->arena, "%s: %s", where, text);
+	if (reader->notes_left > 0) {
+		struct err note;
+
+		reader->notes_left--;
+		err_set(&note, ERR_NONE, 0, where, "%s", text);
+		reader->on_finding(reader->context, &note);
+	}
 }
 
 #define QUOTE_MAX 60
@@ -237,6 +244,8 @@ static void object_member(struct reader *reader, const struct dom_node *node, co
 		field->parse(reader, node, field, target);
 		return;
 	}
+	if (reader->notes_left > 0)
+		reader_note_unknown(reader, node, table);
 }
 
 bool reader_object(struct reader *reader, const struct dom_node *node, const struct table *table, void *target)

@@ -6,6 +6,7 @@
 #include "rows.h"
 
 #define FINDINGS_MAX 1000
+#define NOTES_MAX 1000
 
 /* --- rows ------------------------------------------------------------------------------------------------ */
 
@@ -94,7 +95,7 @@ struct document {
 struct listener {
 	spec_finding on_finding;
 	void *context;
-	int max;
+	int max, max_notes;
 };
 
 static void require_id(struct reader *reader, const struct dom_node *user, const char *key)
@@ -159,6 +160,7 @@ static int read_text(const char *json, size_t len, const struct document *docume
 		.on_finding = listener->on_finding,
 		.context = listener->context,
 		.max_findings = listener->max,
+		.notes_left = listener->max_notes,
 	};
 	struct err err;
 
@@ -181,7 +183,7 @@ static void keep_finding(void *context, const struct err *finding)
 static int read_strictly(const char *json, size_t len, const struct document *document, struct spec **ret_spec,
 			 struct err *err)
 {
-	struct listener listener = {keep_finding, err, 1};
+	struct listener listener = {keep_finding, err, 1, 0};
 
 	return read_text(json, len, document, &listener, ret_spec) > 0 ? -EINVAL : 0;
 }
@@ -203,7 +205,7 @@ int spec_parse_resources(const char *json, size_t len, struct spec **ret_spec, s
 
 int spec_parse_all(const char *json, size_t len, spec_finding on_finding, void *context, struct spec **ret_spec)
 {
-	struct listener listener = {on_finding, context, FINDINGS_MAX};
+	struct listener listener = {on_finding, context, FINDINGS_MAX, NOTES_MAX};
 
 	*ret_spec = NULL;
 	return read_text(json, len, &config_document, &listener, ret_spec);

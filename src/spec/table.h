@@ -4,7 +4,7 @@
  *
  * Nothing here returns an error. A wrong value is refused (reader_refuse), its target stays as it was, and
  * reading goes on, so that one pass can find everything. Keys without a row are ignored, as the spec
- * demands; an explicit null is the same as an absent key.
+ * demands, and at most noted; an explicit null is the same as an absent key.
  */
 #ifndef TARE_SPEC_TABLE_H
 #define TARE_SPEC_TABLE_H
@@ -13,6 +13,8 @@
 
 #include "json.h"
 
+struct table;
+
 struct reader { /* one conversion of a document */
 	struct spec *spec;
 	struct arena *arena;   /* of what goes into the spec */
@@ -20,6 +22,7 @@ struct reader { /* one conversion of a document */
 	spec_finding on_finding;
 	void *context;
 	int findings, max_findings; /* further ones are dropped */
+	int notes_left;             /* how many more notes may be handed over, as findings of kind ERR_NONE */
 	size_t warning_cap;
 	bool has_bad_namespaces; /* rules about them would only repeat what was found already */
 };
@@ -31,7 +34,10 @@ void reader_refuse_hint(struct reader *reader, const struct dom_node *node, cons
 /* The same about the member key that object has or lacks. */
 void reader_refuse_key(struct reader *reader, const struct dom_node *object, const char *key, const char *fmt,
 		       ...) FORMAT(4, 5);
-/* Adds "POINTER: TEXT" to spec->warnings. */
+/* nearest.c: names a member that has no row in the table, unless the specification has it elsewhere. */
+void reader_note_unknown(struct reader *reader, const struct dom_node *node, const struct table *table);
+
+/* Adds "POINTER: TEXT" to spec->warnings, and hands it over as a note. */
 void reader_warn(struct reader *reader, const struct dom_node *node, const char *fmt, ...) FORMAT(3, 4);
 
 /* text in quotes, shortened and without control characters, for a message. Lives in reader->scratch. */

@@ -471,3 +471,41 @@ os.execv(sys.argv[1], sys.argv[1:])' "$TARE" --root "$ROOT" "$@"
 	done
 	rmdir "$cgroup"
 }
+
+@test "unknown keys and capabilities are notes, with the nearest key that is known" {
+	good
+	notes() { # change, lines "POINTER HINT"
+		jq "$1" <"$WORK/good.json" >"$BUNDLE/config.json"
+		run -0 tare check -b "$BUNDLE" --format json
+		[ "$(jq -r '.findings[]|"\(.kind) \(.where) \(.hint)"' <<<"$output" | sort)" = "$(sort <<<"$2")" ] || { echo "$output"; return 1; }
+		[ "$(jq .valid <<<"$output")" = true ]
+		run_container
+	}
+	notes '.linux.maskedPath=[]|.process.noNewPrivilege=true|.linux.resource={}' \
+		"note /linux/maskedPath the nearest known key is 'maskedPaths'
+note /process/noNewPrivilege the nearest known key is 'noNewPrivileges'
+note /linux/resource the nearest known key is 'resources'"
+	# A swap, an insertion and a deletion each count once; what is like nothing has no hint.
+	notes '.linux.namespaces[0].tyep=1|.mounts[0].ooptions=[]|.linux.cgroupPath="/x"|.process.rlimits[0].sfot=1|.xyz=1|.["'"$(printf 'a%.0s' {1..100})"'"]=1' \
+		"note /linux/namespaces/0/tyep the nearest known key is 'type'
+note /mounts/0/ooptions the nearest known key is 'options'
+note /linux/cgroupPath the nearest known key is 'cgroupsPath'
+note /process/rlimits/0/sfot the nearest known key is 'soft'
+note /xyz 
+note /$(printf 'a%.0s' {1..100}) "
+	# What belongs to other platforms, and what has free names, is known.
+	notes '.windows={a:1}|.vm={}|.solaris={}|.process.commandLine="x"|.process.user.username="x"|.annotations={"a.b":"c"}' ""
+	jq '.process.arsg=.process.args|del(.process.args)|.process.capabilities.bounding+=["CAP_NONE"]' <"$WORK/good.json" >"$BUNDLE/config.json"
+	run -1 tare check -b "$BUNDLE"
+	[ "$output" = "note: /process/capabilities/bounding/3: unknown capability 'CAP_NONE' is ignored
+note: /process/arsg: is not known and has no effect (the nearest known key is 'args')
+config: /process/args: is missing
+1 finding" ] || { echo "$output"; return 1; }
+}
+
+@test "capabilities that cannot be granted are notes" {
+	good
+	jq '.process.capabilities.bounding+=["CAP_NET_RAW"]' <"$WORK/good.json" >"$BUNDLE/config.json"
+	run -0 setpriv --bounding-set -net_raw "$TARE" --root "$ROOT" check -b "$BUNDLE"
+	[ "${lines[0]}" = "note: /process/capabilities: CAP_NET_RAW cannot be granted here" ]
+}

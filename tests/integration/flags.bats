@@ -94,7 +94,7 @@ parent_of() { # pid
 	for level in info Debug "" 7; do
 		run -1 tare --log "$WORK/none" --log-level "$level" run -b "$BUNDLE" "$ID"
 		[ "$output" = "tare: run: invalid log-level: $level" ]
-		[ ! -e "$WORK/none" ]
+		grep -q "level=error msg=\"run: invalid log-level: $level\"" "$WORK/none"
 	done
 }
 
@@ -210,4 +210,109 @@ completed() { # words...
 	[ "$(completed --root "$WORK/none" state "$ID")" = "" ]
 	# A root that has a command's name is none.
 	[ "$(completed --root run "")" = "$(completed "")" ]
+}
+
+@test "without a log, warnings that the specification wants and --debug go to standard error" {
+	config '.process.args=["sh","-c","echo out; echo err >&2"] | .process.capabilities.bounding+=["CAP_NOT\u0007KNOWN"] | .hooks.poststop=[{path:"/bin/false"},{path:"/no/hook"}]'
+	run -0 --separate-stderr tare run -b "$BUNDLE" "$ID"
+	[ "$output" = out ]
+	[ "${#stderr_lines[@]}" = 4 ]
+	# What concerns the start is said before the end of a program that may run for long.
+	[[ "$stderr" == *"tare: warning: /process/capabilities/bounding/3: unknown capability 'CAP_NOT?KNOWN' is ignored"* ]]
+	[ "${stderr_lines[2]}" = "tare: warning: /hooks/poststop/0: hook '/bin/false' ended with status 1" ]
+	[ "${stderr_lines[3]}" = "tare: warning: /hooks/poststop/1: cannot execute hook '/no/hook': No such file or directory" ]
+	run -0 --separate-stderr tare --log-format json run -b "$BUNDLE" "$ID"
+	[ "$(grep '^{' <<<"$stderr" | jq -rs 'map(.level)|join(" ")')" = "warning warning warning" ]
+	# With a log they are there alone.
+	run -0 --separate-stderr tare --log "$WORK/log" run -b "$BUNDLE" "$ID"
+	[ "$stderr" = err ]
+	[ "$(grep -c level=warning "$WORK/log")" = 3 ]
+	# A failure is one line still.
+	config '.process.args=["/none"]'
+	run -1 --separate-stderr tare run -b "$BUNDLE" "$ID"
+	[ "${#stderr_lines[@]}" = 1 ]
+	config '.process.args=["true"]|del(.hooks)|.process.capabilities={}'
+	run -0 --separate-stderr tare run -b "$BUNDLE" "$ID"
+	[ -z "$stderr" ]
+	run -0 --separate-stderr tare --debug run -b "$BUNDLE" "$ID"
+	[[ "$stderr" == *$'\n'"tare: debug: parent  spawn"* ]]
+	run -0 --separate-stderr tare --log-level debug --log-format=json state "$(create "$ID"; echo "$ID")"
+	[ -z "$stderr" ]
+	tare delete --force "$ID"
+}
+
+@test "usage errors reach the log, wherever it is named" {
+	fails() { # status, words of the error, arguments
+		local status_=$1 words=$2
+		shift 2
+		rm -f "$WORK/log"
+		run "-$status_" "$TARE" "$@"
+		[ "${#lines[@]}" = 1 ] && [[ "$output" == "tare: "*"$words"* ]] || { echo "$*: $output"; return 1; }
+		[ "$(wc -l <"$WORK/log")" = 1 ]
+		jq -e --arg w "$words" '.level=="error" and (.msg|contains($w))' "$WORK/log"
+	}
+	for log in "--log $WORK/log --log-format json" "--log=file:$WORK/log -log-format=json"; do
+		# shellcheck disable=SC2086
+		fails 1 "unknown flag '--wrong'" $log run --wrong x
+		# shellcheck disable=SC2086
+		fails 1 "container id is missing" $log state
+		# shellcheck disable=SC2086
+		fails 1 "unknown command 'wrong'" $log wrong
+		# shellcheck disable=SC2086
+		fails 1 "unknown flag '--wrong'" --wrong $log run x
+		# shellcheck disable=SC2086
+		fails 1 "invalid log-level: x" $log --log-level x state y
+		# shellcheck disable=SC2086
+		fails 255 "unknown flag '--wrong'" exec $log --wrong x true
+	done
+}
+
+@test "exit status: 255 for each failure of exec itself, 1 for those of other commands" {
+	for arguments in "exec" "exec --wrong x true" "exec x" "exec none true" "exec --cap x none true" "exec --preserve-fds x none true"; do
+		# shellcheck disable=SC2086
+		run -255 tare $arguments
+	done
+	run -0 tare exec --help
+	for command in create run start state kill delete pause resume update ps events; do
+		run -1 tare "$command"
+		run -1 tare "$command" --wrong x
+	done
+	run -1 tare --wrong exec x true
+}
+
+@test "a file that is - is standard input or output, and spec writes to what is no regular file" {
+	cd "$WORK"
+	run -0 tare spec -f -
+	[ "$(jq -r .root.path <<<"$output")" = rootfs ]
+	[ ! -e - ]
+	written=$output
+	run -0 tare spec -f /dev/stdout
+	[ "$output" = "$written" ]
+	"$TARE" spec -f /dev/stdout >"$WORK/file"
+	[ "$(cat "$WORK/file")" = "$written" ]
+	mkfifo "$WORK/fifo"
+	timeout 20 cat "$WORK/fifo" >"$WORK/read" 3>&- &
+	run -0 timeout 20 "$TARE" spec -f "$WORK/fifo"
+	wait $!
+	[ "$(cat "$WORK/read")" = "$written" ]
+	run -1 tare spec -f "$WORK/file"
+	[[ "$output" == *"File $WORK/file exists. Remove it first" ]]
+	[ "$(cat "$WORK/file")" = "$written" ]
+	run -1 tare spec -f /dev/full
+	[[ "$output" == *"cannot write '/dev/full': no space left on device" ]]
+	[ -c /dev/full ]
+	config '.process.args=["sh","-c","echo $0-$1","a","b"]'
+	mv "$BUNDLE/config.json" "$WORK/config.json"
+	for command in "run $ID" "check" "plan"; do
+		# shellcheck disable=SC2086
+		run -0 tare $command -b "$BUNDLE" -f - <"$WORK/config.json"
+	done
+	run -0 tare run -f - -b "$BUNDLE" "$ID" <"$WORK/config.json"
+	[ "$output" = a-b ]
+	run -1 tare run -f - -b "$BUNDLE" "$ID" <<<"{"
+	[[ "$output" == *"standard input: line 2, column 1: "* ]] || { echo "$output"; return 1; }
+	tare create -f - -b "$BUNDLE" "$ID" <"$WORK/config.json" >"$WORK/out" 2>&1 3>&-
+	run -0 tare exec --process - "$ID" <<<'{"cwd":"/","args":["/bin/echo","x"]}'
+	[ "$output" = x ]
+	tare delete --force "$ID"
 }

@@ -587,7 +587,7 @@ static void test_process_document(void)
 
 static void collect(void *context, const struct err *finding)
 {
-	buf_format(context, "%s\n", finding->where);
+	buf_format(context, "%s%s\n", finding->kind == ERR_NONE ? "note " : "", finding->where);
 }
 
 static void test_all(void)
@@ -602,7 +602,8 @@ static void test_all(void)
 	CHECK_INT(spec_parse_all(json, strlen(json), collect, &got, &spec), 14);
 	CHECK(spec == NULL);
 	CHECK_STR(got.data,
-		  "/x\n/root/path\n/process/args\n/process/env/0\n/process/oomScoreAdj\n/process/cwd\n"
+		  "/x\n/root/path\nnote /x\nnote /x\n"
+		  "/process/args\n/process/env/0\n/process/oomScoreAdj\n/process/cwd\n"
 		  "/linux/sysctl/vm.x\n/linux/devices/0/path\n/linux/devices/1/path\n/linux/devices/1/type\n"
 		  "/ociVersion\n/hostname\n/linux/maskedPaths\n/linux/sysctl/net.x\n");
 }
