@@ -360,6 +360,16 @@ static int remove_below(int top_fd, struct removal *removal)
 	}
 }
 
+/* rmdir(2) of what is not there: a mount that is read-only answers that first. */
+static int remove_directory(int parent_fd, const char *name)
+{
+	int r = k_unlinkat(parent_fd, name, AT_REMOVEDIR);
+
+	if (r == -EROFS && k_faccessat2(parent_fd, name, 0 /* F_OK */, AT_SYMLINK_NOFOLLOW) == -ENOENT)
+		return -ENOENT;
+	return r;
+}
+
 /*
  * Removes parent/name with all that is below it. Its owner may be who the container runs as; the limit of its
  * descendants is the host's still, and ends the race with him.
@@ -368,7 +378,7 @@ static int remove_tree(int parent_fd, const char *name, struct removal *removal)
 {
 	for (;;) {
 		_cleanup_fd_ int fd = -1;
-		int r = k_unlinkat(parent_fd, name, AT_REMOVEDIR);
+		int r = remove_directory(parent_fd, name);
 
 		if (r != -EBUSY)
 			return r;
@@ -391,7 +401,7 @@ static int remove_parents(int mount_fd, struct cgroup_path *at, unsigned int cre
 	for (; created > 1; created--) {
 		const char *name = cgroup_path_pop(at);
 		_cleanup_fd_ int parent_fd = name == NULL ? -ENOENT : cgroup_path_open(mount_fd, at, O_PATH);
-		int r = parent_fd < 0 ? parent_fd : k_unlinkat(parent_fd, name, AT_REMOVEDIR);
+		int r = parent_fd < 0 ? parent_fd : remove_directory(parent_fd, name);
 
 		if (name == NULL || r == -EBUSY)
 			return 0;

@@ -105,7 +105,8 @@ int run_start(const char *state_root, const char *id, struct err *err)
 	if (r < 0)
 		return r;
 	if (spec->process.args.count == 0)
-		return err_set(err, ERR_CONFIG, 0, "/process/args", "is missing");
+		return err_set(err, ERR_CONFIG, 0, spec->has_process ? "/process/args" : "/process",
+			       "is missing");
 	gate_fd = connect_gate(&container, err);
 	if (gate_fd < 0)
 		return explain_start(gate_fd, pidfd, err);

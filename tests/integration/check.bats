@@ -371,7 +371,6 @@ finds_in() { # wrap, change, pointer, words
 @test "a configuration without a program" {
 	good
 	finds 'del(.process.args)' "/process/args 0 config" "is missing"
-	finds '.process.arsg=.process.args | del(.process.args)' "/process/args 0 config" "is missing"
 	finds 'del(.process)' "/process 0 config" "is missing"
 }
 

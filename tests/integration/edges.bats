@@ -34,7 +34,7 @@ load helpers
 	create "$ID"
 	[ "$(status_of "$ID")" = created ]
 	run -1 tare start "$ID"
-	[[ "$output" == *"/process"*"required"* ]]
+	[[ "$output" == *": /process: is missing" ]]
 	[ "$(status_of "$ID")" = created ]
 	run -1 tare run -b "$BUNDLE" "$ID.run"
 	[[ "$output" == *"/process"* ]]
