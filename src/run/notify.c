@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "await.h"
+#include "parent.h"
 
 #define NOTIFY_DIR "notify"
 #define NOTIFY_NAME "notify.sock"
@@ -18,29 +19,21 @@
 #define MESSAGE_MAX 4096
 #define SERVE_MAX 64 /* messages in a row: a program that never stops talking must not keep its caller busy */
 
-/* The address in NOTIFY_SOCKET, sd_notify(3). False for what is no local socket, or does not fit. */
-static bool host_address(struct sockaddr_un *ret, socklen_t *ret_size)
+/* The address in NOTIFY_SOCKET, sd_notify(3). NULL for what is no local socket. */
+static const char *host_name(void)
 {
 	const char *name = getenv("NOTIFY_SOCKET");
 	size_t len = name == NULL ? 0 : strlen(name);
 
-	if (len < 2 || len >= sizeof ret->sun_path || (name[0] != '/' && name[0] != '@'))
-		return false;
-	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
-	memcpy(ret->sun_path, name, len);
-	if (name[0] == '@')
-		ret->sun_path[0] = '\0';
-	/* An abstract name is all of the bytes that are counted, a path ends with its NUL. */
-	*ret_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + (name[0] == '/'));
-	return true;
+	if (len < 2 || (name[0] != '/' && name[0] != '@'))
+		return NULL;
+	/* An abstract name is in the address itself, or nowhere. */
+	return name[0] == '@' && len >= sizeof((struct sockaddr_un *)NULL)->sun_path ? NULL : name;
 }
 
 bool notify_is_wanted(void)
 {
-	struct sockaddr_un address;
-	socklen_t size;
-
-	return host_address(&address, &size);
+	return host_name() != NULL;
 }
 
 /* The modes are given in full: the program may run as any user. Nobody else gets as far as this directory. */
@@ -86,20 +79,29 @@ void notify_close(struct notify *notify)
 	fd_close(&notify->barrier_fd);
 }
 
+/* All bytes that are counted belong to an abstract name: unix(7). */
+static int connect_abstract(int fd, const char *name)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	size_t len = strlen(name);
+
+	memcpy(address.sun_path + 1, name + 1, len - 1);
+	return k_connect(fd, &address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+}
+
 /* A service manager that does not read must not stop the one who forwards signals: nothing waits here. */
 static int open_host(void)
 {
 	_cleanup_fd_ int fd = k_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un address;
-	socklen_t size;
+	const char *name = host_name();
 	int r;
 
 	if (fd < 0)
 		return fd;
-	if (!host_address(&address, &size))
+	if (name == NULL)
 		return -EINVAL;
 	/* poll(2) looks at the other's queue only if it is connected. */
-	r = k_connect(fd, &address, size);
+	r = name[0] == '@' ? connect_abstract(fd, name) : socket_connect(fd, name);
 	return r < 0 ? r : take_fd(&fd);
 }
 

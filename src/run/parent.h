@@ -205,6 +205,8 @@ struct socket_target {
 	const char *path, *payload;
 	int signal_fd; /* of await_signals; or -1 */
 };
+/* connect(2) to the local socket at a path of any length, relative to the working directory or absolute. */
+int socket_connect(int socket_fd, const char *path) MUST_CHECK;
 /* Waits a while for a peer that is busy: -ETIMEDOUT, and -EINTR when a signal ends it. */
 int socket_send_fd(const struct socket_target *target, int fd, struct err *err) MUST_CHECK;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,21 +24,35 @@ static int pause_until(int fd, int signal_fd, int *left_ms, struct err *err)
 	return 0;
 }
 
-static int connect_within(int socket_fd, const struct socket_target *target, int *left_ms, struct err *err)
+/*
+ * sun_path has room for 107 bytes, which many paths do not fit into. A descriptor of the socket does, with a
+ * name of its own (unix(7), proc_pid_fd(5)), however long the path's last component is.
+ */
+int socket_connect(int socket_fd, const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int r;
+	_cleanup_fd_ int path_fd = -1;
 
-	if (strlen(target->path) >= sizeof address.sun_path)
-		return err_set(err, ERR_USAGE, ENAMETOOLONG, NULL, "cannot connect to socket '%s'",
-			       target->path);
-	memcpy(address.sun_path, target->path, strlen(target->path) + 1);
-	r = socket_fd < 0 ? socket_fd : k_connect(socket_fd, &address, sizeof address);
+	if (strlen(path) < sizeof address.sun_path) {
+		memcpy(address.sun_path, path, strlen(path) + 1);
+		return k_connect(socket_fd, &address, sizeof address);
+	}
+	path_fd = k_openat(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
+	if (path_fd < 0)
+		return path_fd;
+	str_format(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", path_fd);
+	return k_connect(socket_fd, &address, sizeof address);
+}
+
+static int connect_within(int socket_fd, const struct socket_target *target, int *left_ms, struct err *err)
+{
+	int r = socket_fd < 0 ? socket_fd : socket_connect(socket_fd, target->path);
+
 	while (r == -EAGAIN && *left_ms > 0) {
 		r = pause_until(-1, target->signal_fd, left_ms, err);
 		if (r < 0)
 			return r;
-		r = k_connect(socket_fd, &address, sizeof address);
+		r = socket_connect(socket_fd, target->path);
 	}
 	if (r == -EAGAIN)
 		r = -ETIMEDOUT;

@@ -209,3 +209,13 @@ sooner_than() { # milliseconds, command...
 	echo "never took less than $1 ms: ${*:2}"
 	return 1
 }
+
+# Another name for a socket, with a path of exactly so many bytes, in $LONG: a program can only bind to a short one.
+long_path() { # SOCKET BYTES
+	local dir=$WORK/long
+	while [ $(($2 - ${#dir})) -gt 250 ]; do dir+=/$(printf '%0200d' 0); done
+	mkdir -p "$dir"
+	LONG=$dir/$(printf "%0$(($2 - ${#dir} - 1))d" 0)
+	[ ${#LONG} = "$2" ]
+	ln "$1" "$LONG"
+}

@@ -96,6 +96,23 @@ BARRIER=1 fds=1" ]
 	end_manager
 }
 
+@test "a manager's socket has a path of any length" {
+	manager 0
+	script 'echo $NOTIFY_SOCKET; notify READY=1; exec sleep 1000'
+	count=0
+	for bytes in 107 108 109 1500; do
+		long_path "$HOST_SOCKET" $bytes
+		NOTIFY_SOCKET=$LONG tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&-
+		count=$((count + 1))
+		[ "$(cat "$WORK/out")" = /run/notify/notify.sock ] || { echo "$bytes: $(cat "$WORK/out")"; return 1; }
+		[ "$(told | grep -cx 'READY=1 fds=0')" = $count ]
+		[ "$(told | tail -n 1)" = "BARRIER=1 fds=1" ]
+		[ ! -s "$WORK/err" ]
+		tare delete --force "$ID"
+	done
+	end_manager
+}
+
 @test "a run in the foreground forwards while it waits, and is itself the main process" {
 	manager 0 @tare-test-$ID
 	script 'sleep 0.3; notify READY=1; cat; exit 9'

@@ -478,3 +478,43 @@ P
 	inside 'echo "$HOME"'
 	[ "$output" = / ]
 }
+
+# Each connection sends a descriptor: what came with it goes to $WORK/received, a line each.
+@test "sockets for the console and for pidfds have paths of any length" {
+	command -v python3 >/dev/null || not_here "needs python3"
+	cat >"$WORK/receive.py" <<'P'
+import array, os, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen(8)
+print("ready", flush=True)
+while True:
+    peer, _ = server.accept()
+    data, ancillary, _, _ = peer.recvmsg(100, socket.CMSG_SPACE(4))
+    print(data.decode(), len(array.array("i", ancillary[0][2])), flush=True)
+P
+	python3 "$WORK/receive.py" "$WORK/socket" >"$WORK/received" 3>&- &
+	server=$!
+	wait_for 'grep -q ready "$WORK/received"'
+	config '.process.args=["sleep","1000"] | .process.terminal=true'
+	count=0
+	for bytes in 107 108 109 300 1500 4000; do
+		long_path "$WORK/socket" $bytes
+		create --console-socket "$LONG" --pidfd-socket "$LONG" "$ID" || { echo "$bytes: $(cat "$WORK/err")"; return 1; }
+		tare exec -d -t --console-socket "$LONG" --pidfd-socket "$LONG" "$ID" true </dev/null >"$WORK/out" 2>&1 3>&- || { cat "$WORK/out"; return 1; }
+		count=$((count + 1))
+		wait_for '[ "$(grep -cx "/dev/ptmx 1" "$WORK/received")" = '$((2 * count))' ]'
+		wait_for '[ "$(grep -cx "standard 1" "$WORK/received")" = '$count' ]'
+		wait_for '[ "$(grep -cx "setns 1" "$WORK/received")" = '$count' ]'
+		tare delete --force "$ID"
+	done
+	# What is said of one that is missing, or is no socket, has room for a path of this size.
+	LONG=$WORK/$(printf '%0120d' 0)
+	run -1 tare create -b "$BUNDLE" --console-socket "$LONG" "$ID"
+	[[ "$output" == *"cannot connect to socket '"*"': no such file or directory" ]]
+	: >"$LONG"
+	run -1 tare create -b "$BUNDLE" --console-socket "$LONG" "$ID"
+	[[ "$output" == *"cannot connect to socket '"*"': connection refused" ]]
+	[ ! -e "$ROOT/$ID" ]
+	kill "$server"
+}

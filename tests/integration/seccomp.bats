@@ -619,6 +619,20 @@ watched() {
 	done
 }
 
+@test "notify: an agent's socket has a path of any length" {
+	agent 83
+	for bytes in 107 108 109 1500; do
+		long_path "$WORK/agent/socket" $bytes
+		watched '["mkdir"]' true
+		config --arg path "$LONG" '.linux.seccomp.listenerPath=$path'
+		run -0 tare check -b "$BUNDLE"
+		probe 83 39
+		[ "${lines[0]}" = "83 -1 42" ] || { echo "$bytes: $output"; return 1; }
+	done
+	[ -e "$WORK/agent/state.3" ]
+	agent_end
+}
+
 @test "notify: any call, also those that tare itself makes" {
 	for nnp in true false; do
 		agent 83
