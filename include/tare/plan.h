@@ -254,7 +254,8 @@ struct plan_rlimit {
 struct plan_user {
 	uint32_t uid, gid;
 	struct plan_table groups; /* of uint32_t */
-	bool keep_groups;         /* setgroups(2) is denied here and none were asked for */
+	bool is_setgroups_denied; /* by the kernel, here: the groups are the caller's */
+	bool has_callers_groups;  /* as was asked for, whatever groups says */
 	uint64_t bounding, effective, inheritable, permitted, ambient;
 	plan_text cwd;
 };
@@ -444,8 +445,8 @@ struct plan *plan_sketch(const struct spec *spec, const struct host *host, const
 /*
  * What "check" carries out of a plan: namespaces, id maps, mounts and what follows them, as far as no change of
  * the host is among it. The root file system and all bind mounts are read-only copies, so that a mount point
- * that is missing fails with EROFS instead of being made; has_empty_root: the root is a new tmpfs, in which they
- * can be made. It ends before COMMITTED. The caller frees.
+ * that is missing fails with EROFS instead of being made; has_empty_root: the root is a new tmpfs, in which
+ * they can be made. It ends before COMMITTED. The caller frees.
  */
 struct plan_trial {
 	bool has_empty_root;

@@ -27,7 +27,7 @@ struct rootfs {
 	bool is_null_attached; /* null_fd is part of the container's tree */
 	int empty_fd; /* an attached, empty, read-only directory, for masks of directories; -1 until needed */
 	bool has_own_mount;
-	uint64_t own_mount; /* one that rootfs_check_own has found to be the container's */
+	uint64_t own_mount;            /* one that rootfs_check_own has found to be the container's */
 	const struct plan_mount *last; /* of the plan's mounts, the one that was attached last; or NULL */
 	bool has_spot;
 	struct rootfs_spot spot; /* of fd, once it was needed */
@@ -122,6 +122,11 @@ int tty_open(struct rootfs *rootfs, const struct plan_step *console, struct err 
  */
 int user_become(const struct plan *plan, const struct plan_user *user, bool can_feign,
 		struct err *err) MUST_CHECK;
+/* Whether the supplementary groups are the caller's, and no others are set. */
+static inline bool user_keeps_groups(const struct plan_user *user)
+{
+	return user->is_setgroups_denied || user->has_callers_groups;
+}
 /* Says that the call, "name(2)", succeeded without an effect; returns a negative errno. */
 int user_feigned(const char *where, const char *call, struct err *err);
 /* All capabilities stay over an execve(2) as an unmapped user: raises the ambient set. Before that execve. */

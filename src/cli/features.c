@@ -17,7 +17,8 @@ static const char *hook_name(int index)
 /* What changes more than the container's own view of things; a dot at the end: all that begin so. */
 static const char *unsafe_annotation(int index)
 {
-	static const char *const names[] = {"org.systemd.property.", "run.oci.mount_context_type", NULL};
+	static const char *const names[] = {"org.systemd.property.", "run.oci.keep_original_groups",
+					    "run.oci.mount_context_type", NULL};
 
 	return names[index];
 }

@@ -400,6 +400,15 @@ static bool can_limit_bridge(const struct exec *e)
 	return !e->b.has_user;
 }
 
+/* Groups of the command line are set also where the container has those of its caller. */
+static void take_groups(const struct exec *e, const struct plan_step *container_user, struct plan_user *user)
+{
+	if (container_user == NULL)
+		return;
+	user->is_setgroups_denied = container_user->u.user.is_setgroups_denied;
+	user->has_callers_groups = container_user->u.user.has_callers_groups && !e->asked->has_groups;
+}
+
 /* In the container, but not among its processes: becomes what the new process is going to be. */
 static void add_identity(struct exec *e)
 {
@@ -425,8 +434,8 @@ static void add_identity(struct exec *e)
 	if (filter_time(e) == PLAN_FILTER_PRIVILEGED)
 		plan_add_seccomp(&e->b, PLAN_BRIDGE, &e->filter);
 	user = plan_user_of(&e->b);
-	user.keep_groups = container_user != NULL && container_user->u.user.keep_groups;
-	if (user.keep_groups && p->user.additional_gid_count > 0)
+	take_groups(e, container_user, &user);
+	if (user.is_setgroups_denied && !user.has_callers_groups && p->user.additional_gid_count > 0)
 		builder_finding(&e->b, ERR_UNSUPPORTED, "/process/user/additionalGids",
 				"cannot set any additional groups in a rootless container");
 	where = builder_text(&e->b, "/process/user");

@@ -235,15 +235,18 @@ static void add_mount(struct buf *out, const struct plan *plan, const struct pla
 static void add_user(struct buf *out, const struct plan *plan, const struct plan_user *user)
 {
 	const uint32_t *groups = plan_rows(plan, user->groups);
+	bool is_callers = user->is_setgroups_denied || user->has_callers_groups;
+	uint32_t count = is_callers ? 0 : user->groups.count;
 
 	buf_format(out, "uid %u gid %u groups", user->uid, user->gid);
-	for (uint32_t i = 0; i < user->groups.count; i++)
+	for (uint32_t i = 0; i < count; i++)
 		buf_format(out, "%s%u", i == 0 ? " " : ",", groups[i]);
-	buf_format(out, "%s bounding %llx effective %llx permitted %llx inheritable %llx ambient %llx cwd %s",
-		   user->groups.count == 0 ? " none" : "", (unsigned long long)user->bounding,
-		   (unsigned long long)user->effective, (unsigned long long)user->permitted,
-		   (unsigned long long)user->inheritable, (unsigned long long)user->ambient,
-		   plan_get(plan, user->cwd));
+	if (count == 0)
+		buf_add_str(out, is_callers ? " the caller's" : " none");
+	buf_format(out, " bounding %llx effective %llx permitted %llx inheritable %llx ambient %llx cwd %s",
+		   (unsigned long long)user->bounding, (unsigned long long)user->effective,
+		   (unsigned long long)user->permitted, (unsigned long long)user->inheritable,
+		   (unsigned long long)user->ambient, plan_get(plan, user->cwd));
 }
 
 static void add_hooks(struct buf *out, const struct plan *plan, const struct plan_hooks *hooks)

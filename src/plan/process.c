@@ -172,6 +172,9 @@ struct plan_program plan_program_of(struct builder *b)
 	return program;
 }
 
+/* crun's: files of the host may be open to a group of the caller's that has no number in the container. */
+#define KEEP_GROUPS "run.oci.keep_original_groups"
+
 struct plan_user plan_user_of(struct builder *b)
 {
 	const struct spec_process *p = &b->spec->process;
@@ -181,8 +184,9 @@ struct plan_user plan_user_of(struct builder *b)
 	struct plan_user user = {
 		.uid = p->user.uid,
 		.gid = p->user.gid,
-		.keep_groups = b->has_new_user && !b->host->is_privileged && b->spec->gid_mappings.count == 1 &&
-			       b->spec->gid_mappings.v[0].size == 1,
+		.is_setgroups_denied = b->has_new_user && !b->host->is_privileged &&
+				       b->spec->gid_mappings.count == 1 && b->spec->gid_mappings.v[0].size == 1,
+		.has_callers_groups = str_equal(spec_annotation(b->spec, KEEP_GROUPS), "1"),
 	};
 
 	/* A process that gets a user namespace of its own has every capability in it. */
@@ -197,7 +201,7 @@ struct plan_user plan_user_of(struct builder *b)
 	user.ambient = p->capabilities[SPEC_CAP_AMBIENT] & user.permitted & user.inheritable;
 	user.cwd = builder_text(b, p->cwd);
 	user.groups = builder_table(b, p->user.additional_gids, p->user.additional_gid_count, sizeof(uint32_t));
-	if (user.keep_groups && p->user.additional_gid_count > 0)
+	if (user.is_setgroups_denied && !user.has_callers_groups && p->user.additional_gid_count > 0)
 		builder_finding(b, ERR_UNSUPPORTED, "/process/user/additionalGids",
 				"cannot set any additional groups in a rootless container");
 	return user;

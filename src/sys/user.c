@@ -120,7 +120,7 @@ static int set_ids(const struct plan *plan, const struct plan_user *user, struct
 {
 	int r = 0;
 
-	if (!user->keep_groups)
+	if (!user_keeps_groups(user))
 		r = k_setgroups(user->groups.count, plan_rows(plan, user->groups));
 	if (r < 0)
 		return explain_groups(r, user->groups.count, err);
@@ -245,7 +245,7 @@ static int read_back(const struct plan *plan, const struct plan_user *user, stru
 
 	if (r >= 0)
 		r = verify_ids(user->gid, true, err);
-	if (r >= 0 && !user->keep_groups)
+	if (r >= 0 && !user_keeps_groups(user))
 		r = verify_groups(plan_rows(plan, user->groups), user->groups.count, err);
 	if (r >= 0)
 		r = read_set(PR_CAPBSET_READ, 0, 0, ~user->bounding, err);

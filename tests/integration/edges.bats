@@ -155,7 +155,7 @@ load helpers
 	[ "$output" = "valid, and this host can honour all of it" ]
 	[ "$(find "$WORK" | sort; compgen -G "$(cgroup_of "t$$.*")" || true)" = "$before" ]
 	run -0 --separate-stderr tare features
-	jq -e '.ociVersionMin=="1.0.0" and .ociVersionMax=="1.3.0" and (.mountOptions|index("rro")) and .linux.mountExtensions.idmap.enabled and (.potentiallyUnsafeConfigAnnotations|index("org.systemd.property."))' <<<"$output"
+	jq -e '.ociVersionMin=="1.0.0" and .ociVersionMax=="1.3.0" and (.mountOptions|index("rro")) and .linux.mountExtensions.idmap.enabled and (.potentiallyUnsafeConfigAnnotations|contains(["org.systemd.property.","run.oci.keep_original_groups"]))' <<<"$output"
 	[ -z "$stderr" ]
 }
 

@@ -518,3 +518,56 @@ P
 	[ ! -e "$ROOT/$ID" ]
 	kill "$server"
 }
+
+# As podman asks for them: run --group-add keep-groups.
+@test "run.oci.keep_original_groups: the caller's groups stay, of run and exec, and open files that only they may read" {
+	as_group() { setpriv --groups 4242,4243 "$TARE" --root "$ROOT" "$@"; }
+	echo shared >"$BUNDLE/rootfs/shared"
+	chown 7:4243 "$BUNDLE/rootfs/shared"
+	chmod 040 "$BUNDLE/rootfs/shared"
+	config '.process.user={uid:1000,gid:1000,additionalGids:[77]} | .process.capabilities={}'
+	script 'id -G; cat /shared 2>&1 || true'
+	run -0 as_group run -b "$BUNDLE" "$ID" 3>&-
+	[[ "$output" == "1000 77"$'\n'*"ermission denied" ]]
+	config '.annotations={"run.oci.keep_original_groups":"0"}'
+	run -0 as_group run -b "$BUNDLE" "$ID"
+	[[ "$output" == "1000 77"$'\n'*"ermission denied" ]]
+	for nnp in true false; do
+		config --argjson nnp $nnp '.annotations={"run.oci.keep_original_groups":"1"} | .process.noNewPrivileges=$nnp'
+		run -0 as_group run -b "$BUNDLE" "$ID"
+		[ "$output" = $'1000 4242 4243\nshared' ] || { echo "$nnp: $output"; return 1; }
+	done
+	config '.process.args=["sleep","1000"]'
+	setpriv --groups 5 "$TARE" --root "$ROOT" run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	run -0 as_group exec "$ID" sh -c 'id -G; cat /shared'
+	[ "$output" = $'1000 4242 4243\nshared' ]
+	run -0 as_group exec -g 11 -g 12 "$ID" id -G
+	[ "$output" = "1000 11 12" ]
+	tare delete --force "$ID"
+	# In a user namespace they have no number there, and still are the caller's.
+	config '.process.args=["sh","-c","grep Groups: /proc/self/status | tr -s \"\\t \" \" \"; cat /shared"] | .linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.gidMappings=.linux.uidMappings'
+	chmod 755 "$WORK" "$BUNDLE"
+	run -0 as_group run -b "$BUNDLE" "$ID"
+	[ "$output" = $'Groups: 65534 65534 \nshared' ] || { echo "$output"; return 1; }
+}
+
+@test "run.oci.keep_original_groups for an unprivileged caller" {
+	as() { setpriv --reuid 65534 --regid 65534 --groups 4242 "$WORK/tare" --root "$WORK/theirs" "$@"; }
+	cp "$TARE" "$WORK/tare"
+	chmod 755 "$WORK" "$WORK/tare"
+	chown -R 65534:65534 "$BUNDLE"
+	rm "$BUNDLE/config.json"
+	as spec --rootless -b "$BUNDLE"
+	install -d -o 65534 "$WORK/theirs"
+	echo shared >"$BUNDLE/rootfs/shared"
+	chown 7:4242 "$BUNDLE/rootfs/shared"
+	chmod 040 "$BUNDLE/rootfs/shared"
+	config '.process.terminal=false | .process.args=["cat","/shared"] | .process.user.additionalGids=[77]'
+	run -1 as run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/process/user/additionalGids: cannot set any additional groups in a rootless container"* ]]
+	config '.annotations={"run.oci.keep_original_groups":"1"}'
+	run as run -b "$BUNDLE" "$ID"
+	[[ "$output" != *"user namespaces"* ]] || host_lacks "user namespaces of an unprivileged caller"
+	[ "$status" = 0 ]
+	[ "$output" = shared ]
+}
