@@ -165,7 +165,7 @@ static struct plan_exec_request request_of(const struct parent *parent, const st
 		.is_no_new_privs = o->is_no_new_privs,
 		.is_terminal = o->is_terminal,
 		.is_announced = o->pid_file != NULL || o->console_socket != NULL || o->pidfd_socket != NULL,
-		.preserve_fds = o->preserve_fds,
+		.preserve_fds = parent->request.preserve_fds,
 		.listen_fds = parent->request.listen_fds,
 		.listen_fdnames = parent->request.listen_fdnames,
 		.cgroup = cgroup,

@@ -127,8 +127,6 @@ static int hand_over(struct walker *walker, struct err *err)
 	/* Every single one is so from its beginning on; a filter that denies the call makes no difference. */
 	if (r < 0 && walker->filter == NULL)
 		return err_system(err, r, "cannot mark the descriptors to be closed");
-	for (int fd = 3; fd < walker->first_fd; fd++)
-		k_fcntl(fd, F_SETFD, 0);
 	r = protocol_send(walker->socket_fd, STEP_EXEC, 0, NULL, -1);
 	if (r >= 0)
 		r = k_sigprocmask(SIG_SETMASK, &no_signals, NULL);
@@ -277,6 +275,24 @@ static void reset_signals(void)
 		k_call4(__NR_rt_sigaction, signal, nothing, NULL, sizeof(uint64_t));
 }
 
+/*
+ * Of the numbers below first_fd the caller may have left out some. What this process opens must not get one of
+ * them: they stay open while the descriptors of the host are closed (let_go). So they are occupied, by the end
+ * of a pipe, and execve(2) closes that.
+ */
+static int occupy_gaps(const struct walker *walker)
+{
+	int fds[2] = {-1, -1}, r = 0;
+
+	for (int fd = 3; r >= 0 && fd < walker->first_fd; fd++) {
+		if (k_fcntl(fd, F_GETFD, 0) != -EBADF)
+			continue;
+		/* The pipe itself takes the lowest numbers that are free. */
+		r = fds[0] < 0 ? k_pipe2(fds, O_CLOEXEC) : k_dup3(fds[0], fd, O_CLOEXEC);
+	}
+	return r;
+}
+
 static int prepare(struct walker *walker, struct err *err)
 {
 	int r = (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -285,6 +301,8 @@ static int prepare(struct walker *walker, struct err *err)
 		r = (int)k_prctl(PR_SET_NAME, (unsigned long)(uintptr_t)PROTOCOL_INIT_NAME, 0, 0, 0);
 	if (r >= 0)
 		r = k_close_range((unsigned int)walker->first_fd, ~0u, CLOSE_RANGE_CLOEXEC);
+	if (r >= 0)
+		r = occupy_gaps(walker);
 	if (r < 0)
 		return err_system(err, r, "cannot prepare init");
 	walker->plan = map_plan(walker->first_fd + INIT_FD_PLAN);

@@ -55,22 +55,44 @@ static void load_listen_fds(struct parent *parent)
 }
 
 /*
- * Descriptors that the program is to get have to be there, and nothing else may be handed on by accident: this
- * process may have opened a file by now that has got the number of a missing one. All of those are closed at
- * execve(2), and none that came through one is.
+ * Whether the caller left a number open for this process. A file that this process has opened itself by now may
+ * have got it, too: all of those are closed at execve(2), and none that came through one is.
  */
+static bool is_callers(uint32_t fd)
+{
+	return k_fcntl((int)fd, F_GETFD, 0) == 0;
+}
+
+/* Numbers that are not open are skipped: engines name the largest one of those that they pass. */
+static int count_preserved(uint32_t first, uint32_t asked, uint32_t *ret, struct err *err)
+{
+	*ret = 0;
+	for (uint32_t i = 0; i < asked; i++)
+		if (is_callers(first + i))
+			*ret = i + 1;
+	if (asked == 0 || *ret > 0)
+		return 0;
+	if (asked == 1)
+		return err_set(err, ERR_USAGE, EBADF, NULL, "cannot preserve descriptor %u: it is not open",
+			       first);
+	return err_set(err, ERR_USAGE, EBADF, NULL,
+		       "cannot preserve descriptors %u to %u: none of them is open", first, first + asked - 1);
+}
+
 int parent_load_descriptors(struct parent *parent, uint32_t preserve_fds, struct err *err)
 {
-	uint32_t count;
+	uint32_t first = 3;
+	int r;
 
 	load_listen_fds(parent);
-	count = preserve_fds + parent->request.listen_fds;
-	for (uint32_t i = 0; i < count; i++)
-		if (k_fcntl((int)(3 + i), F_GETFD, 0) != 0)
+	/* Programs count on all of these: sd_listen_fds(3). */
+	for (; first < 3 + parent->request.listen_fds; first++)
+		if (!is_callers(first))
 			return err_set(err, ERR_USAGE, EBADF, NULL,
-				       "cannot preserve descriptor %u: it is not open", 3 + i);
-	parent->first_fd = (int)(3 + count);
-	return 0;
+				       "cannot preserve descriptor %u: it is not open", first);
+	r = count_preserved(first, preserve_fds, &parent->request.preserve_fds, err);
+	parent->first_fd = (int)(first + parent->request.preserve_fds);
+	return r;
 }
 
 void parent_load_namespaces(struct parent *parent)
@@ -148,7 +170,6 @@ int parent_load_request(struct parent *parent, struct err *err)
 	parent->request.bundle = parent->bundle;
 	parent->request.is_no_pivot = o->is_no_pivot;
 	parent->request.is_no_new_keyring = o->is_no_new_keyring;
-	parent->request.preserve_fds = o->preserve_fds;
 	parent->request.is_waited = parent->request.is_run && !o->is_detached;
 	parent->request.is_systemd_cgroup = o->is_systemd_cgroup;
 	parent->request.is_cgroup_disabled = o->is_cgroup_disabled;

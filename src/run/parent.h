@@ -56,7 +56,10 @@ int parent_load(struct parent *parent, struct err *err) MUST_CHECK;
 int parent_load_request(struct parent *parent, struct err *err) MUST_CHECK;
 int parent_load_text(struct parent *parent, struct buf *text, struct err *err) MUST_CHECK;
 void parent_load_namespaces(struct parent *parent);
-/* Descriptors 3 and up that the program is to keep: LISTEN_FDS of the environment, and preserve_fds more. */
+/*
+ * Descriptors 3 and up that the program is to keep: LISTEN_FDS of the environment, and those that are open of
+ * preserve_fds more. Fails if one of the former is not open, or none of the latter.
+ */
 int parent_load_descriptors(struct parent *parent, uint32_t preserve_fds, struct err *err) MUST_CHECK;
 /*
  * Calls on_refused for each capability that the plan leaves out of those that are asked for, a word for each of

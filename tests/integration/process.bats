@@ -312,7 +312,10 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 	run -0 bash -c 'exec 3<<<three 4<<<four; exec "$1" --root "$2" run --preserve-fds 2 -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
 	[[ "$output" == $'three\nfour\n0\n1\n2\n3\n4'* ]]
 	run -1 bash -c 'exec 3<&- 4<&-; exec "$1" --root "$2" run --preserve-fds 2 -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
-	[[ "$output" == *"cannot preserve descriptor"* ]]
+	[[ "$output" == *"cannot preserve descriptors 3 to 4: none of them is open"* ]]
+	# Those of socket activation are numbered without gaps.
+	run -1 bash -c 'exec 3<&- 4<&- 5<<<five; LISTEN_PID=$$ LISTEN_FDS=2 exec "$1" --root "$2" run --preserve-fds 2 -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
+	[[ "$output" == *"cannot preserve descriptor 3: it is not open"* ]]
 	script 'cat <&3; echo $LISTEN_FDS $LISTEN_PID'
 	run -0 bash -c 'exec 3<<<socket; LISTEN_PID=$$ LISTEN_FDS=1 exec "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
 	[ "$output" = $'socket\n1 1' ]
@@ -570,4 +573,26 @@ P
 	[[ "$output" != *"user namespaces"* ]] || host_lacks "user namespaces of an unprivileged caller"
 	[ "$status" = 0 ]
 	[ "$output" = shared ]
+}
+
+# What podman run --preserve-fd=9,40 says.
+@test "--preserve-fds skips the numbers that are not open, and nothing of the runtime's gets them" {
+	# Number 3 is the shell's, of the directory that it reads.
+	script 'cat <&9; cat <&40; cd /proc/1/fd; echo *'
+	inner='.linux.namespaces+=[{type:"user"},{type:"time"}] | .linux.uidMappings=[{containerID:0,hostID:0,size:65536}] | .linux.gidMappings=.linux.uidMappings'
+	for change in . '.process.noNewPrivileges=true' '.process.terminal=true' '.hooks={createContainer:[{path:"/bin/true"}],startContainer:[{path:"/bin/true"}]}' "$inner"; do
+		config "$change"
+		run -0 with_gaps "$TARE" --root "$ROOT" run --preserve-fds 38 -b "$BUNDLE" "$ID" </dev/null
+		[ "$(tr -d '\r' <<<"$output")" = $'nine\nforty\n0 1 2 3 40 9' ] || { echo "$change: $output"; return 1; }
+	done
+	config '.process.terminal=false'
+	# Between create and start nothing of the host is open but what is the program's.
+	with_gaps "$TARE" --root "$ROOT" create --preserve-fds 65536 -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1
+	left=$(ls -l "/proc/$(pid_of "$ID")/fd" | sed -n 's/.* -> //p' | grep -v -e '^/dev/null' -e '^pipe:' -e '^socket:' -e "^$WORK/out" -e '^/tmp/sh-thd' || true)
+	[ -z "$left" ] || { echo "$left"; return 1; }
+	tare start "$ID"
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	[ "$(cat "$WORK/out")" = $'nine\nforty\n0 1 2 3 40 9' ]
+	run -1 with_gaps "$TARE" --root "$ROOT" run --preserve-fds 6 -b "$BUNDLE" "$ID.b"
+	[[ "$output" == *"cannot preserve descriptors 3 to 8: none of them is open"* ]]
 }
