@@ -179,6 +179,7 @@ struct plan_mount {
 	int32_t keep_slot;             /* file systems: where the mount's descriptor stays for later steps */
 	int32_t idmap_slot;            /* file systems only */
 	uint64_t attr_set, attr_clear; /* MOUNT_ATTR_* */
+	uint64_t attr_implied_clear;   /* binds: of the source's, unless the kernel has locked it */
 	uint64_t recursive_attr_set, recursive_attr_clear; /* with AT_RECURSIVE */
 	struct {
 		uint64_t type; /* MS_SHARED ... */

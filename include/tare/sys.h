@@ -31,6 +31,8 @@ struct rootfs {
 	const struct plan_mount *last; /* of the plan's mounts, the one that was attached last; or NULL */
 	bool has_spot;
 	struct rootfs_spot spot; /* of fd, once it was needed */
+	struct err note;    /* the first thing that is not as it was asked for, and need not be an error */
+	unsigned note_count;
 	int old_cgroup_fd;  /* in the host's cgroup2 mount, for the fallback of cgroup mounts; or -1 */
 };
 

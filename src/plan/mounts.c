@@ -116,16 +116,17 @@ static void check_mount(struct builder *b, const struct spec_mount *m, const str
 	if (path_is_below(target, "/proc") && !str_equal(target, "/proc") && !may_cover_proc(target))
 		builder_finding(b, ERR_CONFIG, where, "'%s' cannot be mounted because it is inside /proc",
 				target);
-	if (o->is_idmap && !has_maps && !b->has_new_user)
+	if (o->is_idmap && !has_maps && (!b->has_user || b->host->namespaces[SPEC_NS_USER].is_own))
 		builder_finding(b, ERR_CONFIG, where,
-				"an idmapped mount needs uidMappings and gidMappings, or a new user namespace");
+				"an idmapped mount needs uidMappings and gidMappings, or a user namespace of "
+				"the container's own");
 	if ((o->is_idmap || has_maps) && !b->host->is_privileged)
 		builder_finding(b, ERR_UNSUPPORTED, where,
 				"an unprivileged caller cannot make idmapped mounts");
 	check_owner_options(b, o, where);
 }
 
-/* The user namespace whose maps an idmapped mount takes: its own, or one like the container's. */
+/* The user namespace whose maps an idmapped mount takes: its own, the one that is joined, or one like the new one. */
 static int32_t add_idmap(struct builder *b, const struct spec_mount *m, const struct plan_options *o)
 {
 	const struct spec_id_maps *uid = &m->uid_mappings, *gid = &m->gid_mappings;
@@ -135,6 +136,8 @@ static int32_t add_idmap(struct builder *b, const struct spec_mount *m, const st
 
 	if (uid->count == 0 && !o->is_idmap)
 		return PLAN_NO_SLOT;
+	if (uid->count == 0 && b->ns_slots[SPEC_NS_USER] != PLAN_NO_SLOT)
+		return b->ns_slots[SPEC_NS_USER];
 	if (uid->count == 0) {
 		if (b->idmap_slot != PLAN_NO_SLOT)
 			return b->idmap_slot;
@@ -276,6 +279,7 @@ static void mount_options(struct plan_mount *mount, const struct plan_options *o
 {
 	mount->attr_set = o->attr_set;
 	mount->attr_clear = o->attr_clear;
+	mount->attr_implied_clear = o->is_bind && !o->is_remount ? o->attr_implied_clear : 0;
 	mount->recursive_attr_set = o->recursive_attr_set;
 	mount->recursive_attr_clear = o->recursive_attr_clear;
 	for (int i = 0; i < o->propagation_count && i < PLAN_PROPAGATIONS; i++) {

@@ -123,6 +123,26 @@ static void options_atime(struct plan_options *o, const struct option_row *row)
 		o->attr_set |= row->value;
 }
 
+/*
+ * As mount(2) has it with MS_BIND | MS_REMOUNT, where engines expect it: the first option about flags of the
+ * mount itself clears the flags that its source has and no option asks for. Those about the access time stay
+ * until an option about them comes. Options with r have no such effect.
+ */
+static void options_implied(struct plan_options *o, const struct option_row *row)
+{
+	bool is_flag = row->kind == OPTION_ATTR_SET || row->kind == OPTION_ATTR_CLEAR ||
+		       row->kind == OPTION_ATIME || row->kind == OPTION_ATIME_BACK;
+	bool is_time = row->kind == OPTION_ATIME ||
+		       (row->kind == OPTION_ATTR_SET && row->value == MOUNT_ATTR_NODIRATIME);
+
+	if (!is_flag || row->is_recursive)
+		return;
+	o->attr_implied_clear |= MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
+				 MOUNT_ATTR_NOSYMFOLLOW;
+	if (is_time)
+		o->attr_implied_clear |= MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
+}
+
 static void options_propagation(struct plan_options *o, const struct option_row *row)
 {
 	if (o->propagation_count < PLAN_PROPAGATIONS) {
@@ -192,9 +212,11 @@ void plan_options_parse(const struct spec_list *options, struct plan_options *re
 	for (size_t i = 0; i < options->count; i++) {
 		const struct option_row *row = options_find(options->v[i]);
 
-		if (row != NULL)
+		if (row != NULL) {
 			options_apply(ret, row, options->v[i]);
-		else if (options->v[i][0] != '\0')
+			options_implied(ret, row);
+		} else if (options->v[i][0] != '\0')
 			options_data(ret, options->v[i], true);
 	}
+	ret->attr_implied_clear &= ~(ret->attr_set | ret->attr_clear);
 }

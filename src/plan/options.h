@@ -14,6 +14,8 @@ struct plan_options {
 	} propagation[PLAN_PROPAGATIONS];
 	int propagation_count; /* may pass PLAN_PROPAGATIONS: then there were too many */
 	bool is_bind, is_recursive, is_remount, is_copy_up, is_idmap, is_idmap_recursive;
+	/* mount(2): of a bind, what is not asked for is cleared, once something is; MOUNT_ATTR_*. */
+	uint64_t attr_implied_clear;
 	const char *not_for_binds; /* the first that changes a superblock, or NULL */
 	struct spec_list data;     /* the rest, for the file system; the strings are the options' own */
 };

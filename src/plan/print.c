@@ -217,6 +217,12 @@ static void add_mount(struct buf *out, const struct plan *plan, const struct pla
 		add_bits(out, m->attr_clear & ~(uint64_t)MOUNT_ATTR__ATIME, attr_bits, ARRAY_SIZE(attr_bits),
 			 ",");
 	}
+	if (m->attr_implied_clear != 0) {
+		buf_add_str(out, " clear-unasked ");
+		add_bits(out, m->attr_implied_clear & ~(uint64_t)MOUNT_ATTR__ATIME, attr_bits,
+			 ARRAY_SIZE(attr_bits), ",");
+		buf_add_str(out, (m->attr_implied_clear & MOUNT_ATTR__ATIME) != 0 ? ",atime" : "");
+	}
 	if (m->recursive_attr_set != 0) {
 		buf_add_str(out, " set-recursive ");
 		add_bits(out, m->recursive_attr_set, attr_bits, ARRAY_SIZE(attr_bits), ",");

@@ -147,6 +147,7 @@ static void alter(const struct trial *trial, struct plan_step *step)
 		step->u.user.cwd = trial->root_dir;
 	if (step->kind == PLAN_MOUNT) {
 		step->u.mount.attr_clear &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+		step->u.mount.attr_implied_clear &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 		step->u.mount.recursive_attr_clear &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	}
 }

@@ -51,6 +51,15 @@ static int attach_root(struct walker *walker, const struct plan_step *step, stru
 	return rootfs_attach(&walker->rootfs, &step->u.root, err);
 }
 
+static int attach_mount(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	int r = mount_attach(&walker->rootfs, &step->u.mount, err);
+
+	if (walker->rootfs.note_count > 0)
+		err_where(&walker->rootfs.note, plan_get(walker->plan, step->where));
+	return r;
+}
+
 static int pivot(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	int r = rootfs_pivot(&walker->rootfs, &step->u.root, err);
@@ -178,7 +187,7 @@ static int rootfs_step(struct walker *walker, const struct plan_step *step, stru
 	case PLAN_ROOT:
 		return attach_root(walker, step, err);
 	case PLAN_MOUNT:
-		return mount_attach(rootfs, &step->u.mount, err);
+		return attach_mount(walker, step, err);
 	case PLAN_DEVICE:
 		return rootfs_device(rootfs, &step->u.device, err);
 	case PLAN_LINK:

@@ -72,11 +72,13 @@ static int send_step(struct walker *walker, const struct plan_step *step, struct
 
 	if (step->u.step == STEP_READY)
 		r = try_gate(walker, err);
+	if (walker->rootfs.note_count > 1)
+		err_hint(&walker->rootfs.note, "and %u other mounts", walker->rootfs.note_count - 1);
 	if (r >= 0 && step->u.step == STEP_READY)
 		r = (int)k_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	if (r >= 0)
-		r = protocol_send(walker->socket_fd, (enum protocol_step)step->u.step, 0, NULL,
-				  walker->console_fd);
+		r = protocol_send(walker->socket_fd, (enum protocol_step)step->u.step, 0,
+				  step->u.step == STEP_READY ? &walker->rootfs.note : NULL, walker->console_fd);
 	fd_close(&walker->console_fd);
 	return r;
 }

@@ -253,8 +253,13 @@ static int step_expect(struct parent *parent, const struct plan_step *step, stru
 	if (r >= 0)
 		r = protocol_expect(parent->socket_fd, (enum protocol_step)step->u.step, NULL,
 				    step->u.step == STEP_READY ? &parent->console_fd : NULL, err);
-	if (r >= 0 && step->u.step == STEP_READY)
+	if (r >= 0 && step->u.step == STEP_READY) {
+		if (err->kind != ERR_NONE)
+			log_line(LOG_WARNING, err->hint[0] == '\0' ? "%s: %s" : "%s: %s (%s)", err->where,
+				 err->msg, err->hint);
+		*err = (struct err){.kind = ERR_NONE};
 		r = limits_check_owner(parent, err);
+	}
 	if (r == -EPIPE && err->kind == ERR_PEER)
 		parent_explain_end(parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd, err);
 	return r;

@@ -155,6 +155,10 @@ int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_val
 		return err_set(err, ERR_PEER, EPROTO, NULL, "message '%s' in the place of '%s'",
 			       protocol_step_name((enum protocol_step)message.step),
 			       protocol_step_name(expected));
+	if (expected == STEP_READY) {
+		seal_err(&message.err);
+		*err = message.err;
+	}
 	if (ret_value != NULL)
 		*ret_value = expected == STEP_BORN ? received.sender.pid : message.value;
 	if (ret_fd != NULL)

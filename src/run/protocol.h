@@ -56,7 +56,7 @@ enum protocol_step {
 	STEP_LISTENER, /* bridge or init -> parent: the next call installs a seccomp filter, whose listener will
 			  be descriptor number value */
 	STEP_LISTENED, /* parent -> bridge or init: who is to have the listener has it */
-	STEP_READY,    /* init -> parent: all but execve is done; may carry the console's master */
+	STEP_READY,    /* init -> parent: all but execve is done; may carry the console's master, and a note */
 	STEP_COMMITTED, /* parent -> init: limits are set, the record is on disk */
 	STEP_START,     /* starter -> init */
 	STEP_EXEC,      /* init -> starter: execve is the next system call */
@@ -86,7 +86,7 @@ int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const s
  * Waits for one message and checks that it is `expected`. FAILED gives the peer's own error in *err and its
  * errno; end of file -EPIPE with kind ERR_PEER; anything else -EPROTO. ret_value and ret_fd may be NULL; a
  * descriptor nobody asked for is closed. The value of BORN is the sender's pid as the kernel tells it, if the
- * socket has SO_PASSCRED, and 0 otherwise. [free]
+ * socket has SO_PASSCRED, and 0 otherwise. The note of READY is in *err, of kind ERR_NONE if there is none. [free]
  */
 int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_value, int *ret_fd,
 		    struct err *err) MUST_CHECK;

@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
@@ -384,23 +385,66 @@ static int host_sysfs(const struct plan_mount *mount, struct err *err)
 
 /* --- attach --- */
 
-static int apply_attributes(const struct rootfs *rootfs, const struct plan_mount *mount, int fd,
-			    struct err *err)
+/* mount_namespaces(7): what a mount of a more privileged user namespace has, a less privileged one cannot
+ * clear. */
+static const struct {
+	long shown; /* ST_*, statfs(2) */
+	uint64_t attr;
+	const char *name;
+} lockable[] = {
+	{ST_RDONLY, MOUNT_ATTR_RDONLY, "ro"},
+	{ST_NOSUID, MOUNT_ATTR_NOSUID, "nosuid"},
+	{ST_NODEV, MOUNT_ATTR_NODEV, "nodev"},
+	{ST_NOEXEC, MOUNT_ATTR_NOEXEC, "noexec"},
+	{ST_NODIRATIME, MOUNT_ATTR_NODIRATIME, "nodiratime"},
+};
+
+/* The source's flags that no option names stay where they cannot be cleared, with a note. */
+static int keep_locked(struct rootfs *rootfs, const struct plan_mount *mount, int fd)
+{
+	char names[64] = "";
+	uint64_t kept = 0;
+	struct statfs fs;
+	int r = k_fstatfs(fd, &fs);
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(lockable); i++) {
+		size_t len = strlen(names);
+
+		if ((fs.f_flags & lockable[i].shown) == 0 ||
+		    (mount->attr_implied_clear & lockable[i].attr) == 0)
+			continue;
+		kept |= lockable[i].attr;
+		str_format(names + len, sizeof names - len, "%s%s", len > 0 ? "," : "", lockable[i].name);
+	}
+	if (r >= 0)
+		r = kept == 0 ? -EPERM
+			      : mount_set(fd, mount->attr_set,
+					  mount->attr_clear | (mount->attr_implied_clear & ~kept), 0, false);
+	if (r >= 0 && rootfs->note_count++ == 0)
+		err_set(&rootfs->note, ERR_SYSTEM, 0, NULL,
+			"the mount on '%s' keeps what its source has and this user namespace cannot clear: %s",
+			plan_get(rootfs->plan, mount->target), names);
+	return r;
+}
+
+static int apply_attributes(struct rootfs *rootfs, const struct plan_mount *mount, int fd, struct err *err)
 {
 	const char *target = plan_get(rootfs->plan, mount->target);
 	uint64_t set = mount->attr_set, clear = mount->attr_clear;
 	int r = 0;
 
 	/* A new file system got its attributes by fsmount(2) and has none to clear. */
-	if ((mount->is_bind || mount->is_remount) && (set | clear) != 0)
-		r = mount_set(fd, set, clear, 0, false);
+	if ((mount->is_bind || mount->is_remount) && (set | clear | mount->attr_implied_clear) != 0)
+		r = mount_set(fd, set, clear | mount->attr_implied_clear, 0, false);
+	if (r == -EPERM && mount->attr_implied_clear != 0)
+		r = keep_locked(rootfs, mount, fd);
 	if (r == 0 && (mount->recursive_attr_set | mount->recursive_attr_clear) != 0)
 		r = mount_set(fd, mount->recursive_attr_set, mount->recursive_attr_clear, 0, true);
 	if (r < 0) {
 		r = err_system(err, r, "cannot set the attributes of the mount on '%s'", target);
 		if (r == -EPERM)
 			err_hint(err, "attributes of the source are locked: do not clear nosuid, nodev, noexec "
-				      "or ro");
+				      "or ro, and do not change atime, diratime or relatime");
 		if (r == -EINVAL && mount->is_remount)
 			err_hint(err, "perhaps nothing is mounted there");
 		return r;

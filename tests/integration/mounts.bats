@@ -72,23 +72,82 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 
 @test "options that clear a flag: alone for the mount, with r for all below" {
 	trees
-	flags='rw suid dev exec diratime symfollow atime relatime'
-	binds full rbind $flags $(printf 'r%s ' $flags) rnorelatime rnostrictatime norelatime nostrictatime
+	flags='rsuid rdev rexec rdiratime rsymfollow rrw ratime rrelatime'
+	binds full rbind $flags rnorelatime rnostrictatime
 	config '.process.args=["cat","/proc/self/mountinfo"]'
 	run_with_mounts "$TREES"
 	expect full-rbind $FULL $FULL
 	for pair in rw:ro suid:nosuid dev:nodev exec:noexec diratime:nodiratime symfollow:nosymfollow; do
 		shown=$(sed "s/\b${pair#*:}\b//; s/,,/,/; s/^,//; s/,$//" <<<$FULL)
-		expect full-${pair%:*} $shown $FULL
 		expect full-r${pair%:*} $shown $shown
 	done
 	relatime=${FULL/noatime,nodiratime/nodiratime,relatime}
-	for flag in atime relatime; do
-		expect full-$flag $relatime $FULL
-		expect full-r$flag $relatime $relatime
+	for flag in ratime rrelatime rnorelatime rnostrictatime; do
+		expect full-$flag $relatime $relatime
 	done
-	expect full-rnorelatime $relatime $relatime
-	expect full-rnostrictatime $relatime $relatime
+}
+
+@test "a bind has its source's flags, until an option about one of them comes: then what none asks for is cleared" {
+	trees
+	binds full "" defaults+async rslave rro rw ro suid nosuid nodev noexec exec dev symfollow nosymfollow atime diratime \
+		norelatime nostrictatime relatime noatime strictatime nodiratime rw+noatime+nodiratime rw+rro+rnoexec
+	config '.process.args=["cat","/proc/self/mountinfo"] | .mounts|=map(if .destination=="/full-" then .options=["rbind"] else . end)'
+	run_with_mounts "$TREES"
+	for unasked in "" defaults+async rslave rro; do
+		expect "full-$unasked" $FULL $FULL
+	done
+	for option in rw suid exec dev symfollow; do
+		expect full-$option noatime,nodiratime $FULL
+	done
+	for option in ro nosuid nodev noexec; do
+		expect full-$option $option,noatime,nodiratime $FULL
+	done
+	expect full-nosymfollow noatime,nodiratime,nosymfollow $FULL
+	# Those about the access time: what takes one back leaves the others; what sets one replaces all of them.
+	for option in atime norelatime nostrictatime; do
+		expect full-$option nodiratime,relatime $FULL
+	done
+	expect full-diratime noatime $FULL
+	expect full-relatime relatime $FULL
+	expect full-noatime noatime $FULL
+	expect full-strictatime "" $FULL
+	expect full-nodiratime nodiratime,relatime $FULL
+	expect full-rw+noatime+nodiratime noatime,nodiratime $FULL
+	expect full-rw+rro+rnoexec ro,noexec,noatime,nodiratime $FULL
+}
+
+@test "a flag that the kernel has locked stays, with a warning; clearing it by name is an error" {
+	trees
+	chmod 755 "$WORK" "$BUNDLE"
+	cp "$TARE" "$WORK/tare"
+	mkdir "$ROOT" && chown 65534:65534 "$ROOT"
+	chown -R 65534:65534 "$BUNDLE"
+	rm "$BUNDLE/config.json"
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$WORK/tare" spec --rootless -b "$BUNDLE"
+	config '.process.terminal=false | .process.args=["cat","/proc/self/mountinfo"]'
+	binds full nosuid nodev+relatime ro+nosuid+nodev+noexec+noatime+nodiratime rw
+	unprivileged() {
+		run "$1" unshare -m --propagation private sh -c "mount --make-rprivate /; $TREES"'
+			exec setpriv --reuid 65534 --regid 65534 --clear-groups "$WORK/tare" --root "$ROOT" --log "$WORK/log" run -b "$BUNDLE" "$ID"'
+	}
+	: >"$WORK/log" && chmod 666 "$WORK/log"
+	config '.mounts|=map(select(.destination|endswith("-rw") or endswith("relatime")|not))'
+	unprivileged -0
+	expect full-nosuid ro,nosuid,nodev,noexec,noatime,nodiratime $FULL
+	expect full-ro+nosuid+nodev+noexec+noatime+nodiratime ro,nosuid,nodev,noexec,noatime,nodiratime $FULL
+	index=$(jq '[.mounts[].destination]|index("/full-nosuid")' "$BUNDLE/config.json")
+	[ "$(grep -c "/mounts/$index: the mount on '/full-nosuid' keeps what its source has and this user namespace cannot clear: ro,nodev,noexec" "$WORK/log")" = 1 ] || { cat "$WORK/log"; return 1; }
+	[ "$(grep -c keeps "$WORK/log")" = 1 ]
+	for option in rw suid dev exec relatime; do
+		config '.mounts|=map(select(.destination|startswith("/full")|not))'
+		binds full $option
+		unprivileged -1
+		[[ "$output" == *"cannot set the attributes of the mount on '/full-$option': operation not permitted (attributes of the source are locked"* ]] || { echo "$output"; return 1; }
+	done
+	config '.mounts|=map(select(.destination|startswith("/full")|not))'
+	binds full nosuid nodev noexec
+	unprivileged -0
+	[ "$(grep -c "(and 2 other mounts)" "$WORK/log")" = 1 ] || { cat "$WORK/log"; return 1; }
 }
 
 @test "the last word wins, and what takes back another option leaves the rest alone" {
@@ -299,6 +358,34 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	config 'del(.linux.uidMappings,.linux.gidMappings,.mounts[0].uidMappings) | .linux.namespaces|=map(select(.type!="user"))'
 	run -1 tare run -b "$BUNDLE" "$ID"
 	[[ "$output" == *"/mounts/0"*"user namespace"* ]]
+}
+
+@test "idmap without mappings takes those of a user namespace that is joined" {
+	mkdir "$WORK/data"
+	touch "$WORK/data/f"
+	chown 7:8 "$WORK/data/f"
+	chmod 777 "$WORK/data"
+	in_user_ns "" 'del(.linux.maskedPaths,.linux.readonlyPaths)'
+	config '.process.args=["sleep","1000"]'
+	create "$ID.a"
+	tare start "$ID.a"
+	config --arg p "/proc/$(pid_of "$ID.a")/ns/user" --arg w "$WORK/data" '(.linux.namespaces[]|select(.type=="user")).path=$p | del(.linux.uidMappings,.linux.gidMappings)
+		| .mounts+=[{destination:"/m",type:"none",source:$w,options:["bind","idmap"]},{destination:"/r",type:"none",source:$w,options:["rbind","ridmap"]},
+			{destination:"/plain",type:"none",source:$w,options:["bind"]}]
+		| .process.args=["sh","-c","stat -c %u:%g /m/f /r/f /plain/f; touch /m/new; stat -c %u:%g /m/new"]'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[ "$output" = $'7:8\n7:8\n65534:65534\n0:0' ] || { echo "$output"; return 1; }
+	[ "$(stat -c %u:%g "$WORK/data/new")" = 0:0 ]
+	rm "$WORK/data/new"
+	# So with the mappings beside it that it has.
+	config '.linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[ "$output" = $'7:8\n7:8\n65534:65534\n0:0' ] || { echo "$output"; return 1; }
+	tare delete --force "$ID.a"
+	# The caller's own has nothing to map.
+	config '(.linux.namespaces[]|select(.type=="user")).path="/proc/self/ns/user" | del(.linux.uidMappings,.linux.gidMappings)'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"an idmapped mount needs uidMappings and gidMappings, or a user namespace of the container's own"* ]] || { echo "$output"; return 1; }
 }
 
 @test "the file systems of the default configuration" {
