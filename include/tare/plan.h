@@ -72,6 +72,8 @@ enum plan_kind {
 	PLAN_LOOPBACK,     /* init: set the interface "lo" up */
 	PLAN_ROOT,         /* init: root, attach the root file system */
 	PLAN_MOUNT,        /* init: mount */
+	PLAN_MAKE_NODE,    /* parent: node, a device in the tmpfs of slot, which the first one makes */
+	PLAN_COPY_NODES,   /* init: slot of that tmpfs; each device into its source_slot */
 	PLAN_DEVICE,       /* init: device */
 	PLAN_LINK,         /* init: link, a symbolic link */
 	PLAN_HOOKS,        /* parent or init: hooks */
@@ -216,8 +218,11 @@ struct plan_device {
 	char type;     /* 'c', 'b', 'p' */
 	bool is_bound; /* in a user namespace: from the host's node of the same number, in source_slot */
 	bool is_found; /* below a /dev that is the host's: it is not made, and an error if it is not there */
+	bool is_node;  /* is_bound, but from a node that the parent makes */
+	bool has_mode, has_uid, has_gid; /* the configuration says so: the host's node has to be that */
 	uint32_t major, minor;
 	uint32_t mode, uid, gid;
+	uint32_t host_uid, host_gid; /* is_node */
 	int32_t source_slot;
 };
 struct plan_link {
@@ -329,6 +334,10 @@ struct plan_step {
 		struct plan_root root;
 		struct plan_mount mount;
 		struct plan_device device;
+		struct {
+			int32_t slot;
+			struct plan_device device;
+		} node;
 		struct plan_link link;
 		struct plan_hooks hooks;
 		struct {

@@ -51,6 +51,17 @@ bool mount_has_long_option(const struct plan *plan, const struct plan_mount *mou
 /* A new, detached file system with its attributes; mode: of a tmpfs, or -1. A descriptor or -errno; E2BIG: the
  * options are longer than mount(2) takes. In init, before the pivot. */
 int mount_by_data(const struct rootfs *rootfs, const struct plan_mount *mount, int mode) MUST_CHECK;
+/*
+ * A detached tmpfs, attached over the container's root while something is copied out of it: nothing is looked up
+ * there, as a path from the root's descriptor begins below it. enter makes it the working directory; leave, which
+ * has to follow in any case, detaches it with all in it and goes back. In init, before the pivot.
+ */
+struct mount_stage {
+	int cwd_fd;
+	bool is_attached;
+};
+int mount_stage_enter(struct mount_stage *stage, int root_fd, int fd) MUST_CHECK;
+int mount_stage_leave(struct mount_stage *stage) MUST_CHECK;
 /* Adds to *err why a new file system is refused with r, if that can be told. mount_hints.c */
 void mount_hint_new(const char *type, int r, struct err *err);
 /* "key" or "key=value" of a file system that fsopen(2) opened. */
@@ -105,6 +116,15 @@ int rootfs_device(struct rootfs *rootfs, const struct plan_device *device, struc
 int rootfs_link(struct rootfs *rootfs, const struct plan_link *link, struct err *err) MUST_CHECK;
 /* Copies what is below from_fd (files, links, directories, modes, owners) into the empty directory to_fd. */
 int rootfs_copy_up(int from_fd, int to_fd, struct err *err) MUST_CHECK;
+
+/* --- nodes.c --- */
+
+/* A detached tmpfs for nodes_make; in the parent. */
+int nodes_open(const struct plan *plan, struct err *err) MUST_CHECK;
+/* A device with its mode and its owner on the host; in the parent, which needs CAP_MKNOD. */
+int nodes_make(const struct plan *plan, int fd, const struct plan_device *device, struct err *err) MUST_CHECK;
+/* A detached mount of each into its source_slot; in init. slot: of the tmpfs, which is no more after that. */
+int nodes_copy(const struct rootfs *rootfs, int32_t slot, struct err *err) MUST_CHECK;
 
 /* --- tty.c --- */
 

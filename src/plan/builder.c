@@ -123,7 +123,7 @@ void builder_begin(struct builder *b)
 	id = builder_text(b, b->request == NULL ? NULL : b->request->id);
 	((struct plan *)(void *)b->pool.data)->id = id;
 	b->proc_slot = b->idmap_slot = b->root_slot = b->gate_slot = b->notify_slot = PLAN_NO_SLOT;
-	b->environment_slot = PLAN_NO_SLOT;
+	b->environment_slot = b->nodes_slot = PLAN_NO_SLOT;
 }
 
 struct plan *builder_finish(struct builder *b)

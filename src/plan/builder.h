@@ -37,6 +37,7 @@ struct builder {
 	struct plan_device *devices;
 	plan_text *device_wheres;
 	size_t device_count;
+	int32_t nodes_slot;            /* of the tmpfs that the parent makes devices in; PLAN_NO_SLOT: none */
 	int32_t notify_slot;           /* of the notify socket's directory; PLAN_NO_SLOT: none is shown */
 	bool is_dev_bound;             /* /dev comes from the host: nothing is made in it */
 	uint32_t setup_uid, setup_gid; /* who makes directories and devices */

@@ -46,6 +46,8 @@ static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_LOOPBACK] = "loopback",
 	[PLAN_ROOT] = "root",
 	[PLAN_MOUNT] = "mount",
+	[PLAN_MAKE_NODE] = "make-node",
+	[PLAN_COPY_NODES] = "copy-nodes",
 	[PLAN_DEVICE] = "device",
 	[PLAN_LINK] = "link",
 	[PLAN_HOOKS] = "hooks",
@@ -335,9 +337,15 @@ static void add_rootfs_step(struct buf *out, const struct plan *plan, const stru
 	case PLAN_DEVICE:
 		buf_format(out, "%s %c %u:%u mode %o%s", plan_get(plan, s->u.device.path), s->u.device.type,
 			   s->u.device.major, s->u.device.minor, s->u.device.mode,
-			   s->u.device.is_bound   ? " bound from the host"
+			   s->u.device.is_node    ? " bound from the parent"
+			   : s->u.device.is_bound ? " bound from the host"
 			   : s->u.device.is_found ? " is there"
 						  : "");
+		break;
+	case PLAN_MAKE_NODE:
+		buf_format(out, "%s %c %u:%u mode %o owner %u:%u", plan_get(plan, s->u.node.device.path),
+			   s->u.node.device.type, s->u.node.device.major, s->u.node.device.minor,
+			   s->u.node.device.mode, s->u.node.device.host_uid, s->u.node.device.host_gid);
 		break;
 	case PLAN_LINK:
 		buf_format(out, "%s to %s", plan_get(plan, s->u.link.path), plan_get(plan, s->u.link.target));

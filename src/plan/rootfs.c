@@ -61,6 +61,46 @@ static int32_t add_device_source(struct builder *b, const struct plan_device *de
 	return step->u.source.slot;
 }
 
+/* The owner on the host of what an id of the container owns; unset it is the container's root. */
+static uint32_t host_id(struct builder *b, const struct spec_id_maps *maps, const struct spec_uint *asked,
+			uint32_t root_id, const char *where)
+{
+	uint64_t id = asked->is_set ? asked->value : root_id;
+
+	for (size_t i = 0; i < maps->count; i++)
+		if (id >= maps->v[i].container_id && id - maps->v[i].container_id < maps->v[i].size)
+			return maps->v[i].host_id + (uint32_t)(id - maps->v[i].container_id);
+	if (asked->is_set && maps->count == 0)
+		builder_finding(b, ERR_CONFIG, where,
+				"needs the mappings of the user namespace that is joined in /linux");
+	else if (asked->is_set)
+		builder_finding(b, ERR_CONFIG, where, "%llu is not mapped in the container's user namespace",
+				(unsigned long long)id);
+	return 0;
+}
+
+/* In a user namespace no device can be made, but for it, where the caller may. */
+static void add_node(struct builder *b, struct plan_device *device, size_t index)
+{
+	const struct spec_device *d = &b->spec->devices[index];
+	char where[64];
+	struct plan_step *step;
+	plan_text text;
+
+	str_format(where, sizeof where, "/linux/devices/%zu/uid", index);
+	device->host_uid = host_id(b, &b->spec->uid_mappings, &d->uid, b->setup_uid, where);
+	str_format(where, sizeof where, "/linux/devices/%zu/gid", index);
+	device->host_gid = host_id(b, &b->spec->gid_mappings, &d->gid, b->setup_gid, where);
+	device->is_node = true;
+	device->source_slot = builder_slot(b);
+	if (b->nodes_slot == PLAN_NO_SLOT)
+		b->nodes_slot = builder_slot(b);
+	text = builder_where(b, "/linux/devices/%zu", index);
+	step = builder_step(b, PLAN_PARENT, PLAN_MAKE_NODE, text);
+	step->u.node.slot = b->nodes_slot;
+	step->u.node.device = *device;
+}
+
 static struct plan_device configured_device(struct builder *b, const struct spec_device *d)
 {
 	struct plan_device device = {
@@ -70,6 +110,9 @@ static struct plan_device configured_device(struct builder *b, const struct spec
 		.mode = d->file_mode.is_set ? (uint32_t)d->file_mode.value : 0666,
 		.uid = (uint32_t)d->uid.value,
 		.gid = (uint32_t)d->gid.value,
+		.has_mode = d->file_mode.is_set,
+		.has_uid = d->uid.is_set,
+		.has_gid = d->gid.is_set,
 		.source_slot = PLAN_NO_SLOT,
 	};
 	char path[4096];
@@ -92,6 +135,7 @@ static void collect_devices(struct builder *b)
 {
 	size_t max = b->spec->device_count + ARRAY_SIZE(default_devices);
 	bool is_bound = b->has_user || b->host->is_in_user_ns;
+	bool is_made = b->host->is_privileged && !b->host->is_in_user_ns;
 
 	b->devices = arena_alloc(&b->arena, max * sizeof *b->devices);
 	b->device_wheres = arena_alloc(&b->arena, max * sizeof *b->device_wheres);
@@ -104,17 +148,21 @@ static void collect_devices(struct builder *b)
 		d->path = builder_text(b, default_devices[i].path);
 		d->major = default_devices[i].major;
 		d->minor = default_devices[i].minor;
+		d->is_bound = is_bound;
 		b->device_count++;
 	}
 	for (size_t i = 0; i < b->spec->device_count; i++) {
+		struct plan_device *device = &b->devices[b->device_count];
+
 		if (b->spec->devices[i].is_repeated)
 			continue;
-		b->devices[b->device_count] = configured_device(b, &b->spec->devices[i]);
+		*device = configured_device(b, &b->spec->devices[i]);
+		device->is_bound = is_bound && device->type != 'p' && !device->is_found;
+		if (device->is_bound && is_made)
+			add_node(b, device, i);
 		b->device_wheres[b->device_count] = builder_where(b, "/linux/devices/%zu", i);
 		b->device_count++;
 	}
-	for (size_t i = 0; i < b->device_count; i++)
-		b->devices[i].is_bound = is_bound && b->devices[i].type != 'p' && !b->devices[i].is_found;
 }
 
 void plan_add_device_sources(struct builder *b)
@@ -123,7 +171,7 @@ void plan_add_device_sources(struct builder *b)
 		return;
 	collect_devices(b);
 	for (size_t i = 0; i < b->device_count; i++)
-		if (b->devices[i].is_bound)
+		if (b->devices[i].is_bound && !b->devices[i].is_node)
 			b->devices[i].source_slot = add_device_source(b, &b->devices[i], b->device_wheres[i]);
 }
 
@@ -145,6 +193,8 @@ void plan_add_devices(struct builder *b)
 					"devices need a mount namespace of the container's own");
 		return;
 	}
+	if (b->nodes_slot != PLAN_NO_SLOT)
+		builder_step(b, PLAN_INIT, PLAN_COPY_NODES, 0)->u.slot = b->nodes_slot;
 	for (size_t i = 0; i < b->device_count; i++)
 		builder_step(b, PLAN_INIT, PLAN_DEVICE, b->device_wheres[i])->u.device = b->devices[i];
 	if (b->is_dev_bound)

@@ -69,6 +69,7 @@ static bool is_kept_single(const struct trial *trial, const struct plan_step *st
 		return has_cwd(trial) && trial->request->has_program;
 	case PLAN_OPEN_IDMAP:
 	case PLAN_OPEN_SOURCE:
+	case PLAN_MAKE_NODE:
 	case PLAN_DEVICE:
 	case PLAN_CONSOLE:
 	case PLAN_READONLY_MOUNT:
@@ -114,6 +115,7 @@ static bool is_kept(const struct trial *trial, const struct plan_step *step)
 	case PLAN_KEYRING:
 	case PLAN_LOOPBACK:
 	case PLAN_ROOT:
+	case PLAN_COPY_NODES:
 	case PLAN_LINK:
 	case PLAN_PIVOT:
 	case PLAN_READONLY_ROOT:

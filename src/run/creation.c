@@ -188,6 +188,8 @@ static int rootfs_step(struct walker *walker, const struct plan_step *step, stru
 		return attach_root(walker, step, err);
 	case PLAN_MOUNT:
 		return attach_mount(walker, step, err);
+	case PLAN_COPY_NODES:
+		return nodes_copy(rootfs, step->u.slot, err);
 	case PLAN_DEVICE:
 		return rootfs_device(rootfs, &step->u.device, err);
 	case PLAN_LINK:

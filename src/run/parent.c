@@ -235,6 +235,15 @@ static int step_open_source(struct parent *parent, const struct plan_step *step,
 	return keep(parent, step->u.source.slot, fd);
 }
 
+static int step_make_node(struct parent *parent, const struct plan_step *step, struct err *err)
+{
+	int *fd = &parent->slots[step->u.node.slot];
+
+	if (*fd < 0)
+		*fd = nodes_open(parent->plan, err);
+	return *fd < 0 ? *fd : nodes_make(parent->plan, *fd, &step->u.node.device, err);
+}
+
 int parent_await(const struct parent *parent, uint32_t step, struct err *err)
 {
 	int pidfd = parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd;
@@ -362,6 +371,8 @@ static int parent_step(struct parent *parent, const struct plan_step *step, stru
 		return keep(parent, step->u.idmap.slot, idmap_open(plan, &step->u.idmap.maps, err));
 	case PLAN_OPEN_SOURCE:
 		return step_open_source(parent, step, err);
+	case PLAN_MAKE_NODE:
+		return step_make_node(parent, step, err);
 	case PLAN_OPEN_ENVIRONMENT:
 		return keep(parent, step->u.slot, environment_open(environ, err));
 	case PLAN_OPEN_CONTAINER:

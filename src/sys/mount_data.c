@@ -113,14 +113,9 @@ static int collect(struct data *data, const struct plan *plan, const struct plan
 	return r;
 }
 
-/* --- the place --- */
+/* --- the stage --- */
 
-struct place {
-	int fd;     /* the tmpfs */
-	int cwd_fd; /* the working directory as it was */
-};
-
-static int place_attach(int root_fd, int *ret_fd)
+static int make_stage(int *ret_fd)
 {
 	_cleanup_fd_ int fs_fd = k_fsopen("tmpfs", FSOPEN_CLOEXEC), fd = -1;
 	int r = fs_fd < 0 ? fs_fd : k_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
@@ -128,65 +123,66 @@ static int place_attach(int root_fd, int *ret_fd)
 	fd = r < 0 ? r
 		   : k_fsmount(fs_fd, FSMOUNT_CLOEXEC,
 			       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	if (fd < 0)
-		return fd;
-	r = k_mkdirat(fd, MOUNT_NAME, 0700);
-	if (r >= 0)
-		r = k_move_mount(fd, "", root_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	r = fd < 0 ? fd : k_mkdirat(fd, MOUNT_NAME, 0700);
 	if (r >= 0)
 		*ret_fd = take_fd(&fd);
 	return r;
 }
 
-/* A path of the options or the source that is not absolute begins in this working directory, and leads nowhere.
- */
-static int place_open(struct place *place, int root_fd)
+int mount_stage_enter(struct mount_stage *stage, int root_fd, int fd)
 {
 	int r;
 
-	*place = (struct place){.fd = -1, .cwd_fd = k_openat(AT_FDCWD, ".", O_PATH | O_CLOEXEC, 0)};
+	stage->is_attached = false;
+	stage->cwd_fd = k_openat(AT_FDCWD, ".", O_PATH | O_CLOEXEC, 0);
 	/* One that the container's root may not search. */
-	if (place->cwd_fd == -EACCES)
-		place->cwd_fd = k_fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
-	if (place->cwd_fd < 0)
-		return place->cwd_fd;
-	r = place_attach(root_fd, &place->fd);
-	return r < 0 ? r : k_fchdir(place->fd);
-}
-
-/* With the mount in it. */
-static int place_close(struct place *place)
-{
-	int r = 0;
-
-	if (place->fd >= 0) {
-		r = k_umount2(".", MNT_DETACH);
-		if (r >= 0)
-			r = k_fchdir(place->cwd_fd);
-	}
-	fd_close(&place->fd);
-	fd_close(&place->cwd_fd);
+	if (stage->cwd_fd == -EACCES)
+		stage->cwd_fd = k_fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
+	if (stage->cwd_fd < 0)
+		return stage->cwd_fd;
+	r = k_move_mount(fd, "", root_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	if (r >= 0)
+		r = k_fchdir(fd);
+	stage->is_attached = r >= 0;
 	return r;
 }
 
+int mount_stage_leave(struct mount_stage *stage)
+{
+	int r = 0;
+
+	if (stage->is_attached) {
+		r = k_umount2(".", MNT_DETACH);
+		if (r >= 0)
+			r = k_fchdir(stage->cwd_fd);
+	}
+	fd_close(&stage->cwd_fd);
+	return r;
+}
+
+/*
+ * A path in the options or the source that is not absolute begins in the stage, and leads nowhere.
+ */
 int mount_by_data(const struct rootfs *rootfs, const struct plan_mount *mount, int mode)
 {
 	const struct plan *plan = rootfs->plan;
-	_cleanup_fd_ int fd = -1;
-	struct place place;
+	_cleanup_fd_ int fd = -1, stage_fd = -1;
+	struct mount_stage stage;
 	struct data data;
-	int r = collect(&data, plan, mount, mode), closed;
+	int r = collect(&data, plan, mount, mode), left;
 
+	if (r >= 0)
+		r = make_stage(&stage_fd);
 	if (r < 0)
 		return r;
-	r = place_open(&place, rootfs->fd);
+	r = mount_stage_enter(&stage, rootfs->fd, stage_fd);
 	if (r >= 0)
 		r = k_mount(plan_get(plan, mount->source), MOUNT_NAME, plan_get(plan, mount->type), data.flags,
 			    data.text);
-	fd = r < 0 ? r : k_open_tree(place.fd, MOUNT_NAME, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	fd = r < 0 ? r : k_open_tree(stage_fd, MOUNT_NAME, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	r = fd < 0 ? fd : mount_set(fd, mount->attr_set, mount->attr_clear, 0, false);
-	closed = place_close(&place);
-	if (r < 0 || closed < 0)
-		return r < 0 ? r : closed;
+	left = mount_stage_leave(&stage);
+	if (r < 0 || left < 0)
+		return r < 0 ? r : left;
 	return take_fd(&fd);
 }

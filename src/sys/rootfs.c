@@ -316,6 +316,31 @@ static int find_device(const struct rootfs *rootfs, const struct plan_device *de
 	return r;
 }
 
+/* Of a node of the host nothing can be changed: it is what was asked for, or it is refused. */
+static int check_bound(const struct rootfs *rootfs, const struct plan_device *device, struct err *err)
+{
+	const char *path = plan_get(rootfs->plan, device->path);
+	struct stat st;
+	int r;
+
+	if (device->is_node || (!device->has_mode && !device->has_uid && !device->has_gid))
+		return 0;
+	r = k_fstat(rootfs->slot_base + device->source_slot, &st);
+	if (r < 0)
+		return err_system(err, r, "cannot look at device '%s'", path);
+	if (device->has_mode && (st.st_mode & 07777) != device->mode)
+		r = err_set(err, ERR_UNSUPPORTED, EPERM, NULL,
+			    "cannot make device '%s' with mode %o: the host's has %o", path, device->mode,
+			    (unsigned int)st.st_mode & 07777);
+	else if ((device->has_uid && st.st_uid != device->uid) || (device->has_gid && st.st_gid != device->gid))
+		r = err_set(err, ERR_UNSUPPORTED, EPERM, NULL,
+			    "cannot make device '%s' with owner %u:%u: the host's has %u:%u here", path,
+			    device->uid, device->gid, st.st_uid, st.st_gid);
+	if (r < 0)
+		err_hint(err, "without root's rights on the host a device is the host's: leave out what differs");
+	return r;
+}
+
 int rootfs_device(struct rootfs *rootfs, const struct plan_device *device, struct err *err)
 {
 	const char *path = plan_get(rootfs->plan, device->path), *name;
@@ -324,6 +349,9 @@ int rootfs_device(struct rootfs *rootfs, const struct plan_device *device, struc
 
 	if (device->is_found)
 		return find_device(rootfs, device, err);
+	r = device->is_bound ? check_bound(rootfs, device, err) : 0;
+	if (r < 0)
+		return r;
 	dir_fd = rootfs_open_own_parent(rootfs, path, &name, err);
 	if (dir_fd < 0)
 		return dir_fd;

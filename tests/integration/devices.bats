@@ -85,20 +85,85 @@ character 666 0:0 5:0"
 	[[ "$output" == $'2\n'*$'full\n4\npts/ptmx\nterminal' ]]
 }
 
-@test "devices of a user namespace are the host's, fifos its own" {
+@test "devices of a user namespace have the mode and the owner that they are to have, and need not be on the host" {
 	user_ns
+	mknod "$WORK/probe" c 1 3 || not_here "needs mknod"
+	umask 077
 	config '.linux.devices=[{"path":"/dev/full","type":"c","major":1,"minor":7,"fileMode":384,"uid":3},
-		{"path":"/dev/fifo","type":"p","fileMode":384,"uid":3,"gid":4}]'
-	described /dev/full /dev/fifo
-	[ "$output" = "character $(stat -c %a /dev/full) 65534:65534 1:7"$'\n'"fifo 600 3:4 0:0" ]
+		{"path":"/dev/plain","type":"c","major":1,"minor":5},{"path":"/lacks/it/","type":"b","major":7,"minor":1000,"fileMode":432,"gid":6},
+		{"path":"/dev/set","type":"c","major":1,"minor":3,"fileMode":2501,"uid":65535,"gid":1},
+		{"path":"/dev/zero","type":"c","major":1,"minor":5,"fileMode":438},{"path":"/dev/fifo","type":"p","fileMode":384,"uid":3,"gid":4}]
+		| .process.user.umask=63'
+	wanted="character 600 3:0 1:7
+character 666 0:0 1:5
+block 660 0:6 7:3e8
+character 4705 65535:1 1:3
+character 666 0:0 1:5
+fifo 600 3:4 0:0"
+	paths="/dev/full /dev/plain /lacks/it /dev/set /dev/zero /dev/fifo"
+	described $paths
+	[ "$output" = "$wanted" ] || { echo "$output"; return 1; }
+	run -0 "$TARE" --root "$ROOT" run --no-pivot -b "$BUNDLE" "$ID"
+	[ "$output" = "$wanted" ]
+	# They are devices and not only files; nothing of how they came is left.
+	inside 'head -c 2 /dev/plain | wc -c; echo x >/dev/zero && echo written; chmod 640 /dev/plain; stat -c %a /dev/plain
+		cat /proc/self/mountinfo'
+	[[ "$output" == $'2\nwritten\n640\n'* ]] || { echo "$output"; return 1; }
+	[ "$(awk '$5 ~ "^(/dev/(full|plain|set|zero)|/lacks/it)$" && $4 != "/" && $6 ~ "^rw,nosuid" && $0 !~ "shared|master"' <<<"$output" | wc -l)" = 5 ] || { echo "$output"; return 1; }
+	[ "$(awk '$4 == "/" && $0 ~ " - tmpfs " && $5 !~ "^/(proc|sys)/" { print $5 }' <<<"$output" | sort | tr '\n' ' ')" = "/dev /dev/shm " ] || { echo "$output"; return 1; }
+	# So in a user namespace that is joined, by the mappings that it has.
+	config '.process.args=["sleep","1000"]'
+	create "$ID.a"
+	tare start "$ID.a"
+	config --arg p "/proc/$(pid_of "$ID.a")/ns/user" '(.linux.namespaces[]|select(.type=="user")).path=$p'
+	described $paths
+	[ "$output" = "$wanted" ] || { echo "$output"; return 1; }
+	config 'del(.linux.uidMappings,.linux.gidMappings) | .linux.devices|=.[:1]'
+	refused_path "needs the mappings of the user namespace that is joined" uid
+	config 'del(.linux.devices[].uid)'
+	described /dev/full
+	[ "$output" = "character 600 65534:65534 1:7" ]
+	tare delete --force "$ID.a"
+}
+
+@test "an owner of a device that has no number in the user namespace is refused" {
+	user_ns
+	config '.linux.devices=[{"path":"/dev/x","type":"c","major":1,"minor":3,"uid":65536}]'
+	refused_path "65536 is not mapped in the container's user namespace" uid
+	config '.linux.devices=[{"path":"/dev/x","type":"c","major":1,"minor":3,"gid":70000}]'
+	refused_path "70000 is not mapped in the container's user namespace" gid
+}
+
+@test "an unprivileged caller's devices are the host's, and refused where they are to be different" {
+	chmod 755 "$WORK" "$BUNDLE"
+	cp "$TARE" "$WORK/tare"
+	mkdir "$ROOT" && chown 65534:65534 "$ROOT"
+	chown -R 65534:65534 "$BUNDLE"
+	rm "$BUNDLE/config.json"
+	as() { setpriv --reuid 65534 --regid 65534 --clear-groups "$WORK/tare" "$@"; }
+	as spec --rootless -b "$BUNDLE"
+	mode=$(printf %d "0$(stat -c %a /dev/full)")
+	config --argjson m "$mode" '.process.terminal=false | .process.args=["stat","-c","%a %u:%g %t:%T","/dev/full"]
+		| .linux.devices=[{"path":"/dev/full","type":"c","major":1,"minor":7,"fileMode":$m,"uid":65534,"gid":65534}]'
+	run -0 as --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[ "$output" = "$(stat -c %a /dev/full) 65534:65534 1:7" ]
+	for other in '{"fileMode":1}' '{"uid":0}' '{"gid":0}'; do
+		config --argjson o "$other" '.linux.devices[0]+=$o'
+		run -1 as --root "$ROOT" run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"/linux/devices/0: cannot make device '/dev/full' with "*": the host's has "* ]] || { echo "$output"; return 1; }
+		config --argjson m "$mode" '.linux.devices[0]+={"fileMode":$m,"uid":65534,"gid":65534}'
+	done
 	# The name is the host's, too, and has to be that device.
 	config '.linux.devices=[{"path":"/dev/full","type":"c","major":1,"minor":5}]'
-	run_container "" 1
-	[[ "$output" == *"/linux/devices/0: "* ]]
-	# What is covered is an empty file, or the device.
-	config '.linux.devices=[] | .mounts|=map(select(.destination|startswith("/dev")|not))'
+	run -1 as --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/linux/devices/0: '/dev/full' is not the device 1:5 on this host"* ]] || { echo "$output"; return 1; }
+}
+
+@test "the default devices of a user namespace cover an empty file, or the device" {
+	config '.mounts|=map(select(.destination|startswith("/dev")|not))'
 	mkdir -p "$BUNDLE/rootfs/dev"
 	: >"$BUNDLE/rootfs/dev/null"
+	user_ns
 	described /dev/null
 	[ "$output" = "character 666 65534:65534 1:3" ]
 	echo text >"$BUNDLE/rootfs/dev/null"
@@ -146,9 +211,9 @@ character 666 0:0 1:5" ]
 	done
 }
 
-refused_path() {
+refused_path() { # what, and of which property
 	run_container "" 1
-	[[ "$output" == *"/linux/devices/"*"/path: "*"$1"* ]] || { echo "$output"; return 1; }
+	[[ "$output" == *"/linux/devices/"*"/${2:-path}: "*"$1"* ]] || { echo "$output"; return 1; }
 	[ ! -e "$ROOT/$ID" ]
 }
 
