@@ -19,27 +19,54 @@ struct window { /* struct winsize of ioctl_tty(2) */
 	uint16_t rows, columns, x, y;
 };
 
-/* An image can put anything at /dev/pts or /dev/ptmx: what was opened has to be the multiplexer itself. */
-static int open_master(struct rootfs *rootfs, struct err *err)
+/*
+ * An image can put anything at /dev/pts and /dev/ptmx, such as another device, and opening that one may have an
+ * effect: nothing is opened before its type is known.
+ */
+static int open_in_devpts(const struct rootfs *rootfs)
 {
-	static const char *const paths[] = {"dev/pts/ptmx", "dev/ptmx"};
-	int fd = -ENOENT;
+	const struct path_place place = rootfs_place(rootfs, "/dev/pts");
+	_cleanup_fd_ int dir_fd = path_open(&place, O_PATH | O_DIRECTORY);
+	struct statfs fs;
+	int r = dir_fd < 0 ? dir_fd : k_fstatfs(dir_fd, &fs);
 
-	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		_cleanup_fd_ int try_fd = -1;
-		struct stat st;
+	if (r < 0)
+		return r;
+	/* The kernel alone makes names in a devpts; a mount over one of them is refused (-EXDEV). */
+	return fs.f_type == DEVPTS_SUPER_MAGIC ? path_open_beneath(dir_fd, "ptmx", O_RDWR | O_NOCTTY, 0) : -ENODEV;
+}
 
-		try_fd = path_open_in_root(rootfs->fd, paths[i], O_RDWR | O_NOCTTY | O_NOFOLLOW * (i == 0), 0);
-		if (try_fd < 0) {
-			fd = try_fd;
-			continue;
-		}
-		if (k_fstat(try_fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2)) {
-			fd = -ENODEV;
-			continue;
-		}
-		return take_fd(&try_fd);
-	}
+static int check_multiplexer(int fd)
+{
+	struct stat st;
+	int r = k_fstat(fd, &st);
+
+	return r < 0 ? r : S_ISCHR(st.st_mode) && st.st_rdev == makedev(5, 2) ? 0 : -ENODEV;
+}
+
+/* In a /dev of the host's, whose own devpts may not let the container's root open its multiplexer. */
+static int open_in_dev(const struct rootfs *rootfs)
+{
+	const struct path_place place = rootfs_place(rootfs, "/dev/ptmx");
+	_cleanup_fd_ int path_fd = path_open(&place, O_PATH), fd = -1;
+	int r = path_fd < 0 ? path_fd : check_multiplexer(path_fd);
+
+	if (r < 0)
+		return r;
+	/* A process that replaces it now can open no more than the devices of its cgroup, which is this one's. */
+	fd = path_open(&place, O_RDWR | O_NOCTTY);
+	r = fd < 0 ? fd : check_multiplexer(fd);
+	return r < 0 ? r : take_fd(&fd);
+}
+
+static int open_master(const struct rootfs *rootfs, struct err *err)
+{
+	int fd = open_in_devpts(rootfs);
+
+	if (fd < 0)
+		fd = open_in_dev(rootfs);
+	if (fd >= 0)
+		return fd;
 	err_system(err, fd, "cannot open a terminal in the container");
 	err_hint(err, "process.terminal needs a mount of type devpts on /dev/pts");
 	return fd;

@@ -49,6 +49,24 @@ P
 	[[ "$output" == *"cannot use console socket"* ]]
 }
 
+@test "what an image has in the place of the multiplexer is not opened" {
+	mkdir -p "$WORK/dev/pts"
+	mkfifo "$WORK/dev/ptmx" "$WORK/dev/pts/ptmx"
+	config --arg d "$WORK/dev" '.process.terminal=true | .mounts|=map(select(.destination|startswith("/dev")|not)) | .mounts+=[{destination:"/dev",type:"bind",source:$d,options:["bind"]}]'
+	# Each waits until another process opens the other end.
+	for fifo in ptmx pts/ptmx; do
+		(cat "$WORK/dev/$fifo"; : >"$WORK/opened") 3>&- &
+		readers+=($!)
+	done
+	run timeout 20 script -qec "'$TARE' --root '$ROOT' run -b '$BUNDLE' '$ID'" /dev/null </dev/null
+	sleep 0.2
+	opened=$(ls "$WORK/opened" 2>/dev/null || true)
+	for fifo in ptmx pts/ptmx; do : <>"$WORK/dev/$fifo"; done
+	wait "${readers[@]}"
+	[ -z "$opened" ]
+	[[ "$output" == *"cannot open a terminal in the container"* ]] || { echo "$output"; return 1; }
+}
+
 # Runs tare with a terminal of its own: python plays the terminal emulator. $1 is its script, which has run(), with
 # what it has read so far in text.
 emulator() {
