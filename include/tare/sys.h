@@ -69,6 +69,11 @@ int mount_set_option(int fs_fd, const char *option) MUST_CHECK;
 /* Attributes and propagation of the mount at fd. */
 int mount_set(int fd, uint64_t set, uint64_t clear, uint64_t propagation, bool is_recursive) MUST_CHECK;
 
+/* --- pins.c --- */
+
+/* Puts another copy of the source of slot there, without the pinned mount namespaces in it. In init. */
+int mount_copy_unpinned(struct rootfs *rootfs, int32_t slot, struct err *err) MUST_CHECK;
+
 /* --- rootfs.c --- */
 
 /*

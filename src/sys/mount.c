@@ -512,6 +512,20 @@ static int attach_remount(struct rootfs *rootfs, const struct plan_mount *mount,
 	return fd < 0 ? fd : apply_attributes(rootfs, mount, fd, err);
 }
 
+/* *err says already that it cannot be attached. */
+static int attach_unpinned(struct rootfs *rootfs, const struct plan_mount *mount, int target_fd, struct err *err)
+{
+	int fd = rootfs->slot_base + mount->source_slot;
+	int r = mount_copy_unpinned(rootfs, mount->source_slot, err);
+
+	if (r < 0) {
+		err_hint(err, "a mount namespace is pinned by a bind mount inside the source");
+		return r;
+	}
+	r = apply_attributes(rootfs, mount, fd, err);
+	return r < 0 ? r : move_onto(rootfs, mount, fd, target_fd, err);
+}
+
 /* For the steps that look below it. */
 static int keep_mount(struct rootfs *rootfs, const struct plan_mount *mount, int fd,
 		      const struct rootfs_spot *spot, struct err *err)
@@ -554,5 +568,7 @@ int mount_attach(struct rootfs *rootfs, const struct plan_mount *mount, struct e
 		r = rootfs_copy_up(target_fd, fd, err);
 	if (r == 0)
 		r = move_onto(rootfs, mount, fd, target_fd, err);
+	if (r == -ELOOP && mount->is_bind)
+		r = attach_unpinned(rootfs, mount, target_fd, err);
 	return r < 0 ? r : keep_mount(rootfs, mount, fd, &target.spot, err);
 }

@@ -38,6 +38,15 @@ static int open_host_null(struct err *err)
 	return take_fd(&fd);
 }
 
+static int attach_at(const struct rootfs *rootfs, const struct plan_root *root, int point_fd)
+{
+	int fd = rootfs->slot_base + root->slot;
+	/* A peer of the host's mount would show the host what is mounted in the container. */
+	int r = mount_set(fd, 0, 0, root->is_slave ? MS_SLAVE : MS_PRIVATE, false);
+
+	return r < 0 ? r : k_move_mount(fd, "", point_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
 int rootfs_attach(struct rootfs *rootfs, const struct plan_root *root, struct err *err)
 {
 	const char *path = plan_get(rootfs->plan, root->path);
@@ -59,11 +68,12 @@ int rootfs_attach(struct rootfs *rootfs, const struct plan_root *root, struct er
 	point_fd = open_mount_point(path);
 	if (point_fd < 0)
 		return err_system(err, point_fd, "cannot open root file system '%s'", path);
-	/* A peer of the host's mount would show the host what is mounted in the container. */
-	r = mount_set(rootfs->slot_base + root->slot, 0, 0, root->is_slave ? MS_SLAVE : MS_PRIVATE, false);
-	if (r >= 0)
-		r = k_move_mount(rootfs->slot_base + root->slot, "", point_fd, "",
-				 MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	r = attach_at(rootfs, root, point_fd);
+	if (r == -ELOOP) {
+		r = mount_copy_unpinned(rootfs, root->slot, err);
+		if (r >= 0)
+			r = attach_at(rootfs, root, point_fd);
+	}
 	if (r < 0)
 		return err_system(err, r, "cannot attach root file system '%s'", path);
 	rootfs->fd = k_fcntl(rootfs->slot_base + root->slot, F_DUPFD_CLOEXEC, 0);

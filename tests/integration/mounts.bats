@@ -433,6 +433,34 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	[ "$(awk '$5 == "/sys/fs/cgroup" { print $4 }' <<<"$output")" = / ] || { echo "$output"; return 1; }
 }
 
+@test "the host's root with a pinned mount namespace in it: all but the pin is shown" {
+	: >"$WORK/pin"
+	config '.mounts+=[{destination:"/host",type:"bind",source:"/",options:["rbind","rslave","ro"]}]'
+	# One namespace is older than another by a number that kernels count on each cpu.
+	cpu=$(awk '/^Cpus_allowed_list/ { split($2, list, "[-,]"); print list[1] }' /proc/self/status)
+	pinned() {
+		taskset -c "$cpu" unshare -m sh -c 'mount --make-rshared /; mkdir -p "$0/private" "$0/file" && mount --bind "$0/private" "$0/private" && mount --make-private "$0/private"
+			: >"$0/private/pin"; unshare --mount="$0/private/pin" true && echo pinned && exec "$@"' \
+			"$WORK" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	}
+	for user in false true; do
+		for propagation in private rslave; do
+			config --arg p $propagation '.linux.rootfsPropagation=$p'
+			script 'cd /host'"$WORK"'; ls -d private/pin; ls bundle/rootfs/proc bundle/rootfs/dev | wc -l; ls -d /host/proc/self; touch file 2>&1; grep -c nsfs /proc/self/mountinfo'
+			run pinned
+			[[ "$output" == $'pinned\nprivate/pin\n'*$'\n/host/proc/self\n'*"Read-only file system"*$'\n0' ]] || { echo "$user $propagation: $output"; return 1; }
+			[ "${lines[2]}" -le 5 ] || { echo "the container's own mounts are shown: $output"; return 1; }
+		done
+		chmod 755 "$WORK"
+		chown -R 100000:100000 "$BUNDLE/rootfs"
+		config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
+	done
+	# The root file system itself.
+	config '.root.path="/" | .mounts=[] | .linux.namespaces|=map(select(.type!="user")) | .process.args=["true"] | .process.env=["PATH=/bin"] | del(.linux.uidMappings,.linux.gidMappings,.linux.rootfsPropagation)'
+	run pinned
+	[ "$output" = pinned ] || { echo "$output"; return 1; }
+}
+
 @test "remount refuses by name what is no attribute of a mount; so does an item that is a list" {
 	refused() { # mount, what is said of it
 		config --argjson m "$1" '.mounts=[{"destination":"/m","type":"tmpfs","source":"t","options":["size=2m"]},

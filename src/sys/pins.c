@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mount sources in which a mount namespace is pinned: unshare(1) --mount=FILE binds /proc/PID/ns/mnt to a file. A
+ * copy with such a mount cannot be attached in a younger mount namespace (ELOOP), as the namespaces could then hold
+ * each other. The kernel leaves these mounts out where it copies a whole mount namespace, so the source is copied
+ * again from one that was made in that way.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <tare/sys.h>
+
+#ifndef MNT_DETACH
+#define MNT_DETACH 2
+#endif
+
+static const struct plan_source *find_source(const struct plan *plan, int32_t slot)
+{
+	const struct plan_step *steps = plan_steps(plan);
+
+	for (uint32_t i = 0; i < plan->step_count; i++)
+		if (steps[i].kind == PLAN_OPEN_SOURCE && steps[i].u.source.slot == slot)
+			return &steps[i].u.source.source;
+	return NULL;
+}
+
+static int copy_again(const struct rootfs *rootfs, int32_t slot, struct err *err)
+{
+	const struct plan_source *source = find_source(rootfs->plan, slot);
+	_cleanup_fd_ int fd = -1;
+
+	if (source == NULL)
+		return -ELOOP;
+	fd = mount_open_source(rootfs->plan, source, rootfs->slot_base, err);
+	return fd < 0 ? fd : k_dup3(fd, rootfs->slot_base + slot, O_CLOEXEC);
+}
+
+/*
+ * Process: a child of init that shares its descriptors, in a mount namespace of its own. There the container's
+ * mounts, /proc without its masks among them, are taken off the directory that the source may have in it.
+ */
+__attribute__((noreturn)) static void copy_without_root(const struct rootfs *rootfs, int32_t slot)
+{
+	const struct plan_step *root = plan_find(rootfs->plan, PLAN_ROOT);
+	const char *path = plan_get(rootfs->plan, root->u.root.path);
+	struct err ignored = {.kind = ERR_NONE};
+	int r = (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+
+	if (r >= 0)
+		r = str_equal(path, "/") ? -ELOOP : k_umount2(path, MNT_DETACH);
+	if (r >= 0)
+		r = copy_again(rootfs, slot, &ignored);
+	k_exit(r < 0 ? -r : 0);
+}
+
+int mount_copy_unpinned(struct rootfs *rootfs, int32_t slot, struct err *err)
+{
+	struct clone_args args = {.flags = CLONE_NEWNS | CLONE_FILES | CLONE_PIDFD, .exit_signal = SIGCHLD};
+	_cleanup_fd_ int pidfd = -1;
+	siginfo_t info = {0};
+	long pid;
+	int r;
+
+	/* This mount namespace is such a copy, and nothing was attached in it yet. */
+	if (rootfs->fd < 0)
+		return copy_again(rootfs, slot, err);
+	args.pidfd = (uint64_t)(uintptr_t)&pidfd;
+	pid = k_clone3(&args);
+	if (pid == 0)
+		copy_without_root(rootfs, slot);
+	if (pid < 0)
+		return (int)pid;
+	r = k_waitid(P_PIDFD, pidfd, &info, WEXITED);
+	if (r < 0)
+		return r;
+	return info.si_code == CLD_EXITED ? -info.si_status : -ECHILD;
+}
