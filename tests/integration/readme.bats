@@ -22,12 +22,17 @@ block() { # first line
 		in_block { print } { is_first = /^```sh$/ } END { exit !found }' "$README"
 }
 
-# Runs a block in the directory $WHERE, with the tare of the test and its state root for the one that is installed.
-perform() { # first line
+# Makes a block the script $WORK/block. In the place of the tare that is installed are the test's and its state root.
+prepare() { # first line
 	mkdir -p "$WORK/path"
 	printf '#!/bin/sh\nexec "%s" --root "%s" "$@"\n' "$TARE" "$ROOT" >"$WORK/path/tare"
 	chmod 755 "$WORK/path/tare"
 	block "$1" >"$WORK/block"
+}
+
+# Runs a block in the directory $WHERE.
+perform() { # first line
+	prepare "$1"
 	(cd "$WHERE" && PATH=$WORK/path:$PATH ${AS:-} sh -e "$WORK/block") 3>&-
 }
 
@@ -77,9 +82,9 @@ teardown() {
 @test "README: two minutes by hand" {
 	begin_bundle 'mkdir -p bundle/rootfs/bin && cd bundle'
 	# A terminal, on which "exit" is typed.
-	export WORK WHERE TARE ROOT README
-	export -f perform block
-	run -0 command script -qec "bash -c \"perform 'tare run first'\"" /dev/null <<<'exit'
+	prepare 'tare run first'
+	cd "$WHERE"
+	PATH=$WORK/path:$PATH run -0 command script -qec "sh -e '$WORK/block'" /dev/null <<<'exit'
 	run -0 tare list -q
 	[ "$output" = "" ]
 	run -0 perform "$in_steps"
