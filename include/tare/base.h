@@ -86,6 +86,11 @@ static inline int take_fd(int *fd)
 		taken_;                                                                                        \
 	})
 
+/* --- child [free] ----------------------------------------------------------------------------------- */
+
+/* In a process that was forked from parent: it is killed when that ends, for whatever reason. */
+void child_die_with(int parent);
+
 /* --- io [free] -------------------------------------------------------------------------------------- */
 
 /* Room for one descriptor beside a message. */
@@ -204,8 +209,8 @@ int str_vformat(char *buf, size_t size, const char *fmt, va_list args) FORMAT(3,
 #define SUM_BEGIN UINT64_C(0xcbf29ce484222325)
 
 /*
- * Continues a sum over size bytes; the first call gets SUM_BEGIN. Two sequences that differ in one word of eight
- * bytes have different sums. It protects against damage, not against an attacker.
+ * Continues a sum over size bytes; the first call gets SUM_BEGIN. Two sequences that differ in one word of
+ * eight bytes have different sums. It protects against damage, not against an attacker.
  */
 uint64_t sum_add(uint64_t sum, const void *data, size_t size);
 

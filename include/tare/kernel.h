@@ -322,6 +322,10 @@ static inline int k_getpid(void)
 {
 	return (int)k_call0(__NR_getpid);
 }
+static inline int k_getppid(void)
+{
+	return (int)k_call0(__NR_getppid);
+}
 static inline int k_kill(int pid, int signal)
 {
 	return (int)k_call2(__NR_kill, pid, signal);

@@ -42,7 +42,8 @@ int run_run(const struct run_options *options, int *ret_status, struct err *err)
 /* start ID: only from "created"; returns when execve succeeded or says why it did not. */
 int run_start(const char *state_root, const char *id, struct err *err) MUST_CHECK;
 
-/* kill ID SIGNAL: signal 0-64, 0 only tells whether the container runs. is_all: every process of the container's cgroup (and no error if none is left).
+/* kill ID SIGNAL: signal 0-64, 0 only tells whether the container runs. is_all: every process of the
+ * container's cgroup (and no error if none is left).
  */
 int run_kill(const char *state_root, const char *id, int signal, bool is_all, struct err *err) MUST_CHECK;
 

@@ -44,7 +44,7 @@ struct state_record {
 	uint64_t creator_start;
 	uint64_t pid_namespace;  /* inode number of the one that both pids are of; 0: not known */
 	uint64_t time_namespace; /* of the one that both start times are of; 0: there are none */
-	int64_t created_secs; /* CLOCK_REALTIME */
+	int64_t created_secs;    /* CLOCK_REALTIME */
 	uint32_t created_nanosecs;
 	uid_t owner;
 	bool has_gate;                    /* create, not run */
@@ -77,9 +77,9 @@ int state_open_root(const char *path, bool is_creating, struct err *err) MUST_CH
 int state_root_path(const char *path, char **ret_path, struct err *err) MUST_CHECK;
 
 /*
- * Makes <root>/<id> and locks it. ERR_STATE "container with given ID already exists" (-EEXIST), unless what has the id
- * can be swept (state_sweep). Returns the directory's descriptor, whose lock lasts until it and its copies are closed.
- * On failure there is no directory.
+ * Makes <root>/<id> and locks it. ERR_STATE "container with given ID already exists" (-EEXIST), unless what has
+ * the id can be swept (state_sweep). Returns the directory's descriptor, whose lock lasts until it and its
+ * copies are closed. On failure there is no directory.
  */
 int state_create_dir(int root_fd, const char *id, struct err *err) MUST_CHECK;
 
@@ -91,12 +91,13 @@ int state_create_dir(int root_fd, const char *id, struct err *err) MUST_CHECK;
 int state_open_dir(int root_fd, const char *id, struct err *err) MUST_CHECK;
 int state_lock(int dir_fd, int timeout_ms, struct err *err) MUST_CHECK;
 
-/* Whether the directory is no container's any more: its id is free, or has another one by now. 1, 0, or -errno. */
+/* Whether the directory is no container's any more: its id is free, or has another one by now. 1, 0, or -errno.
+ */
 int state_is_gone(int dir_fd) MUST_CHECK;
 
 /*
- * Removes the directory <root>/<id>, which dir_fd is, if it has no record and no command works on it: its creator was
- * killed before it made anything else. Whether it has done so.
+ * Removes the directory <root>/<id>, which dir_fd is, if it has no record and no command works on it: its
+ * creator was killed before it made anything else. Whether it has done so.
  */
 bool state_sweep(int root_fd, int dir_fd, const char *id);
 /* Removes what is left of directories whose removal was killed. */
@@ -130,14 +131,15 @@ int state_parse(const char *data, size_t size, struct state_record *record, stru
 void state_format(const struct state_record *record, struct buf *out);
 
 /*
- * Removes <root>/<id>, which dir_fd is, and the fixed names in it; needs no further descriptor. The directory is first
- * renamed to a name that no id can have, so that the id is free at once and a half-done removal is not a container;
- * state_list and state_sweep_removed remove what is left of that. A container that is gone already is a success. 0 or
- * -errno with *err.
+ * Removes <root>/<id>, which dir_fd is, and the fixed names in it; needs no further descriptor. The directory
+ * is first renamed to a name that no id can have, so that the id is free at once and a half-done removal is not
+ * a container; state_list and state_sweep_removed remove what is left of that. A container that is gone already
+ * is a success. 0 or -errno with *err.
  */
 int state_remove(int root_fd, int dir_fd, const char *id, struct err *err) MUST_CHECK;
 
-/* Calls on_id for each container, in ascending order of the names, and removes what is no container any more. */
+/* Calls on_id for each container, in ascending order of the names, and removes what is no container any more.
+ */
 int state_list(int root_fd, void (*on_id)(void *context, const char *id), void *context,
 	       struct err *err) MUST_CHECK;
 
@@ -147,8 +149,8 @@ const char *state_status_name(enum state_status status);
 
 /*
  * What the container is doing now: asks /proc whether init lives (and is the same process), the gate whether
- * it still waits there, the cgroup whether it is frozen. Changes nothing. "Stopped" is certain: whatever cannot be
- * told is an error; -EXDEV where another pid or time namespace is the reason.
+ * it still waits there, the cgroup whether it is frozen. Changes nothing. "Stopped" is certain: whatever cannot
+ * be told is an error; -EXDEV where another pid or time namespace is the reason.
  */
 int state_status(int dir_fd, const struct state_record *record, enum state_status *ret_status,
 		 struct err *err) MUST_CHECK;
@@ -183,8 +185,8 @@ int state_open_end(int dir_fd, struct err *err) MUST_CHECK;
 void state_read_end(int dir_fd, const struct state_record *record, struct state_end *ret);
 
 /*
- * A pidfd of init, checked against the recorded start time. -ESRCH, with *err untouched, if it is dead; otherwise
- * -errno with *err, -EXDEV where another pid or time namespace is the reason.
+ * A pidfd of init, checked against the recorded start time. -ESRCH, with *err untouched, if it is dead;
+ * otherwise -errno with *err, -EXDEV where another pid or time namespace is the reason.
  */
 int state_open_pidfd(const struct state_record *record, struct err *err) MUST_CHECK;
 /* The same of the process that is creating the container; -ESRCH once that is done. */
@@ -196,7 +198,8 @@ int state_process_start(pid_t pid, uint64_t *ret_start) MUST_CHECK;
 /* When the container was created, as RFC 3339 with nanoseconds, UTC. The caller frees. */
 char *state_created(const struct state_record *record);
 
-/* The pid that is shown with a status: 0 of a container that has stopped, and where the recorded one says nothing. */
+/* The pid that is shown with a status: 0 of a container that has stopped, and where the recorded one says
+ * nothing. */
 pid_t state_shown_pid(const struct state_record *record, enum state_status status);
 
 /*

@@ -114,8 +114,8 @@ static bool has_line(const char *text, const char *key, size_t len)
 }
 
 /*
- * The kernel may not take a value any more: the file's controller is gone, or another value stands against it. That is
- * as far as it goes; every other failure is one.
+ * The kernel may not take a value any more: the file's controller is gone, or another value stands against it.
+ * That is as far as it goes; every other failure is one.
  */
 static void keep_worst(int *result, int r)
 {

@@ -37,7 +37,8 @@ int cgroup_check_common(const struct cgroup_place *place, const char *own_path, 
 /* Whether a container may be put there: nobody else's processes, and nothing that would stop its first one. */
 int cgroup_check_fit(int cgroup_fd, const char *path, bool is_new, struct err *err) MUST_CHECK;
 
-/* How many components of its path are to go with a cgroup that a container has made and left; 0: none has; -errno. */
+/* How many components of its path are to go with a cgroup that a container has made and left; 0: none has;
+ * -errno. */
 int cgroup_left(int cgroup_fd) MUST_CHECK;
 
 /* What takes a line of a nested keyed file away, behind its key (cgroup-v2.rst); NULL for any other file. */

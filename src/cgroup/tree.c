@@ -237,8 +237,9 @@ int cgroup_pids(int cgroup_fd, pid_t **ret_pids, struct err *err)
 		return r;
 	}
 	if (list.has_unseen) {
-		err_set(err, ERR_STATE, 0, NULL, "cannot list the processes of the cgroup: some are of another pid "
-						 "namespace");
+		err_set(err, ERR_STATE, 0, NULL,
+			"cannot list the processes of the cgroup: some are of another pid "
+			"namespace");
 		err_hint(err, "run this command in the pid namespace in which the container was created");
 		return -EXDEV;
 	}

@@ -2,7 +2,6 @@
 /* ps: the processes of a container, as their pids or as ps(1) shows them. */
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,9 +40,9 @@ static int start_ps(char **options, int *ret_fd, struct err *err)
 	bool has_options = options != NULL && options[0] != NULL;
 	_cleanup_free_ char **args = NULL;
 	_cleanup_fd_ int read_fd = -1, write_fd = -1;
-	posix_spawn_file_actions_t actions;
 	size_t count = 0;
-	int fds[2], r;
+	int fds[2], r, self = k_getpid();
+	volatile int failure = 0;
 	pid_t pid;
 
 	while (has_options && options[count] != NULL)
@@ -58,11 +57,18 @@ static int start_ps(char **options, int *ret_fd, struct err *err)
 		return err_system(err, r, "cannot make a pipe for ps");
 	read_fd = fds[0];
 	write_fd = fds[1];
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, write_fd, 1);
-	r = posix_spawnp(&pid, "ps", &actions, NULL, args, environ);
-	posix_spawn_file_actions_destroy(&actions);
+	pid = vfork(); /* failure is this process's own */
+	if (pid == 0) {
+		child_die_with(self);
+		if (dup2(write_fd, 1) >= 0)
+			execvp("ps", args);
+		failure = errno;
+		k_exit(127);
+	}
+	r = pid < 0 ? errno : failure;
 	if (r != 0) {
+		if (pid > 0)
+			k_waitid(P_PID, pid, NULL, WEXITED);
 		r = err_system(err, r, "cannot execute ps");
 		err_hint(err, "the table is printed by ps(1); --format json does without it");
 		return r;

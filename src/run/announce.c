@@ -1,11 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Everything that the caller was promised before init is let go. Process: the parent. */
 #include <errno.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <termios.h>
 
 #include "parent.h"
+
+/* Replacing another kind of file would take that away: /dev/stdout, or the node of a device. */
+int parent_check_pid_file(const char *path, struct err *err)
+{
+	struct stat stat;
+	int r = path == NULL ? -ENOENT : k_fstatat(AT_FDCWD, path, &stat, AT_SYMLINK_NOFOLLOW);
+
+	if (r == -ENOENT || (r >= 0 && S_ISREG(stat.st_mode)))
+		return 0;
+	if (r < 0)
+		return err_system(err, r, "cannot inspect pid file '%s'", path);
+	r = err_set(err, ERR_USAGE, 0, NULL, "cannot write pid file '%s': it is there, and no regular file",
+		    path);
+	err_hint(err, "name one that is to be made, or replaced");
+	return r;
+}
 
 static int write_pid_file(struct parent *parent, const char *path, struct err *err)
 {

@@ -38,14 +38,6 @@ void check_done(struct check *check)
 	mem_free(&check->places);
 }
 
-void check_die_with(pid_t parent)
-{
-	(void)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	/* One that was gone by then sends no signal any more. */
-	if (getppid() != parent)
-		k_exit(1);
-}
-
 /* --- what no start asks --- */
 
 /* What the plan cannot know: the security modules are not asked on the way to a start. */

@@ -32,9 +32,6 @@ bool check_has_place(const struct check *check, const char *where);
 void check_done(struct check *check);
 #define _cleanup_check_ __attribute__((cleanup(check_done)))
 
-/* In a process that was forked from parent: ends with it. */
-void check_die_with(pid_t parent);
-
 /* Whether the errno of a look-up says for sure that there is no such file. */
 bool check_is_absent(int r);
 

@@ -63,7 +63,7 @@ static void try_plan(const struct check *check, struct plan *plan, struct err *r
 	write_fd = fds[1];
 	pid = fork();
 	if (pid == 0) {
-		check_die_with(self);
+		child_die_with(self);
 		carry_out(check, plan, write_fd);
 	}
 	if (pid < 0) {

@@ -133,7 +133,7 @@ void check_trial(struct check *check)
 	write_fd = fds[1];
 	pid = fork();
 	if (pid == 0) {
-		check_die_with(self);
+		child_die_with(self);
 		try_all(check, write_fd);
 	}
 	fd_close(&write_fd);

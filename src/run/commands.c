@@ -159,8 +159,9 @@ static bool has_pid(const pid_t *pids, int count, pid_t pid)
 
 /*
  * Signals every process of the cgroup. They are frozen meanwhile, so that none is born after the list was made,
- * which the cgroup's owner cannot make endless either; a container that is paused stays so, and one that cannot be
- * frozen soon gets its signals without that. An init that was moved out of the cgroup is still the container's.
+ * which the cgroup's owner cannot make endless either; a container that is paused stays so, and one that cannot
+ * be frozen soon gets its signals without that. An init that was moved out of the cgroup is still the
+ * container's.
  */
 static int signal_cgroup(const struct container *container, int cgroup_fd, int signal, struct err *err)
 {
@@ -193,8 +194,8 @@ static int signal_cgroup(const struct container *container, int cgroup_fd, int s
 }
 
 /*
- * SIGKILL by the kernel's own way: no process escapes by forking, and frozen ones die too. An init that was moved
- * out of the cgroup is still the container's; one that cannot be seen from here was in it.
+ * SIGKILL by the kernel's own way: no process escapes by forking, and frozen ones die too. An init that was
+ * moved out of the cgroup is still the container's; one that cannot be seen from here was in it.
  */
 static int kill_cgroup(const struct container *container, int cgroup_fd, struct err *err)
 {
@@ -336,6 +337,9 @@ int run_delete(const char *state_root, const char *id, bool is_force, struct err
 	enum state_status status;
 	int r = open_for_delete(state_root, id, is_force, &container, err);
 
+	/* Another delete of it may have been killed at its last step. */
+	if (r == -ENOENT && container.root_fd >= 0)
+		state_sweep_removed(container.root_fd);
 	if (r == -ENOENT && is_force && (container.dir_fd < 0 || state_is_gone(container.dir_fd)))
 		return 0;
 	if (r < 0 && is_force && container.dir_fd >= 0 && err->kind == ERR_STATE && r != -EBUSY)

@@ -170,7 +170,8 @@ int container_open_cgroup(const struct container *container, struct err *err)
 	if (owner < 0)
 		return owner;
 	if (owner != CGROUP_OURS)
-		return err_set(err, ERR_STATE, 0, NULL, "cgroup not exist: what is in its place is not the container's"),
+		return err_set(err, ERR_STATE, 0, NULL,
+			       "cgroup not exist: what is in its place is not the container's"),
 		       -ENOENT;
 	return take_fd(&cgroup_fd);
 }
@@ -189,12 +190,12 @@ static int open_hierarchy(const struct state_record *record, struct err *err)
 }
 
 /*
- * What becomes of the cgroup that is there, or was: *ret_owner as cgroup_owner, and in *ret_created how many levels
- * are to be removed.
+ * What becomes of the cgroup that is there, or was: *ret_owner as cgroup_owner, and in *ret_created how many
+ * levels are to be removed.
  *
- * Leave it alone if its owner attribute names another container. If it has none, the creator was killed before it set
- * the attribute, so no process of this container can be in it: it is removed if it is empty. If it is gone, the delete
- * that removed it may have been killed before it came to the levels above.
+ * Leave it alone if its owner attribute names another container. If it has none, the creator was killed before
+ * it set the attribute, so no process of this container can be in it: it is removed if it is empty. If it is
+ * gone, the delete that removed it may have been killed before it came to the levels above.
  */
 static int judge_cgroup(const struct state_record *record, int cgroup_fd, int *ret_owner,
 			unsigned int *ret_created, struct err *err)
@@ -274,8 +275,9 @@ static int kill_unseen(const struct container *container, struct err *err)
 	int r = cgroup_fd < 0 ? cgroup_fd : cgroup_is_populated(cgroup_fd);
 
 	if (r <= 0) {
-		err_hint(err, "run this command in that one; or remove its directory in the root directory once its "
-			      "processes are gone");
+		err_hint(err,
+			 "run this command in that one; or remove its directory in the root directory once its "
+			 "processes are gone");
 		return -EXDEV;
 	}
 	return cgroup_kill(cgroup_fd, KILL_TIMEOUT_MS, err);

@@ -35,8 +35,8 @@ char *container_identity(const struct state_record *record);
 int container_open_cgroup(const struct container *container, struct err *err) MUST_CHECK;
 
 /*
- * Kills the processes in the cgroup and removes what the container made of it, unless it belongs to something else
- * by now: then nothing happens. A unit's cgroup is left to systemd.
+ * Kills the processes in the cgroup and removes what the container made of it, unless it belongs to something
+ * else by now: then nothing happens. A unit's cgroup is left to systemd.
  */
 int container_remove_cgroup(const struct state_record *record, struct err *err) MUST_CHECK;
 

@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <time.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -98,6 +100,7 @@ static int run_inner_hooks(struct walker *walker, const struct plan_step *step, 
 					.pid = k_getpid(),
 					.environment = walker->pointers,
 					.directory_fd = -1,
+					.is_filtered = walker->filter != NULL,
 					.signal_fd = -1};
 
 	walk_environment(walker, &exec->u.program, walker->pointers);
@@ -121,6 +124,23 @@ static int map_environment(int fd, char ***ret, size_t *ret_size, struct err *er
 	return 0;
 }
 
+/*
+ * The death signal was set after the birth, or again after a change of ids: a parent that was dead before sends
+ * none. It is a hook that may run for ever without it.
+ */
+static int check_parent(const struct walker *walker, struct err *err)
+{
+	struct pollfd parent = {.fd = walker->socket_fd};
+	struct timespec at_once = {0};
+	int r = k_ppoll(&parent, 1, &at_once, NULL);
+
+	if (r < 0)
+		return err_system(err, r, "cannot look for the parent");
+	return (parent.revents & (POLLHUP | POLLERR)) == 0
+		       ? 0
+		       : err_set(err, ERR_PEER, EPIPE, NULL, "the parent ended before the hooks");
+}
+
 /* Before the pivot: of the runtime's environment nothing stays, neither the file nor in this process's memory.
  */
 static int run_outer_hooks(struct walker *walker, const struct plan_step *step, struct err *err)
@@ -130,9 +150,9 @@ static int run_outer_hooks(struct walker *walker, const struct plan_step *step, 
 		.plan = walker->plan, .pid = k_getpid(), .directory_fd = walker->rootfs.fd, .signal_fd = -1};
 	int32_t slot = step->u.hooks.environment_slot;
 	size_t size = 0;
-	int r = 0;
+	int r = check_parent(walker, err);
 
-	if (slot != PLAN_NO_SLOT)
+	if (r >= 0 && slot != PLAN_NO_SLOT)
 		r = map_environment(walker->rootfs.slot_base + slot, &environment, &size, err);
 	if (r < 0)
 		return r;

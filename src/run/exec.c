@@ -231,7 +231,8 @@ int exec_open_init_cgroup(struct parent *parent, struct err *err)
 	return -EINVAL;
 }
 
-/* Whether it is the one that init was born into; of an older version's container that is not known. Or -errno. */
+/* Whether it is the one that init was born into; of an older version's container that is not known. Or -errno.
+ */
 static int is_own(const struct parent *parent, int cgroup_fd, struct err *err)
 {
 	uint64_t inode = 0;
@@ -259,7 +260,8 @@ static int open_own_cgroup(struct parent *parent, const char *path, struct err *
 	if ((fd == -ENOENT || (fd >= 0 && !own_one)) && parent->exec->cgroup == NULL)
 		return exec_open_init_cgroup(parent, err);
 	if (fd >= 0 && !own_one)
-		return err_set(err, ERR_STATE, 0, NULL, "cgroup not exist: what is in its place is not the container's");
+		return err_set(err, ERR_STATE, 0, NULL,
+			       "cgroup not exist: what is in its place is not the container's");
 	if (fd >= 0 && parent->exec->cgroup != NULL) {
 		fd_close(&fd);
 		fd = cgroup_open(parent->mount_fd, path, err);
@@ -351,6 +353,8 @@ static int prepare(struct parent *parent, struct container *container, struct er
 		return r;
 	console = plan_find(parent->plan, PLAN_CONSOLE);
 	r = parent_check_console(o->console_socket, o->is_detached, console != NULL, err);
+	if (r >= 0)
+		r = parent_check_pid_file(o->pid_file, err);
 	return r < 0 ? r : parent_open_slots(parent, err);
 }
 

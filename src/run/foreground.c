@@ -293,8 +293,8 @@ static void wait_detached(struct parent *parent, struct notify *notify)
 }
 
 /*
- * The other commands may have the container while it runs. One that has removed it meanwhile has done all that this
- * process would: -ENOENT then.
+ * The other commands may have the container while it runs. One that has removed it meanwhile has done all that
+ * this process would: -ENOENT then.
  */
 static int unlock_and_wait(struct parent *parent, struct notify *notify, struct state_end *ret_end,
 			   struct err *err)

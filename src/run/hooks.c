@@ -109,7 +109,7 @@ static int start(const struct hooks_context *context, const struct plan_hook *ho
 		 struct err *err)
 {
 	struct clone_args args = {.flags = CLONE_PIDFD, .exit_signal = SIGCHLD};
-	int output[2], failure[2], writers[2], r;
+	int output[2], failure[2], writers[2], self = context->is_filtered ? 0 : k_getpid(), r;
 	long pid;
 
 	r = k_pipe2(output, O_CLOEXEC);
@@ -129,6 +129,8 @@ static int start(const struct hooks_context *context, const struct plan_hook *ho
 	/* Filters cannot look into clone3's arguments, and many deny it for that. */
 	if (pid < 0)
 		pid = k_call5(__NR_clone, args.flags | args.exit_signal, 0, args.pidfd, 0, 0);
+	if (pid == 0 && !context->is_filtered)
+		child_die_with(self);
 	if (pid == 0)
 		become_hook(context, hook, child, writers);
 	k_close(output[1]);

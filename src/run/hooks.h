@@ -10,6 +10,7 @@ struct hooks_context {
 	int64_t pid;              /* of the container, as the hook's own pid namespace has it; 0: left out */
 	char *const *environment; /* for hooks that say none of their own */
 	int directory_fd;         /* in which they start; -1: that of the calling process */
+	bool is_filtered;         /* a seccomp filter is in force: no call more than is needed */
 	int signal_fd;            /* readable when nobody wants to wait for hooks any more; or -1 */
 };
 

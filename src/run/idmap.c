@@ -38,7 +38,7 @@ static int run_mapper(const char *program, pid_t pid, const struct plan *plan, s
 	_cleanup_free_ char **args = mem_alloc((table.count * 3 + 3) * sizeof *args);
 	size_t count = 0;
 	siginfo_t info = {0};
-	pid_t child;
+	pid_t child, self = k_getpid();
 
 	args[count++] = mem_dup(program);
 	args[count++] = mem_format("%d", pid);
@@ -49,6 +49,7 @@ static int run_mapper(const char *program, pid_t pid, const struct plan *plan, s
 	}
 	child = fork();
 	if (child == 0) {
+		child_die_with(self);
 		execvp(program, args);
 		_exit(127);
 	}
@@ -176,7 +177,7 @@ int idmap_open(const struct plan *plan, const struct plan_maps *maps, struct err
 {
 	struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_PIDFD, .exit_signal = SIGCHLD};
 	_cleanup_fd_ int proc_fd = mount_open_proc(err), fd = -1;
-	int pidfd = -1, r;
+	int pidfd = -1, self = k_getpid(), r;
 	char path[48];
 	long pid;
 
@@ -186,6 +187,9 @@ int idmap_open(const struct plan *plan, const struct plan_maps *maps, struct err
 	args.pidfd = (uint64_t)(uintptr_t)&pidfd;
 	pid = k_clone3(&args);
 	if (pid == 0) {
+		/* Among them are the caller's output and the lock of the container. */
+		k_close_range(0, ~0u, 0);
+		child_die_with(self);
 		while (true)
 			k_ppoll(NULL, 0, NULL, NULL);
 	}

@@ -25,13 +25,18 @@
 
 /* --- identity and namespaces --- */
 
-/* The container's root makes directories and devices: an unmapped user cannot (EOVERFLOW). */
-static int setup_ids(const struct plan_step *step, struct err *err)
+/*
+ * The container's root makes directories and devices: an unmapped user cannot (EOVERFLOW). A change of ids
+ * takes the death signal away (prctl(2)), which a creation needs until READY.
+ */
+static int setup_ids(const struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	int r = k_setresgid(step->u.ids.gid, step->u.ids.gid, step->u.ids.gid);
 
 	if (r >= 0)
 		r = k_setresuid(step->u.ids.uid, step->u.ids.uid, step->u.ids.uid);
+	if (r >= 0 && plan_find(walker->plan, PLAN_GATE) != NULL)
+		r = (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	return r < 0 ? err_system(err, r, "cannot become uid %u, gid %u of the user namespace", step->u.ids.uid,
 				  step->u.ids.gid)
 		     : 0;
@@ -223,7 +228,7 @@ int init_step(struct walker *walker, const struct plan_step *step, struct err *e
 		r = (int)k_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 		return r < 0 ? err_system(err, r, "cannot hide from other processes") : 0;
 	case PLAN_SETUP_IDS:
-		return setup_ids(step, err);
+		return setup_ids(walker, step, err);
 	case PLAN_KEYRING:
 		return process_join_keyring(plan_get(walker->plan, step->u.text), err);
 	case PLAN_LABEL:

@@ -508,6 +508,8 @@ int parent_create(struct parent *parent, struct err *err)
 					 parent->options->is_detached || !parent->request.is_run,
 					 parent->spec->has_process && parent->spec->process.terminal, err);
 	if (r >= 0)
+		r = parent_check_pid_file(parent->options->pid_file, err);
+	if (r >= 0)
 		r = parent_open_slots(parent, err);
 	/* Until here an impatient user's signal ends this process, and nothing has been made. */
 	if (r >= 0)

@@ -107,6 +107,8 @@ int parent_check_console(const char *console_socket, bool is_detached, bool has_
 			 struct err *err) MUST_CHECK;
 /* announce.c: the container's terminal, if this process has its master, becomes as large as the caller's. */
 void parent_copy_size(const struct parent *parent);
+/* announce.c: whether the pid file can be written without taking something else away. path NULL: it can. */
+int parent_check_pid_file(const char *path, struct err *err) MUST_CHECK;
 /* announce.c: sockets and pid file that the caller named; before COMMITTED. */
 struct parent_announcement {
 	const char *console_socket, *pidfd_socket, *pid_file; /* or NULL */
@@ -155,9 +157,9 @@ int parent_create(struct parent *parent, struct err *err) MUST_CHECK;
 void parent_init(struct parent *parent, const struct run_options *options);
 void parent_close_slots(struct parent *parent);
 /*
- * undo.c: kills init, removes cgroup, state and pid file, and runs poststop hooks if others have run. What cannot be
- * removed is added to *err, which is that of a creation that failed or has kind ERR_NONE, and the record stays then:
- * -errno.
+ * undo.c: kills init, removes cgroup, state and pid file, and runs poststop hooks if others have run. What
+ * cannot be removed is added to *err, which is that of a creation that failed or has kind ERR_NONE, and the
+ * record stays then: -errno.
  */
 int parent_undo(struct parent *parent, struct err *err) MUST_CHECK;
 void parent_undo_processes(struct parent *parent); /* only the killing */

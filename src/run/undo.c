@@ -2,8 +2,8 @@
 /*
  * What a creation that failed, and a run that has ended, take back.
  *
- * Process: the parent, as in parent.c. A step that fails does not keep the others from being done, and is part of
- * the error; the record then stays, so that "delete" can finish.
+ * Process: the parent, as in parent.c. A step that fails does not keep the others from being done, and is part
+ * of the error; the record then stays, so that "delete" can finish.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -36,7 +36,8 @@ static void note(struct err *first, int r, const struct err *err)
 		*first = *err;
 }
 
-/* The error that led to the undoing is what the user has to know; what could not be undone follows in its hint. */
+/* The error that led to the undoing is what the user has to know; what could not be undone follows in its hint.
+ */
 static void report(const struct err *first, const char *id, bool is_left, struct err *err)
 {
 	const char *text = first->errnum == 0 ? "" : strerror(first->errnum);
@@ -51,14 +52,15 @@ static void report(const struct err *first, const char *id, bool is_left, struct
 	str_format(hint, sizeof hint, "%s", err->hint);
 	err_hint(err, "%s%sand %s%s%c%s%s%.50s", hint, hint[0] == '\0' ? "" : "; ", first->msg,
 		 text[0] == '\0' ? "" : ": ", text[0] == '\0' ? ' ' : tolower((unsigned char)text[0]),
-		 text[0] == '\0' ? "" : text + 1, is_left ? ": to be removed by delete " : "", is_left ? id : "");
+		 text[0] == '\0' ? "" : text + 1, is_left ? ": to be removed by delete " : "",
+		 is_left ? id : "");
 }
 
 /* An undoing needs descriptors, and there may be none left. */
 static void close_descriptors(struct parent *parent)
 {
-	int *const fds[] = {&parent->socket_fd,   &parent->child_socket_fd, &parent->mount_fd,
-			    &parent->cgroup_fd,   &parent->listener_fd,     &parent->console_fd,
+	int *const fds[] = {&parent->socket_fd,      &parent->child_socket_fd, &parent->mount_fd,
+			    &parent->cgroup_fd,      &parent->listener_fd,     &parent->console_fd,
 			    &parent->container_pidfd};
 
 	parent_close_slots(parent);

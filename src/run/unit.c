@@ -223,24 +223,16 @@ static void add_property(void *context, const char *name, const char *type, cons
  * vfork(2). So there are two: the keeper, a copy of this process outside of the unit, and his child, the
  * placeholder, whose memory is all the keeper's. Both do nothing and hold nothing, and die with the parent.
  */
-static void die_with(pid_t parent)
-{
-	(void)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	/* A parent that was gone by then sends no signal any more. */
-	if (getppid() != parent)
-		k_exit(1);
-}
-
 static _Noreturn void keep_place(int pipe_fd, pid_t parent)
 {
 	pid_t self = k_getpid(), pid;
 
 	k_dup3(pipe_fd, 0, 0);
 	k_close_range(1, ~0u, 0);
-	die_with(parent);
+	child_die_with(parent);
 	pid = vfork();
 	if (pid == 0) {
-		die_with(self);
+		child_die_with(self);
 		pid = k_getpid();
 		k_write(0, &pid, sizeof pid);
 		k_close(0);

@@ -279,7 +279,8 @@ static int create_dir(int root_fd, const char *id, struct err *err)
 	int r = k_mkdirat(root_fd, id, 0700);
 
 	if (r < 0)
-		return r == -EEXIST ? r : err_system(err, r, "cannot create the directory of container '%s'", id);
+		return r == -EEXIST ? r
+				    : err_system(err, r, "cannot create the directory of container '%s'", id);
 	fd = open_child(root_fd, id);
 	if (fd < 0)
 		r = fd == -ENOENT ? -EAGAIN
@@ -396,12 +397,8 @@ static int unlink_known(int dir_fd)
 		const char *name;
 		int flags;
 	} known[] = {
-		{STATE_RECORD_NAME, 0},
-		{STATE_GATE_NAME, 0},
-		{STATE_PLAN_NAME, 0},
-		{STATE_END_NAME, 0},
-		{"notify/notify.sock", 0},
-		{"notify", AT_REMOVEDIR},
+		{STATE_RECORD_NAME, 0}, {STATE_GATE_NAME, 0},      {STATE_PLAN_NAME, 0},
+		{STATE_END_NAME, 0},    {"notify/notify.sock", 0}, {"notify", AT_REMOVEDIR},
 	};
 	int r;
 

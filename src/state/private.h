@@ -38,13 +38,14 @@ struct process {
 int process_read(pid_t pid, struct process *ret_process) MUST_CHECK;
 
 /*
- * Whether the recorded process lives: 1, or 0 if it is dead or a zombie, or -errno with *err if that cannot be told;
- * -EXDEV: from the namespaces of this process. *ret_process is set where it was found, dead or alive.
+ * Whether the recorded process lives: 1, or 0 if it is dead or a zombie, or -errno with *err if that cannot be
+ * told; -EXDEV: from the namespaces of this process. *ret_process is set where it was found, dead or alive.
  */
 int process_look(const struct state_record *record, pid_t pid, uint64_t start, struct process *ret_process,
 		 struct err *err) MUST_CHECK;
 
-/* Whether cgroup.events of the container's cgroup says "key 1"; 0 also if the cgroup is gone or another's; -errno. */
+/* Whether cgroup.events of the container's cgroup says "key 1"; 0 also if the cgroup is gone or another's;
+ * -errno. */
 int state_cgroup_event(const struct state_record *record, const char *key) MUST_CHECK;
 
 /* --- dir.c --- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a recorded process lives. A process is dead only if the kernel says so of this very process: everything
- * else that can happen on the way to that answer is an error of the command.
+ * Whether a recorded process lives. A process is dead only if the kernel says so of this very process:
+ * everything else that can happen on the way to that answer is an error of the command.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -189,8 +189,8 @@ static int check_cgroup(const struct state_record *record, struct err *err)
 }
 
 /*
- * The pid is not in /proc, or another process has it by now. 0 if that makes the recorded process dead, otherwise
- * -errno with *err. kill(2) finds what a /proc with the option hidepid does not show.
+ * The pid is not in /proc, or another process has it by now. 0 if that makes the recorded process dead,
+ * otherwise -errno with *err. kill(2) finds what a /proc with the option hidepid does not show.
  */
 static int confirm_dead(const struct state_record *record, pid_t pid, bool is_listed, struct err *err)
 {
@@ -240,8 +240,8 @@ static int open_pidfd(const struct state_record *record, pid_t pid, uint64_t sta
 	if (pidfd < 0 && pidfd != -ESRCH && pidfd != -EINVAL)
 		return err_system(err, pidfd, "cannot open process %d of the container", pid);
 	/*
-	 * In this order: if the recorded process has this pid now, it had it when the pidfd was opened. But in another
-	 * pid namespace, with the /proc of the first one, the pidfd is that of another process.
+	 * In this order: if the recorded process has this pid now, it had it when the pidfd was opened. But in
+	 * another pid namespace, with the /proc of the first one, the pidfd is that of another process.
 	 */
 	r = process_look(record, pid, start, &process, err);
 	if (r == 0)

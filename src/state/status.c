@@ -16,8 +16,7 @@ const char *state_status_name(enum state_status status)
 {
 	static const char *const names[] = {
 		[STATE_CREATING] = "creating", [STATE_CREATED] = "created", [STATE_RUNNING] = "running",
-		[STATE_PAUSED] = "paused",     [STATE_STOPPED] = "stopped",
-		[STATE_UNKNOWN] = "unknown",
+		[STATE_PAUSED] = "paused",     [STATE_STOPPED] = "stopped", [STATE_UNKNOWN] = "unknown",
 	};
 
 	return (unsigned int)status < ARRAY_SIZE(names) ? names[status] : "unknown";

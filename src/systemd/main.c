@@ -20,12 +20,14 @@
  * Process: child of the parent, in its namespaces, with its rights and environment (for the user's bus).
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
 #include <time.h>
@@ -581,10 +583,24 @@ static int run(const struct command *command, bool is_user, int argc, char **arg
 	return r >= 0 ? 0 : client.is_not_made ? STATUS_NOT_MADE : 1;
 }
 
+/*
+ * A death signal, prctl(2), is not sent if the parent was dead before it was set; the parent reads the pipe
+ * that is standard error.
+ */
+static void die_with_parent(void)
+{
+	struct pollfd reader = {.fd = 2};
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+	    (poll(&reader, 1, 0) > 0 && (reader.revents & POLLERR) != 0))
+		exit(STATUS_NOT_MADE);
+}
+
 int main(int argc, char **argv)
 {
 	bool is_user = argc > 1 && strcmp(argv[1], "user") == 0;
 
+	die_with_parent();
 	for (size_t i = 0; argc > 3 && i < sizeof commands / sizeof commands[0]; i++)
 		if (strcmp(argv[2], commands[i].name) == 0)
 			return run(&commands[i], is_user, argc, argv);

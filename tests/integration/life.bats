@@ -32,6 +32,13 @@ survivors() {
 	pgrep -f -- "--root $ROOT " || true
 }
 
+end_survivors() {
+	local pid
+	for pid in $(survivors); do
+		kill -KILL "$pid"
+	done
+}
+
 nothing_left() {
 	shopt -s dotglob nullglob
 	left=("$ROOT"/*)
@@ -76,7 +83,7 @@ nothing_left() {
 	not_systemd
 	sleeper
 	away delete --force "$ID"
-	wait_for '! kill -0 "$pid" 2>/dev/null'
+	wait_for 'has_died "$pid"'
 	nothing_left
 	# Without a cgroup there is nothing to end it by.
 	config 'del(.linux.cgroupsPath)'
@@ -171,7 +178,7 @@ nothing_left() {
 	wait_for '[ "$(status_of "$ID")" = stopped ]'
 	kill -0 "$left"
 	tare delete "$ID"
-	wait_for '! kill -0 "$left" 2>/dev/null'
+	wait_for 'has_died "$left"'
 	nothing_left
 }
 
@@ -204,4 +211,183 @@ nothing_left() {
 	create "$ID"
 	run -0 tare list -q
 	[ "$output" = "$ID" ]
+}
+
+# --- what tare forks ---
+
+# Runs tare in the background; its pid is in $job.
+background() { # ARGS
+	"$TARE" --root "$ROOT" "$@" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&- &
+	job=$!
+}
+
+# A zombie is dead: the first process of a machine may take its time to wait for it.
+has_died() { # PID
+	[[ ! -e /proc/$1/stat || $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) =~ ^(Z|$) ]]
+}
+
+# Kills it while it waits for a process that it has forked, whose pid is in a file; that is gone then.
+killed_with() { # FILE
+	file=$1
+	wait_for '[ -s "$file" ]' || { cat "$WORK/err"; return 1; }
+	forked=$(<"$1")
+	kill -0 "$forked"
+	kill -KILL "$job"
+	wait "$job" || true
+	wait_for 'has_died "$forked"' || { kill -KILL "$forked"; return 1; }
+	wait_for '[ -z "$(survivors)" ]' || { end_survivors; return 1; }
+}
+
+user_namespace() {
+	config '.linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] |
+		.linux.gidMappings=.linux.uidMappings'
+}
+
+@test "a hook ends with the tare that waits for it" {
+	for kind in prestart createRuntime; do
+		config --arg k $kind --arg s "echo \$\$ >$WORK/$kind; exec sleep 1000" 'del(.hooks) | .hooks[$k]=[{path:"/bin/sh",args:["sh","-c",$s]}]'
+		background create -b "$BUNDLE" "$ID"
+		killed_with "$WORK/$kind"
+		tare delete --force "$ID"
+	done
+	config --arg s "echo \$\$ >$WORK/poststop; exec sleep 1000" '.hooks={poststop:[{path:"/bin/sh",args:["sh","-c",$s]}]}'
+	create "$ID"
+	background delete --force "$ID"
+	killed_with "$WORK/poststop"
+	nothing_left
+}
+
+@test "init and its hooks end with the parent, after a change of ids, too" {
+	user_namespace
+	dir=$(named_dir "$ID")
+	config --arg c "$(named_path "$ID")" '.linux.cgroupsPath=$c'
+	chown 100000:100000 "$BUNDLE/rootfs"
+	chmod 755 "$WORK"
+	length=1000.$$
+	config --arg s "exec sleep $length" '.hooks={createContainer:[{path:"/bin/sh",args:["sh","-c",$s]}]}'
+	background create -b "$BUNDLE" "$ID"
+	wait_for 'pgrep -f "^sleep $length" >"$WORK/hook"' || { cat "$WORK/err"; return 1; }
+	killed_with "$WORK/hook"
+	wait_for '[ ! -s "$dir/cgroup.procs" ]' || { cat "$dir/cgroup.procs"; return 1; }
+	tare delete --force "$ID"
+	nothing_left
+}
+
+@test "the process that holds the namespace of an idmapped mount ends with tare" {
+	user_namespace
+	mkdir "$WORK/data"
+	config --arg d "$WORK/data" '.mounts+=[{destination:"/data",type:"bind",source:$d,options:["bind","idmap"]}]'
+	run ! failing "" "pidfd_send_signal:signal=KILL:when=1" create -b "$BUNDLE" "$ID" </dev/null 3>&-
+	wait_for '[ -z "$(survivors)" ]' || { end_survivors; return 1; }
+	tare delete --force "$ID"
+	nothing_left
+}
+
+@test "ps ends with tare" {
+	mkdir "$WORK/bin"
+	printf '#!/bin/sh\necho $$ >%s\nexec sleep 1000\n' "$WORK/ps" >"$WORK/bin/ps"
+	chmod +x "$WORK/bin/ps"
+	create "$ID"
+	PATH="$WORK/bin:$PATH" background ps "$ID"
+	killed_with "$WORK/ps"
+	tare delete --force "$ID"
+}
+
+# --- what cannot be taken back, and what is left over ---
+
+@test "what run cannot remove is an error, and stays for delete" {
+	not_systemd
+	config --arg c "/$ID" '.linux.cgroupsPath=$c'
+	script 'while [ ! -e /tmp/go ]; do sleep 0.05; done; exit 3'
+	run -3 unshare -m --propagation private sh -c '
+		mount -o remount,bind,rw "$2" || exit 99
+		"$1" --root "$3" run -b "$4" "$5" & job=$!
+		while [ "$("$1" --root "$3" state "$5" 2>/dev/null | jq -r .status)" != running ]; do sleep 0.05; done
+		mount -o remount,bind,ro "$2"
+		touch "$4/rootfs/tmp/go"
+		wait $job' sh "$TARE" "$(cgroup_mount)" "$ROOT" "$BUNDLE" "$ID"
+	[[ "$output" == *"cannot remove cgroup '/$ID': read-only file system"*"delete $ID removes what is left"* ]] || { echo "$output"; return 1; }
+	[ "$(status_of "$ID")" = stopped ]
+	[ -e "$(cgroup_mount)/$ID" ]
+	tare delete "$ID"
+	nothing_left
+}
+
+@test "what create cannot remove is a part of its error, and stays for delete" {
+	not_systemd
+	config --arg c "/$ID/a/b" '.linux.cgroupsPath=$c | .hooks={prestart:[{path:"/bin/false"}]}'
+	run ! failing "$(cgroup_mount)/$ID/a" "unlinkat:error=EROFS" create -b "$BUNDLE" "$ID" </dev/null 3>&-
+	[[ "$output" == *"hook '/bin/false' ended with status 1 (and cannot remove cgroup '/$ID/a/b': read-only file system: to be removed by delete $ID)"* ]] || { echo "$output"; return 1; }
+	[ "$(status_of "$ID")" = stopped ]
+	tare delete "$ID"
+	nothing_left
+	[ ! -e "$(cgroup_mount)/$ID" ]
+}
+
+@test "without descriptors nothing is left, or is reported and removed by delete" {
+	not_systemd
+	config --arg c "/$ID/a/b" '.linux.cgroupsPath=$c | .process.args=["true"]'
+	for command in create run; do
+		for count in {3..40}; do
+			status=0
+			(ulimit -n "$count"; exec "$TARE" --root "$ROOT" $command -b "$BUNDLE" "$ID") </dev/null >"$WORK/out" 2>"$WORK/err" 3>&- || status=$?
+			if [ -e "$ROOT/$ID" ] && [ "$status" -ne 0 ]; then
+				grep -q "delete $ID" "$WORK/err" || { echo "$command $count: $(<"$WORK/err")"; return 1; }
+			fi
+			tare delete --force "$ID"
+			nothing_left || { echo "$command $count: $(<"$WORK/err")"; return 1; }
+			[ ! -e "$(cgroup_mount)/$ID" ] || { echo "$command $count: cgroup: $(<"$WORK/err")"; return 1; }
+		done
+	done
+}
+
+@test "an error while the directory of a container is made leaves none" {
+	for injection in flock:error=EIO readlinkat:error=EIO readlinkat:error=ENOMEM; do
+		run ! failing "" "$injection" create -b "$BUNDLE" "$ID" </dev/null 3>&-
+		nothing_left || { echo "$injection: $output"; return 1; }
+	done
+}
+
+@test "delete killed at any change is finished by the next one" {
+	not_systemd
+	config --arg c "/$ID/a/b" '.linux.cgroupsPath=$c'
+	for name in unlinkat renameat2 kill; do
+		for count in {1..12}; do
+			create "$ID"
+			status=0
+			failing "" "$name:signal=KILL:when=$count" delete --force "$ID" >"$WORK/out" 2>&1 || status=$?
+			[ "$status" -ne 0 ] || break
+			tare delete --force "$ID"
+			nothing_left || { echo "$name $count"; return 1; }
+			[ ! -e "$(cgroup_mount)/$ID" ] || { echo "$name $count: cgroup"; return 1; }
+		done
+		[ "$status" -eq 0 ]
+	done
+}
+
+# --- what is written by name ---
+
+@test "a pid file replaces a regular file and nothing else" {
+	config '.process.args=["sleep","1000"]'
+	mkfifo "$WORK/fifo"
+	mknod "$WORK/full" c 1 7
+	mkdir "$WORK/dir"
+	ln -s full "$WORK/link"
+	ln -s nowhere "$WORK/dangling"
+	: >"$WORK/regular"
+	create other.$ID
+	tare start other.$ID
+	for name in fifo full dir link dangling; do
+		before=$(stat -c '%i %F' "$WORK/$name")
+		for command in "create -b $BUNDLE --pid-file $WORK/$name $ID" "run -d -b $BUNDLE --pid-file $WORK/$name $ID" "exec --pid-file $WORK/$name other.$ID touch /tmp/ran"; do
+			# shellcheck disable=SC2086
+			run ! tare $command </dev/null 3>&-
+			[[ "$output" == *"cannot write pid file '$WORK/$name': it is there, and no regular file"* ]] || { echo "$output"; return 1; }
+			[ "$(stat -c '%i %F' "$WORK/$name")" = "$before" ]
+			[ ! -e "$ROOT/$ID" ]
+			[ ! -e "$BUNDLE/rootfs/tmp/ran" ]
+		done
+	done
+	create --pid-file "$WORK/regular" "$ID"
+	[ "$(<"$WORK/regular")" = "$(pid_of "$ID")" ]
 }

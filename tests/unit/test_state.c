@@ -387,16 +387,19 @@ static void test_versions(void)
 		{"tare 1\n", "cgroup-inode 7\n", -EBADMSG, false},
 		{"tare 3\nnews of today\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\n", -EBADMSG,
 		 false},
-		{"tare 4\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\npid-namespace 8\ntime-namespace 9\n", 0,
+		{"tare 4\n",
+		 "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\npid-namespace 8\ntime-namespace 9\n", 0,
 		 true},
 		{"tare 4\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\n", -EBADMSG, false},
-		{"tare 3\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\npid-namespace 8\n", -EBADMSG, false},
+		{"tare 3\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\npid-namespace 8\n", -EBADMSG,
+		 false},
 		{"tare 5\nnews of today\n",
-		 "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\npid-namespace 8\ntime-namespace 9\n", 0, true},
+		 "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\npid-namespace 8\ntime-namespace 9\n", 0,
+		 true},
 		{"tare 5\nnews of today\n", "", -EBADMSG, false},
 		{"tare 5\nid web1\n",
-		 "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\npid-namespace 8\ntime-namespace 9\n", -EBADMSG,
-		 false},
+		 "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\npid-namespace 8\ntime-namespace 9\n",
+		 -EBADMSG, false},
 	};
 	_cleanup_buf_ struct buf text = {0};
 	struct state_record record = sample();
@@ -555,7 +558,8 @@ static void test_list(void)
 	busy_fd = state_create_dir(root_fd, "empty", &err);
 	CHECK(busy_fd >= 0);
 	CHECK_INT(state_create_dir(root_fd, "empty", &err), -EEXIST);
-	CHECK(!state_sweep(root_fd, k_openat(root_fd, "empty", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), "empty"));
+	CHECK(!state_sweep(root_fd, k_openat(root_fd, "empty", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0),
+			   "empty"));
 	put_file(busy_fd, "record", "x");
 	CHECK(!state_sweep(root_fd, busy_fd, "empty"));
 	k_unlinkat(busy_fd, "record", 0);
