@@ -80,8 +80,9 @@ good() {
 	works '.mounts+=[{destination:"/x",type:"none",source:"data",options:["rbind"]}]'
 	# A type means nothing where an option says that it is a bind.
 	works '.mounts+=[{destination:"/x",type:"nosuchfs",source:"data",options:["rbind"]}]'
-	finds '.linux.devices=[{type:"c",path:"/dev/nosuch",major:1,minor:3}] | .linux.namespaces+=[{type:"user"}] |
-		.linux.uidMappings=[{containerID:0,hostID:0,size:65536}] | .linux.gidMappings=.linux.uidMappings' "/linux/devices/0 2 system" "'/dev/nosuch'"
+	# A device that the host lacks is made for a user namespace.
+	works '.linux.devices=[{type:"c",path:"/dev/nosuch",major:1,minor:3}] | .linux.namespaces+=[{type:"user"}] |
+		.linux.uidMappings=[{containerID:0,hostID:0,size:65536}] | .linux.gidMappings=.linux.uidMappings'
 }
 
 @test "hooks that are missing or cannot be executed, of the runtime and of the container" {
