@@ -169,6 +169,7 @@ struct plan_source {
 	bool is_idmap_recursive;
 	bool is_readonly; /* the copy, with all mounts in it */
 	bool is_empty;    /* a new tmpfs in its place */
+	bool is_inside;   /* path is the container's, below an earlier mount of the plan */
 };
 
 #define PLAN_PROPAGATIONS 4

@@ -38,8 +38,9 @@ struct rootfs {
 
 /* --- mount.c: mounts as descriptors (open_tree(2), fsopen(2), mount_setattr(2), move_mount(2)) --- */
 
-/* A detached copy of a host tree; runs in the parent or, unprivileged, in init. A descriptor or -errno. */
-int mount_open_source(const struct plan *plan, const struct plan_source *source, int slot_base,
+/* A detached copy of a host tree, or of at_fd's if it is not AT_FDCWD; runs in the parent or in init. A descriptor or
+ * -errno. */
+int mount_open_source(const struct plan *plan, const struct plan_source *source, int at_fd, int slot_base,
 		      struct err *err) MUST_CHECK;
 /* A private, detached procfs of the caller's pid namespace; the caller's own /proc where it may mount nothing.
  */

@@ -11,6 +11,8 @@ static const char *path_of(const struct builder *b, const struct plan_step *step
 	switch ((enum plan_kind)step->kind) {
 	case PLAN_MOUNT:
 		return builder_get(b, step->u.mount.target);
+	case PLAN_OPEN_SOURCE:
+		return step->u.source.source.is_inside ? builder_get(b, step->u.source.source.path) : NULL;
 	case PLAN_DEVICE:
 		return builder_get(b, step->u.device.path);
 	case PLAN_LINK:

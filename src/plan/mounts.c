@@ -171,7 +171,38 @@ static enum plan_who source_opener(const struct builder *b)
 	return b->host->is_privileged ? PLAN_PARENT : PLAN_INIT;
 }
 
-static void add_bind_source(struct builder *b, const struct spec_mount *m)
+static void clean_host_path(const struct builder *b, const char *path, char *ret, size_t size)
+{
+	_cleanup_free_ char *absolute =
+		path[0] == '/' ? mem_dup(path) : mem_format("%s/%s", b->request->bundle, path);
+
+	(void)plan_clean_path(absolute, ret, size);
+}
+
+/*
+ * A source in the root file system, below the target of a mount that is listed before: what it names is in that
+ * mount, so it is opened once that one is made. Its path in the container, or 0. Idmapped sources are the parent's.
+ */
+static plan_text inner_source(struct builder *b, const struct spec_mount *m)
+{
+	char root[4096], source[4096], target[4096];
+	const char *path = b->spec->root.path;
+	size_t len;
+
+	if (path == NULL || m->source == NULL || m->uid_mappings.count > 0)
+		return 0;
+	clean_host_path(b, path, root, sizeof root);
+	clean_host_path(b, m->source, source, sizeof source);
+	len = strlen(root);
+	if (len < 2 || !path_is_below(source, root))
+		return 0;
+	for (const struct spec_mount *earlier = b->spec->mounts; earlier < m; earlier++)
+		if (path_is_below(source + len, plan_clean_path(earlier->destination, target, sizeof target)))
+			return builder_text(b, source + len);
+	return 0;
+}
+
+static void add_bind_source(struct builder *b, const struct spec_mount *m, plan_text inner)
 {
 	struct plan_options o;
 	struct plan_step *step;
@@ -182,10 +213,11 @@ static void add_bind_source(struct builder *b, const struct spec_mount *m)
 	if ((o.is_bind || str_equal(m->type, "bind")) && !o.is_remount && m->source != NULL) {
 		idmap = add_idmap(b, m, &o);
 		where = builder_where(b, "/mounts/%zu", (size_t)(m - b->spec->mounts));
-		path = plan_host_path(b, m->source);
-		step = builder_step(b, source_opener(b), PLAN_OPEN_SOURCE, where);
+		path = inner == 0 ? plan_host_path(b, m->source) : inner;
+		step = builder_step(b, inner == 0 ? source_opener(b) : PLAN_INIT, PLAN_OPEN_SOURCE, where);
 		step->u.source.slot = builder_slot(b);
 		step->u.source.source.path = path;
+		step->u.source.source.is_inside = inner != 0;
 		step->u.source.source.is_recursive = o.is_recursive;
 		step->u.source.source.propagation = copy_propagation(b);
 		step->u.source.source.idmap_slot = idmap;
@@ -269,7 +301,8 @@ void plan_add_sources(struct builder *b)
 	step->u.source.source.propagation = copy_propagation(b);
 	step->u.source.source.idmap_slot = PLAN_NO_SLOT;
 	for (size_t i = 0; i < b->spec->mount_count; i++)
-		add_bind_source(b, &b->spec->mounts[i]);
+		if (inner_source(b, &b->spec->mounts[i]) == 0)
+			add_bind_source(b, &b->spec->mounts[i], 0);
 	add_notify_source(b);
 	b->is_dev_bound = is_dev_from_host(b->spec);
 	plan_add_device_sources(b);
@@ -361,7 +394,7 @@ static void add_mount(struct builder *b, const struct spec_mount *m)
 	const char *type = m->type;
 	struct plan_options o;
 	char target[4096];
-	plan_text where;
+	plan_text where, inner;
 
 	where = builder_where(b, "/mounts/%zu/destination", index);
 	if (str_is_empty(plan_clean_path(m->destination, target, sizeof target)))
@@ -370,6 +403,9 @@ static void add_mount(struct builder *b, const struct spec_mount *m)
 	o.is_bind |= str_equal(type, "bind");
 	check_mount(b, m, &o, target);
 	mount_options(&mount, &o);
+	inner = b->has_mount_ns ? inner_source(b, m) : 0;
+	if (inner != 0)
+		add_bind_source(b, m, inner);
 	mount.source_slot = b->source_slots[index];
 	mount.idmap_slot = b->idmap_slots[index];
 	mount.target = builder_text(b, target);

@@ -219,7 +219,7 @@ void check_host(struct check *check)
 	for (uint32_t i = 0; i < check->plan->step_count; i++) {
 		if (steps[i].kind == PLAN_ROOT)
 			check_root(check, &steps[i]);
-		else if (steps[i].kind == PLAN_OPEN_SOURCE)
+		else if (steps[i].kind == PLAN_OPEN_SOURCE && !steps[i].u.source.source.is_inside)
 			check_source(check, &steps[i]);
 		else if (steps[i].kind == PLAN_MOUNT)
 			check_type(check, &steps[i]);

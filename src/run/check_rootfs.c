@@ -148,7 +148,8 @@ static bool is_straight(const struct plan *plan, const struct plan_mount *mount,
 	const char *source = NULL;
 
 	for (uint32_t i = 0; i < plan->step_count; i++)
-		if (steps[i].kind == PLAN_OPEN_SOURCE && steps[i].u.source.slot == mount->source_slot)
+		if (steps[i].kind == PLAN_OPEN_SOURCE && steps[i].u.source.slot == mount->source_slot &&
+		    !steps[i].u.source.source.is_inside)
 			source = plan_get(plan, steps[i].u.source.source.path);
 	if (mount->is_bind && source != NULL) {
 		_cleanup_fd_ int dir_fd = k_openat(AT_FDCWD, source, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);

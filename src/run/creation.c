@@ -29,10 +29,20 @@ static int unshare_own(const struct plan_step *step, struct err *err)
 
 static int open_source(struct walker *walker, const struct plan_step *step, struct err *err)
 {
-	_cleanup_fd_ int fd =
-		mount_open_source(walker->plan, &step->u.source.source, walker->rootfs.slot_base, err);
+	const struct plan_source *source = &step->u.source.source;
+	const char *path = plan_get(walker->plan, source->path);
+	_cleanup_fd_ int at_fd = AT_FDCWD, fd = -1;
 	int r;
 
+	if (source->is_inside) {
+		const struct path_place place = rootfs_place(&walker->rootfs, path);
+
+		at_fd = path_open(&place, O_PATH);
+		if (at_fd < 0)
+			return err_system(err, at_fd, "cannot open mount source '%s' in the root file system",
+					  path);
+	}
+	fd = mount_open_source(walker->plan, source, at_fd, walker->rootfs.slot_base, err);
 	if (fd < 0)
 		return fd;
 	r = k_dup3(fd, walker->rootfs.slot_base + step->u.source.slot, O_CLOEXEC);

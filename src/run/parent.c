@@ -229,7 +229,7 @@ static int step_open_source(struct parent *parent, const struct plan_step *step,
 		base = parent->slots[source.idmap_slot];
 		source.idmap_slot = 0;
 	}
-	fd = mount_open_source(parent->plan, &source, base, err);
+	fd = mount_open_source(parent->plan, &source, AT_FDCWD, base, err);
 	if (fd == -EMFILE)
 		explain_descriptors(err);
 	return keep(parent, step->u.source.slot, fd);

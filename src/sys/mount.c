@@ -71,7 +71,8 @@ static int open_empty(struct err *err)
 	return fd < 0 ? err_system(err, fd, "cannot mount a tmpfs") : fd;
 }
 
-int mount_open_source(const struct plan *plan, const struct plan_source *source, int slot_base, struct err *err)
+int mount_open_source(const struct plan *plan, const struct plan_source *source, int at_fd, int slot_base,
+		      struct err *err)
 {
 	const char *path = plan_get(plan, source->path);
 	_cleanup_fd_ int fd = -1;
@@ -79,8 +80,9 @@ int mount_open_source(const struct plan *plan, const struct plan_source *source,
 
 	if (source->is_empty)
 		return open_empty(err);
-	fd = k_open_tree(AT_FDCWD, path,
-			 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (source->is_recursive ? AT_RECURSIVE : 0));
+	fd = k_open_tree(at_fd, at_fd >= 0 ? "" : path,
+			 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (source->is_recursive ? AT_RECURSIVE : 0) |
+				 (at_fd >= 0 ? AT_EMPTY_PATH : 0));
 	if (fd < 0 && is_root_path(plan, path)) {
 		r = err_system(err, fd, "cannot open the root file system '%s'", path);
 		if (r == -ENOENT)
@@ -522,6 +524,7 @@ static int attach_unpinned(struct rootfs *rootfs, const struct plan_mount *mount
 		err_hint(err, "a mount namespace is pinned by a bind mount inside the source");
 		return r;
 	}
+	*err = (struct err){.kind = ERR_NONE};
 	r = apply_attributes(rootfs, mount, fd, err);
 	return r < 0 ? r : move_onto(rootfs, mount, fd, target_fd, err);
 }

@@ -36,7 +36,7 @@ static int copy_again(const struct rootfs *rootfs, int32_t slot, struct err *err
 
 	if (source == NULL)
 		return -ELOOP;
-	fd = mount_open_source(rootfs->plan, source, rootfs->slot_base, err);
+	fd = mount_open_source(rootfs->plan, source, AT_FDCWD, rootfs->slot_base, err);
 	return fd < 0 ? fd : k_dup3(fd, rootfs->slot_base + slot, O_CLOEXEC);
 }
 

@@ -332,6 +332,26 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	[[ "$(flags_of /m)" == "rw,"* ]]
 }
 
+@test "a source below the target of an earlier mount is what that mount shows" {
+	mkdir -p "$WORK/one/dir" "$BUNDLE/rootfs/m/dir" "$BUNDLE/rootfs/later/dir"
+	echo one | tee "$WORK/one/dir/file" >"$WORK/one/single"
+	echo covered | tee "$BUNDLE/rootfs/m/dir/file" "$BUNDLE/rootfs/later/dir/file" >"$BUNDLE/rootfs/m/single"
+	config --arg s "$WORK/one" '.mounts+=[{destination:"/m",type:"bind",source:$s,options:["bind"]},
+		{destination:"/a",type:"bind",source:"rootfs/m/dir",options:["bind","ro"]},{destination:"/b",type:"bind",source:"./rootfs//m/single",options:["rbind"]},
+		{destination:"/c",type:"bind",source:"rootfs/later/dir",options:["bind"]},{destination:"/later",type:"tmpfs",source:"t"}]'
+	for user in false true; do
+		inside 'cat /a/file /b /c/file; touch /a/x 2>&1; true'
+		[ "$output" = $'one\none\ncovered\ntouch: /a/x: Read-only file system' ] || { echo "$user: $output"; return 1; }
+		run -0 tare check -b "$BUNDLE"
+		chmod 755 "$WORK"
+		chown -R 100000:100000 "$BUNDLE/rootfs"
+		config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
+	done
+	config '.mounts[8].source="rootfs/m/none" | .linux.namespaces|=.[:-1]'
+	run_container "" 1
+	[[ "$output" == *": /mounts/8: cannot open mount source '/m/none' in the root file system: no such file or directory"* ]] || { echo "$output"; return 1; }
+}
+
 @test "symbolic links are not followed on a nosymfollow mount" {
 	mkdir "$WORK/links" && echo there >"$WORK/links/file" && ln -s file "$WORK/links/link"
 	config --arg s "$WORK/links" '.mounts+=[{"destination":"/no","type":"bind","source":$s,"options":["bind","nosymfollow"]},
