@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,59 +30,129 @@ static int write_proc(int proc_fd, pid_t pid, const char *name, const char *text
 	return io_write_file(proc_fd, path, text, len);
 }
 
-/*
- * newuidmap(1), newgidmap(1): what an unprivileged caller may map beyond its own id, by /etc/subuid. Runs the
- * program and waits for it.
- */
-static int run_mapper(const char *program, pid_t pid, const struct plan *plan, struct plan_table table)
+/* One of the two maps of a process, and what a program has said that was to write it. */
+struct map {
+	const struct plan *plan;
+	struct plan_table table;
+	int proc_fd;
+	pid_t pid;
+	bool is_gid;
+	char said[120];
+};
+
+static const char *map_name(const struct map *map)
 {
-	const struct plan_id_range *ranges = plan_rows(plan, table);
-	_cleanup_free_ char **args = mem_alloc((table.count * 3 + 3) * sizeof *args);
+	return map->is_gid ? "gid" : "uid";
+}
+
+/* Its first line: an error of tare's is one line, too. */
+static void read_said(struct map *map, int fd)
+{
+	_cleanup_buf_ struct buf text = {0};
+
+	if (io_read_fd(fd, 1 << 16, &text) < 0 || text.data == NULL)
+		return;
+	str_format(map->said, sizeof map->said, "%.*s", (int)strcspn(text.data, "\n"), text.data);
+}
+
+static char **mapper_args(const struct map *map, const char *program)
+{
+	const struct plan_id_range *ranges = plan_rows(map->plan, map->table);
+	char **args = mem_alloc((map->table.count * 3 + 3) * sizeof *args);
 	size_t count = 0;
-	siginfo_t info = {0};
-	pid_t child, self = k_getpid();
 
 	args[count++] = mem_dup(program);
-	args[count++] = mem_format("%d", pid);
-	for (uint32_t i = 0; i < table.count; i++) {
+	args[count++] = mem_format("%d", map->pid);
+	for (uint32_t i = 0; i < map->table.count; i++) {
 		args[count++] = mem_format("%u", ranges[i].container_id);
 		args[count++] = mem_format("%u", ranges[i].host_id);
 		args[count++] = mem_format("%u", ranges[i].size);
 	}
-	child = fork();
+	return args;
+}
+
+/*
+ * newuidmap(1), newgidmap(1): what an unprivileged caller may map beyond its own id, by /etc/subuid. Runs the
+ * program and waits for it.
+ */
+static int run_mapper(struct map *map)
+{
+	const char *program = map->is_gid ? "newgidmap" : "newuidmap";
+	char **args = mapper_args(map, program);
+	_cleanup_fd_ int read_fd = -1, write_fd = -1;
+	siginfo_t info = {0};
+	int fds[2], r = k_pipe2(fds, O_CLOEXEC);
+	pid_t child = -1, self = k_getpid();
+
+	if (r >= 0) {
+		read_fd = fds[0];
+		write_fd = fds[1];
+		child = fork();
+	}
 	if (child == 0) {
 		child_die_with(self);
+		(void)k_dup3(write_fd, 2, 0);
 		execvp(program, args);
 		_exit(127);
 	}
-	while (count > 0)
-		mem_free(&args[--count]);
-	if (child < 0 || k_waitid(P_PID, child, &info, WEXITED) < 0)
+	fd_close(&write_fd);
+	for (char **arg = args; *arg != NULL; arg++)
+		free(*arg);
+	free(args);
+	if (child < 0)
+		return -ECHILD;
+	read_said(map, read_fd);
+	if (k_waitid(P_PID, child, &info, WEXITED) < 0)
 		return -ECHILD;
 	return info.si_code == CLD_EXITED && info.si_status == 0 ? 0 : info.si_status == 127 ? -ENOENT : -EPERM;
 }
 
-static int write_map(int proc_fd, pid_t pid, const struct plan *plan, struct plan_table table, bool is_gid)
+static int write_map(struct map *map)
 {
-	const char *program = is_gid ? "newgidmap" : "newuidmap";
 	_cleanup_buf_ struct buf text = {0};
 	int r;
 
 	buf_add(&text, "", 0);
-	format_ranges(plan, table, &text);
-	r = write_proc(proc_fd, pid, is_gid ? "gid_map" : "uid_map", text.data, text.len);
-	if (r == -EINVAL && (table.count > ID_LINES || text.len >= (size_t)sysconf(_SC_PAGESIZE)))
+	format_ranges(map->plan, map->table, &text);
+	r = write_proc(map->proc_fd, map->pid, map->is_gid ? "gid_map" : "uid_map", text.data, text.len);
+	if (r == -EINVAL && (map->table.count > ID_LINES || text.len >= (size_t)sysconf(_SC_PAGESIZE)))
 		return -E2BIG;
-	return r == -EPERM ? run_mapper(program, pid, plan, table) : r;
+	return r == -EPERM ? run_mapper(map) : r;
 }
 
-static int explain(int r, const char *what, struct err *err)
+/* user_namespaces(7): who may map ids at all may map 0 with CAP_SETFCAP only. */
+static bool lacks_setfcap(const struct map *map)
 {
-	err_system(err, r == -E2BIG ? -EINVAL : r, "cannot write the %s map of the user namespace", what);
-	if (r == -ENOENT)
-		err_hint(err, "new%smap is not installed (package uidmap)", what);
+	const struct plan_id_range *ranges = plan_rows(map->plan, map->table);
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+
+	if (map->is_gid || k_capget(&header, data) < 0 || (data[0].effective >> CAP_SETUID & 1) == 0 ||
+	    (data[0].effective >> CAP_SETFCAP & 1) != 0)
+		return false;
+	for (uint32_t i = 0; i < map->table.count; i++)
+		if (ranges[i].host_id == 0)
+			return true;
+	return false;
+}
+
+static int explain(const struct map *map, int r, struct err *err)
+{
+	const char *name = map_name(map);
+
+	err_system(err,
+		   r == -E2BIG    ? -EINVAL
+		   : r == -ENOENT ? -EPERM
+				  : r,
+		   "cannot write the %s map of the user namespace", name);
+	if ((r == -ENOENT || r == -EPERM) && lacks_setfcap(map))
+		err_hint(err, "mapping id 0 of the caller's user namespace needs CAP_SETFCAP");
+	else if (r == -ENOENT)
+		err_hint(err, "new%smap is not installed (package uidmap)", name);
+	else if (r == -EPERM && map->said[0] != '\0')
+		err_hint(err, "%s; /etc/sub%s has the ranges of each user", map->said, name);
 	else if (r == -EPERM)
-		err_hint(err, "the ids have to be the caller's own or in /etc/sub%s", what);
+		err_hint(err, "the ids have to be the caller's own or in /etc/sub%s", name);
 	else if (r == -E2BIG)
 		err_hint(err, "the kernel takes at most %d ranges, as lines of less than %ld bytes together",
 			 ID_LINES, sysconf(_SC_PAGESIZE));
@@ -91,6 +163,7 @@ static int explain(int r, const char *what, struct err *err)
 
 int idmap_write(int proc_fd, pid_t pid, const struct plan *plan, const struct plan_maps *maps, struct err *err)
 {
+	struct map map = {.plan = plan, .table = maps->uid, .proc_fd = proc_fd, .pid = pid};
 	int r;
 
 	if (maps->deny_setgroups) {
@@ -98,11 +171,13 @@ int idmap_write(int proc_fd, pid_t pid, const struct plan *plan, const struct pl
 		if (r < 0)
 			return err_system(err, r, "cannot deny setgroups in the user namespace");
 	}
-	r = write_map(proc_fd, pid, plan, maps->uid, false);
+	r = write_map(&map);
 	if (r < 0)
-		return explain(r, "uid", err);
-	r = write_map(proc_fd, pid, plan, maps->gid, true);
-	return r < 0 ? explain(r, "gid", err) : 0;
+		return explain(&map, r, err);
+	map.table = maps->gid;
+	map.is_gid = true;
+	r = write_map(&map);
+	return r < 0 ? explain(&map, r, err) : 0;
 }
 
 /* The lines of user_namespaces(7) as ranges, at most max of them; how many there are. */

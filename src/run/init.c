@@ -14,7 +14,9 @@
 #include <fcntl.h>
 #include <linux/prctl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "hooks.h"
@@ -151,6 +153,42 @@ void walk_environment(struct walker *walker, const struct plan_program *program,
 	ret[count] = NULL;
 }
 
+#define TEXT_MAX (32 * 4096) /* bytes of one of them: execve(2), MAX_ARG_STRLEN */
+
+static size_t size_of(char *const *texts, bool *ret_has_long)
+{
+	size_t size = 0;
+
+	for (; *texts != NULL; texts++) {
+		size_t len = strlen(*texts) + 1;
+
+		*ret_has_long |= len > TEXT_MAX;
+		size += len + sizeof *texts;
+	}
+	return size;
+}
+
+/* execve(2), "Limits on size of arguments and environment"; the kernel says the same where memory ran out. */
+static int explain_size(char *const *args, char *const *env, struct err *err)
+{
+	struct rlimit64 stack = {.rlim_cur = 0};
+	bool has_long_arg = false, has_long_env = false;
+	size_t arg_size = size_of(args, &has_long_arg), env_size = size_of(env, &has_long_env);
+	bool is_env = has_long_env || (!has_long_arg && env_size > arg_size);
+
+	(void)k_prlimit(0, RLIMIT_STACK, NULL, &stack);
+	err_set(err, ERR_SYSTEM, E2BIG, is_env ? "/process/env" : "/process/args", "exec: \"%.*s\"", 200,
+		args[0]);
+	if (has_long_arg || has_long_env)
+		err_hint(err, "one of its texts has more than %u bytes", TEXT_MAX - 1);
+	else if (arg_size + env_size > stack.rlim_cur / 4 || arg_size + env_size > TEXT_MAX)
+		err_hint(err,
+			 "args take %zu bytes and env %zu: together they may have a quarter of RLIMIT_STACK, "
+			 "and 6 MiB at most",
+			 arg_size, env_size);
+	return -E2BIG;
+}
+
 static int execute(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	const struct plan_program *program = &step->u.program;
@@ -161,7 +199,7 @@ static int execute(struct walker *walker, const struct plan_step *step, struct e
 		args[i] = (char *)(uintptr_t)plan_item(walker->plan, program->args, i);
 	walk_environment(walker, program, env);
 	r = k_execve(walker->program.path, args, env);
-	return exec_explain(args[0], walker->program.path, r, err);
+	return r == -E2BIG ? explain_size(args, env, err) : exec_explain(args[0], walker->program.path, r, err);
 }
 
 static int control_terminal(struct err *err)

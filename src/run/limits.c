@@ -155,7 +155,7 @@ void limits_explain(const struct parent *parent, struct err *err)
 	}
 	if (err->errnum == EAGAIN && has_event(parent, "pids.events", "max"))
 		err_hint(err, "limit of processes too low? The start of one takes up to two");
-	else if (err->errnum == E2BIG && has_memory_limit(parent->plan))
+	else if (err->errnum == E2BIG && err->hint[0] == '\0' && has_memory_limit(parent->plan))
 		/* execve says so when the pages of the arguments cannot be charged, too. */
 		err_hint(err, "memory limit too low?");
 	else if (err->errnum == ENOMEM &&

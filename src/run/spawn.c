@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -148,13 +150,67 @@ static long clone_onto_stack(struct clone_args *args, int (*function)(void *), v
 #endif
 }
 
+static bool is_line(const char *path, const char *text)
+{
+	char line[64];
+
+	return io_read_small(AT_FDCWD, path, 0, line, sizeof line) > 0 && str_equal(line, text);
+}
+
+/* user_namespaces(7): "0 1000 1" of each range; whether id, as this namespace shows it, has a mapping. */
+static bool is_mapped(const char *path, uint64_t id)
+{
+	_cleanup_buf_ struct buf text = {0};
+	char *at, *end;
+
+	if (io_read_file(AT_FDCWD, path, 1 << 16, &text) < 0 || text.data == NULL)
+		return true;
+	for (at = text.data; *at != '\0'; at = end + strspn(end, " \n")) {
+		uint64_t first = strtoull(at, &end, 10), size;
+
+		(void)strtoull(end, &end, 10);
+		size = strtoull(end, &end, 10);
+		if (id >= first && id - first < size)
+			return true;
+	}
+	return false;
+}
+
+/* A root directory that is no mount is one of chroot(2). */
+static bool is_in_chroot(void)
+{
+	struct statx st;
+
+	return statx(AT_FDCWD, "/", 0, 0, &st) == 0 && (st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0 &&
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0;
+}
+
+/* clone(2) has one errno for all of these; a cause that cannot be looked up is not named. */
+static void hint_no_user_namespace(struct err *err)
+{
+	if (!is_mapped("/proc/self/uid_map", geteuid()) || !is_mapped("/proc/self/gid_map", getegid()))
+		err_hint(err, "the caller's user or group id has no mapping in its own user namespace");
+	else if (is_in_chroot())
+		err_hint(err,
+			 "a process in a chroot cannot make user namespaces: pivot_root(2) has no such effect");
+	else if (is_line("/proc/sys/kernel/unprivileged_userns_clone", "0\n"))
+		err_hint(err,
+			 "sysctl kernel.unprivileged_userns_clone is 0: only root may make user namespaces");
+	else if (is_line("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1\n"))
+		err_hint(err,
+			 "sysctl kernel.apparmor_restrict_unprivileged_userns is 1: tare needs an AppArmor "
+			 "profile that allows userns");
+	else
+		err_hint(err, "user_namespaces(7) has the reasons for which the kernel refuses one");
+}
+
 static int explain_clone(long r, const struct spawn *spawn, struct err *err)
 {
 	err_system(err, (int)r, "cannot start init in its namespaces");
 	if (r == -ENOSPC)
 		err_hint(err, "a limit in /proc/sys/user/max_*_namespaces is reached");
 	else if (r == -EPERM && (spawn->flags & CLONE_NEWUSER) != 0)
-		err_hint(err, "this host does not let unprivileged users make user namespaces");
+		hint_no_user_namespace(err);
 	else if (r == -EACCES && spawn->into_cgroup)
 		err_hint(err,
 			 "the caller may not move processes from its own cgroup into that one: both have to be "

@@ -137,7 +137,11 @@ static int check_root(int fd, const char *path, struct err *err)
 		return 0;
 	err_set(err, ERR_USAGE, 0, NULL, "cannot use the root directory '%s': %s may write to it", path,
 		(root.st_mode & S_IWOTH) != 0 ? "everybody" : "its group");
-	err_hint(err, "chmod go-w");
+	/* One that many users share, such as /tmp, is to stay as it is. */
+	if ((root.st_mode & S_ISVTX) != 0 || root.st_uid != geteuid())
+		err_hint(err, "name a directory below it that does not exist yet: --root %s/tare", path);
+	else
+		err_hint(err, "chmod go-w %s", path);
 	return -EINVAL;
 }
 

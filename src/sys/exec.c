@@ -256,6 +256,11 @@ int exec_explain(const char *name, const char *path, int errnum, struct err *err
 	ssize_t len;
 
 	err_set(err, ERR_SYSTEM, errnum, NULL, "exec: \"%.*s\"", 200, name);
+	/* execve(2): the only reason for it. */
+	if (errnum == -EAGAIN) {
+		err_hint(err, "the program's user has more processes than RLIMIT_NPROC allows");
+		return errnum;
+	}
 	fd = k_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
 	if (errnum == -EACCES || errnum == -EPERM) {
 		explain_permission(path, err);

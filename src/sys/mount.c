@@ -171,12 +171,18 @@ static int create_target(const struct path_place *place, bool is_directory)
 	return is_directory ? path_mkdir(place, &making) : path_make_file(place, 0644);
 }
 
-static int explain_missing(const char *path, int r, struct err *err)
+static int explain_missing(const struct rootfs *rootfs, const struct path_place *place, int r, struct err *err)
 {
+	const char *path = place->path;
+
 	err_system(err, r, "cannot make mount target '%s' in the root file system", path);
+	rootfs_hint_file(rootfs, path, r, err);
 	if (r == -EACCES || r == -EPERM || r == -EOVERFLOW)
 		err_hint(err,
 			 "make it there before, or give the root file system to the container's root user");
+	else if (r == -EROFS && place->base_fd >= 0)
+		err_hint(err, "what is mounted on '%.*s' is read-only: make it there before", (int)place->below,
+			 path);
 	else if (r == -EROFS)
 		err_hint(err, "the root file system is read-only: make it there before");
 	return r;
@@ -201,14 +207,17 @@ static int open_target(struct rootfs *rootfs, const struct plan_mount *mount, bo
 	if (fd == -ENOENT) {
 		fd = create_target(&place, is_directory);
 		if (fd < 0)
-			return explain_missing(path, fd, err);
+			return explain_missing(rootfs, &place, fd, err);
 		ret->is_new = true;
 	}
 	if (fd == -ELOOP && mount->is_real_directory)
 		return err_set(err, ERR_SYSTEM, ELOOP, NULL, "cannot mount on '%s': it is not a real directory",
 			       path);
-	if (fd < 0)
-		return err_system(err, fd, "cannot open mount target '%s' in the root file system", path);
+	if (fd < 0) {
+		err_system(err, fd, "cannot open mount target '%s' in the root file system", path);
+		rootfs_hint_file(rootfs, path, fd, err);
+		return fd;
+	}
 	r = rootfs_look(fd, &ret->spot);
 	if (r >= 0)
 		r = mount->is_remount ? 0 : rootfs_is_root(rootfs, &ret->spot);

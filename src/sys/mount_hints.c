@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include <tare/sys.h>
@@ -55,4 +56,25 @@ void mount_hint_new(const char *type, int r, struct err *err)
 	else if (r == -E2BIG)
 		err_hint(err, "where one of its options is longer than 255 bytes, all of them together have "
 			      "4095 at most");
+}
+
+void rootfs_hint_file(const struct rootfs *rootfs, const char *path, int r, struct err *err)
+{
+	char prefix[sizeof err->hint - 32];
+	size_t len = strlen(path);
+
+	for (size_t i = 1; r == -ENOTDIR && i < len && i < sizeof prefix; i++) {
+		_cleanup_fd_ int fd = -1;
+		struct stat st;
+
+		if (path[i] != '/')
+			continue;
+		memcpy(prefix, path, i);
+		prefix[i] = '\0';
+		fd = path_open_in_root(rootfs->fd, prefix, O_PATH, 0);
+		if (fd < 0 || k_fstat(fd, &st) < 0 || S_ISDIR(st.st_mode))
+			continue;
+		err_hint(err, "'%s' is no directory", prefix);
+		return;
+	}
 }

@@ -193,6 +193,33 @@ int process_set_io_priority(pid_t group, int64_t value, struct err *err)
 	return r < 0 ? err_system(err, r, "cannot set the io priority") : 0;
 }
 
+/* <asm-generic/resource.h>, by number. */
+static const char *rlimit_name(uint32_t resource)
+{
+	static const char *const names[] = {"CPU",      "FSIZE",  "DATA",    "STACK", "CORE",  "RSS",
+					    "NPROC",    "NOFILE", "MEMLOCK", "AS",    "LOCKS", "SIGPENDING",
+					    "MSGQUEUE", "NICE",   "RTPRIO",  "RTTIME"};
+
+	return resource < ARRAY_SIZE(names) ? names[resource] : "?";
+}
+
+/* prlimit(2): two reasons for EPERM. */
+static void hint_rlimit(const struct plan_rlimit *rlimit, struct err *err)
+{
+	char text[24];
+	uint64_t most;
+
+	if (rlimit->resource == RLIMIT_NOFILE &&
+	    io_read_small(AT_FDCWD, "/proc/sys/fs/nr_open", 0, text, sizeof text) > 0) {
+		text[strcspn(text, "\n")] = '\0';
+		if (str_to_u64(text, UINT64_MAX, &most) && rlimit->hard > most) {
+			err_hint(err, "sysctl fs.nr_open allows %s at most", text);
+			return;
+		}
+	}
+	err_hint(err, "raising a hard limit needs CAP_SYS_RESOURCE");
+}
+
 int process_set_rlimit(pid_t pid, const struct plan_rlimit *rlimit, struct err *err)
 {
 	struct rlimit64 limits = {.rlim_cur = rlimit->soft, .rlim_max = rlimit->hard};
@@ -200,9 +227,10 @@ int process_set_rlimit(pid_t pid, const struct plan_rlimit *rlimit, struct err *
 
 	if (r >= 0)
 		return 0;
-	r = err_system(err, r, "cannot set resource limit %u to %llu (soft), %llu (hard)", rlimit->resource,
-		       (unsigned long long)rlimit->soft, (unsigned long long)rlimit->hard);
+	r = err_system(err, r, "cannot set RLIMIT_%s to %llu (soft), %llu (hard)",
+		       rlimit_name(rlimit->resource), (unsigned long long)rlimit->soft,
+		       (unsigned long long)rlimit->hard);
 	if (r == -EPERM)
-		err_hint(err, "raising a hard limit needs CAP_SYS_RESOURCE");
+		hint_rlimit(rlimit, err);
 	return r;
 }

@@ -1,0 +1,94 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What an error says to do about it is true: each of several possible causes is told from the others.
+load helpers
+
+fails() { # words of the error
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[ "${#lines[@]}" = 1 ] && [[ "$output" == *"$1" ]] || { echo "not '$1': $output"; return 1; }
+}
+
+@test "an id map that cannot be written: CAP_SETFCAP, no newuidmap, or one that refuses" {
+	config '.linux.namespaces+=[{type:"user"}]|.linux.uidMappings=[{containerID:0,hostID:0,size:10}]|.linux.gidMappings=[{containerID:0,hostID:0,size:10}]'
+	without() { setpriv --bounding-set "$1" --inh-caps "$1" "${@:2}"; }
+	denied="cannot write the uid map of the user namespace: operation not permitted"
+	run -1 without -setfcap env PATH=/none "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"$denied (mapping id 0 of the caller's user namespace needs CAP_SETFCAP)" ]] || { echo "$output"; return 1; }
+	run -1 without -setuid,-sys_admin,-setfcap env PATH=/none "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"$denied (newuidmap is not installed (package uidmap))" ]] || { echo "$output"; return 1; }
+	mkdir "$WORK/bin"
+	printf '#!/bin/sh\necho "newuidmap: range not allowed" >&2\necho second >&2\nexit 1\n' >"$WORK/bin/newuidmap"
+	chmod +x "$WORK/bin/newuidmap"
+	run -1 without -setuid,-sys_admin,-setfcap env PATH="$WORK/bin:/bin:/usr/bin" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[ "${#lines[@]}" = 1 ]
+	[[ "$output" == *"$denied (newuidmap: range not allowed; /etc/subuid has the ranges of each user)" ]] || { echo "$output"; return 1; }
+}
+
+@test "a user namespace that is refused: in a chroot, and for a caller without a mapping" {
+	config '.linux.namespaces=[{type:"user"},{type:"mount"},{type:"pid"}]|.linux.uidMappings=[{containerID:0,hostID:0,size:1}]|.linux.gidMappings=[{containerID:0,hostID:0,size:1}]
+		|del(.hostname)|.mounts=[]|del(.linux.resources,.linux.maskedPaths,.linux.readonlyPaths)'
+	mkdir -p "$WORK/jail/proc" "$WORK/jail/dev" "$WORK/jail/b"
+	cp "$TARE" "$WORK/jail/tare"
+	cp -a "$BUNDLE/." "$WORK/jail/b"
+	run -1 unshare -m --propagation private sh -c 'mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" /tare --root /s --cgroup-manager disabled run -b /b x' "$WORK/jail"
+	[[ "$output" == *"cannot start init in its namespaces: operation not permitted (a process in a chroot cannot make user namespaces"* ]] || { echo "$output"; return 1; }
+	# A user namespace without maps, in which the caller is nobody.
+	chmod 755 "$WORK" "$BUNDLE"
+	cp "$TARE" "$WORK/tare"
+	run -1 unshare -U "$WORK/tare" --root "$WORK/none" check -b "$BUNDLE"
+	[[ "$output" == *"the caller's user or group id has no mapping in its own user namespace"* ]] || { echo "$output"; return 1; }
+}
+
+@test "a root directory that others may write to: one that is shared stays so" {
+	mkdir -m 1777 "$WORK/shared"
+	mkdir -m 775 "$WORK/own"
+	run -1 "$TARE" --root "$WORK/shared" run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"everybody may write to it (name a directory below it that does not exist yet: --root $WORK/shared/tare)" ]]
+	config '.process.args=["true"]'
+	run -0 "$TARE" --root "$WORK/shared/tare" run -b "$BUNDLE" "$ID"
+	run -1 "$TARE" --root "$WORK/own" run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"its group may write to it (chmod go-w $WORK/own)" ]]
+	chmod go-w "$WORK/own"
+	run -0 "$TARE" --root "$WORK/own" run -b "$BUNDLE" "$ID"
+}
+
+@test "a limit of processes that keeps the program from starting is named" {
+	config '.process.args=["true"]|.process.user={uid:64999,gid:64999}|.process.rlimits=[{type:"RLIMIT_NPROC",soft:1,hard:1}]|.process.capabilities={}'
+	setpriv --reuid 64999 --regid 64999 --clear-groups sleep 1000 3>&- 9>&- &
+	sleeper=$!
+	setpriv --reuid 64999 --regid 64999 --clear-groups sleep 1000 3>&- 9>&- &
+	run -1 tare run -b "$BUNDLE" "$ID"
+	kill -9 $! $sleeper
+	[[ "$output" == *"/process/args: exec: \"true\": resource temporarily unavailable (the program's user has more processes than RLIMIT_NPROC allows)" ]] || { echo "$output"; return 1; }
+}
+
+@test "too much of arguments or environment: which, and that it is not memory" {
+	python3 -c 'import json, sys
+c = json.load(open(sys.argv[1])); c["process"]["args"] = ["true"]
+c["process"]["env"] = ["PATH=/bin"] + ["V%d=%s" % (i, "x" * 99000) for i in range(75)]
+json.dump(c, open(sys.argv[1], "w"))' "$BUNDLE/config.json"
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *": /process/env: exec: \"true\": argument list too long (args take "*" bytes and env 742"*"a quarter of RLIMIT_STACK"* ]] || { echo "$output"; return 1; }
+	config '.process.env=["PATH=/bin"]|.process.args=["true",("x"*140000)]'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *": /process/args: exec: \"true\": argument list too long (one of its texts has more than 131071 bytes)" ]] || { echo "$output"; return 1; }
+}
+
+@test "a mount point that cannot be made: the read-only volume, or the file in the way" {
+	mkdir "$WORK/vol"
+	: >"$WORK/vol/file"
+	config --arg v "$WORK/vol" '.mounts+=[{destination:"/vol",type:"bind",source:$v,options:["bind","ro"]},{destination:"/vol/sub",type:"tmpfs",source:"tmpfs"}]'
+	fails "cannot make mount target '/vol/sub' in the root file system: read-only file system (what is mounted on '/vol' is read-only: make it there before)"
+	config '.mounts[-1].destination="/vol/file/a/b"'
+	fails "'/vol/file/a/b' in the root file system: not a directory ('/vol/file' is no directory)"
+	config '.mounts[-1].destination="/bin/busybox/x"'
+	fails "'/bin/busybox/x' in the root file system: not a directory ('/bin/busybox' is no directory)"
+}
+
+@test "a resource limit that cannot be set is named" {
+	config '.process.rlimits=[{type:"RLIMIT_NOFILE",soft:1,hard:4294967295}]'
+	fails "/process/rlimits/0: cannot set RLIMIT_NOFILE to 1 (soft), 4294967295 (hard): operation not permitted (sysctl fs.nr_open allows $(</proc/sys/fs/nr_open) at most)"
+	config '.process.rlimits=[{type:"RLIMIT_NPROC",soft:1,hard:99999999}]'
+	run -1 setpriv --bounding-set -sys_resource --inh-caps -sys_resource sh -c 'ulimit -u 5000; exec "$@"' . "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"cannot set RLIMIT_NPROC to 1 (soft), 99999999 (hard): operation not permitted (raising a hard limit needs CAP_SYS_RESOURCE)" ]]
+}
