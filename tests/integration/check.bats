@@ -347,7 +347,7 @@ finds_in() { # wrap, change, pointer, words
 	mount=$(cgroup_mount)
 	taken=$mount/$ID.taken
 	mkdir "$taken" "$taken/sub"
-	sleep 1000 3>&- &
+	sleep 1000 3>&- 9>&- &
 	echo $! >"$taken/sub/cgroup.procs"
 	args=(--arg c "/$ID.taken")
 	finds '.linux.cgroupsPath=$c+"/sub"' "/linux/cgroupsPath 16 state" "container's cgroup is not empty: 1 process(es) found"
@@ -442,7 +442,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$TARE" --root "$ROOT" "$@"
 	good
 	mkdir "$WORK/vol"
 	args=(--arg w "$WORK")
-	unshare -nu --propagation private sleep 1000 3>&- &
+	unshare -nu --propagation private sleep 1000 3>&- 9>&- &
 	wait_for "[ \"\$(readlink /proc/$!/ns/net)\" != \"\$(readlink /proc/self/ns/net)\" ]"
 	args+=(--arg p "/proc/$!/ns")
 	name=$(nsenter -t $! -u hostname)
