@@ -46,6 +46,19 @@ load helpers
 	wait_for '[ "$(cat "$BUNDLE/rootfs/tmp/ran")" = ran ]'
 }
 
+# An engine begins to watch a container once start has returned: after the end of file, which is the execution of the
+# program, start looks whether it was executed, removes the gate and exits.
+@test "start does hardly anything once the program was executed" {
+	command -v strace >/dev/null || not_here "needs strace"
+	! grep -q __asan_init "$TARE" || skip "sanitizers make calls of their own"
+	config '.process.args=["sleep","1000"] | .linux.seccomp={defaultAction:"SCMP_ACT_ALLOW"}'
+	create "$ID"
+	run -0 strace -o "$WORK/trace" "$TARE" --root "$ROOT" start "$ID" 3>&-
+	calls=$(sed -n '/^recvmsg(.* = 0$/,$p' "$WORK/trace" | grep -c '^[a-z]')
+	[ "$calls" -gt 1 ] && [ "$calls" -le 20 ] || { cat "$WORK/trace"; return 1; }
+	[ "$(sed -n '/^recvmsg(.* = 0$/,$p' "$WORK/trace" | grep -cE '^(ppoll|wait|futex|nanosleep|clock_nanosleep)\(')" -le 1 ]
+}
+
 @test "every command refuses a container that does not exist" {
 	for c in state start kill delete; do
 		run -1 tare $c nothing
