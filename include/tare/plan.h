@@ -199,7 +199,7 @@ struct plan_mount {
 	bool is_inside_proc;    /* one of the few files that may be covered below /proc */
 	bool is_cgroup;         /* falls back to a bind of cgroup_path if a new mount is not allowed */
 	bool is_fallback_readonly;
-	bool is_host_sysfs; /* falls back to a bind of the host's /sys if a new sysfs is not allowed */
+	bool is_host_sysfs;    /* falls back to a bind of the host's /sys if a new sysfs is not allowed */
 	plan_text cgroup_path; /* host path for that fallback; absent: there is none */
 	plan_text label; /* SELinux label of the root directory, of a file system without an option for it */
 };

@@ -46,8 +46,8 @@ int seccomp_check_kernel(const struct spec_seccomp *spec, struct err *err) MUST_
 /*
  * A compiled program as bytes that can be kept. The key holds everything that the program depends on: the
  * configuration's section, libseccomp's version, the native architecture, and the revision of this room.
- * seccomp_seal appends an entry, which contains the key, to out; seccomp_unseal fails with -EBADMSG for bytes that
- * are not a whole entry of that key.
+ * seccomp_seal appends an entry, which contains the key, to out; seccomp_unseal fails with -EBADMSG for bytes
+ * that are not a whole entry of that key.
  */
 struct seccomp_key {
 	struct buf bytes;

@@ -31,15 +31,15 @@ struct rootfs {
 	const struct plan_mount *last; /* of the plan's mounts, the one that was attached last; or NULL */
 	bool has_spot;
 	struct rootfs_spot spot; /* of fd, once it was needed */
-	struct err note;    /* the first thing that is not as it was asked for, and need not be an error */
+	struct err note;         /* the first thing that is not as it was asked for, and need not be an error */
 	unsigned note_count;
-	int old_cgroup_fd;  /* in the host's cgroup2 mount, for the fallback of cgroup mounts; or -1 */
+	int old_cgroup_fd; /* in the host's cgroup2 mount, for the fallback of cgroup mounts; or -1 */
 };
 
 /* --- mount.c: mounts as descriptors (open_tree(2), fsopen(2), mount_setattr(2), move_mount(2)) --- */
 
-/* A detached copy of a host tree, or of at_fd's if it is not AT_FDCWD; runs in the parent or in init. A descriptor or
- * -errno. */
+/* A detached copy of a host tree, or of at_fd's if it is not AT_FDCWD; runs in the parent or in init. A
+ * descriptor or -errno. */
 int mount_open_source(const struct plan *plan, const struct plan_source *source, int at_fd, int slot_base,
 		      struct err *err) MUST_CHECK;
 /* A private, detached procfs of the caller's pid namespace; the caller's own /proc where it may mount nothing.
@@ -53,9 +53,9 @@ bool mount_has_long_option(const struct plan *plan, const struct plan_mount *mou
  * options are longer than mount(2) takes. In init, before the pivot. */
 int mount_by_data(const struct rootfs *rootfs, const struct plan_mount *mount, int mode) MUST_CHECK;
 /*
- * A detached tmpfs, attached over the container's root while something is copied out of it: nothing is looked up
- * there, as a path from the root's descriptor begins below it. enter makes it the working directory; leave, which
- * has to follow in any case, detaches it with all in it and goes back. In init, before the pivot.
+ * A detached tmpfs, attached over the container's root while something is copied out of it: nothing is looked
+ * up there, as a path from the root's descriptor begins below it. enter makes it the working directory; leave,
+ * which has to follow in any case, detaches it with all in it and goes back. In init, before the pivot.
  */
 struct mount_stage {
 	int cwd_fd;

@@ -126,7 +126,8 @@ static void check_mount(struct builder *b, const struct spec_mount *m, const str
 	check_owner_options(b, o, where);
 }
 
-/* The user namespace whose maps an idmapped mount takes: its own, the one that is joined, or one like the new one. */
+/* The user namespace whose maps an idmapped mount takes: its own, the one that is joined, or one like the new
+ * one. */
 static int32_t add_idmap(struct builder *b, const struct spec_mount *m, const struct plan_options *o)
 {
 	const struct spec_id_maps *uid = &m->uid_mappings, *gid = &m->gid_mappings;
@@ -173,15 +174,16 @@ static enum plan_who source_opener(const struct builder *b)
 
 static void clean_host_path(const struct builder *b, const char *path, char *ret, size_t size)
 {
-	_cleanup_free_ char *absolute =
-		path[0] == '/' ? mem_dup(path) : mem_format("%s/%s", b->request->bundle, path);
+	_cleanup_free_ char *absolute = path[0] == '/' ? mem_dup(path)
+						       : mem_format("%s/%s", b->request->bundle, path);
 
 	(void)plan_clean_path(absolute, ret, size);
 }
 
 /*
  * A source in the root file system, below the target of a mount that is listed before: what it names is in that
- * mount, so it is opened once that one is made. Its path in the container, or 0. Idmapped sources are the parent's.
+ * mount, so it is opened once that one is made. Its path in the container, or 0. Idmapped sources are the
+ * parent's.
  */
 static plan_text inner_source(struct builder *b, const struct spec_mount *m)
 {

@@ -86,7 +86,8 @@ int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const s
  * Waits for one message and checks that it is `expected`. FAILED gives the peer's own error in *err and its
  * errno; end of file -EPIPE with kind ERR_PEER; anything else -EPROTO. ret_value and ret_fd may be NULL; a
  * descriptor nobody asked for is closed. The value of BORN is the sender's pid as the kernel tells it, if the
- * socket has SO_PASSCRED, and 0 otherwise. The note of READY is in *err, of kind ERR_NONE if there is none. [free]
+ * socket has SO_PASSCRED, and 0 otherwise. The note of READY is in *err, of kind ERR_NONE if there is none.
+ * [free]
  */
 int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_value, int *ret_fd,
 		    struct err *err) MUST_CHECK;

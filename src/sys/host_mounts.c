@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Without pivot_root(2) the host's mounts stay in the container's mount namespace, below its root. No path leads
- * to them, but the kernel lets a process in a new user namespace mount a procfs or sysfs if the mount namespace
- * has one that nothing covers, wherever it is (mount_namespaces(7), "mount_too_revealing" in fs/namespace.c). Its
- * own would not be masked. So those of the host are unmounted, or covered where they are locked.
+ * Without pivot_root(2) the host's mounts stay in the container's mount namespace, below its root. No path
+ * leads to them, but the kernel lets a process in a new user namespace mount a procfs or sysfs if the mount
+ * namespace has one that nothing covers, wherever it is (mount_namespaces(7), "mount_too_revealing" in
+ * fs/namespace.c). Its own would not be masked. So those of the host are unmounted, or covered where they are
+ * locked.
  *
  * Process: init, at the pivot, with the host's root as its root directory.
  */
@@ -220,7 +221,8 @@ static int cover_one(struct rootfs *rootfs, const struct table *table, const str
 	return fd < 0 ? fd : rootfs_attach_empty(rootfs, fd);
 }
 
-static int hide_one(struct rootfs *rootfs, const struct table *table, const struct entry *entry, struct err *err)
+static int hide_one(struct rootfs *rootfs, const struct table *table, const struct entry *entry,
+		    struct err *err)
 {
 	char path[4096] = "?";
 	int r = unmount_one(table, entry);

@@ -524,7 +524,8 @@ static int attach_remount(struct rootfs *rootfs, const struct plan_mount *mount,
 }
 
 /* *err says already that it cannot be attached. */
-static int attach_unpinned(struct rootfs *rootfs, const struct plan_mount *mount, int target_fd, struct err *err)
+static int attach_unpinned(struct rootfs *rootfs, const struct plan_mount *mount, int target_fd,
+			   struct err *err)
 {
 	int fd = rootfs->slot_base + mount->source_slot;
 	int r = mount_copy_unpinned(rootfs, mount->source_slot, err);

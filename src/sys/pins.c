@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mount sources in which a mount namespace is pinned: unshare(1) --mount=FILE binds /proc/PID/ns/mnt to a file. A
- * copy with such a mount cannot be attached in a younger mount namespace (ELOOP), as the namespaces could then hold
- * each other. The kernel leaves these mounts out where it copies a whole mount namespace, so the source is copied
- * again from one that was made in that way.
+ * Mount sources in which a mount namespace is pinned: unshare(1) --mount=FILE binds /proc/PID/ns/mnt to a file.
+ * A copy with such a mount cannot be attached in a younger mount namespace (ELOOP), as the namespaces could
+ * then hold each other. The kernel leaves these mounts out where it copies a whole mount namespace, so the
+ * source is copied again from one that was made in that way.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Paths of the container, looked up from the mount that they are below. Another container which shares the root
- * file system may rename the directory that a mount is on at any moment: /proc leads elsewhere then, and what is
- * to be masked seems to be missing. A mount's own descriptor stays with the mount.
+ * file system may rename the directory that a mount is on at any moment: /proc leads elsewhere then, and what
+ * is to be masked seems to be missing. A mount's own descriptor stays with the mount.
  */
 #include <errno.h>
 #include <fcntl.h>

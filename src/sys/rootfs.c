@@ -44,7 +44,8 @@ static int attach_at(const struct rootfs *rootfs, const struct plan_root *root, 
 	/* A peer of the host's mount would show the host what is mounted in the container. */
 	int r = mount_set(fd, 0, 0, root->is_slave ? MS_SLAVE : MS_PRIVATE, false);
 
-	return r < 0 ? r : k_move_mount(fd, "", point_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	return r < 0 ? r
+		     : k_move_mount(fd, "", point_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
 int rootfs_attach(struct rootfs *rootfs, const struct plan_root *root, struct err *err)
@@ -347,7 +348,8 @@ static int check_bound(const struct rootfs *rootfs, const struct plan_device *de
 			    "cannot make device '%s' with owner %u:%u: the host's has %u:%u here", path,
 			    device->uid, device->gid, st.st_uid, st.st_gid);
 	if (r < 0)
-		err_hint(err, "without root's rights on the host a device is the host's: leave out what differs");
+		err_hint(err,
+			 "without root's rights on the host a device is the host's: leave out what differs");
 	return r;
 }
 

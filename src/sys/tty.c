@@ -33,7 +33,8 @@ static int open_in_devpts(const struct rootfs *rootfs)
 	if (r < 0)
 		return r;
 	/* The kernel alone makes names in a devpts; a mount over one of them is refused (-EXDEV). */
-	return fs.f_type == DEVPTS_SUPER_MAGIC ? path_open_beneath(dir_fd, "ptmx", O_RDWR | O_NOCTTY, 0) : -ENODEV;
+	return fs.f_type == DEVPTS_SUPER_MAGIC ? path_open_beneath(dir_fd, "ptmx", O_RDWR | O_NOCTTY, 0)
+					       : -ENODEV;
 }
 
 static int check_multiplexer(int fd)
@@ -53,7 +54,8 @@ static int open_in_dev(const struct rootfs *rootfs)
 
 	if (r < 0)
 		return r;
-	/* A process that replaces it now can open no more than the devices of its cgroup, which is this one's. */
+	/* A process that replaces it now can open no more than the devices of its cgroup, which is this one's.
+	 */
 	fd = path_open(&place, O_RDWR | O_NOCTTY);
 	r = fd < 0 ? fd : check_multiplexer(fd);
 	return r < 0 ? r : take_fd(&fd);
