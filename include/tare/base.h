@@ -243,6 +243,7 @@ struct buf {
 	char *data;
 	size_t len, cap;
 };
+void buf_reserve(struct buf *buf, size_t more); /* room for that many bytes and a NUL, for the caller to fill */
 void buf_add(struct buf *buf, const void *data, size_t len);
 void buf_add_str(struct buf *buf, const char *s);
 /* One line, whatever is in the text: control characters as "\\x0a". */

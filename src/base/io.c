@@ -5,13 +5,6 @@
 
 #include <tare/base.h>
 
-void fd_close(int *fd)
-{
-	if (*fd >= 0)
-		k_close(*fd);
-	*fd = -1;
-}
-
 void io_attach_fd(struct msghdr *message, union io_rights *rights, int fd)
 {
 	struct cmsghdr *header;

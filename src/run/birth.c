@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "await.h"
+#include <tare/await.h>
 #include "parent.h"
 #include "protocol.h"
 #include "spawn.h"

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "await.h"
+#include <tare/await.h>
 #include "parent.h"
 
 #define NOTIFY_DIR "notify"

@@ -25,7 +25,7 @@
 
 #include <tare/sys.h>
 
-#include "await.h"
+#include <tare/await.h>
 #include "container.h"
 #include "environment.h"
 #include "hooks.h"

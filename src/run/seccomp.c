@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
-#include "await.h"
+#include <tare/await.h>
 #include "parent.h"
 #include "protocol.h"
 

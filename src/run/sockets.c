@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "await.h"
+#include <tare/await.h>
 #include "parent.h"
 
 #define TIMEOUT_MS 10000 /* of a peer that takes no connections, or does not read */

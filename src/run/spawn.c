@@ -14,7 +14,7 @@
 
 #include <tare/sys.h>
 
-#include "await.h"
+#include <tare/await.h>
 #include "init.h"
 
 /* The programs of init and of an exec, linked into this one; see embed.S. */

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "await.h"
+#include <tare/await.h>
 #include "hooks.h"
 #include "parent.h"
 #include "protocol.h"

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "await.h"
+#include <tare/await.h>
 #include "container.h"
 #include "parent.h"
 #include "watch.h"

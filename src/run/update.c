@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "await.h"
+#include <tare/await.h>
 #include "container.h"
 #include "parent.h"
 #include "unit.h"

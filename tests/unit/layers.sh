@@ -9,18 +9,21 @@ status=0
 
 allowed() {
 	case $1 in
-	base) echo 'base kernel' ;;
-	spec | host | state) echo "base kernel $1" ;;
-	plan) echo 'base kernel spec host plan' ;;
-	seccomp) echo 'base kernel spec seccomp' ;;
-	sys) echo 'base kernel plan sys' ;;
-	cgroup) echo 'base kernel plan host cgroup resctrl' ;;
-	run) echo 'base kernel spec host plan seccomp sys cgroup resctrl state run' ;;
-	cli) echo 'base kernel spec host plan seccomp cgroup state run' ;;
+	base) echo 'await base kernel' ;;
+	spec) echo 'base kernel spec' ;;
+	host) echo 'base host kernel' ;;
+	plan) echo 'base host kernel plan spec' ;;
+	seccomp) echo 'base kernel seccomp' ;;
+	sys) echo 'base kernel sys' ;;
+	cgroup) echo 'base cgroup kernel resctrl' ;;
+	state) echo 'base kernel state' ;;
+	systemd) echo 'base kernel' ;;
+	run) echo 'await base cgroup host kernel plan resctrl run seccomp spec state sys' ;;
+	cli) echo 'base host kernel plan run seccomp spec state' ;;
 	esac
 }
 
-for room in base spec host plan seccomp sys cgroup state run cli; do
+for room in base spec host plan seccomp sys cgroup state systemd run cli; do
 	for header in $(grep -rhoE '#include <tare/[a-z]+\.h>' "src/$room" | sed 's|.*/||; s|\.h>||' | sort -u); do
 		case " $(allowed $room) " in
 		*" $header "*) ;;

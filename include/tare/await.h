@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Waiting for others, who may take for ever. Private to the room; runs in the parent and the starter. */
-#ifndef TARE_RUN_AWAIT_H
-#define TARE_RUN_AWAIT_H
+#ifndef TARE_AWAIT_H
+#define TARE_AWAIT_H
 
 #include <tare/base.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "await.h"
+#include <tare/await.h>
 
 #include <errno.h>
 #include <poll.h>

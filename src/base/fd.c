@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <tare/base.h>
+
+void fd_close(int *fd)
+{
+	if (*fd >= 0)
+		k_close(*fd);
+	*fd = -1;
+}

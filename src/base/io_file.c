@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <tare/base.h>
+
+/* Room for what the file says that it has, and for the end of it to be seen. */
+static void reserve_file(int fd, size_t max, struct buf *buf)
+{
+	struct stat stat;
+	size_t size;
+
+	if (k_fstat(fd, &stat) < 0 || stat.st_size <= 0 || (uint64_t)stat.st_size > max)
+		return;
+	size = buf->len + (size_t)stat.st_size + 2;
+	if (buf->cap >= size)
+		return;
+	buf->cap = size;
+	buf->data = mem_resize(buf->data, size);
+}
+
+int io_read_fd(int fd, size_t max, struct buf *buf)
+{
+	size_t start = buf->len;
+
+	reserve_file(fd, max, buf);
+	for (;;) {
+		ssize_t got;
+
+		if (buf->cap - buf->len < 2)
+			buf_reserve(buf, 4096);
+		got = k_read(fd, buf->data + buf->len, buf->cap - buf->len - 1);
+		if (got == -EINTR)
+			continue;
+		if (got < 0)
+			return (int)got;
+		buf->len += (size_t)got;
+		buf->data[buf->len] = '\0';
+		if (buf->len - start > max)
+			return -EFBIG;
+		if (got == 0)
+			return 0;
+	}
+}
+
+int io_read_file(int dir_fd, const char *path, size_t max, struct buf *buf)
+{
+	_cleanup_fd_ int fd = k_openat(dir_fd, path, O_RDONLY | O_CLOEXEC, 0);
+
+	if (fd < 0)
+		return fd;
+	return io_read_fd(fd, max, buf);
+}
+
+int io_replace_file(int dir_fd, const char *name, const void *data, size_t size, unsigned int mode)
+{
+	const char *slash = strrchr(name, '/');
+	size_t dir_len = slash == NULL ? 0 : (size_t)(slash - name) + 1;
+	_cleanup_free_ char *temporary = NULL;
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	/* The same directory, since rename(2) does not cross file systems; the pid, since callers race. */
+	temporary = mem_format("%.*s.%s.%d", (int)dir_len, name, name + dir_len, k_getpid());
+	fd = k_openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd == -EEXIST) {
+		k_unlinkat(dir_fd, temporary, 0);
+		fd = k_openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	}
+	if (fd < 0)
+		return fd;
+	r = io_write_all(fd, data, size);
+	if (r == 0)
+		r = k_renameat2(dir_fd, temporary, dir_fd, name, 0);
+	if (r < 0)
+		k_unlinkat(dir_fd, temporary, 0);
+	return r;
+}
