@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "../run/protocol.h"
+#include <tare/protocol.h>
 #include "builder.h"
 
 struct node_mask {

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "../run/protocol.h"
+#include <tare/protocol.h>
 #include "builder.h"
 
 #define BRIDGE_FILES 16 /* more descriptors than the bridge and its child open at a time */

@@ -6,7 +6,7 @@
 
 #include <tare/spec.h>
 
-#include "../run/protocol.h"
+#include <tare/protocol.h>
 #include "builder.h"
 
 static const char *const who_names[] = {"parent", "bridge", "init"};

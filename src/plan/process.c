@@ -4,7 +4,7 @@
 
 #include <linux/capability.h>
 
-#include "../run/protocol.h"
+#include <tare/protocol.h>
 #include "builder.h"
 
 static struct plan_hook one_hook(struct builder *b, const struct spec_hook *hook, plan_text where)

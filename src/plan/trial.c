@@ -8,7 +8,7 @@
 
 #include <tare/spec.h>
 
-#include "../run/protocol.h"
+#include <tare/protocol.h>
 #include "builder.h"
 
 struct trial {

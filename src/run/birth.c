@@ -13,7 +13,7 @@
 
 #include <tare/await.h>
 #include "parent.h"
-#include "protocol.h"
+#include <tare/protocol.h>
 #include "spawn.h"
 
 #define BORN_TIMEOUT_MS 10000

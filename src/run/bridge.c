@@ -17,7 +17,7 @@
 #include <linux/prctl.h>
 
 #include "init.h"
-#include "protocol.h"
+#include <tare/protocol.h>
 #include "walk.h"
 
 int walk_join(struct walker *walker, const struct plan_step *step, struct err *err)

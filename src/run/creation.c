@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 
 #include "hooks.h"
-#include "protocol.h"
+#include <tare/protocol.h>
 #include "walk.h"
 
 static int unshare_own(const struct plan_step *step, struct err *err)

@@ -17,7 +17,7 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 
-#include "protocol.h"
+#include <tare/protocol.h>
 #include "walk.h"
 
 /* descriptors are given out lowest first, and nobody else opens any here. */

@@ -21,7 +21,7 @@
 
 #include "notify.h"
 #include "parent.h"
-#include "protocol.h"
+#include <tare/protocol.h>
 
 #define LOCK_TIMEOUT_MS 10000
 

@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 
 #include "hooks.h"
-#include "protocol.h"
+#include <tare/protocol.h>
 #include "walk.h"
 
 #define FDS_BEHIND_SLOTS 64 /* more than init ever opens at a time */

@@ -30,7 +30,7 @@
 #include "environment.h"
 #include "hooks.h"
 #include "notify.h"
-#include "protocol.h"
+#include <tare/protocol.h>
 
 void parent_init(struct parent *parent, const struct run_options *options)
 {

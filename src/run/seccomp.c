@@ -9,7 +9,7 @@
 
 #include <tare/await.h>
 #include "parent.h"
-#include "protocol.h"
+#include <tare/protocol.h>
 
 #define CACHE "seccomp"
 

@@ -19,7 +19,7 @@
 #include <tare/await.h>
 #include "hooks.h"
 #include "parent.h"
-#include "protocol.h"
+#include <tare/protocol.h>
 
 #define SOON_MS 100           /* from somebody's SIGKILL to the end of a process that has nothing to wait for */
 #define END_TIMEOUT_MS 5000   /* of a process that has lost its descriptors */

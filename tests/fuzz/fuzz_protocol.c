@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../src/run/protocol.h"
+#include <tare/protocol.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

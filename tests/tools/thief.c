@@ -3,7 +3,7 @@
  * A process of a container that takes what it can of the runtime's processes in its pid namespace: thief FILE.
  * It has no capability for that; it needs none if those processes let their like look into them. With each
  * socket that it gets it tells the runtime that process 1 of its own is the new one, in the words of
- * src/run/protocol.h. Writes a line for each thing, and "end" once /tmp/stop has appeared: met PID one of the
+ * include/tare/protocol.h. Writes a line for each thing, and "end" once /tmp/stop has appeared: met PID one of the
  * runtime's processes took PID FD LINK  one of its descriptors
  */
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../../src/run/protocol.h"
+#include <tare/protocol.h>
 
 #define PIDS_BACK 40 /* the pids that are looked at: this many behind the newest */
 #define FD_MAX 40

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "protocol.h"
+#include <tare/protocol.h>
 
 #include <errno.h>
 #include <string.h>

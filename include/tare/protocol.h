@@ -37,8 +37,8 @@
  * FAILED may come from a child in the place of any message, and ends the conversation. End of file in any
  * other place means that the peer died. One message is one datagram of a SOCK_SEQPACKET socket.
  */
-#ifndef TARE_RUN_PROTOCOL_H
-#define TARE_RUN_PROTOCOL_H
+#ifndef TARE_PROTOCOL_H
+#define TARE_PROTOCOL_H
 
 #include <tare/base.h>
 
