@@ -223,4 +223,25 @@ int process_set_scheduler(pid_t pid, const struct plan_step *step, struct err *e
 int process_set_io_priority(pid_t group, int64_t value, struct err *err) MUST_CHECK;
 int process_set_rlimit(pid_t pid, const struct plan_rlimit *rlimit, struct err *err) MUST_CHECK;
 
+/* --- memfd.c; not in the free-standing programs --- */
+
+/*
+ * A memfd (close-on-exec) with a copy that nobody can change, not even through /proc/PID/exe or by a kernel bug
+ * in the page cache of the host's file. flags: MFD_EXEC for a program.
+ */
+int memfd_seal_copy(const char *name, const void *data, size_t size, unsigned int flags,
+		      struct err *err) MUST_CHECK;
+
+/* --- socket.c; not in the free-standing programs --- */
+
+/* What an engine is told over a socket of its own. */
+struct socket_target {
+	const char *path, *payload;
+	int signal_fd; /* of await_signals; or -1 */
+};
+/* connect(2) to the local socket at a path of any length, relative to the working directory or absolute. */
+int socket_connect(int socket_fd, const char *path) MUST_CHECK;
+/* Waits a while for a peer that is busy: -ETIMEDOUT, and -EINTR when a signal ends it. */
+int socket_send_fd(const struct socket_target *target, int fd, struct err *err) MUST_CHECK;
+
 #endif

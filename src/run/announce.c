@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <termios.h>
 
+#include <tare/sys.h>
+
 #include "parent.h"
 
 /* Replacing another kind of file would take that away: /dev/stdout, or the node of a device. */

@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "hooks.h"
+#include <tare/hooks.h>
 #include <tare/protocol.h>
 #include "walk.h"
 

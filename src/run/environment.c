@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <tare/sys.h>
 #include "environment.h"
 
 #include <string.h>
 
-#include "spawn.h"
 
 int environment_open(char *const *environment, struct err *err)
 {
@@ -21,5 +21,5 @@ int environment_open(char *const *environment, struct err *err)
 	buf_add(&image, &(uint64_t){0}, sizeof offset);
 	for (size_t i = 0; i < count; i++)
 		buf_add(&image, environment[i], strlen(environment[i]) + 1);
-	return spawn_sealed_copy("environment", image.data, image.len, 0, err);
+	return memfd_seal_copy("environment", image.data, image.len, 0, err);
 }

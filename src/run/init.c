@@ -19,7 +19,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "hooks.h"
+#include <tare/hooks.h>
 #include <tare/protocol.h>
 #include "walk.h"
 

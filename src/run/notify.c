@@ -10,6 +10,8 @@
 #include <sys/un.h>
 
 #include <tare/await.h>
+
+#include <tare/sys.h>
 #include "parent.h"
 
 #define NOTIFY_DIR "notify"

@@ -28,7 +28,7 @@
 #include <tare/await.h>
 #include "container.h"
 #include "environment.h"
-#include "hooks.h"
+#include <tare/hooks.h>
 #include "notify.h"
 #include <tare/protocol.h>
 

@@ -205,16 +205,6 @@ int idmap_compare(int proc_fd, pid_t pid, const struct plan *plan, const struct 
 /* A descriptor of a user namespace that has the maps, for mount_setattr(2). */
 int idmap_open(const struct plan *plan, const struct plan_maps *maps, struct err *err) MUST_CHECK;
 
-/* sockets.c: what engines want to be told over sockets of theirs. */
-struct socket_target {
-	const char *path, *payload;
-	int signal_fd; /* of await_signals; or -1 */
-};
-/* connect(2) to the local socket at a path of any length, relative to the working directory or absolute. */
-int socket_connect(int socket_fd, const char *path) MUST_CHECK;
-/* Waits a while for a peer that is busy: -ETIMEDOUT, and -EINTR when a signal ends it. */
-int socket_send_fd(const struct socket_target *target, int fd, struct err *err) MUST_CHECK;
-
 /* foreground.c: forwards signals and the terminal until the container ends; its status is 0-255. */
 struct notify;
 int foreground_wait(struct parent *parent, struct notify *notify, struct state_end *ret_end,

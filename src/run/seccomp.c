@@ -11,6 +11,8 @@
 #include "parent.h"
 #include <tare/protocol.h>
 
+#include <tare/sys.h>
+
 #define CACHE "seccomp"
 
 static int compile(const struct spec_seccomp *spec, int root_fd, struct seccomp_program *ret, struct err *err)

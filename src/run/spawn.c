@@ -20,36 +20,12 @@
 /* The programs of init and of an exec, linked into this one; see embed.S. */
 extern const char tare_init_start[], tare_init_end[], tare_exec_start[], tare_exec_end[];
 
-#define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-
-int spawn_sealed_copy(const char *name, const void *data, size_t size, unsigned int flags, struct err *err)
-{
-	_cleanup_fd_ int fd = k_memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
-	int r;
-
-	/* memfd_create(2): MFD_EXEC is known since Linux 6.3, and what everything is before. */
-	if (fd == -EINVAL)
-		fd = k_memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0) {
-		r = err_system(err, fd, "cannot make a memfd for '%s'", name);
-		if (r == -EACCES)
-			err_hint(err, "vm.memfd_noexec must not be 2");
-		return r;
-	}
-	r = io_write_all(fd, data, size);
-	if (r == 0)
-		r = k_fcntl(fd, F_ADD_SEALS, ALL_SEALS);
-	if (r < 0)
-		return err_system(err, r, "cannot fill and seal the memfd for '%s'", name);
-	return take_fd(&fd);
-}
-
 static int copy_program(bool is_exec, struct err *err)
 {
 	const char *start = is_exec ? tare_exec_start : tare_init_start;
 	const char *end = is_exec ? tare_exec_end : tare_init_end;
 
-	return spawn_sealed_copy("tare", start, (size_t)(end - start), MFD_EXEC, err);
+	return memfd_seal_copy("tare", start, (size_t)(end - start), MFD_EXEC, err);
 }
 
 /* Those that end a process at once, where nothing else was asked for; QUIT first wants to dump core. */
@@ -330,7 +306,7 @@ int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err)
 	program_fd = copy_program(spawn->is_exec, err);
 	if (program_fd < 0)
 		return program_fd;
-	plan_fd = spawn_sealed_copy("plan", spawn->plan, spawn->plan->size, 0, err);
+	plan_fd = memfd_seal_copy("plan", spawn->plan, spawn->plan->size, 0, err);
 	if (plan_fd < 0)
 		return plan_fd;
 	if (spawn->is_interruptible)

@@ -27,11 +27,4 @@ struct spawn {
  */
 int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err) MUST_CHECK;
 
-/*
- * A memfd (close-on-exec) with a copy that nobody can change, not even through /proc/PID/exe or by a kernel bug
- * in the page cache of the host's file. flags: MFD_EXEC for a program.
- */
-int spawn_sealed_copy(const char *name, const void *data, size_t size, unsigned int flags,
-		      struct err *err) MUST_CHECK;
-
 #endif

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include <tare/await.h>
-#include "hooks.h"
+#include <tare/hooks.h>
 #include "parent.h"
 #include <tare/protocol.h>
 

@@ -6,8 +6,9 @@
 #include <signal.h>
 #include <spawn.h>
 
+#include <tare/sys.h>
+
 #include "parent.h"
-#include "spawn.h"
 
 /* Linked into this program; see embed.S. */
 extern const char tare_watch_start[], tare_watch_end[];
@@ -80,7 +81,7 @@ static int start(int program_fd, struct cgroup_watch *watch, const struct parent
 
 int watch_start(const struct parent *parent, struct err *err)
 {
-	_cleanup_fd_ int program_fd = spawn_sealed_copy(
+	_cleanup_fd_ int program_fd = memfd_seal_copy(
 		"tare", tare_watch_start, (size_t)(tare_watch_end - tare_watch_start), MFD_EXEC, err);
 	struct cgroup_watch watch;
 	int r;

@@ -14,11 +14,11 @@ allowed() {
 	host) echo 'base host kernel' ;;
 	plan) echo 'base host kernel plan protocol spec' ;;
 	seccomp) echo 'base kernel seccomp' ;;
-	sys) echo 'base kernel sys' ;;
+	sys) echo 'await base hooks kernel sys' ;;
 	cgroup) echo 'base cgroup kernel resctrl' ;;
 	state) echo 'base kernel state' ;;
 	systemd) echo 'base kernel' ;;
-	run) echo 'await base cgroup host kernel plan protocol resctrl run seccomp spec state sys' ;;
+	run) echo 'await base cgroup hooks host kernel plan protocol resctrl run seccomp spec state sys' ;;
 	cli) echo 'base host kernel plan run seccomp spec state' ;;
 	esac
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hooks (runtime-spec config.md "POSIX-platform Hooks"). Private to the room; [free]. */
-#ifndef TARE_RUN_HOOKS_H
-#define TARE_RUN_HOOKS_H
+#ifndef TARE_HOOKS_H
+#define TARE_HOOKS_H
 
 #include <tare/plan.h>
 

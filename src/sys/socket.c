@@ -7,7 +7,7 @@
 #include <sys/un.h>
 
 #include <tare/await.h>
-#include "parent.h"
+#include <tare/sys.h>
 
 #define TIMEOUT_MS 10000 /* of a peer that takes no connections, or does not read */
 #define PAUSE_MS 20

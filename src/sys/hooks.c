@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hooks.h"
+#include <tare/hooks.h>
 
 #include <errno.h>
 #include <fcntl.h>
