@@ -5,7 +5,7 @@
  *
  * Process: as in init.c.
  */
-#include "init.h"
+#include <tare/freestanding.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -270,7 +270,7 @@ static int creation_step(struct walker *walker, const struct plan_step *step, st
 	}
 }
 
-void init_main(int argc, char **argv)
+void freestanding_main(int argc, char **argv)
 {
 	walk_main(argc, argv, creation_step);
 }

@@ -16,10 +16,4 @@ enum init_fd {
 	INIT_FD_SLOTS,  /* slot 0 of the plan, the others behind it */
 };
 
-/*
- * The program: argv[1] is the first descriptor, argv[2] "init" or "bridge". It has no environment.
- * Never returns; the exit status means nothing, errors cross the socket.
- */
-__attribute__((noreturn)) void init_main(int argc, char **argv);
-
 #endif

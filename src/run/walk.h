@@ -29,7 +29,7 @@ struct walker {
 int bridge_step(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK;
 int init_step(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK;
 
-/* The whole program, for init_main. */
+/* The whole program, for freestanding_main. */
 __attribute__((noreturn)) void walk_main(int argc, char **argv, walk_step creation_step);
 /* Closes descriptors first to last, -1: all; also behind a filter that denies close_range(2). */
 void walk_close_range(const struct walker *walker, int first, int last);

@@ -15,9 +15,8 @@
 #include <time.h>
 
 #include <tare/cgroup.h>
+#include <tare/freestanding.h>
 #include <tare/state.h>
-
-#include "init.h"
 
 /* Once init is dead, the last change of cgroup.events may be dropped with the cgroup: it is looked at now and
  * then. */
@@ -45,7 +44,7 @@ static void write_down(uint64_t kills)
 	k_pwrite(WATCH_FD_END, text, (size_t)len, 0);
 }
 
-void init_main(int argc, char **argv)
+void freestanding_main(int argc, char **argv)
 {
 	struct cgroup_watch watch = {.events_fd = WATCH_FD_EVENTS, .memory_fd = WATCH_FD_MEMORY};
 	int init_fd = WATCH_FD_INIT, pause = LOOK_AGAIN;

@@ -9,6 +9,7 @@ status=0
 allowed() {
 	case $1 in
 	base) echo 'await base kernel' ;;
+	freestanding) echo 'base freestanding kernel' ;;
 	protocol) echo 'base kernel protocol' ;;
 	spec) echo 'base kernel spec' ;;
 	host) echo 'base host kernel' ;;
@@ -18,12 +19,12 @@ allowed() {
 	cgroup) echo 'base cgroup kernel resctrl' ;;
 	state) echo 'base kernel state' ;;
 	systemd) echo 'base kernel' ;;
-	run) echo 'await base cgroup hooks host kernel plan protocol resctrl run seccomp spec state sys' ;;
+	run) echo 'await base cgroup freestanding hooks host kernel plan protocol resctrl run seccomp spec state sys' ;;
 	cli) echo 'base host kernel plan run seccomp spec state' ;;
 	esac
 }
 
-for room in base protocol spec host plan seccomp sys cgroup state systemd run cli; do
+for room in base freestanding protocol spec host plan seccomp sys cgroup state systemd run cli; do
 	for header in $(grep -rhoE '#include <tare/[a-z]+\.h>' "src/$room" | sed 's|.*/||; s|\.h>||' | sort -u); do
 		case " $(allowed $room) " in
 		*" $header "*) ;;

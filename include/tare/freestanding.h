@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The entry of a program without a C library: src/freestanding. */
+#ifndef TARE_FREESTANDING_H
+#define TARE_FREESTANDING_H
+
+/*
+ * What start.c calls once the program is relocated; each program has one. Never returns. argv is the kernel's
+ * (execve(2)).
+ */
+__attribute__((noreturn)) void freestanding_main(int argc, char **argv);
+
+#endif
