@@ -71,7 +71,7 @@ void parent_done(struct parent *parent)
 	parent_close_slots(parent);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);
-	netdev_done(parent);
+	netdev_done(&parent->netdev);
 	mem_free(&parent->slots);
 	state_record_done(&parent->record);
 	spec_free(parent->spec);
@@ -358,6 +358,13 @@ static int step_send(struct parent *parent, const struct plan_step *step, struct
 	return 0;
 }
 
+static int step_net_device(struct parent *parent, const struct plan_net_device *device, struct err *err)
+{
+	int container_fd = device->slot == PLAN_NO_SLOT ? parent->pidfd : parent->slots[device->slot];
+
+	return netdev_move(&parent->netdev, container_fd, parent->plan, device, err);
+}
+
 static int parent_step(struct parent *parent, const struct plan_step *step, struct err *err)
 {
 	const struct plan *plan = parent->plan;
@@ -386,7 +393,7 @@ static int parent_step(struct parent *parent, const struct plan_step *step, stru
 	case PLAN_ID_MAPS:
 		return step_maps(parent, step, err);
 	case PLAN_NET_DEVICE:
-		return netdev_move(parent, &step->u.net_device, err);
+		return step_net_device(parent, &step->u.net_device, err);
 	case PLAN_OOM_SCORE:
 		return step_oom_score(parent, step, err);
 	case PLAN_HOOKS:
@@ -522,10 +529,10 @@ int parent_create(struct parent *parent, struct err *err)
 	if (r < 0) {
 		/* Before they go with the namespace of an init that is dead. */
 		parent_undo_processes(parent);
-		netdev_undo(parent, err);
+		netdev_undo(parent->netdev, err);
 		(void)!parent_undo(parent, err);
 	}
-	netdev_done(parent);
+	netdev_done(&parent->netdev);
 	rdt_commit(parent);
 	return r;
 }

@@ -7,6 +7,7 @@
 
 #include <tare/cgroup.h>
 #include <tare/host.h>
+#include <tare/netdev.h>
 #include <tare/plan.h>
 #include <tare/run.h>
 #include <tare/seccomp.h>
@@ -130,13 +131,6 @@ int limits_step(struct parent *parent, const struct plan_step *step, struct err 
 uint64_t limits_count_oom_kills(const struct parent *parent, uint64_t seen);
 /* Puts into the error of a creation or an exec that a limit is behind it, if that is so. */
 void limits_explain(const struct parent *parent, struct err *err);
-
-/* netdev.c: moves one device, back again all that were, and forgets about them. */
-int netdev_move(struct parent *parent, const struct plan_net_device *device, struct err *err) MUST_CHECK;
-/* -ENODEV if the caller's network namespace has no such device. */
-int netdev_check(const char *name, struct err *err) MUST_CHECK;
-void netdev_undo(struct parent *parent, struct err *err);
-void netdev_done(struct parent *parent);
 
 /* rdt.c */
 void rdt_fill_record(struct parent *parent);

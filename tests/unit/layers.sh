@@ -17,14 +17,15 @@ allowed() {
 	seccomp) echo 'base kernel seccomp' ;;
 	sys) echo 'await base hooks kernel sys' ;;
 	cgroup) echo 'base cgroup kernel resctrl' ;;
+	netdev) echo 'base kernel netdev' ;;
 	state) echo 'base kernel state' ;;
 	systemd) echo 'base kernel' ;;
-	run) echo 'await base cgroup freestanding hooks host kernel plan protocol resctrl run seccomp spec state sys' ;;
+	run) echo 'await base cgroup freestanding hooks host kernel netdev plan protocol resctrl run seccomp spec state sys' ;;
 	cli) echo 'base host kernel plan run seccomp spec state' ;;
 	esac
 }
 
-for room in base freestanding protocol spec host plan seccomp sys cgroup state systemd run cli; do
+for room in base freestanding protocol spec host plan seccomp sys cgroup netdev state systemd run cli; do
 	for header in $(grep -rhoE '#include <tare/[a-z]+\.h>' "src/$room" | sed 's|.*/||; s|\.h>||' | sort -u); do
 		case " $(allowed $room) " in
 		*" $header "*) ;;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "netdev_keep.h"
+#include "keep.h"
 
 #include <errno.h>
 #include <linux/if.h>

@@ -3,8 +3,8 @@
  * What the host loses with a network device that moves into a container: addresses and routes are the network
  * namespace's, not the device's. Private to the room; runs in the parent.
  */
-#ifndef TARE_RUN_NETDEV_KEEP_H
-#define TARE_RUN_NETDEV_KEEP_H
+#ifndef TARE_NETDEV_KEEP_H
+#define TARE_NETDEV_KEEP_H
 
 #include "netlink.h"
 

@@ -15,8 +15,9 @@
 #include <sched.h>
 #include <string.h>
 
-#include "netdev_keep.h"
-#include "parent.h"
+#include <tare/netdev.h>
+
+#include "keep.h"
 
 struct move {
 	struct move *previous;
@@ -160,20 +161,20 @@ static void put_back_routes(const struct netdev *netdev, bool has_gateway, struc
 				err);
 }
 
-void netdev_undo(struct parent *parent, struct err *err)
+void netdev_undo(const struct netdev *netdev, struct err *err)
 {
-	if (parent->netdev == NULL)
+	if (netdev == NULL)
 		return;
-	for (struct move *move = parent->netdev->last; move != NULL; move = move->previous)
+	for (struct move *move = netdev->last; move != NULL; move = move->previous)
 		if (move->index > 0)
-			explain(move, send_back(parent->netdev, move), err);
-	put_back_routes(parent->netdev, false, err);
-	put_back_routes(parent->netdev, true, err);
+			explain(move, send_back(netdev, move), err);
+	put_back_routes(netdev, false, err);
+	put_back_routes(netdev, true, err);
 }
 
-void netdev_done(struct parent *parent)
+void netdev_done(struct netdev **netdev_ptr)
 {
-	struct netdev *netdev = parent->netdev;
+	struct netdev *netdev = *netdev_ptr;
 
 	if (netdev == NULL)
 		return;
@@ -186,7 +187,7 @@ void netdev_done(struct parent *parent)
 		netdev_kept_done(&move->kept);
 		mem_free(&move);
 	}
-	mem_free(&parent->netdev);
+	mem_free(netdev_ptr);
 }
 
 /* --- the step --- */
@@ -216,16 +217,13 @@ static int open_both(struct netdev *netdev, int container_fd, struct err *err)
 	return netdev->fd < 0 ? err_system(err, netdev->fd, "cannot open the container's network") : 0;
 }
 
-static int prepare(struct parent *parent, const struct plan_net_device *device, struct err *err)
+static int prepare(struct netdev **netdev, int container_fd, struct err *err)
 {
-	struct netdev *netdev;
-
-	if (parent->netdev != NULL)
+	if (*netdev != NULL)
 		return 0;
-	parent->netdev = netdev = mem_alloc(sizeof *netdev);
-	*netdev = (struct netdev){-1, -1, -1, -1, NULL};
-	return open_both(netdev, device->slot == PLAN_NO_SLOT ? parent->pidfd : parent->slots[device->slot],
-			 err);
+	*netdev = mem_alloc(sizeof **netdev);
+	**netdev = (struct netdev){-1, -1, -1, -1, NULL};
+	return open_both(*netdev, container_fd, err);
 }
 
 static int check_name(const struct netdev *netdev, const char *name, struct err *err)
@@ -264,18 +262,19 @@ int netdev_check(const char *name, struct err *err)
 	return r < 0 ? err_system(err, r, CANNOT_FIND, name) : 0;
 }
 
-int netdev_move(struct parent *parent, const struct plan_net_device *device, struct err *err)
+int netdev_move(struct netdev **netdev_ptr, int container_fd, const struct plan *plan,
+		const struct plan_net_device *device, struct err *err)
 {
-	const char *name = plan_get(parent->plan, device->name);
-	const char *new_name = plan_get(parent->plan, device->new_name);
+	const char *name = plan_get(plan, device->name);
+	const char *new_name = plan_get(plan, device->new_name);
 	struct netdev *netdev;
 	struct move *move;
 	struct link link;
-	int r = prepare(parent, device, err);
+	int r = prepare(netdev_ptr, container_fd, err);
 
 	if (r < 0)
 		return r;
-	netdev = parent->netdev;
+	netdev = *netdev_ptr;
 	r = find_link(netdev->host_fd, name, 0, &link);
 	if (r < 0)
 		return err_system(err, r, CANNOT_FIND, name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages of rtnetlink(7). Private to the room; runs in the parent. */
-#ifndef TARE_RUN_NETLINK_H
-#define TARE_RUN_NETLINK_H
+#ifndef TARE_NETDEV_NETLINK_H
+#define TARE_NETDEV_NETLINK_H
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
