@@ -210,4 +210,10 @@ pid_t state_shown_pid(const struct state_record *record, enum state_status statu
 void state_write_json(struct json *json, const struct state_record *record, enum state_status status,
 		      const struct state_end *end, const char *owner);
 
+/*
+ * What tells the container from any other, also from one of the same id: in another state root, or later. For a
+ * cgroup's mark and a unit's description. The caller frees it.
+ */
+char *state_identity(const struct state_record *record);
+
 #endif

@@ -97,12 +97,6 @@ int container_open_mount(const struct container *container, struct err *err)
 
 /* --- whose the cgroup is --- */
 
-char *container_identity(const struct state_record *record)
-{
-	return mem_format("tare container %s, created %lld.%09u", record->id, (long long)record->created_secs,
-			  record->created_nanosecs);
-}
-
 /* A record of a version that has set no marks: its cgroup is where its init is. 1, 0, or -errno with *err. */
 static int is_init_there(const struct state_record *record, struct err *err)
 {
@@ -136,7 +130,7 @@ static bool is_made_for(const struct state_record *record)
 static int owner_of(const struct state_record *record, int cgroup_fd, unsigned int *ret_created,
 		    struct err *err)
 {
-	_cleanup_free_ char *identity = container_identity(record);
+	_cleanup_free_ char *identity = state_identity(record);
 	int owner = cgroup_owner(cgroup_fd, identity, ret_created);
 	uint64_t inode = 0;
 	int r = owner < 0 ? owner : cgroup_inode(cgroup_fd, &inode);

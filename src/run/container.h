@@ -25,12 +25,6 @@ int container_open_mount(const struct container *container, struct err *err) MUS
 /* The cgroup of a process, as seen from the cgroup namespace that also sees the mount. 0 or -errno. */
 int container_cgroup_of(pid_t pid, char *ret, size_t size) MUST_CHECK;
 
-/*
- * What tells the container from any other, also from one of the same id: in another state root, or later. For a
- * cgroup's mark and a unit's description. The caller frees it.
- */
-char *container_identity(const struct state_record *record);
-
 /* Opens the container's cgroup. -ENOENT with *err set if it has none, or it is gone or another container's. */
 int container_open_cgroup(const struct container *container, struct err *err) MUST_CHECK;
 

@@ -17,7 +17,7 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 {
 	const struct plan_step *enable = plan_find(parent->plan, PLAN_CGROUP_ENABLE);
 	const char *path = plan_get(parent->plan, step->u.text);
-	_cleanup_free_ char *identity = container_identity(&parent->record);
+	_cleanup_free_ char *identity = state_identity(&parent->record);
 	struct cgroup_place place = {.path = path};
 	int r;
 
@@ -69,7 +69,7 @@ static int step_enable(const struct parent *parent, const struct cgroup_place *p
 
 int limits_check_owner(const struct parent *parent, struct err *err)
 {
-	_cleanup_free_ char *identity = container_identity(&parent->record);
+	_cleanup_free_ char *identity = state_identity(&parent->record);
 	int owner = parent->cgroup_fd < 0 ? CGROUP_OURS : cgroup_owner(parent->cgroup_fd, identity, NULL);
 
 	if (owner == CGROUP_OURS)

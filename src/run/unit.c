@@ -316,7 +316,7 @@ static int open_cgroup(struct parent *parent, pid_t placeholder, const char *uni
 	parent->cgroup_fd = cgroup_open(parent->mount_fd, path, err);
 	if (parent->cgroup_fd < 0)
 		return parent->cgroup_fd;
-	identity = container_identity(&parent->record);
+	identity = state_identity(&parent->record);
 	r = cgroup_inode(parent->cgroup_fd, &parent->record.cgroup_inode);
 	if (r < 0)
 		return err_system(err, r, "cannot inspect the cgroup of unit %s", unit);
@@ -326,7 +326,7 @@ static int open_cgroup(struct parent *parent, pid_t placeholder, const char *uni
 static int start(struct parent *parent, const struct plan_unit *unit, struct err *err)
 {
 	const char *name = plan_get(parent->plan, unit->name);
-	_cleanup_free_ char *description = container_identity(&parent->record);
+	_cleanup_free_ char *description = state_identity(&parent->record);
 	_cleanup_args_ struct args args = {.count = 0};
 	struct call call = {.answer_fd = -1, .signal_fd = parent->signal_fd};
 	pid_t placeholder = 0;
@@ -463,7 +463,7 @@ int unit_stop(const struct state_record *record, struct err *err)
 
 	if (str_is_empty(record->unit))
 		return 0;
-	description = container_identity(record);
+	description = state_identity(record);
 	args_begin(&args, "stop", record->unit, record->is_user_unit);
 	args_add(&args, description);
 	return run_program(args.v, &call, err);

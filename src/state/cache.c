@@ -46,9 +46,9 @@ int state_cache_read(int root_fd, const char *cache, const char *name, size_t ma
 /* Which of them are still of use cannot be told, and all of them can be made again. */
 static void make_room(int dir_fd)
 {
-	_cleanup_names_ struct names names = {0};
+	_cleanup_state_names_ struct state_names names = {0};
 
-	if (names_read(dir_fd, &names) < 0 || names.count < FILES_MAX)
+	if (state_names_read(dir_fd, &names) < 0 || names.count < FILES_MAX)
 		return;
 	for (size_t i = 0; i < names.count; i++)
 		k_unlinkat(dir_fd, names.names[i], 0);

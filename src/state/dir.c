@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <limits.h>
 #include <linux/fs.h>
 #include <stdlib.h>
@@ -23,6 +24,20 @@
 #define TEMPORARY_PREFIX "." STATE_RECORD_NAME "." /* of io_replace_file */
 
 /* --- ids --- */
+
+int state_fail(struct err *err, int errnum, const char *fmt, ...)
+{
+	char text[sizeof err->msg];
+	va_list args;
+	int r;
+
+	va_start(args, fmt);
+	str_vformat(text, sizeof text, fmt, args);
+	va_end(args);
+	r = err_set(err, ERR_STATE, errnum, NULL, "%s", text);
+	err->errnum = 0;
+	return r;
+}
 
 bool state_is_id(const char *id)
 {
@@ -343,14 +358,14 @@ int state_open_dir(int root_fd, const char *id, struct err *err)
 
 /* --- reading directories --- */
 
-void names_done(struct names *names)
+void state_names_done(struct state_names *names)
 {
 	for (size_t i = 0; i < names->count; i++)
 		free(names->names[i]);
 	free(names->names);
 }
 
-static void names_add(struct names *names, const char *name)
+static void names_add(struct state_names *names, const char *name)
 {
 	if (names->count == names->cap) {
 		names->cap = names->cap == 0 ? 16 : names->cap * 2;
@@ -367,7 +382,7 @@ struct entry { /* struct linux_dirent64 of getdents64(2) */
 	char name[];
 };
 
-int names_read(int dir_fd, struct names *names)
+int state_names_read(int dir_fd, struct state_names *names)
 {
 	_cleanup_fd_ int fd = k_openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	_Alignas(struct entry) char data[8192];
@@ -416,8 +431,8 @@ static int unlink_known(int dir_fd)
 
 static int unlink_temporaries(int dir_fd)
 {
-	_cleanup_names_ struct names names = {0};
-	int r = names_read(dir_fd, &names);
+	_cleanup_state_names_ struct state_names names = {0};
+	int r = state_names_read(dir_fd, &names);
 
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		if (!str_has_prefix(names.names[i], TEMPORARY_PREFIX))
@@ -507,8 +522,8 @@ static bool is_directory(int root_fd, const char *name)
 
 int state_list(int root_fd, void (*on_id)(void *context, const char *id), void *context, struct err *err)
 {
-	_cleanup_names_ struct names names = {0};
-	int r = names_read(root_fd, &names);
+	_cleanup_state_names_ struct state_names names = {0};
+	int r = state_names_read(root_fd, &names);
 
 	if (r < 0)
 		return err_system(err, r, "cannot list the containers");

@@ -51,13 +51,13 @@ int state_cgroup_event(const struct state_record *record, const char *key) MUST_
 /* --- dir.c --- */
 
 /* The names in a directory. */
-struct names {
+struct state_names {
 	char **names;
 	size_t count, cap;
 };
-void names_done(struct names *names);
-#define _cleanup_names_ __attribute__((cleanup(names_done)))
-int names_read(int dir_fd, struct names *names) MUST_CHECK;
+void state_names_done(struct state_names *names);
+#define _cleanup_state_names_ __attribute__((cleanup(state_names_done)))
+int state_names_read(int dir_fd, struct state_names *names) MUST_CHECK;
 
 /* For ERR_STATE messages that are whole without the text of an errno. Returns -errnum. */
 int state_fail(struct err *err, int errnum, const char *fmt, ...) FORMAT(3, 4);

@@ -105,20 +105,6 @@ void state_record_done(struct state_record *record)
 	*record = (struct state_record){0};
 }
 
-int state_fail(struct err *err, int errnum, const char *fmt, ...)
-{
-	char text[sizeof err->msg];
-	va_list args;
-	int r;
-
-	va_start(args, fmt);
-	str_vformat(text, sizeof text, fmt, args);
-	va_end(args);
-	r = err_set(err, ERR_STATE, errnum, NULL, "%s", text);
-	err->errnum = 0;
-	return r;
-}
-
 /* --- writing --- */
 
 static bool is_escaped(unsigned char c, bool is_word)
@@ -596,4 +582,10 @@ int state_read(int dir_fd, struct state_record *record, struct err *err)
 	if (placed < 0 || r < 0)
 		return placed < 0 ? placed : r;
 	return state_fail(err, EBADMSG, "the record of the container is damaged: it is of another one");
+}
+
+char *state_identity(const struct state_record *record)
+{
+	return mem_format("tare container %s, created %lld.%09u", record->id, (long long)record->created_secs,
+			  record->created_nanosecs);
 }
