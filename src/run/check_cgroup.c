@@ -2,7 +2,7 @@
 /* The container's cgroup, or systemd's unit: whether it could be made. Process: the parent. */
 #include "check.h"
 #include "parent.h"
-#include "unit.h"
+#include <tare/systemd.h>
 
 static void report_at(struct check *check, struct err *finding, const char *where)
 {

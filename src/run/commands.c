@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "container.h"
-#include "notify.h"
+#include <tare/container.h>
+#include <tare/notify.h>
 #include "parent.h"
 
 #define LOCK_TIMEOUT_MS 10000
@@ -76,7 +76,7 @@ static int start(struct container *container, const struct spec *spec, int gate_
 	r = explain_start(r, pidfd, err);
 	k_unlinkat(container->dir_fd, "gate", 0);
 	if (r >= 0 && container->record.has_poststart) {
-		r = starter_run_hooks(&container->record, spec, SPEC_HOOK_POSTSTART, err);
+		r = container_run_hooks(&container->record, spec, SPEC_HOOK_POSTSTART, err);
 		is_hook = r < 0;
 	}
 	if (is_hook)

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "container.h"
+#include <tare/container.h>
 #include "parent.h"
 
 #define LOCK_TIMEOUT_MS 10000

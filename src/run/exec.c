@@ -15,8 +15,8 @@
 
 #include <tare/sys.h>
 
-#include "container.h"
-#include "notify.h"
+#include <tare/container.h>
+#include <tare/notify.h>
 #include "parent.h"
 
 #define PROCESS_MAX ((size_t)16 << 20) /* bytes of a --process file */

@@ -19,7 +19,8 @@
 
 #include <linux/prctl.h>
 
-#include "notify.h"
+#include <tare/notify.h>
+#include <tare/container.h>
 #include "parent.h"
 #include <tare/protocol.h>
 
@@ -280,7 +281,7 @@ int foreground_wait(struct parent *parent, struct notify *notify, struct state_e
 static int run_poststart(struct parent *parent, struct err *err)
 {
 	return parent->record.has_poststart
-		       ? starter_run_hooks(&parent->record, parent->spec, SPEC_HOOK_POSTSTART, err)
+		       ? container_run_hooks(&parent->record, parent->spec, SPEC_HOOK_POSTSTART, err)
 		       : 0;
 }
 

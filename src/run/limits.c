@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "container.h"
+#include <tare/container.h>
 #include "parent.h"
-#include "unit.h"
+#include "scope.h"
 
 bool limits_is_delegated(const struct parent *parent)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "notify.h"
+#include <tare/notify.h>
 #include "parent.h"
 
 static int load_bundle(struct parent *parent, struct err *err)

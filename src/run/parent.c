@@ -26,10 +26,10 @@
 #include <tare/sys.h>
 
 #include <tare/await.h>
-#include "container.h"
+#include <tare/container.h>
 #include "environment.h"
 #include <tare/hooks.h>
-#include "notify.h"
+#include <tare/notify.h>
 #include <tare/protocol.h>
 
 void parent_init(struct parent *parent, const struct run_options *options)
@@ -303,7 +303,7 @@ static int step_maps(struct parent *parent, const struct plan_step *step, struct
 
 static int step_hooks(struct parent *parent, const struct plan_step *step, struct err *err)
 {
-	_cleanup_fd_ int bundle_fd = starter_open_bundle(parent->bundle, err);
+	_cleanup_fd_ int bundle_fd = container_open_bundle(parent->bundle, err);
 	struct hooks_context context = {.plan = parent->plan,
 					.pid = parent->pid,
 					.environment = environ,

@@ -137,7 +137,6 @@ void rdt_fill_record(struct parent *parent);
 int rdt_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
 void rdt_commit(struct parent *parent);
 int rdt_undo(struct parent *parent, struct err *err) MUST_CHECK;
-int rdt_remove(const struct state_record *record, struct err *err) MUST_CHECK;
 
 /* exec.c: the parent's steps that only exec has. */
 int exec_open_container(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
@@ -181,14 +180,6 @@ int starter_wait(int socket_fd, int pidfd, struct err *err) MUST_CHECK;
  * program began, which looks like an execve(2) that closed its descriptors.
  */
 int starter_check_executed(int pidfd, pid_t pid, struct err *err) MUST_CHECK;
-/* A descriptor of the directory in which the hooks of the parent start: as with runc and crun. */
-int starter_open_bundle(const char *bundle, struct err *err) MUST_CHECK;
-/*
- * Hooks of a kind from a stored configuration, in the bundle's directory. The first failure ends it; but all
- * poststop hooks run, in "/" if the bundle is gone, and their failures are warnings in the log.
- */
-int starter_run_hooks(const struct state_record *record, const struct spec *spec, uint32_t kind,
-		      struct err *err) MUST_CHECK;
 
 /* idmap.c */
 int idmap_write(int proc_fd, pid_t pid, const struct plan *plan, const struct plan_maps *maps,

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "container.h"
+#include <tare/container.h>
 #include "parent.h"
-#include "unit.h"
+#include "scope.h"
 
 void parent_undo_processes(struct parent *parent)
 {
@@ -108,6 +108,6 @@ int parent_undo(struct parent *parent, struct err *err)
 		report(&first, parent->options->id, is_left, err);
 	/* "delete" runs them once it has removed what is left. */
 	if (!is_left && parent->has_hooked)
-		(void)!starter_run_hooks(&parent->record, parent->spec, SPEC_HOOK_POSTSTOP, &other);
+		(void)!container_run_hooks(&parent->record, parent->spec, SPEC_HOOK_POSTSTOP, &other);
 	return first.kind == ERR_NONE ? 0 : first.errnum == 0 ? -EINVAL : -first.errnum;
 }

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include <tare/await.h>
-#include "container.h"
+#include <tare/container.h>
 #include "parent.h"
-#include "unit.h"
+#include <tare/systemd.h>
 
 #define LOCK_TIMEOUT_MS 10000
 

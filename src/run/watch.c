@@ -7,6 +7,7 @@
 #include <spawn.h>
 
 #include <tare/sys.h>
+#include <tare/systemd.h>
 
 #include "parent.h"
 

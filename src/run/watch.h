@@ -8,15 +8,6 @@
 
 #include <tare/base.h>
 
-/* All that its program holds, by number. */
-enum watch_fd {
-	WATCH_FD_END,    /* of state_open_end, to be written */
-	WATCH_FD_EVENTS, /* cgroup.events */
-	WATCH_FD_MEMORY, /* memory.events */
-	WATCH_FD_INIT,   /* a pidfd of the container's init */
-	WATCH_FDS,
-};
-
 struct parent;
 
 /*

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A container that is there already, as a later command opens it. Private to the room. */
-#ifndef TARE_RUN_CONTAINER_H
-#define TARE_RUN_CONTAINER_H
+#ifndef TARE_CONTAINER_H
+#define TARE_CONTAINER_H
 
+#include <tare/spec.h>
 #include <tare/state.h>
 
 struct container {
@@ -42,5 +43,18 @@ int container_remove_state(int root_fd, int dir_fd, const char *id, struct err *
  * whose failure is ignored. Stops at the first step that fails: what is behind it stays for the next delete.
  */
 int container_destroy(struct container *container, struct err *err) MUST_CHECK;
+
+/* A descriptor of the directory in which the hooks of the parent start: as with runc and crun. */
+int container_open_bundle(const char *bundle, struct err *err) MUST_CHECK;
+
+/*
+ * Hooks of a kind from a stored configuration, in the bundle's directory. The first failure ends it; but all
+ * poststop hooks run, in "/" if the bundle is gone, and their failures are warnings in the log.
+ */
+int container_run_hooks(const struct state_record *record, const struct spec *spec, uint32_t kind,
+		      struct err *err) MUST_CHECK;
+
+/* Only the class that was made for this container alone. */
+int container_remove_resctrl(const struct state_record *record, struct err *err) MUST_CHECK;
 
 #endif

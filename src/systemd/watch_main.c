@@ -4,11 +4,9 @@
  *
  * Process: a child of the create or the "run --detach" that made the container; the caller's namespaces, ids
  * and cgroup, a session of its own. It sleeps until the kernel has something to say of the container's cgroup,
- * has no capability, holds the descriptors of watch.h and nothing else, and ends when the cgroup is empty or
+ * has no capability, holds the descriptors of tare/systemd.h and nothing else, and ends when the cgroup is empty or
  * gone. Whoever kills it takes nothing but a number from "state".
  */
-#include "watch.h"
-
 #include <linux/capability.h>
 #include <linux/prctl.h>
 #include <poll.h>
@@ -17,6 +15,7 @@
 #include <tare/cgroup.h>
 #include <tare/freestanding.h>
 #include <tare/state.h>
+#include <tare/systemd.h>
 
 /* Once init is dead, the last change of cgroup.events may be dropped with the cgroup: it is looked at now and
  * then. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "notify.h"
+#include <tare/notify.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,6 @@
 #include <tare/await.h>
 
 #include <tare/sys.h>
-#include "parent.h"
 
 #define NOTIFY_DIR "notify"
 #define NOTIFY_NAME "notify.sock"

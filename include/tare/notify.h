@@ -6,8 +6,8 @@
  * The program gets a socket of its own, at NOTIFY_PATH. Of what it says there only READY=1 is passed on: the
  * other words would let it speak for the service (MAINPID=, FDSTORE=1 ...).
  */
-#ifndef TARE_RUN_NOTIFY_H
-#define TARE_RUN_NOTIFY_H
+#ifndef TARE_NOTIFY_H
+#define TARE_NOTIFY_H
 
 #include <tare/base.h>
 

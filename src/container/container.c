@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "container.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -8,8 +6,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "parent.h"
-#include "unit.h"
+#include <tare/cgroup.h>
+#include <tare/container.h>
+#include <tare/host.h>
+#include <tare/systemd.h>
 
 #define KILL_TIMEOUT_MS 10000
 
@@ -301,13 +301,13 @@ int container_destroy(struct container *container, struct err *err)
 	if (r >= 0)
 		r = remove_unit(record, err);
 	if (r >= 0)
-		r = rdt_remove(record, err);
+		r = container_remove_resctrl(record, err);
 	if (r >= 0)
 		r = container_remove_state(container->root_fd, container->dir_fd, record->id, err);
 	if (r < 0)
 		return r;
 	if (record->has_poststop && spec_parse(record->config, record->config_len, &spec, &later) >= 0)
-		(void)!starter_run_hooks(record, spec, SPEC_HOOK_POSTSTOP, &later);
+		(void)!container_run_hooks(record, spec, SPEC_HOOK_POSTSTOP, &later);
 	spec_free(spec);
 	return 0;
 }

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hooks of a stored configuration: poststart and poststop. Process: the caller's own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <tare/await.h>
+#include <tare/container.h>
+#include <tare/hooks.h>
+#include <tare/plan.h>
+#include <tare/spec.h>
+
+int container_open_bundle(const char *bundle, struct err *err)
+{
+	int fd = k_openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+
+	return fd < 0 ? err_system(err, fd, "cannot open bundle '%s', the directory of its hooks", bundle) : fd;
+}
+
+/* Its poststop hooks run also when the bundle is gone by then: in "/". */
+static int open_directory(const char *bundle, bool is_poststop, struct err *err)
+{
+	int fd = container_open_bundle(bundle, err);
+
+	return is_poststop && (fd == -ENOENT || fd == -ENOTDIR) ? container_open_bundle("/", err) : fd;
+}
+
+int container_run_hooks(const struct state_record *record, const struct spec *spec, uint32_t kind,
+		      struct err *err)
+{
+	bool is_poststop = kind == SPEC_HOOK_POSTSTOP;
+	struct plan_request request = {.id = record->id, .bundle = record->bundle};
+	_cleanup_free_ struct plan *plan = NULL;
+	const struct plan_step *step;
+	const struct plan_hook *rows;
+	_cleanup_fd_ int signal_fd = is_poststop ? -1 : await_signals(), directory_fd = -1;
+	struct hooks_context context = {
+		.pid = is_poststop ? 0 : record->pid, .environment = environ, .signal_fd = signal_fd};
+	_cleanup_buf_ struct buf state = {0};
+	int result = 0;
+
+	plan = plan_build_hooks(spec, &request, kind, is_poststop ? "stopped" : "running");
+	step = plan_find(plan, PLAN_HOOKS);
+	if (step == NULL)
+		return 0;
+	directory_fd = open_directory(record->bundle, is_poststop, err);
+	if (directory_fd < 0) {
+		err_where(err, plan_get(plan, step->where));
+		if (is_poststop)
+			log_line(LOG_WARNING, "%s: %s", err->where, err->msg);
+		return directory_fd;
+	}
+	context.directory_fd = directory_fd;
+	context.plan = plan;
+	if (!is_poststop) {
+		result = hooks_run(&context, &step->u.hooks, err);
+		return result == -EINTR ? await_interrupted(signal_fd, err) : result;
+	}
+	/* All of them run, whatever becomes of the ones before. */
+	buf_format(&state, "%s0%s", plan_get(plan, step->u.hooks.state_head),
+		   plan_get(plan, step->u.hooks.state_tail));
+	rows = plan_rows(plan, step->u.hooks.hooks);
+	for (uint32_t i = 0; i < step->u.hooks.hooks.count; i++) {
+		int r = hooks_run_one(&context, &rows[i], state.data, err);
+
+		if (r < 0) {
+			log_line(LOG_SHOWN_WARNING, "%s: %s%s%s%s%s%s", err->where, err->msg,
+				 err->errnum == 0 ? "" : ": ", err->errnum == 0 ? "" : strerror(err->errnum),
+				 err->hint[0] == '\0' ? "" : " (", err->hint, err->hint[0] == '\0' ? "" : ")");
+			result = r;
+		}
+	}
+	return result;
+}
