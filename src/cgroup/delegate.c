@@ -7,13 +7,6 @@
 
 #include "file.h"
 
-void cgroup_hint_delegation(struct err *err)
-{
-	err_hint(err,
-		 "its owner has to delegate it; systemd does for: systemd-run --user --scope -p Delegate=yes "
-		 "COMMAND");
-}
-
 static bool may_write_procs(int cgroup_fd)
 {
 	return k_faccessat2(cgroup_fd, "cgroup.procs", W_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) == 0;

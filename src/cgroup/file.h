@@ -44,7 +44,17 @@ int cgroup_left(int cgroup_fd) MUST_CHECK;
 /* What takes a line of a nested keyed file away, behind its key (cgroup-v2.rst); NULL for any other file. */
 const char *cgroup_keyed_none(const char *file);
 
-/* Takes the mark away. */
+/* owner.c: the owner attribute as it stands in the kernel. */
+#define CGROUP_OWNER_MAX 2048
+
+struct cgroup_owner_value {
+	char text[CGROUP_OWNER_MAX];
+	size_t len;
+};
+/* 1, 0 if there is none, or -errno. A value that is too long for any of ours reads as empty. */
+int cgroup_owner_read(int cgroup_fd, struct cgroup_owner_value *ret) MUST_CHECK;
+int cgroup_owner_write(int cgroup_fd, const struct cgroup_owner_value *value) MUST_CHECK;
+/* Removes the attribute. */
 void cgroup_unmark(int cgroup_fd);
 
 /* What an unprivileged caller can do about a cgroup that is not his. */
@@ -67,6 +77,10 @@ int cgroup_read_key(int fd, const char *key, uint64_t *ret) MUST_CHECK;
 /* cgroup.events, and whether it says "key 1": 1, 0, or -errno. */
 int cgroup_open_events(int cgroup_fd) MUST_CHECK;
 int cgroup_read_event(int events_fd, const char *key) MUST_CHECK;
+/* The same, of a cgroup whose events are not open. */
+int cgroup_event_now(int cgroup_fd, const char *key) MUST_CHECK;
+/* The root of the hierarchy has no cgroup.events, and always has processes. A cgroup that is gone has none. */
+int cgroup_populated_without_events(int cgroup_fd);
 /* Sleeps until cgroup.events changes (POLLPRI, since the events were read last) or ms have passed. */
 void cgroup_events_wait(int events_fd, int64_t ms);
 

@@ -106,3 +106,10 @@ void cgroup_hint_refusal(int cgroup_fd, int r, const struct cgroup_refused *refu
 	else if (hint_of(r) != NULL)
 		err_hint(err, "%s", hint_of(r));
 }
+
+void cgroup_hint_delegation(struct err *err)
+{
+	err_hint(err,
+		 "its owner has to delegate it; systemd does for: systemd-run --user --scope -p Delegate=yes "
+		 "COMMAND");
+}

@@ -14,17 +14,9 @@
 
 #include "file.h"
 
-#define MARK_MAX 2048
-
 static const char *const names[] = {"trusted.tare", "user.tare"};
 
-struct mark {
-	char text[MARK_MAX];
-	size_t len;
-};
-
-/* 1, 0 if there is none, or -errno. One that is too long for any of ours reads as empty. */
-static int read_mark(int cgroup_fd, struct mark *ret)
+int cgroup_owner_read(int cgroup_fd, struct cgroup_owner_value *ret)
 {
 	ret->len = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -40,7 +32,7 @@ static int read_mark(int cgroup_fd, struct mark *ret)
 	return 0;
 }
 
-static int write_mark(int cgroup_fd, const struct mark *mark)
+int cgroup_owner_write(int cgroup_fd, const struct cgroup_owner_value *mark)
 {
 	int r = 0;
 
@@ -60,19 +52,19 @@ void cgroup_unmark(int cgroup_fd)
 
 int cgroup_mark(int cgroup_fd, const char *owner, unsigned int created, struct err *err)
 {
-	struct mark mark;
+	struct cgroup_owner_value mark;
 	int len = str_format(mark.text, sizeof mark.text, "%s\n%u", owner, created);
 	int r;
 
 	if (len < 0 || (size_t)len >= sizeof mark.text)
 		return err_system(err, ENAMETOOLONG, "cannot mark the container's cgroup");
 	mark.len = (size_t)len;
-	r = write_mark(cgroup_fd, &mark);
+	r = cgroup_owner_write(cgroup_fd, &mark);
 	return r < 0 ? err_system(err, r, "cannot mark the container's cgroup") : 0;
 }
 
 /* The number behind the line feed. */
-static unsigned int created_of(const struct mark *mark)
+static unsigned int created_of(const struct cgroup_owner_value *mark)
 {
 	const char *at = memchr(mark->text, '\n', mark->len);
 	unsigned int created = 0;
@@ -85,27 +77,10 @@ static unsigned int created_of(const struct mark *mark)
 	return created;
 }
 
-int cgroup_take(const struct cgroup_place *place, const char *owner, unsigned int created, struct err *err)
-{
-	struct mark old;
-	int is_marked = created == 0 ? read_mark(place->fd, &old) : 0, r;
-
-	if (is_marked < 0)
-		return err_system(err, is_marked, "cannot read the mark of cgroup '%s'", place->path);
-	r = cgroup_mark(place->fd, owner, created, err);
-	if (r >= 0)
-		r = cgroup_check_fit(place->fd, place->path, created > 0, err);
-	if (r < 0 && is_marked)
-		(void)!write_mark(place->fd, &old);
-	else if (r < 0)
-		cgroup_unmark(place->fd);
-	return r;
-}
-
 int cgroup_left(int cgroup_fd)
 {
-	struct mark mark;
-	int is_marked = read_mark(cgroup_fd, &mark);
+	struct cgroup_owner_value mark;
+	int is_marked = cgroup_owner_read(cgroup_fd, &mark);
 
 	return is_marked <= 0 ? is_marked : (int)created_of(&mark);
 }
@@ -122,9 +97,9 @@ int cgroup_inode(int cgroup_fd, uint64_t *ret_inode)
 
 int cgroup_owner(int cgroup_fd, const char *owner, unsigned int *ret_created)
 {
-	struct mark mark;
+	struct cgroup_owner_value mark;
 	size_t len = strlen(owner);
-	int is_marked = read_mark(cgroup_fd, &mark);
+	int is_marked = cgroup_owner_read(cgroup_fd, &mark);
 
 	if (is_marked < 0)
 		return is_marked;
