@@ -15,7 +15,7 @@
 #include <tare/sys.h>
 
 #include <tare/await.h>
-#include "init.h"
+#include <tare/init.h>
 
 /* The programs of init and of an exec, linked into this one; see embed.S. */
 extern const char tare_init_start[], tare_init_end[], tare_exec_start[], tare_exec_end[];

@@ -21,12 +21,13 @@ allowed() {
 	state) echo 'base kernel state' ;;
 	systemd) echo 'await base cgroup freestanding kernel state systemd' ;;
 	container) echo 'await base cgroup container hooks host kernel notify plan resctrl spec sys systemd' ;;
-	run) echo 'await base cgroup container freestanding hooks host kernel netdev notify plan protocol resctrl run seccomp spec state sys systemd' ;;
+	init) echo 'base freestanding hooks init kernel plan protocol sys' ;;
+	run) echo 'await base cgroup container hooks host init kernel netdev notify plan protocol resctrl run seccomp spec state sys systemd' ;;
 	cli) echo 'base host kernel plan run seccomp spec state' ;;
 	esac
 }
 
-for room in base freestanding protocol spec host plan seccomp sys cgroup netdev state systemd container run cli; do
+for room in base freestanding protocol spec host plan seccomp sys cgroup netdev state systemd container init run cli; do
 	for header in $(grep -rhoE '#include <tare/[a-z]+\.h>' "src/$room" | sed 's|.*/||; s|\.h>||' | sort -u); do
 		case " $(allowed $room) " in
 		*" $header "*) ;;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What init and the bridge share while they walk the plan. Private to the room; [free]. */
-#ifndef TARE_RUN_WALK_H
-#define TARE_RUN_WALK_H
+#ifndef TARE_INIT_WALKER_H
+#define TARE_INIT_WALKER_H
 
 #include <tare/plan.h>
 #include <tare/sys.h>
@@ -30,17 +30,17 @@ int bridge_step(struct walker *walker, const struct plan_step *step, struct err 
 int init_step(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK;
 
 /* The whole program, for freestanding_main. */
-__attribute__((noreturn)) void walk_main(int argc, char **argv, walk_step creation_step);
+__attribute__((noreturn)) void init_walk(int argc, char **argv, walk_step creation_step);
 /* Closes descriptors first to last, -1: all; also behind a filter that denies close_range(2). */
-void walk_close_range(const struct walker *walker, int first, int last);
+void init_close_range(const struct walker *walker, int first, int last);
 
 /* The program's environment as execve(2) takes it, in an array that has room for it. */
 void walk_environment(struct walker *walker, const struct plan_program *program, char **ret);
 
 /* Steps that both have. */
-int walk_filter(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK; /* filter.c */
+int init_install_filter(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK; /* filter.c */
 /* Says that the filter in force may be why a call failed, if it has such an errno to give. */
-void filter_explain(const struct walker *walker, struct err *err);
-int walk_join(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK;
+void init_explain_filter(const struct walker *walker, struct err *err);
+int bridge_join(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK;
 
 #endif

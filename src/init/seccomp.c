@@ -18,7 +18,7 @@
 #include <signal.h>
 
 #include <tare/protocol.h>
-#include "walk.h"
+#include "walker.h"
 
 /* descriptors are given out lowest first, and nobody else opens any here. */
 static int next_descriptor(const struct walker *walker)
@@ -99,7 +99,7 @@ static int install_watched(struct walker *walker, const struct plan_filter *filt
 	return r;
 }
 
-int walk_filter(struct walker *walker, const struct plan_step *step, struct err *err)
+int init_install_filter(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	const struct plan_filter *filter = &step->u.filter;
 	int r;
@@ -124,7 +124,7 @@ static bool can_give(const struct plan *plan, const struct plan_filter *filter, 
 	return false;
 }
 
-void filter_explain(const struct walker *walker, struct err *err)
+void init_explain_filter(const struct walker *walker, struct err *err)
 {
 	bool is_usual = err->errnum == EPERM || err->errnum == ENOSYS;
 	char other[sizeof err->hint];

@@ -16,11 +16,11 @@
 #include <signal.h>
 #include <linux/prctl.h>
 
-#include "init.h"
+#include <tare/init.h>
 #include <tare/protocol.h>
-#include "walk.h"
+#include "walker.h"
 
-int walk_join(struct walker *walker, const struct plan_step *step, struct err *err)
+int bridge_join(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	uint32_t bit = 1u << step->u.ns.ns;
 	int r;
@@ -144,7 +144,7 @@ int bridge_step(struct walker *walker, const struct plan_step *step, struct err 
 
 	switch ((enum plan_kind)step->kind) {
 	case PLAN_JOIN:
-		return walk_join(walker, step, err);
+		return bridge_join(walker, step, err);
 	case PLAN_UNSHARE:
 		r = k_unshare((int)step->u.number);
 		return r < 0 ? err_system(err, r, "cannot make a namespace") : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the parent hands over to init and the bridge, one program in two roles. Private to the room. */
-#ifndef TARE_RUN_INIT_H
-#define TARE_RUN_INIT_H
+#ifndef TARE_INIT_H
+#define TARE_INIT_H
 
 #include <tare/base.h>
 

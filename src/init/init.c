@@ -7,7 +7,7 @@
  * the container's user after. May not: allocate, word an error for the user, follow a path of the container
  * but through a descriptor of its root (before PLAN_PIVOT) or from inside it (after).
  */
-#include "init.h"
+#include <tare/init.h>
 
 #include <asm/ioctls.h>
 #include <errno.h>
@@ -21,7 +21,7 @@
 
 #include <tare/hooks.h>
 #include <tare/protocol.h>
-#include "walk.h"
+#include "walker.h"
 
 #define FDS_BEHIND_SLOTS 64 /* more than init ever opens at a time */
 
@@ -92,7 +92,7 @@ static int send_step(struct walker *walker, const struct plan_step *step, struct
 
 /* A filter may deny close_range(2), or feign it; what init has open is known well enough to close it one by
  * one. */
-void walk_close_range(const struct walker *walker, int first, int last)
+void init_close_range(const struct walker *walker, int first, int last)
 {
 	int end = walker->rootfs.slot_base + (int)walker->plan->slot_count + FDS_BEHIND_SLOTS;
 
@@ -118,7 +118,7 @@ static void let_go(struct walker *walker)
 			if (kept[i] >= from && (next < 0 || kept[i] < next))
 				next = kept[i];
 		if (next != from)
-			walk_close_range(walker, from, next < 0 ? -1 : next - 1);
+			init_close_range(walker, from, next < 0 ? -1 : next - 1);
 		if (next < 0)
 			break;
 		from = next + 1;
@@ -247,7 +247,7 @@ static int late_step(struct walker *walker, const struct plan_step *step, struct
 	case PLAN_HANDOVER:
 		return hand_over(walker, err);
 	case PLAN_SECCOMP:
-		return walk_filter(walker, step, err);
+		return init_install_filter(walker, step, err);
 	case PLAN_EXEC:
 		return execute(walker, step, err);
 	default:
@@ -276,138 +276,4 @@ int init_step(struct walker *walker, const struct plan_step *step, struct err *e
 	default:
 		return late_step(walker, step, err);
 	}
-}
-
-/* --- from the first instruction --- */
-
-static const struct plan *map_plan(int fd)
-{
-	struct plan head;
-	long at;
-
-	if (k_pread(fd, &head, sizeof head, 0) != (ssize_t)sizeof head || head.magic != PLAN_MAGIC)
-		return NULL;
-	at = k_call6(__NR_mmap, 0, (long)head.size, PROT_READ, MAP_PRIVATE, fd, 0);
-	return at < 0 && at > -4096 ? NULL : (const struct plan *)at;
-}
-
-/*
- * Room for argv and environment of the program: on the stack they would meet the program's own RLIMIT_STACK,
- * and behind a filter mmap(2) may be denied.
- */
-static int map_pointers(struct walker *walker)
-{
-	const struct plan_step *exec = plan_find(walker->plan, PLAN_EXEC);
-	size_t count = 1;
-	long at;
-
-	if (exec != NULL)
-		count = (size_t)exec->u.program.args.count + exec->u.program.env.count + 3;
-	at = k_call6(__NR_mmap, 0, (long)(count * sizeof *walker->pointers), PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (at < 0 && at > -4096)
-		return (int)at;
-	walker->pointers = (char **)at;
-	return 0;
-}
-
-/* A caller that ignores signals (a shell's background job, nohup) does so for itself, not for the container. */
-static void reset_signals(void)
-{
-	static const uint64_t nothing[4]; /* the kernel's struct sigaction: SIG_DFL, no flags, empty mask */
-
-	for (int signal = 1; signal <= 64; signal++)
-		k_call4(__NR_rt_sigaction, signal, nothing, NULL, sizeof(uint64_t));
-}
-
-/*
- * Of the numbers below first_fd the caller may have left out some. What this process opens must not get one of
- * them: they stay open while the descriptors of the host are closed (let_go). So they are occupied, by the end
- * of a pipe, and execve(2) closes that.
- */
-static int occupy_gaps(const struct walker *walker)
-{
-	int fds[2] = {-1, -1}, r = 0;
-
-	for (int fd = 3; r >= 0 && fd < walker->first_fd; fd++) {
-		if (k_fcntl(fd, F_GETFD, 0) != -EBADF)
-			continue;
-		/* The pipe itself takes the lowest numbers that are free. */
-		r = fds[0] < 0 ? k_pipe2(fds, O_CLOEXEC) : k_dup3(fds[0], fd, O_CLOEXEC);
-	}
-	return r;
-}
-
-static int prepare(struct walker *walker, struct err *err)
-{
-	int r = (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-
-	if (r >= 0)
-		r = (int)k_prctl(PR_SET_NAME, (unsigned long)(uintptr_t)PROTOCOL_INIT_NAME, 0, 0, 0);
-	if (r >= 0)
-		r = k_close_range((unsigned int)walker->first_fd, ~0u, CLOSE_RANGE_CLOEXEC);
-	if (r >= 0)
-		r = occupy_gaps(walker);
-	if (r < 0)
-		return err_system(err, r, "cannot prepare init");
-	walker->plan = map_plan(walker->first_fd + INIT_FD_PLAN);
-	if (walker->plan == NULL)
-		return err_set(err, ERR_PEER, EPROTO, NULL, "cannot map the plan");
-	walker->rootfs.plan = walker->plan;
-	r = map_pointers(walker);
-	if (r < 0)
-		return err_system(err, r, "cannot map the program's arguments");
-	reset_signals();
-	/* Modes of files and directories are given in full; the container's own umask comes late. */
-	k_umask(0);
-	return 0;
-}
-
-static int walk(struct walker *walker, struct err *err)
-{
-	const struct plan_step *steps = plan_steps(walker->plan);
-
-	for (walker->at = 0; walker->at < walker->plan->step_count; walker->at++) {
-		const struct plan_step *step = &steps[walker->at];
-		int r;
-
-		if (step->who != walker->who)
-			continue;
-		r = walker->who == PLAN_BRIDGE ? bridge_step(walker, step, err) : init_step(walker, step, err);
-		if (r < 0) {
-			err_where(err, plan_get(walker->plan, step->where));
-			return r;
-		}
-	}
-	return 0;
-}
-
-void walk_main(int argc, char **argv, walk_step creation_step)
-{
-	struct walker walker = {.console_fd = -1, .creation_step = creation_step};
-	struct err err = {.kind = ERR_NONE};
-	uint64_t first = 0;
-	int r;
-
-	if (argc != 3 || !str_to_u64(argv[1], 1 << 20, &first))
-		k_exit(127);
-	walker.first_fd = (int)first;
-	walker.socket_fd = walker.first_fd + INIT_FD_SOCKET;
-	walker.who = str_equal(argv[2], "bridge") ? PLAN_BRIDGE : PLAN_INIT;
-	walker.rootfs = (struct rootfs){.fd = -1,
-					.slot_base = walker.first_fd + INIT_FD_SLOTS,
-					.null_fd = -1,
-					.empty_fd = -1,
-					.old_cgroup_fd = -1};
-	r = prepare(&walker, &err);
-	/* A session of its own, with a terminal or without (setsid(2) fails only for a group leader). */
-	if (r >= 0 && walker.who == PLAN_INIT)
-		(void)k_setsid();
-	if (r >= 0)
-		r = walk(&walker, &err);
-	if (r < 0 && err.kind == ERR_NONE)
-		err_system(&err, r, "cannot go on");
-	filter_explain(&walker, &err);
-	(void)!protocol_send(walker.socket_fd, STEP_FAILED, 0, &err, -1);
-	k_exit(1);
 }

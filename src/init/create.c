@@ -16,7 +16,7 @@
 
 #include <tare/hooks.h>
 #include <tare/protocol.h>
-#include "walk.h"
+#include "walker.h"
 
 static int unshare_own(const struct plan_step *step, struct err *err)
 {
@@ -192,8 +192,8 @@ static int gate(struct walker *walker, const struct plan_step *step, struct err 
 
 	if (step->u.slot == PLAN_NO_SLOT)
 		return protocol_expect(walker->socket_fd, STEP_START, NULL, NULL, err);
-	walk_close_range(walker, walker->first_fd, gate_fd - 1);
-	walk_close_range(walker, gate_fd + 1, -1);
+	init_close_range(walker, walker->first_fd, gate_fd - 1);
+	init_close_range(walker, gate_fd + 1, -1);
 	do {
 		walker->socket_fd = k_accept4(gate_fd, SOCK_CLOEXEC);
 		if (walker->socket_fd < 0)
@@ -254,7 +254,7 @@ static int creation_step(struct walker *walker, const struct plan_step *step, st
 
 	switch ((enum plan_kind)step->kind) {
 	case PLAN_JOIN:
-		return walk_join(walker, step, err);
+		return bridge_join(walker, step, err);
 	case PLAN_UNSHARE:
 		return unshare_own(step, err);
 	case PLAN_LOOPBACK:
@@ -272,5 +272,5 @@ static int creation_step(struct walker *walker, const struct plan_step *step, st
 
 void freestanding_main(int argc, char **argv)
 {
-	walk_main(argc, argv, creation_step);
+	init_walk(argc, argv, creation_step);
 }

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the first instruction of init and the bridge to the last step of the plan.
+ *
+ * Process: as in init.c and bridge.c.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <tare/init.h>
+#include <tare/protocol.h>
+
+#include "walker.h"
+
+static const struct plan *map_plan(int fd)
+{
+	struct plan head;
+	long at;
+
+	if (k_pread(fd, &head, sizeof head, 0) != (ssize_t)sizeof head || head.magic != PLAN_MAGIC)
+		return NULL;
+	at = k_call6(__NR_mmap, 0, (long)head.size, PROT_READ, MAP_PRIVATE, fd, 0);
+	return at < 0 && at > -4096 ? NULL : (const struct plan *)at;
+}
+
+/*
+ * Room for argv and environment of the program: on the stack they would meet the program's own RLIMIT_STACK,
+ * and behind a filter mmap(2) may be denied.
+ */
+static int map_pointers(struct walker *walker)
+{
+	const struct plan_step *exec = plan_find(walker->plan, PLAN_EXEC);
+	size_t count = 1;
+	long at;
+
+	if (exec != NULL)
+		count = (size_t)exec->u.program.args.count + exec->u.program.env.count + 3;
+	at = k_call6(__NR_mmap, 0, (long)(count * sizeof *walker->pointers), PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (at < 0 && at > -4096)
+		return (int)at;
+	walker->pointers = (char **)at;
+	return 0;
+}
+
+/* A caller that ignores signals (a shell's background job, nohup) does so for itself, not for the container. */
+static void reset_signals(void)
+{
+	static const uint64_t nothing[4]; /* the kernel's struct sigaction: SIG_DFL, no flags, empty mask */
+
+	for (int signal = 1; signal <= 64; signal++)
+		k_call4(__NR_rt_sigaction, signal, nothing, NULL, sizeof(uint64_t));
+}
+
+/*
+ * Of the numbers below first_fd the caller may have left out some. What this process opens must not get one of
+ * them: they stay open while the descriptors of the host are closed (let_go). So they are occupied, by the end
+ * of a pipe, and execve(2) closes that.
+ */
+static int occupy_gaps(const struct walker *walker)
+{
+	int fds[2] = {-1, -1}, r = 0;
+
+	for (int fd = 3; r >= 0 && fd < walker->first_fd; fd++) {
+		if (k_fcntl(fd, F_GETFD, 0) != -EBADF)
+			continue;
+		/* The pipe itself takes the lowest numbers that are free. */
+		r = fds[0] < 0 ? k_pipe2(fds, O_CLOEXEC) : k_dup3(fds[0], fd, O_CLOEXEC);
+	}
+	return r;
+}
+
+static int prepare(struct walker *walker, struct err *err)
+{
+	int r = (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+
+	if (r >= 0)
+		r = (int)k_prctl(PR_SET_NAME, (unsigned long)(uintptr_t)PROTOCOL_INIT_NAME, 0, 0, 0);
+	if (r >= 0)
+		r = k_close_range((unsigned int)walker->first_fd, ~0u, CLOSE_RANGE_CLOEXEC);
+	if (r >= 0)
+		r = occupy_gaps(walker);
+	if (r < 0)
+		return err_system(err, r, "cannot prepare init");
+	walker->plan = map_plan(walker->first_fd + INIT_FD_PLAN);
+	if (walker->plan == NULL)
+		return err_set(err, ERR_PEER, EPROTO, NULL, "cannot map the plan");
+	walker->rootfs.plan = walker->plan;
+	r = map_pointers(walker);
+	if (r < 0)
+		return err_system(err, r, "cannot map the program's arguments");
+	reset_signals();
+	/* Modes of files and directories are given in full; the container's own umask comes late. */
+	k_umask(0);
+	return 0;
+}
+
+static int walk(struct walker *walker, struct err *err)
+{
+	const struct plan_step *steps = plan_steps(walker->plan);
+
+	for (walker->at = 0; walker->at < walker->plan->step_count; walker->at++) {
+		const struct plan_step *step = &steps[walker->at];
+		int r;
+
+		if (step->who != walker->who)
+			continue;
+		r = walker->who == PLAN_BRIDGE ? bridge_step(walker, step, err) : init_step(walker, step, err);
+		if (r < 0) {
+			err_where(err, plan_get(walker->plan, step->where));
+			return r;
+		}
+	}
+	return 0;
+}
+
+void init_walk(int argc, char **argv, walk_step creation_step)
+{
+	struct walker walker = {.console_fd = -1, .creation_step = creation_step};
+	struct err err = {.kind = ERR_NONE};
+	uint64_t first = 0;
+	int r;
+
+	if (argc != 3 || !str_to_u64(argv[1], 1 << 20, &first))
+		k_exit(127);
+	walker.first_fd = (int)first;
+	walker.socket_fd = walker.first_fd + INIT_FD_SOCKET;
+	walker.who = str_equal(argv[2], "bridge") ? PLAN_BRIDGE : PLAN_INIT;
+	walker.rootfs = (struct rootfs){.fd = -1,
+					.slot_base = walker.first_fd + INIT_FD_SLOTS,
+					.null_fd = -1,
+					.empty_fd = -1,
+					.old_cgroup_fd = -1};
+	r = prepare(&walker, &err);
+	/* A session of its own, with a terminal or without (setsid(2) fails only for a group leader). */
+	if (r >= 0 && walker.who == PLAN_INIT)
+		(void)k_setsid();
+	if (r >= 0)
+		r = walk(&walker, &err);
+	if (r < 0 && err.kind == ERR_NONE)
+		err_system(&err, r, "cannot go on");
+	init_explain_filter(&walker, &err);
+	(void)!protocol_send(walker.socket_fd, STEP_FAILED, 0, &err, -1);
+	k_exit(1);
+}
