@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <tare/await.h>
-
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <time.h>
+
+#include <tare/await.h>
 
 int await_any(const struct await *await)
 {

@@ -3,7 +3,7 @@
 #ifndef TARE_CLI_CLI_H
 #define TARE_CLI_CLI_H
 
-#include <tare/run.h>
+#include <tare/command.h>
 
 #include "options.h"
 
@@ -51,7 +51,7 @@ struct cli_create_options {
 };
 /* Fails with ERR_UNSUPPORTED for cgroup managers that are not there yet. */
 int cli_run_options(const struct cli_call *call, const struct cli_create_options *options,
-		    struct run_options *ret, struct err *err) MUST_CHECK;
+		    struct create_options *ret, struct err *err) MUST_CHECK;
 
 /* Adds ": " and errno's text as every error has it: in small letters. */
 void cli_add_errno(struct buf *out, int errnum);

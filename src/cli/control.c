@@ -10,13 +10,13 @@
 static int pause_container(struct cli_call *call, const void *options, struct err *err)
 {
 	(void)options;
-	return run_pause(call->globals.root, call->id, err);
+	return command_pause(call->globals.root, call->id, err);
 }
 
 static int resume(struct cli_call *call, const void *options, struct err *err)
 {
 	(void)options;
-	return run_resume(call->globals.root, call->id, err);
+	return command_resume(call->globals.root, call->id, err);
 }
 
 /* --- events --- */
@@ -63,7 +63,7 @@ static int events(struct cli_call *call, const void *options, struct err *err)
 	if (ns == 0)
 		return err_set(err, ERR_USAGE, 0, NULL, "duration interval must be greater than 0");
 	o.interval_ms = ns < NS_PER_MS ? 1 : ns / NS_PER_MS;
-	return run_events(&o, err);
+	return command_events(&o, err);
 }
 
 const struct cli_command cli_pause = {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include <tare/check.h>
 #include <tare/host.h>
 #include <tare/plan.h>
 #include <tare/spec.h>
@@ -44,7 +45,7 @@ static const struct option_row look_options[] = {
 	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
 };
 
-int cli_run_options(const struct cli_call *call, const struct cli_create_options *o, struct run_options *ret,
+int cli_run_options(const struct cli_call *call, const struct cli_create_options *o, struct create_options *ret,
 		    struct err *err)
 {
 	const char *manager = call->globals.cgroup_manager;
@@ -52,7 +53,7 @@ int cli_run_options(const struct cli_call *call, const struct cli_create_options
 	if (call->globals.is_systemd_cgroup && manager != NULL && !str_equal(manager, "systemd"))
 		return err_set(err, ERR_USAGE, 0, NULL,
 			       "--systemd-cgroup and --cgroup-manager=%s contradict each other", manager);
-	*ret = (struct run_options){
+	*ret = (struct create_options){
 		.id = call->id,
 		.bundle = o->bundle,
 		.config = o->config,
@@ -82,19 +83,19 @@ int cli_is_json(const char *text, bool *ret_is_json, struct err *err)
 
 static int create(struct cli_call *call, const void *options, struct err *err)
 {
-	struct run_options o;
+	struct create_options o;
 	int r = cli_run_options(call, options, &o, err);
 
-	return r < 0 ? r : run_create(&o, err);
+	return r < 0 ? r : command_create(&o, err);
 }
 
 static int run(struct cli_call *call, const void *options, struct err *err)
 {
-	struct run_options o;
+	struct create_options o;
 	int r = cli_run_options(call, options, &o, err);
 
 	if (r >= 0)
-		r = run_run(&o, &call->status, err);
+		r = command_run(&o, &call->status, err);
 	/* A program that ended in an unusual way: the status is still its own. */
 	call->failure_status = call->status;
 	return r;
@@ -105,15 +106,15 @@ static int plan(struct cli_call *call, const void *options, struct err *err)
 	const struct cli_create_options *o = options;
 	_cleanup_free_ struct plan *built = NULL;
 	_cleanup_spec_ struct spec *spec = NULL;
-	struct run_options run_options;
+	struct create_options create;
 	struct host host;
 	bool is_json;
 	int r = cli_is_json(o->format, &is_json, err);
 
 	if (r >= 0)
-		r = cli_run_options(call, o, &run_options, err);
+		r = cli_run_options(call, o, &create, err);
 	if (r >= 0)
-		r = run_load(&run_options, &spec, &host, &built, err);
+		r = command_load(&create, &spec, &host, &built, err);
 	if (r < 0)
 		return r;
 	if (is_json)
@@ -168,11 +169,11 @@ static int check(struct cli_call *call, const void *options, struct err *err)
 {
 	const struct cli_create_options *o = options;
 	struct findings f = {.out = &call->out, .is_coloured = isatty(1)};
-	struct run_options run_options;
+	struct create_options create;
 	int r = cli_is_json(o->format, &f.is_json, err);
 
 	if (r >= 0)
-		r = cli_run_options(call, o, &run_options, err);
+		r = cli_run_options(call, o, &create, err);
 	if (r < 0)
 		return r;
 	json_begin(&f.json, &call->out, 2);
@@ -181,7 +182,7 @@ static int check(struct cli_call *call, const void *options, struct err *err)
 		json_key(&f.json, "findings");
 		json_array(&f.json);
 	}
-	r = run_check(&run_options, on_finding, &f, err);
+	r = check_run(&create, on_finding, &f, err);
 	if (r < 0)
 		return r;
 	if (f.is_json) {

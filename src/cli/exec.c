@@ -154,7 +154,7 @@ static int exec(struct cli_call *call, const void *options, struct err *err)
 		r = parse_groups(&flags->groups, &call->arena, &o, err);
 	if (r >= 0)
 		r = parse_capabilities(&flags->capabilities, &o, err);
-	return r < 0 ? r : run_exec(&o, &call->status, err);
+	return r < 0 ? r : command_exec(&o, &call->status, err);
 }
 
 const struct cli_command cli_exec = {"exec",

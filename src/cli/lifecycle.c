@@ -32,14 +32,14 @@ static const struct option_row kill_options[] = {
 static int start(struct cli_call *call, const void *options, struct err *err)
 {
 	(void)options;
-	return run_start(call->globals.root, call->id, err);
+	return command_start(call->globals.root, call->id, err);
 }
 
 static int delete_container(struct cli_call *call, const void *options, struct err *err)
 {
 	const struct force_options *o = options;
 
-	return run_delete(call->globals.root, call->id, o->is_force, err);
+	return command_delete(call->globals.root, call->id, o->is_force, err);
 }
 
 /* --- signals by name --- */
@@ -132,7 +132,7 @@ static int kill_container(struct cli_call *call, const void *options, struct err
 		err_hint(err, "a number from 0 to 64, or a name as TERM");
 		return -EINVAL;
 	}
-	return run_kill(call->globals.root, call->id, number, o->is_all, err);
+	return command_kill(call->globals.root, call->id, number, o->is_all, err);
 }
 
 /* --- state --- */

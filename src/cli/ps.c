@@ -170,7 +170,7 @@ static int ps(struct cli_call *call, const void *options, struct err *err)
 
 	if (r < 0)
 		return r;
-	processes.count = run_pids(call->globals.root, call->id, &processes.pids, err);
+	processes.count = command_pids(call->globals.root, call->id, &processes.pids, err);
 	if (processes.count < 0)
 		return processes.count;
 	if (is_json) {

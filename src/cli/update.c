@@ -169,7 +169,7 @@ static int update(struct cli_call *call, const void *options, struct err *err)
 
 	if (r >= 0)
 		r = o->resources != NULL ? read_document(o, &document, err) : add_flags(o, &document, err);
-	return r < 0 ? r : run_update(call->globals.root, call->id, &document, err);
+	return r < 0 ? r : command_update(call->globals.root, call->id, &document, err);
 }
 
 const struct cli_command cli_update = {"update",

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <tare/notify.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -10,7 +8,7 @@
 #include <sys/un.h>
 
 #include <tare/await.h>
-
+#include <tare/notify.h>
 #include <tare/sys.h>
 
 #define NOTIFY_DIR "notify"

@@ -13,11 +13,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <linux/prctl.h>
+#include <signal.h>
 
 #include <tare/init.h>
 #include <tare/protocol.h>
+
 #include "walker.h"
 
 int bridge_join(struct walker *walker, const struct plan_step *step, struct err *err)

@@ -5,17 +5,17 @@
  *
  * Process: as in init.c.
  */
-#include <tare/freestanding.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <time.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 
+#include <tare/freestanding.h>
 #include <tare/hooks.h>
 #include <tare/protocol.h>
+
 #include "walker.h"
 
 static int unshare_own(const struct plan_step *step, struct err *err)

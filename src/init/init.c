@@ -7,8 +7,6 @@
  * the container's user after. May not: allocate, word an error for the user, follow a path of the container
  * but through a descriptor of its root (before PLAN_PIVOT) or from inside it (after).
  */
-#include <tare/init.h>
-
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +18,9 @@
 #include <sys/socket.h>
 
 #include <tare/hooks.h>
+#include <tare/init.h>
 #include <tare/protocol.h>
+
 #include "walker.h"
 
 #define FDS_BEHIND_SLOTS 64 /* more than init ever opens at a time */

@@ -18,6 +18,7 @@
 #include <signal.h>
 
 #include <tare/protocol.h>
+
 #include "walker.h"
 
 /* descriptors are given out lowest first, and nobody else opens any here. */

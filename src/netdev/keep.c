@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "keep.h"
-
 #include <errno.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
@@ -9,6 +7,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "keep.h"
 
 #define BIT(type) (1ULL << (type))
 #define FOREVER UINT32_MAX /* a lifetime (INFINITY_LIFE_TIME of the kernel's addrconf.h) */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "netlink.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "netlink.h"
 
 #define ANSWER_MAX 65536 /* bytes of one datagram: the kernel makes none that is longer */
 #define TRIES 16         /* of a dump that is interrupted */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <tare/protocol.h>
+
 #include "builder.h"
 
 static bool has_hooks(const struct spec *spec, enum spec_hook_kind kind)

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include <tare/protocol.h>
+
 #include "builder.h"
 
 #define BRIDGE_FILES 16 /* more descriptors than the bridge and its child open at a time */

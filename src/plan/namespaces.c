@@ -2,6 +2,7 @@
 #include <linux/sched.h>
 
 #include <tare/protocol.h>
+
 #include "builder.h"
 
 #ifndef CLONE_NEWTIME

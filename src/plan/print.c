@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plan for people and for programs. What is printed is what will be done, in the order of the steps. */
-#include <string.h>
 #include <linux/seccomp.h>
+#include <string.h>
 #include <sys/types.h>
 
+#include <tare/protocol.h>
 #include <tare/spec.h>
 
-#include <tare/protocol.h>
 #include "builder.h"
 
 static const char *const who_names[] = {"parent", "bridge", "init"};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/capability.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#include <linux/capability.h>
-
 #include <tare/protocol.h>
+
 #include "builder.h"
 
 static struct plan_hook one_hook(struct builder *b, const struct spec_hook *hook, plan_text where)

@@ -6,9 +6,9 @@
 #include <linux/sched.h>
 #include <string.h>
 
+#include <tare/protocol.h>
 #include <tare/spec.h>
 
-#include <tare/protocol.h>
 #include "builder.h"
 
 struct trial {

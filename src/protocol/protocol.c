@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <tare/protocol.h>
-
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include <tare/protocol.h>
 
 #define MESSAGE_MAGIC 0x74617265u
 

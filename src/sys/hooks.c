@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <tare/hooks.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,6 +7,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
+
+#include <tare/hooks.h>
 
 #ifndef F_SETPIPE_SZ
 #define F_SETPIPE_SZ 1031

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "passwd.h"
-
 #include <string.h>
+
+#include "passwd.h"
 
 /* name:password:uid:gid:gecos:home:shell */
 static bool line_home(struct passwd_scan *scan, char *ret, size_t size)

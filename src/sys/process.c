@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/keyctl.h>
 #include <linux/sched/types.h>
+#include <linux/sockios.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-
-#include <asm/ioctls.h>
-#include <linux/sockios.h>
 
 #include <tare/sys.h>
 

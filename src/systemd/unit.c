@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <tare/systemd.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/prctl.h>
@@ -14,6 +12,7 @@
 #include <unistd.h>
 
 #include <tare/await.h>
+#include <tare/systemd.h>
 
 #define PROGRAM "tare-systemd"
 #define TIMEOUT_MS 28000  /* a little longer than the program's own */

@@ -22,12 +22,14 @@ allowed() {
 	systemd) echo 'await base cgroup freestanding kernel state systemd' ;;
 	container) echo 'await base cgroup container hooks host kernel notify plan resctrl spec sys systemd' ;;
 	init) echo 'base freestanding hooks init kernel plan protocol sys' ;;
-	run) echo 'await base cgroup container hooks host init kernel netdev notify plan protocol resctrl run seccomp spec state sys systemd' ;;
-	cli) echo 'base host kernel plan run seccomp spec state' ;;
+	parent) echo 'await base container hooks init kernel notify parent plan protocol resctrl seccomp state sys systemd' ;;
+	command) echo 'await base command container hooks kernel notify parent protocol sys systemd' ;;
+	check) echo 'base check host kernel parent plan resctrl spec sys systemd' ;;
+	cli) echo 'base check command host kernel plan seccomp spec state' ;;
 	esac
 }
 
-for room in base freestanding protocol spec host plan seccomp sys cgroup netdev state systemd container init run cli; do
+for room in base freestanding protocol spec host plan seccomp sys cgroup netdev state systemd container init parent command check cli; do
 	for header in $(grep -rhoE '#include <tare/[a-z]+\.h>' "src/$room" | sed 's|.*/||; s|\.h>||' | sort -u); do
 		case " $(allowed $room) " in
 		*" $header "*) ;;

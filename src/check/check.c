@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check: every finding about a configuration on this host, and what nobody asks on the way to a start. */
+#include <linux/prctl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <tare/check.h>
+#include <tare/parent.h>
+#include <tare/resctrl.h>
+
+#include "private.h"
+
+/* --- findings --- */
+
+void check_report(void *context, const struct err *finding)
+{
+	struct check *check = context;
+
+	check->on_finding(check->context, finding);
+	if (finding->kind == ERR_NONE)
+		return;
+	check->count++;
+	check->places = mem_resize(check->places, (check->place_count + 1) * sizeof *check->places);
+	check->places[check->place_count++] = mem_dup(finding->where);
+}
+
+bool check_has_place(const struct check *check, const char *where)
+{
+	for (size_t i = 0; i < check->place_count; i++)
+		if (str_equal(check->places[i], where))
+			return true;
+	return false;
+}
+
+void check_done(struct check *check)
+{
+	while (check->place_count > 0)
+		mem_free(&check->places[--check->place_count]);
+	mem_free(&check->places);
+}
+
+/* --- what no start asks --- */
+
+/* What the plan cannot know: the security modules are not asked on the way to a start. */
+static void check_labels(struct check *check)
+{
+	const struct spec *spec = check->spec;
+	const char *profile = spec->process.apparmor_profile;
+	bool has_profile = !str_is_empty(profile) && !str_equal(profile, "unconfined");
+	bool has_label = !str_is_empty(spec->process.selinux_label);
+	bool has_mount_label = !str_is_empty(spec->mount_label);
+	struct host_details details;
+	struct err finding;
+
+	if (!has_profile && !has_label && !has_mount_label)
+		return;
+	host_probe_details(&details);
+	const struct {
+		bool is_missing;
+		const char *where, *module;
+	} rows[] = {
+		{has_profile && !details.has_apparmor, "/process/apparmorProfile", "AppArmor"},
+		{has_label && !details.has_selinux, "/process/selinuxLabel", "SELinux"},
+		{has_mount_label && !details.has_selinux, "/linux/mountLabel", "SELinux"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!rows[i].is_missing)
+			continue;
+		finding = (struct err){0};
+		err_set(&finding, ERR_UNSUPPORTED, 0, rows[i].where, "%s is not enabled on this host",
+			rows[i].module);
+		check_report(check, &finding);
+	}
+}
+
+/* Nor does it ask for the controllers, which it may have to enable first. */
+static void check_controllers(struct check *check)
+{
+	const struct plan_step *step = plan_find(check->plan, PLAN_CGROUP_ENABLE);
+	struct host_details details;
+	struct err finding;
+
+	if (step == NULL)
+		return;
+	host_probe_details(&details);
+	for (uint32_t i = 0; i < step->u.controllers.count; i++) {
+		const char *name = plan_item(check->plan, step->u.controllers, i);
+
+		if (str_has_word(details.cgroup_controllers, name))
+			continue;
+		finding = (struct err){0};
+		err_set(&finding, ERR_UNSUPPORTED, 0, "/linux/resources",
+			"cgroup v2 has no controller '%s' on this host", name);
+		check_report(check, &finding);
+	}
+}
+
+static void check_resctrl(struct check *check)
+{
+	_cleanup_fd_ int root_fd = -1;
+	struct err finding = {0};
+
+	if (!check->spec->intel_rdt.is_set)
+		return;
+	root_fd = resctrl_open(&finding);
+	if (root_fd >= 0)
+		return;
+	err_where(&finding, "/linux/intelRdt");
+	check_report(check, &finding);
+}
+
+static void on_unknown_name(void *context, const char *where, const char *name)
+{
+	struct err note = {.kind = ERR_NONE};
+
+	err_set(&note, ERR_NONE, 0, where, "libseccomp does not know '%s', which the filter is made without",
+		name);
+	check_report(context, &note);
+}
+
+static void check_filter(struct check *check, struct parent *parent, struct seccomp_program *program,
+			 struct plan_filter_program *filter)
+{
+	struct err finding = {0};
+
+	if (!check->spec->seccomp.is_set)
+		return;
+	(void)seccomp_unknown_names(&check->spec->seccomp, on_unknown_name, check);
+	if (filter_load(&check->spec->seccomp, -1, program, filter, &finding) >= 0)
+		parent->request.filter = filter;
+	else
+		check_report(check, &finding);
+}
+
+static void on_refused(void *context, const char *capability, const char *why)
+{
+	struct err note = {.kind = ERR_NONE};
+
+	err_set(&note, ERR_NONE, 0, "/process/capabilities", "%s %s", capability, why);
+	check_report(context, &note);
+}
+
+/* create makes a container without a program, but start and run refuse it. */
+static void check_args(struct check *check)
+{
+	struct err finding = {0};
+
+	if (check->spec->process.args.count > 0)
+		return;
+	if (check->spec->has_process)
+		err_set(&finding, ERR_CONFIG, 0, "/process/args", "is missing");
+	else
+		err_set(&finding, ERR_CONFIG, 0, "/process", "is missing");
+	check_report(check, &finding);
+}
+
+/* --- all of it --- */
+
+/* What a start has only while it goes on, and a name that a start of this moment does not have. */
+static int prepare_request(struct parent *parent, struct err *err)
+{
+	int r;
+
+	parent->is_changing = true;
+	r = parent_load_request(parent, err);
+	parent->is_changing = false;
+	parent->request.notify_dir = NULL;
+	return r;
+}
+
+int check_run(const struct create_options *options, void (*on_finding)(void *context, const struct err *finding),
+	      void *context, struct err *err)
+{
+	_cleanup_check_ struct check check = {.on_finding = on_finding, .context = context};
+	_cleanup_parent_ struct parent parent;
+	_cleanup_seccomp_ struct seccomp_program program = {0};
+	_cleanup_buf_ struct buf text = {0};
+	struct plan_filter_program filter;
+	int r;
+
+	parent_init(&parent, options);
+	r = prepare_request(&parent, err);
+	if (r >= 0)
+		r = parent_load_text(&parent, &text, err);
+	if (r < 0)
+		return r;
+	if (spec_parse_all(text.data == NULL ? "" : text.data, text.len, check_report, &check, &parent.spec) >
+	    0)
+		return check.count;
+	r = host_probe(&parent.host, err);
+	if (r < 0)
+		return r;
+	parent_load_namespaces(&parent);
+	check.parent = &parent;
+	check.spec = parent.spec;
+	check_filter(&check, &parent, &program, &filter);
+	(void)plan_check(parent.spec, &parent.host, &parent.request, check_report, &check);
+	check.is_planned = check.count == 0;
+	check_args(&check);
+	check_labels(&check);
+	check_resctrl(&check);
+	parent.plan = plan_sketch(parent.spec, &parent.host, &parent.request);
+	check.plan = parent.plan;
+	parent_load_refused(check.plan, check.spec->process.capabilities, on_refused, &check);
+	check_controllers(&check);
+	check_cgroup(&check);
+	check_host(&check);
+	check_rootfs(&check);
+	check_trial(&check);
+	check_start(&check);
+	return check.count;
+}

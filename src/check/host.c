@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a start would look for on the host, looked for by the same names. The plan says which names these are,
+ * and where in the configuration they stand. Process: the parent.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <tare/parent.h>
+
+#include "private.h"
+
+bool check_is_absent(int r)
+{
+	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -ENAMETOOLONG;
+}
+
+/* Init looks for the file itself, in a mount namespace that is not the caller's. */
+static bool is_elsewhere(const struct check *check, const struct plan_step *step)
+{
+	return step->who == PLAN_INIT && check->spec->namespaces[SPEC_NS_MOUNT].path != NULL;
+}
+
+/* --- root file system and mounts --- */
+
+static void check_root(struct check *check, const struct plan_step *step)
+{
+	const char *path = plan_get(check->plan, step->u.root.path);
+	struct err finding = {0};
+	struct stat st;
+	int r = k_fstatat(AT_FDCWD, path, &st, 0);
+
+	if (r >= 0 && !S_ISDIR(st.st_mode))
+		r = -ENOTDIR;
+	if (!check_is_absent(r))
+		return;
+	err_set(&finding, ERR_SYSTEM, r, "/root/path", "cannot open the root file system '%s'", path);
+	err_hint(&finding, "it is a directory that has the container's files, such as an unpacked image");
+	check_report(check, &finding);
+}
+
+/* What the runtime itself wants to show has no place in the configuration, and may be made by a start. */
+static void check_source(struct check *check, const struct plan_step *step)
+{
+	const char *path = plan_get(check->plan, step->u.source.source.path);
+	const char *where = plan_get(check->plan, step->where);
+	struct err finding = {0};
+	struct stat st;
+	int r;
+
+	if (where == NULL || str_equal(where, "/root/path") || is_elsewhere(check, step))
+		return;
+	r = k_fstatat(AT_FDCWD, path, &st, 0);
+	if (!check_is_absent(r))
+		return;
+	err_set(&finding, ERR_SYSTEM, r, where, "cannot open mount source '%s'", path);
+	if (r == -ENOENT)
+		err_hint(&finding, "sources are not made: it has to be there before");
+	check_report(check, &finding);
+}
+
+static void check_type(struct check *check, const struct plan_step *step)
+{
+	const char *type = plan_get(check->plan, step->u.mount.type);
+	_cleanup_fd_ int fd = -1;
+	struct err finding = {0};
+
+	if (str_is_empty(type))
+		return;
+	fd = k_fsopen(type, FSOPEN_CLOEXEC);
+	if (fd != -ENODEV)
+		return;
+	err_set(&finding, ERR_UNSUPPORTED, ENODEV, plan_get(check->plan, step->where),
+		"file system '%s' is not known to this kernel", type);
+	err_hint(&finding, "/proc/filesystems lists those that are; for a bind mount add the option 'bind'");
+	check_report(check, &finding);
+}
+
+/* --- what single properties name --- */
+
+static void check_net_device(struct check *check, const struct plan_step *step)
+{
+	struct err finding = {0};
+
+	if (netdev_check(plan_get(check->plan, step->u.net_device.name), &finding) != -ENODEV)
+		return;
+	err_where(&finding, plan_get(check->plan, step->where));
+	check_report(check, &finding);
+}
+
+/* As the kernel names the files of its hugetlb controller: in the largest unit that is not larger than it. */
+static void format_size(uint64_t kib, char *ret, size_t size)
+{
+	if (kib >= 1 << 20)
+		str_format(ret, size, "%lluGB", (unsigned long long)(kib >> 20));
+	else if (kib >= 1 << 10)
+		str_format(ret, size, "%lluMB", (unsigned long long)(kib >> 10));
+	else
+		str_format(ret, size, "%lluKB", (unsigned long long)kib);
+}
+
+/* The sizes that this host has, with a blank between them; nothing if it does not say. */
+static void read_page_sizes(struct buf *sizes)
+{
+	DIR *dir = opendir("/sys/kernel/mm/hugepages");
+	const struct dirent *entry;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		char digits[24], size[24];
+		uint64_t kib;
+
+		if (!str_has_prefix(entry->d_name, "hugepages-"))
+			continue;
+		str_format(digits, sizeof digits, "%.*s", (int)strspn(entry->d_name + 10, "0123456789"),
+			   entry->d_name + 10);
+		if (!str_to_u64(digits, UINT64_MAX, &kib))
+			continue;
+		format_size(kib, size, sizeof size);
+		buf_format(sizes, "%s%s", sizes->len > 0 ? " " : "", size);
+	}
+	if (dir != NULL)
+		closedir(dir);
+}
+
+static void check_limit(struct check *check, const struct plan_step *step)
+{
+	const char *file = plan_get(check->plan, step->u.write.file);
+	_cleanup_buf_ struct buf sizes = {0};
+	struct err finding = {0};
+	char size[32];
+
+	if (!str_has_prefix(file, "hugetlb."))
+		return;
+	str_format(size, sizeof size, "%.*s", (int)strcspn(file + 8, "."), file + 8);
+	read_page_sizes(&sizes);
+	if (sizes.len == 0 || str_has_word(sizes.data, size))
+		return;
+	err_set(&finding, ERR_UNSUPPORTED, 0, plan_get(check->plan, step->where),
+		"this host has no huge pages of the size '%s'", size);
+	err_hint(&finding, "it has: %s", sizes.data);
+	check_report(check, &finding);
+}
+
+static void check_listener(struct check *check, const struct plan_step *step)
+{
+	const char *path = plan_get(check->plan, step->u.filter.listener_path);
+	struct err finding = {0};
+	struct stat st;
+	int r;
+
+	if (path == NULL || check->has_changers)
+		return;
+	r = k_fstatat(AT_FDCWD, path, &st, 0);
+	if (!check_is_absent(r) && (r < 0 || S_ISSOCK(st.st_mode)))
+		return;
+	err_set(&finding, ERR_SYSTEM, r < 0 ? r : ECONNREFUSED, "/linux/seccomp/listenerPath",
+		"cannot connect to socket '%s'", path);
+	err_hint(&finding, r < 0 ? "the agent that takes the notifications has to listen there before a start"
+				 : "it is not a socket");
+	check_report(check, &finding);
+}
+
+/* --- hooks of the runtime --- */
+
+/* 0 if it may run. The parent runs it with the caller's rights, but createContainer's are init's. */
+static int look_at_hook(const char *path, bool is_inits)
+{
+	struct stat st;
+	int r = k_fstatat(AT_FDCWD, path, &st, 0);
+
+	if (r < 0)
+		return check_is_absent(r) ? r : 0;
+	if (!S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0)
+		return -EACCES;
+	return is_inits || k_faccessat2(AT_FDCWD, path, X_OK, AT_EACCESS) != -EACCES ? 0 : -EACCES;
+}
+
+/* Init runs createContainer's, before it leaves the host's root, but with the container's mounts over it. */
+static bool is_hook_hidden(const struct check *check, const char *path)
+{
+	const struct plan_step *root = plan_find(check->plan, PLAN_ROOT);
+	const char *dir = root == NULL ? NULL : plan_get(check->plan, root->u.root.path);
+
+	return check->spec->namespaces[SPEC_NS_MOUNT].path != NULL || dir == NULL || str_has_prefix(path, dir);
+}
+
+static void check_hooks(struct check *check, enum spec_hook_kind kind)
+{
+	bool is_inits = kind == SPEC_HOOK_CREATE_CONTAINER;
+	bool is_before = is_inits || kind == SPEC_HOOK_PRESTART || kind == SPEC_HOOK_CREATE_RUNTIME;
+
+	for (size_t i = 0; i < check->spec->hooks[kind].count; i++) {
+		const char *path = check->spec->hooks[kind].v[i].path;
+		int r = is_inits && is_hook_hidden(check, path) ? 0 : look_at_hook(path, is_inits);
+		struct err finding = {0};
+		char where[64];
+
+		if (r == 0) {
+			check->has_changers |= is_before;
+			continue;
+		}
+		str_format(where, sizeof where, "/hooks/%s/%zu", spec_hook_name(kind), i);
+		err_set(&finding, ERR_SYSTEM, r, where, "cannot execute hook '%s'", path);
+		if (r == -EACCES)
+			err_hint(&finding, "it has to be a file, and executable");
+		check_report(check, &finding);
+	}
+}
+
+void check_host(struct check *check)
+{
+	const struct plan_step *steps = plan_steps(check->plan);
+
+	for (int kind = 0; kind < SPEC_HOOK_KINDS; kind++)
+		if (kind != SPEC_HOOK_START_CONTAINER)
+			check_hooks(check, kind);
+	for (uint32_t i = 0; i < check->plan->step_count; i++) {
+		if (steps[i].kind == PLAN_ROOT)
+			check_root(check, &steps[i]);
+		else if (steps[i].kind == PLAN_OPEN_SOURCE && !steps[i].u.source.source.is_inside)
+			check_source(check, &steps[i]);
+		else if (steps[i].kind == PLAN_MOUNT)
+			check_type(check, &steps[i]);
+		else if (steps[i].kind == PLAN_NET_DEVICE)
+			check_net_device(check, &steps[i]);
+		else if (steps[i].kind == PLAN_CGROUP_WRITE)
+			check_limit(check, &steps[i]);
+		else if (steps[i].kind == PLAN_LISTENER)
+			check_listener(check, &steps[i]);
+	}
+}

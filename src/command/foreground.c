@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * run in the foreground, after the start.
+ *
+ * Process: the parent; the container's init is its child. It forwards what signals it gets, copies between its
+ * own terminal and the container's, and ends with the status of the container's program.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <tare/command.h>
+#include <tare/container.h>
+#include <tare/notify.h>
+#include <tare/protocol.h>
+
+#include "private.h"
+
+#define LOCK_TIMEOUT_MS 10000
+
+/* One direction of the copy. Bytes that could not be written yet stay here, and nothing more is read then. */
+struct stream {
+	int from, to;
+	char bytes[4096];
+	size_t start, end;
+	bool is_ended;
+};
+
+struct foreground {
+	struct parent *parent;
+	struct notify *notify;
+	struct stream in, out;
+	int output_fd; /* standard output, opened once more; or -1 */
+	struct termios saved;
+	struct cgroup_watch watch; /* of a scope of systemd's, see watch_begin */
+	bool is_counted;           /* its OOM kills, after the end */
+	bool is_raw;
+	bool is_ended;
+};
+
+/*
+ * Standard output may be a pipe that nobody reads, or a terminal that is stopped: a write that waits would keep
+ * the signals and the container's end from being seen. O_NONBLOCK on the caller's own open file would be the
+ * caller's, too, so it is opened once more, where that is possible.
+ */
+static int open_output(void)
+{
+	struct stat st;
+
+	if (k_fstat(1, &st) < 0 || !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+		return -1;
+	return k_openat(AT_FDCWD, "/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+}
+
+/*
+ * Keys go to the container as they are. The flags of output stay: the container's terminal leaves line feeds
+ * alone (parent_announce), so that what goes into a file or a pipe has no carriage returns, and this one still
+ * adds them.
+ */
+static void terminal_begin(struct foreground *f)
+{
+	struct termios raw;
+
+	if (f->parent->console_fd < 0)
+		return;
+	f->in = (struct stream){.from = 0, .to = f->parent->console_fd};
+	f->output_fd = open_output();
+	f->out = (struct stream){.from = f->parent->console_fd, .to = f->output_fd < 0 ? 1 : f->output_fd};
+	(void)!k_fcntl(f->parent->console_fd, F_SETFL, O_NONBLOCK);
+	if (tcgetattr(0, &f->saved) < 0)
+		return;
+	parent_copy_size(f->parent);
+	raw = f->saved;
+	cfmakeraw(&raw);
+	raw.c_oflag = f->saved.c_oflag;
+	f->is_raw = tcsetattr(0, TCSANOW, &raw) == 0;
+}
+
+static void terminal_end(struct foreground *f)
+{
+	if (f->is_raw)
+		tcsetattr(0, TCSANOW, &f->saved);
+	fd_close(&f->output_fd);
+}
+
+static void stream_write(struct stream *s)
+{
+	ssize_t len = k_write(s->to, s->bytes + s->start, s->end - s->start);
+
+	if (len > 0)
+		s->start += (size_t)len;
+	else if (len != -EAGAIN && len != -EINTR)
+		s->is_ended = true;
+	if (s->start == s->end)
+		s->start = s->end = 0;
+}
+
+static void stream_read(struct stream *s)
+{
+	ssize_t len = k_read(s->from, s->bytes, sizeof s->bytes);
+
+	if (len > 0)
+		s->end = (size_t)len;
+	else if (len != -EAGAIN && len != -EINTR)
+		s->is_ended = true; /* a terminal whose other side is closed gives EIO */
+}
+
+/* A descriptor that cannot be waited for now is left out of poll(2), which ignores negative ones. */
+static void stream_watch(const struct stream *s, bool has_terminal, struct pollfd *from, struct pollfd *to)
+{
+	bool is_on = has_terminal && !s->is_ended;
+
+	*from = (struct pollfd){.fd = is_on && s->end == 0 ? s->from : -1, .events = POLLIN};
+	*to = (struct pollfd){.fd = is_on && s->end > 0 ? s->to : -1, .events = POLLOUT};
+}
+
+static void stream_serve(struct stream *s, const struct pollfd *from, const struct pollfd *to)
+{
+	if (from->fd >= 0 && from->revents != 0)
+		stream_read(s);
+	if (to->fd >= 0 && to->revents != 0)
+		stream_write(s);
+}
+
+/* Signals that mean this process alone: job control of the caller's terminal, its own children, faults. */
+static bool is_forwarded(uint32_t signal)
+{
+	return signal != SIGCHLD && signal != SIGPIPE && signal != SIGURG && signal != SIGTTIN &&
+	       signal != SIGTTOU && signal != SIGTSTP && signal != SIGWINCH;
+}
+
+/* Orphans of the container are this process's children as a subreaper; init itself is waited for at the end. */
+static void reap_orphans(const struct foreground *f)
+{
+	siginfo_t info;
+
+	while (true) {
+		info.si_pid = 0;
+		if (k_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0 ||
+		    info.si_pid == f->parent->pid)
+			return;
+		k_waitid(P_PID, info.si_pid, NULL, WEXITED);
+	}
+}
+
+static void serve_signal(struct foreground *f, int signal_fd)
+{
+	struct signalfd_siginfo info;
+
+	if (k_read(signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
+		return;
+	if (info.ssi_signo == SIGWINCH)
+		parent_copy_size(f->parent);
+	else if (info.ssi_signo == SIGCHLD)
+		reap_orphans(f);
+	else if (is_forwarded(info.ssi_signo))
+		k_pidfd_send_signal(f->parent->pidfd, (int)info.ssi_signo);
+}
+
+/* The end of an exec's process is not that of the container. */
+static bool is_keeping(const struct parent *parent)
+{
+	return parent->exec == NULL && parent->options->is_keep;
+}
+
+/*
+ * systemd removes a scope's cgroup, with all that the kernel has counted in it, as soon as it hears that the
+ * last process has ended, which is when this process hears it. A cgroup of the file driver stays until it is
+ * removed here.
+ */
+static void watch_begin(struct foreground *f)
+{
+	const struct parent *parent = f->parent;
+	bool is_wanted = is_keeping(parent) || (parent->exec == NULL && !str_is_empty(parent->record.unit));
+	struct err ignored;
+
+	if (is_wanted && parent->cgroup_fd >= 0)
+		(void)!cgroup_watch_open(parent->cgroup_fd, &f->watch, &ignored);
+}
+
+static void watch_look(struct foreground *f)
+{
+	int what;
+
+	if (f->watch.events_fd < 0)
+		return;
+	what = cgroup_watch_look(&f->watch);
+	if (what & CGROUP_EMPTY)
+		cgroup_watch_close(&f->watch);
+	f->is_counted = what & CGROUP_COUNTED;
+}
+
+static void wait_end(struct foreground *f, int signal_fd)
+{
+	bool has_terminal = f->parent->console_fd >= 0;
+
+	while (!f->is_ended) {
+		struct pollfd fds[10] = {{.fd = f->parent->pidfd, .events = POLLIN},
+					 {.fd = signal_fd, .events = POLLIN},
+					 {.fd = f->notify->fd, .events = POLLIN},
+					 {.fd = f->notify->host_fd, .events = POLLOUT},
+					 [8] = {.fd = f->watch.memory_fd, .events = POLLPRI},
+					 [9] = {.fd = f->watch.events_fd, .events = POLLPRI}};
+
+		stream_watch(&f->in, has_terminal, &fds[4], &fds[5]);
+		stream_watch(&f->out, has_terminal, &fds[6], &fds[7]);
+		if (k_ppoll(fds, ARRAY_SIZE(fds), NULL, NULL) < 0)
+			continue;
+		if (fds[0].revents != 0 || fds[8].revents != 0 || fds[9].revents != 0)
+			watch_look(f);
+		if (fds[1].revents != 0)
+			serve_signal(f, signal_fd);
+		/* The service manager's own child is this process, which ends with the container. */
+		notify_serve(f->notify, k_getpid());
+		stream_serve(&f->in, &fds[4], &fds[5]);
+		stream_serve(&f->out, &fds[6], &fds[7]);
+		f->is_ended = fds[0].revents != 0;
+	}
+	/* What the program wrote last is still in the terminal. */
+	while (has_terminal && !f->out.is_ended) {
+		struct pollfd to = {.fd = f->out.to, .events = POLLOUT};
+		struct timespec patience = {.tv_sec = 1};
+
+		if (f->out.end == 0)
+			stream_read(&f->out);
+		if (f->out.end == 0)
+			break;
+		if (k_ppoll(&to, 1, &patience, NULL) <= 0)
+			break;
+		stream_write(&f->out);
+	}
+}
+
+/* Only a program that was killed, or that ends like one, may have ended for want of memory. */
+static void count_oom_kills(const struct foreground *f, struct state_end *end)
+{
+	if (f->parent->exec != NULL || (end->status != 128 + SIGKILL && !is_keeping(f->parent)))
+		return;
+	end->oom_kills = parent_count_oom_kills(f->parent, f->watch.oom_kills);
+	end->has_oom_kills = f->is_counted || end->oom_kills > 0;
+}
+
+int foreground_wait(struct parent *parent, struct notify *notify, struct state_end *ret_end, struct err *err)
+{
+	struct foreground f = {.parent = parent,
+			       .notify = notify,
+			       .output_fd = -1,
+			       .watch = {.events_fd = -1, .memory_fd = -1}};
+	sigset_t all;
+	_cleanup_fd_ int signal_fd = -1;
+	siginfo_t info = {0};
+
+	*ret_end = (struct state_end){.has_status = false};
+	sigfillset(&all);
+	signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signal_fd < 0)
+		return err_system(err, errno, "cannot wait for signals");
+	terminal_begin(&f);
+	watch_begin(&f);
+	wait_end(&f, signal_fd);
+	cgroup_watch_close(&f.watch);
+	terminal_end(&f);
+	notify_finish(notify);
+	if (k_waitid(P_PIDFD, parent->pidfd, &info, WEXITED) < 0)
+		return err_system(err, ECHILD, "cannot wait for the container");
+	ret_end->has_status = true;
+	ret_end->signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
+	ret_end->status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+	count_oom_kills(&f, ret_end);
+	return 0;
+}
+
+static int run_poststart(struct parent *parent, struct err *err)
+{
+	return parent->record.has_poststart
+		       ? container_run_hooks(&parent->record, parent->spec, SPEC_HOOK_POSTSTART, err)
+		       : 0;
+}
+
+/* With the caller's signal mask, so that an impatient one can end the waiting; the container goes on. */
+static void wait_detached(struct parent *parent, struct notify *notify)
+{
+	fd_close(&parent->dir_fd);
+	notify_wait(notify, parent->pidfd, parent->pid, &parent->old_signals);
+	notify_finish(notify);
+}
+
+/*
+ * The other commands may have the container while it runs. One that has removed it meanwhile has done all that
+ * this process would: -ENOENT then.
+ */
+static int unlock_and_wait(struct parent *parent, struct notify *notify, struct state_end *ret_end,
+			   struct err *err)
+{
+	struct err gone;
+	int r, locked;
+
+	k_flock(parent->dir_fd, LOCK_UN);
+	r = foreground_wait(parent, notify, ret_end, err);
+	locked = state_lock(parent->dir_fd, LOCK_TIMEOUT_MS, &gone);
+	if (r < 0 && locked >= 0)
+		(void)!parent_undo(parent, err);
+	if (r >= 0 && locked < 0)
+		*err = gone;
+	return r < 0 ? r : locked;
+}
+
+/* A program that the kernel killed for want of memory looks like one that somebody killed: this tells them
+ * apart. */
+static int fail_of_memory(const struct state_end *end, struct err *err)
+{
+	if (end->signal == SIGKILL)
+		return err_set(err, ERR_STATE, 0, NULL,
+			       "container init was OOM-killed (memory limit too low?)");
+	return err_set(err, ERR_STATE, 0, NULL,
+		       "a process of the container was OOM-killed (memory limit too low?)");
+}
+
+static int wait_and_end(struct parent *parent, struct notify *notify, int *ret_status, struct err *err)
+{
+	struct state_end end;
+	int r = unlock_and_wait(parent, notify, &end, err);
+	bool is_gone = r == -ENOENT;
+	bool is_of_memory = end.status == 128 + SIGKILL && end.oom_kills > 0;
+	int fail = 0;
+
+	*ret_status = end.status;
+	if (r >= 0 && parent->options->is_keep)
+		r = state_write_end(parent->dir_fd, &end, err);
+	if (r < 0 && !is_gone)
+		return r;
+	err->kind = ERR_NONE;
+	if (is_of_memory)
+		fail = fail_of_memory(&end, err);
+	r = is_gone || parent->options->is_keep ? 0 : parent_undo(parent, err);
+	return is_of_memory ? fail : r;
+}
+
+int command_run(const struct create_options *options, int *ret_status, struct err *err)
+{
+	_cleanup_notify_ struct notify notify = NOTIFY_NONE;
+	_cleanup_parent_ struct parent parent;
+	int r;
+
+	*ret_status = 0;
+	parent_init(&parent, options);
+	parent.request.is_run = true;
+	r = state_check_id(options->id, err);
+	if (r >= 0 && !options->is_detached && !options->is_no_subreaper)
+		(void)k_prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	if (r >= 0)
+		r = parent_create(&parent, err);
+	if (r < 0)
+		return r;
+	parent.has_hooked = parent.record.has_poststop;
+	r = notify_open(&notify, parent.dir_fd, err);
+	if (r >= 0)
+		r = starter_start(parent.socket_fd, parent.pidfd, parent.spec->seccomp.is_set, err);
+	if (r < 0)
+		parent_explain_limits(&parent, err);
+	if (r >= 0)
+		r = run_poststart(&parent, err);
+	if (r < 0) {
+		(void)!parent_undo(&parent, err);
+		return r;
+	}
+	parent.has_pid_file = false;
+	log_show_warnings();
+	if (!options->is_detached)
+		return wait_and_end(&parent, &notify, ret_status, err);
+	wait_detached(&parent, &notify);
+	return 0;
+}

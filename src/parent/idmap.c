@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <tare/sys.h>
+
+#include "steps.h"
+
+#define ID_LINES 340 /* user_namespaces(7) */
+
+static void format_ranges(const struct plan *plan, struct plan_table table, struct buf *text)
+{
+	const struct plan_id_range *ranges = plan_rows(plan, table);
+
+	for (uint32_t i = 0; i < table.count; i++)
+		buf_format(text, "%u %u %u\n", ranges[i].container_id, ranges[i].host_id, ranges[i].size);
+}
+
+static int write_proc(int proc_fd, pid_t pid, const char *name, const char *text, size_t len)
+{
+	char path[48];
+
+	str_format(path, sizeof path, "%d/%s", pid, name);
+	return io_write_file(proc_fd, path, text, len);
+}
+
+/* One of the two maps of a process, and what a program has said that was to write it. */
+struct map {
+	const struct plan *plan;
+	struct plan_table table;
+	int proc_fd;
+	pid_t pid;
+	bool is_gid;
+	char said[120];
+};
+
+static const char *map_name(const struct map *map)
+{
+	return map->is_gid ? "gid" : "uid";
+}
+
+/* Its first line: an error of tare's is one line, too. */
+static void read_said(struct map *map, int fd)
+{
+	_cleanup_buf_ struct buf text = {0};
+
+	if (io_read_fd(fd, 1 << 16, &text) < 0 || text.data == NULL)
+		return;
+	str_format(map->said, sizeof map->said, "%.*s", (int)strcspn(text.data, "\n"), text.data);
+}
+
+static char **mapper_args(const struct map *map, const char *program)
+{
+	const struct plan_id_range *ranges = plan_rows(map->plan, map->table);
+	char **args = mem_alloc((map->table.count * 3 + 3) * sizeof *args);
+	size_t count = 0;
+
+	args[count++] = mem_dup(program);
+	args[count++] = mem_format("%d", map->pid);
+	for (uint32_t i = 0; i < map->table.count; i++) {
+		args[count++] = mem_format("%u", ranges[i].container_id);
+		args[count++] = mem_format("%u", ranges[i].host_id);
+		args[count++] = mem_format("%u", ranges[i].size);
+	}
+	return args;
+}
+
+/*
+ * newuidmap(1), newgidmap(1): what an unprivileged caller may map beyond its own id, by /etc/subuid. Runs the
+ * program and waits for it.
+ */
+static int run_mapper(struct map *map)
+{
+	const char *program = map->is_gid ? "newgidmap" : "newuidmap";
+	char **args = mapper_args(map, program);
+	_cleanup_fd_ int read_fd = -1, write_fd = -1;
+	siginfo_t info = {0};
+	int fds[2], r = k_pipe2(fds, O_CLOEXEC);
+	pid_t child = -1, self = k_getpid();
+
+	if (r >= 0) {
+		read_fd = fds[0];
+		write_fd = fds[1];
+		child = fork();
+	}
+	if (child == 0) {
+		child_die_with(self);
+		(void)k_dup3(write_fd, 2, 0);
+		execvp(program, args);
+		_exit(127);
+	}
+	fd_close(&write_fd);
+	for (char **arg = args; *arg != NULL; arg++)
+		free(*arg);
+	free(args);
+	if (child < 0)
+		return -ECHILD;
+	read_said(map, read_fd);
+	if (k_waitid(P_PID, child, &info, WEXITED) < 0)
+		return -ECHILD;
+	return info.si_code == CLD_EXITED && info.si_status == 0 ? 0 : info.si_status == 127 ? -ENOENT : -EPERM;
+}
+
+static int write_map(struct map *map)
+{
+	_cleanup_buf_ struct buf text = {0};
+	int r;
+
+	buf_add(&text, "", 0);
+	format_ranges(map->plan, map->table, &text);
+	r = write_proc(map->proc_fd, map->pid, map->is_gid ? "gid_map" : "uid_map", text.data, text.len);
+	if (r == -EINVAL && (map->table.count > ID_LINES || text.len >= (size_t)sysconf(_SC_PAGESIZE)))
+		return -E2BIG;
+	return r == -EPERM ? run_mapper(map) : r;
+}
+
+/* user_namespaces(7): who may map ids at all may map 0 with CAP_SETFCAP only. */
+static bool lacks_setfcap(const struct map *map)
+{
+	const struct plan_id_range *ranges = plan_rows(map->plan, map->table);
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+
+	if (map->is_gid || k_capget(&header, data) < 0 || (data[0].effective >> CAP_SETUID & 1) == 0 ||
+	    (data[0].effective >> CAP_SETFCAP & 1) != 0)
+		return false;
+	for (uint32_t i = 0; i < map->table.count; i++)
+		if (ranges[i].host_id == 0)
+			return true;
+	return false;
+}
+
+static int explain(const struct map *map, int r, struct err *err)
+{
+	const char *name = map_name(map);
+
+	err_system(err,
+		   r == -E2BIG    ? -EINVAL
+		   : r == -ENOENT ? -EPERM
+				  : r,
+		   "cannot write the %s map of the user namespace", name);
+	if ((r == -ENOENT || r == -EPERM) && lacks_setfcap(map))
+		err_hint(err, "mapping id 0 of the caller's user namespace needs CAP_SETFCAP");
+	else if (r == -ENOENT)
+		err_hint(err, "new%smap is not installed (package uidmap)", name);
+	else if (r == -EPERM && map->said[0] != '\0')
+		err_hint(err, "%s; /etc/sub%s has the ranges of each user", map->said, name);
+	else if (r == -EPERM)
+		err_hint(err, "the ids have to be the caller's own or in /etc/sub%s", name);
+	else if (r == -E2BIG)
+		err_hint(err, "the kernel takes at most %d ranges, as lines of less than %ld bytes together",
+			 ID_LINES, sysconf(_SC_PAGESIZE));
+	else if (r == -EINVAL)
+		err_hint(err, "ranges overlap, or hold ids that this user namespace does not have");
+	return r;
+}
+
+int idmap_write(int proc_fd, pid_t pid, const struct plan *plan, const struct plan_maps *maps, struct err *err)
+{
+	struct map map = {.plan = plan, .table = maps->uid, .proc_fd = proc_fd, .pid = pid};
+	int r;
+
+	if (maps->deny_setgroups) {
+		r = write_proc(proc_fd, pid, "setgroups", "deny", 4);
+		if (r < 0)
+			return err_system(err, r, "cannot deny setgroups in the user namespace");
+	}
+	r = write_map(&map);
+	if (r < 0)
+		return explain(&map, r, err);
+	map.table = maps->gid;
+	map.is_gid = true;
+	r = write_map(&map);
+	return r < 0 ? explain(&map, r, err) : 0;
+}
+
+/* The lines of user_namespaces(7) as ranges, at most max of them; how many there are. */
+static size_t parse_map(const char *text, struct plan_id_range *ret, size_t max)
+{
+	size_t count = 0;
+
+	while (count < max && *text != '\0') {
+		uint32_t *const members[] = {&ret[count].container_id, &ret[count].host_id, &ret[count].size};
+
+		for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+			uint64_t value = 0;
+
+			for (text += strspn(text, " \n"); *text >= '0' && *text <= '9'; text++)
+				value = value * 10 + (uint64_t)(*text - '0');
+			*members[i] = (uint32_t)value;
+		}
+		text += strspn(text, " \n");
+		count++;
+	}
+	return count;
+}
+
+static bool has_range(const struct plan_id_range *ranges, size_t count, const struct plan_id_range *wanted)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ranges[i].container_id == wanted->container_id && ranges[i].host_id == wanted->host_id &&
+		    ranges[i].size == wanted->size)
+			return true;
+	return false;
+}
+
+/* The kernel sorts them where there are more than five. */
+static int compare_map(int proc_fd, pid_t pid, const struct plan *plan, struct plan_table table, bool is_gid,
+		       struct err *err)
+{
+	const struct plan_id_range *wanted = plan_rows(plan, table);
+	const char *name = is_gid ? "gid" : "uid";
+	struct plan_id_range actual[ID_LINES];
+	_cleanup_buf_ struct buf text = {0};
+	char path[48];
+	size_t count;
+	bool is_same;
+	int r;
+
+	if (table.count == 0)
+		return 0;
+	str_format(path, sizeof path, "%d/%s_map", pid, name);
+	r = io_read_file(proc_fd, path, 1 << 16, &text);
+	if (r < 0)
+		return err_system(err, r, "cannot read the %s map of the user namespace", name);
+	count = parse_map(text.data == NULL ? "" : text.data, actual, ARRAY_SIZE(actual));
+	is_same = count == table.count;
+	for (uint32_t i = 0; is_same && i < table.count; i++)
+		is_same = has_range(actual, count, &wanted[i]);
+	if (is_same)
+		return 0;
+	r = err_set(err, ERR_CONFIG, 0, NULL, "the user namespace that is joined has another %s map", name);
+	err_hint(err, "leave the mappings away, or give those of the namespace");
+	return r;
+}
+
+int idmap_compare(int proc_fd, pid_t pid, const struct plan *plan, const struct plan_maps *maps,
+		  struct err *err)
+{
+	int r = compare_map(proc_fd, pid, plan, maps->uid, false, err);
+
+	return r < 0 ? r : compare_map(proc_fd, pid, plan, maps->gid, true, err);
+}
+
+int idmap_open(const struct plan *plan, const struct plan_maps *maps, struct err *err)
+{
+	struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_PIDFD, .exit_signal = SIGCHLD};
+	_cleanup_fd_ int proc_fd = mount_open_proc(err), fd = -1;
+	int pidfd = -1, self = k_getpid(), r;
+	char path[48];
+	long pid;
+
+	if (proc_fd < 0)
+		return proc_fd;
+	/* The namespace lives as long as a process in it, or a descriptor of it. */
+	args.pidfd = (uint64_t)(uintptr_t)&pidfd;
+	pid = k_clone3(&args);
+	if (pid == 0) {
+		/* Among them are the caller's output and the lock of the container. */
+		k_close_range(0, ~0u, 0);
+		child_die_with(self);
+		while (true)
+			k_ppoll(NULL, 0, NULL, NULL);
+	}
+	if (pid < 0)
+		return err_system(err, (int)pid, "cannot make a user namespace for idmapped mounts");
+	r = idmap_write(proc_fd, (pid_t)pid, plan, maps, err);
+	if (r >= 0) {
+		str_format(path, sizeof path, "%ld/ns/user", pid);
+		fd = k_openat(proc_fd, path, O_RDONLY | O_CLOEXEC, 0);
+		if (fd < 0)
+			r = err_system(err, fd, "cannot open the user namespace for idmapped mounts");
+	}
+	k_pidfd_send_signal(pidfd, SIGKILL);
+	k_waitid(P_PIDFD, pidfd, NULL, WEXITED);
+	k_close(pidfd);
+	return r < 0 ? r : take_fd(&fd);
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <tare/await.h>
+#include <tare/init.h>
+#include <tare/sys.h>
+
+#include "spawn.h"
+
+/* The programs of init and of an exec, linked into this one; see embed.S. */
+extern const char tare_init_start[], tare_init_end[], tare_exec_start[], tare_exec_end[];
+
+static int copy_program(bool is_exec, struct err *err)
+{
+	const char *start = is_exec ? tare_exec_start : tare_init_start;
+	const char *end = is_exec ? tare_exec_end : tare_init_end;
+
+	return memfd_seal_copy("tare", start, (size_t)(end - start), MFD_EXEC, err);
+}
+
+/* Those that end a process at once, where nothing else was asked for; QUIT first wants to dump core. */
+static const uint64_t fatal_signals = 1ull << (SIGHUP - 1) | 1ull << (SIGINT - 1) | 1ull << (SIGTERM - 1);
+
+/* What the child needs between its birth and execve. It shares the parent's memory, and writes only result. */
+struct newborn {
+	const struct spawn *spawn;
+	int program_fd, plan_fd;
+	int done_fd; /* the writing end of a pipe that execve or the child's death closes */
+	char *const *argv;
+	int result;
+};
+
+/* Slots that are still empty are occupied: a descriptor that init opens must not land on their numbers. */
+static int place_descriptors(const struct newborn *n)
+{
+	const struct spawn *s = n->spawn;
+	int r = k_dup3(s->socket_fd, s->first_fd + INIT_FD_SOCKET, 0);
+
+	if (r >= 0)
+		r = k_dup3(n->plan_fd, s->first_fd + INIT_FD_PLAN, 0);
+	if (r >= 0)
+		r = k_dup3(s->cgroup_fd >= 0 ? s->cgroup_fd : n->plan_fd, s->first_fd + INIT_FD_CGROUP, 0);
+	for (uint32_t i = 0; r >= 0 && i < s->plan->slot_count; i++)
+		r = k_dup3(s->slots[i] >= 0 ? s->slots[i] : n->plan_fd, s->first_fd + INIT_FD_SLOTS + (int)i,
+			   0);
+	return r;
+}
+
+/*
+ * Runs in the child: in its new namespaces, as the caller, in the parent's memory while the parent only waits.
+ * Nothing but system calls.
+ */
+__attribute__((noinline)) static int be_born(void *arg)
+{
+	/* The caller's could be read from inside the container. */
+	static char *const no_environment[] = {NULL};
+	struct newborn *n = arg;
+	int r;
+
+	k_sigprocmask(SIG_BLOCK, &fatal_signals, NULL);
+	r = place_descriptors(n);
+	/* An id that is not mapped yet would lose all capabilities at execve. */
+	if (r >= 0 && (n->spawn->flags & CLONE_NEWUSER) != 0)
+		r = user_keep_capabilities();
+	if (r >= 0)
+		r = k_execveat(n->program_fd, "", n->argv, no_environment, AT_EMPTY_PATH);
+	n->result = r;
+	return 127;
+}
+
+/*
+ * clone3(2) onto a stack of the child's own: with CLONE_VM both would otherwise return on the same one. Calls
+ * function(arg) in the child, whose result is its exit status.
+ */
+static long clone_onto_stack(struct clone_args *args, int (*function)(void *), void *arg)
+{
+#if defined(__x86_64__)
+	long ret;
+	register int (*r8)(void *) __asm__("r8") = function;
+	register void *r9 __asm__("r9") = arg;
+
+	__asm__ volatile("syscall\n"
+			 "test %%rax, %%rax\n"
+			 "jnz 1f\n"
+			 "xor %%ebp, %%ebp\n"
+			 "mov %%r9, %%rdi\n"
+			 "call *%%r8\n"
+			 "mov %%eax, %%edi\n"
+			 "mov %[exit], %%eax\n"
+			 "syscall\n"
+			 "1:\n"
+			 : "=a"(ret)
+			 : "a"(__NR_clone3), "D"(args), "S"(sizeof *args), "r"(r8),
+			   "r"(r9), [exit] "i"(__NR_exit)
+			 : "rcx", "r11", "memory");
+	return ret;
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = __NR_clone3;
+	register long x0 __asm__("x0") = (long)args;
+	register long x1 __asm__("x1") = sizeof *args;
+	register int (*x10)(void *) __asm__("x10") = function;
+	register void *x11 __asm__("x11") = arg;
+
+	__asm__ volatile("svc 0\n"
+			 "cbnz x0, 1f\n"
+			 "mov x29, #0\n"
+			 "mov x0, x11\n"
+			 "blr x10\n"
+			 "mov x8, %[exit]\n"
+			 "svc 0\n"
+			 "1:\n"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x10), "r"(x11), [exit] "i"(__NR_exit)
+			 : "memory", "x30");
+	return x0;
+#endif
+}
+
+static bool is_line(const char *path, const char *text)
+{
+	char line[64];
+
+	return io_read_small(AT_FDCWD, path, 0, line, sizeof line) > 0 && str_equal(line, text);
+}
+
+/* user_namespaces(7): "0 1000 1" of each range; whether id, as this namespace shows it, has a mapping. */
+static bool is_mapped(const char *path, uint64_t id)
+{
+	_cleanup_buf_ struct buf text = {0};
+	char *at, *end;
+
+	if (io_read_file(AT_FDCWD, path, 1 << 16, &text) < 0 || text.data == NULL)
+		return true;
+	for (at = text.data; *at != '\0'; at = end + strspn(end, " \n")) {
+		uint64_t first = strtoull(at, &end, 10), size;
+
+		(void)strtoull(end, &end, 10);
+		size = strtoull(end, &end, 10);
+		if (id >= first && id - first < size)
+			return true;
+	}
+	return false;
+}
+
+/* A root directory that is no mount is one of chroot(2). */
+static bool is_in_chroot(void)
+{
+	struct statx st;
+
+	return statx(AT_FDCWD, "/", 0, 0, &st) == 0 && (st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0 &&
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0;
+}
+
+/* clone(2) has one errno for all of these; a cause that cannot be looked up is not named. */
+static void hint_no_user_namespace(struct err *err)
+{
+	if (!is_mapped("/proc/self/uid_map", geteuid()) || !is_mapped("/proc/self/gid_map", getegid()))
+		err_hint(err, "the caller's user or group id has no mapping in its own user namespace");
+	else if (is_in_chroot())
+		err_hint(err,
+			 "a process in a chroot cannot make user namespaces: pivot_root(2) has no such effect");
+	else if (is_line("/proc/sys/kernel/unprivileged_userns_clone", "0\n"))
+		err_hint(err,
+			 "sysctl kernel.unprivileged_userns_clone is 0: only root may make user namespaces");
+	else if (is_line("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1\n"))
+		err_hint(err,
+			 "sysctl kernel.apparmor_restrict_unprivileged_userns is 1: tare needs an AppArmor "
+			 "profile that allows userns");
+	else
+		err_hint(err, "user_namespaces(7) has the reasons for which the kernel refuses one");
+}
+
+static int explain_clone(long r, const struct spawn *spawn, struct err *err)
+{
+	err_system(err, (int)r, "cannot start init in its namespaces");
+	if (r == -ENOSPC)
+		err_hint(err, "a limit in /proc/sys/user/max_*_namespaces is reached");
+	else if (r == -EPERM && (spawn->flags & CLONE_NEWUSER) != 0)
+		hint_no_user_namespace(err);
+	else if (r == -EACCES && spawn->into_cgroup)
+		err_hint(err,
+			 "the caller may not move processes from its own cgroup into that one: both have to be "
+			 "in one that is delegated to it");
+	else if (r == -EAGAIN)
+		err_hint(err, "the cgroup's pids.max, or the user's limit of processes, is reached");
+	else if (r == -EBUSY || r == -EOPNOTSUPP)
+		err_hint(err, "the cgroup cannot hold processes: it has controllers enabled for its children");
+	return (int)r;
+}
+
+/*
+ * Until the child has left this process's memory. CLONE_VFORK waits for the same and hears no signal but a
+ * fatal one, and whoever is born into a frozen cgroup executes nothing before it is thawed. It is the rule all
+ * the same: the OOM killer, which takes everybody who shares the memory of its victim, spares a process in the
+ * middle of a vfork.
+ */
+static int wait_executed(struct newborn *n, int done_fd, int *pidfd, struct err *err)
+{
+	const struct await await = {done_fd, POLLIN, -1, n->spawn->signal_fd, -1};
+	int r = await_any(&await);
+	bool is_done = r > 0 && (r & AWAIT_READY) != 0;
+
+	if (is_done && n->result >= 0)
+		return 0;
+	k_pidfd_send_signal(*pidfd, SIGKILL);
+	k_waitid(P_PIDFD, *pidfd, NULL, WEXITED);
+	fd_close(pidfd);
+	if (is_done)
+		return err_system(err, n->result, "cannot execute init");
+	return r < 0 ? err_system(err, r, "cannot wait for init") : await_interrupted(n->spawn->signal_fd, err);
+}
+
+static int start_child(struct newborn *n, int done_fd, int *ret_pidfd, struct err *err)
+{
+	static _Alignas(16) char stack[16 << 10]; /* used by one child at a time, until its execve */
+	const struct spawn *spawn = n->spawn;
+	struct clone_args args = {
+		.flags = spawn->flags | CLONE_PIDFD | CLONE_VM | (spawn->is_interruptible ? 0 : CLONE_VFORK),
+		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+		.exit_signal = SIGCHLD,
+		.stack = (uint64_t)(uintptr_t)stack,
+		.stack_size = sizeof stack,
+	};
+	long pid;
+	int r;
+
+	if (spawn->cgroup_fd >= 0 && spawn->into_cgroup) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)spawn->cgroup_fd;
+	}
+	/* The only kind of signal that ends the waiting of a vfork is one that ends the process. */
+	if (spawn->is_mortal)
+		k_sigprocmask(SIG_UNBLOCK, &fatal_signals, NULL);
+	pid = clone_onto_stack(&args, be_born, n);
+	k_sigprocmask(SIG_BLOCK, &fatal_signals, NULL);
+	fd_close(&n->done_fd);
+	if (pid < 0) {
+		*ret_pidfd = -1;
+		return explain_clone(pid, spawn, err);
+	}
+	if (spawn->is_interruptible) {
+		r = wait_executed(n, done_fd, ret_pidfd, err);
+		return r < 0 ? r : (int)pid;
+	}
+	if (n->result < 0) {
+		k_waitid(P_PIDFD, *ret_pidfd, NULL, WEXITED);
+		fd_close(ret_pidfd);
+		return err_system(err, n->result, "cannot execute init");
+	}
+	return (int)pid;
+}
+
+/*
+ * Numbers first_fd and up are about to be given out anew in the child: everything that is still to be copied
+ * there has to come from above them.
+ */
+static int lift(int *fd, int floor)
+{
+	int lifted;
+
+	if (*fd < 0 || *fd >= floor)
+		return 0;
+	lifted = k_fcntl(*fd, F_DUPFD_CLOEXEC, floor);
+	if (lifted < 0)
+		return lifted;
+	*fd = lifted;
+	return 0;
+}
+
+/* The child's end has a number that nothing is placed on. */
+static int open_done(int floor, int *ret_done_fd, int *ret_child_fd, struct err *err)
+{
+	int fds[2], r = k_pipe2(fds, O_CLOEXEC);
+
+	if (r < 0)
+		return err_system(err, r, "cannot make a pipe for init");
+	*ret_done_fd = fds[0];
+	*ret_child_fd = fds[1];
+	r = lift(ret_child_fd, floor);
+	if (*ret_child_fd != fds[1])
+		k_close(fds[1]);
+	return r < 0 ? err_system(err, r, "cannot make a pipe for init") : 0;
+}
+
+int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err)
+{
+	char first[16], *argv[] = {(char[]){"tare"}, first,
+				   spawn->is_bridge ? (char[]){"bridge"} : (char[]){"init"}, NULL};
+	_cleanup_fd_ int program_fd = -1, plan_fd = -1, done_fd = -1;
+	_cleanup_free_ int *slots = mem_alloc((spawn->plan->slot_count + 1) * sizeof *slots);
+	int floor = spawn->first_fd + INIT_FD_SLOTS + (int)spawn->plan->slot_count, r = 0;
+	struct spawn lifted = *spawn;
+	struct newborn n = {.spawn = &lifted, .argv = argv, .done_fd = -1};
+
+	str_format(first, sizeof first, "%d", spawn->first_fd);
+	program_fd = copy_program(spawn->is_exec, err);
+	if (program_fd < 0)
+		return program_fd;
+	plan_fd = memfd_seal_copy("plan", spawn->plan, spawn->plan->size, 0, err);
+	if (plan_fd < 0)
+		return plan_fd;
+	if (spawn->is_interruptible)
+		r = open_done(floor, &done_fd, &n.done_fd, err);
+	if (r < 0)
+		return r;
+	lifted.slots = slots;
+	n.program_fd = program_fd;
+	n.plan_fd = plan_fd;
+	for (uint32_t i = 0; r == 0 && i < spawn->plan->slot_count; i++) {
+		slots[i] = spawn->slots[i];
+		r = lift(&slots[i], floor);
+	}
+	if (r == 0)
+		r = lift(&lifted.socket_fd, floor);
+	if (r == 0)
+		r = lift(&lifted.cgroup_fd, floor);
+	if (r == 0)
+		r = lift(&n.program_fd, floor);
+	if (r == 0)
+		r = lift(&n.plan_fd, floor);
+	if (r < 0)
+		err_system(err, r, "cannot place %u descriptors for init", spawn->plan->slot_count);
+	else
+		r = start_child(&n, done_fd, ret_pidfd, err);
+	/* Copies above the floor are this function's own. */
+	for (uint32_t i = 0; i < spawn->plan->slot_count; i++)
+		if (slots[i] > 0 && slots[i] != spawn->slots[i])
+			k_close(slots[i]);
+	if (lifted.socket_fd != spawn->socket_fd)
+		k_close(lifted.socket_fd);
+	if (lifted.cgroup_fd != spawn->cgroup_fd)
+		k_close(lifted.cgroup_fd);
+	if (n.program_fd != program_fd)
+		k_close(n.program_fd);
+	if (n.plan_fd != plan_fd)
+		k_close(n.plan_fd);
+	fd_close(&n.done_fd);
+	return r;
+}

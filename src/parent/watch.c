@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+
+#include <tare/sys.h>
+#include <tare/systemd.h>
+
+#include "steps.h"
+#include "watch.h"
+
+/* Linked into this program; see embed.S. */
+extern const char tare_watch_start[], tare_watch_end[];
+
+static int execute(int program_fd, const int *fds, const char *id)
+{
+	char *args[] = {(char[]){"tare"}, (char[]){"watch"}, mem_dup(id), NULL}, *nothing[] = {NULL};
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none, all;
+	char path[32];
+	pid_t pid;
+	int r = 0;
+
+	str_format(path, sizeof path, "/proc/self/fd/%d", program_fd);
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawnattr_init(&attributes);
+	/* It must not take a descriptor of the caller's for one of these. */
+	for (int i = 0; i < WATCH_FDS && r == 0; i++)
+		r = posix_spawn_file_actions_adddup2(&actions, fds[i], i);
+	posix_spawnattr_setflags(&attributes,
+				 POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &all);
+	if (r == 0)
+		r = posix_spawn(&pid, path, &actions, &attributes, args, nothing);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	mem_free(&args[2]);
+	return -r;
+}
+
+/* To a number that none is placed on. */
+static int move_up(int *fd)
+{
+	int lifted = k_fcntl(*fd, F_DUPFD_CLOEXEC, WATCH_FDS);
+
+	if (lifted < 0)
+		return lifted;
+	fd_close(fd);
+	*fd = lifted;
+	return 0;
+}
+
+static int start(int program_fd, struct cgroup_watch *watch, const struct parent *parent, struct err *err)
+{
+	_cleanup_fd_ int end_fd = state_open_end(parent->dir_fd, err);
+	_cleanup_fd_ int init_fd = k_fcntl(parent->pidfd, F_DUPFD_CLOEXEC, WATCH_FDS);
+	int r = init_fd;
+
+	if (end_fd < 0)
+		return end_fd;
+	if (r >= 0)
+		r = move_up(&end_fd);
+	if (r >= 0)
+		r = move_up(&watch->events_fd);
+	if (r >= 0)
+		r = move_up(&watch->memory_fd);
+	if (r >= 0)
+		r = execute(program_fd,
+			    (int[WATCH_FDS]){[WATCH_FD_END] = end_fd,
+					     [WATCH_FD_EVENTS] = watch->events_fd,
+					     [WATCH_FD_MEMORY] = watch->memory_fd,
+					     [WATCH_FD_INIT] = init_fd},
+			    parent->options->id);
+	return r < 0 ? err_system(err, r, "cannot start the watcher of the unit's memory") : 0;
+}
+
+int watch_start(const struct parent *parent, struct err *err)
+{
+	_cleanup_fd_ int program_fd = memfd_seal_copy(
+		"tare", tare_watch_start, (size_t)(tare_watch_end - tare_watch_start), MFD_EXEC, err);
+	struct cgroup_watch watch;
+	int r;
+
+	if (program_fd < 0)
+		return program_fd;
+	r = move_up(&program_fd);
+	if (r < 0)
+		return err_system(err, r, "cannot start the watcher of the unit's memory");
+	r = cgroup_watch_open(parent->cgroup_fd, &watch, err);
+	if (r >= 0 && watch.memory_fd < 0)
+		r = err_system(err, ENOENT, "cannot watch the memory of unit %s", parent->record.unit);
+	if (r >= 0)
+		r = start(program_fd, &watch, parent, err);
+	cgroup_watch_close(&watch);
+	return r;
+}
