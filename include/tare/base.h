@@ -40,7 +40,7 @@ enum err_kind {
 struct err {
 	int32_t kind;
 	int32_t errnum;
-	char where[128];
+	char json_pointer[128];
 	char msg[320];
 	char hint[192];
 };
@@ -50,7 +50,7 @@ struct err {
  * "return err_set(...)". errnum may be given positive or negative; it is stored positive. where may be NULL.
  * The wording is "cannot <verb> <object>", without errno's text.
  */
-int err_set(struct err *err, enum err_kind kind, int errnum, const char *where, const char *fmt, ...)
+int err_set(struct err *err, enum err_kind kind, int errnum, const char *json_pointer, const char *fmt, ...)
 	FORMAT(5, 6);
 
 /* The commonest case: kind ERR_SYSTEM and no pointer. */
@@ -60,7 +60,7 @@ int err_set(struct err *err, enum err_kind kind, int errnum, const char *where, 
 void err_hint(struct err *err, const char *fmt, ...) FORMAT(2, 3);
 
 /* Names the place in the configuration, unless one is named already. NULL or "" changes nothing. */
-void err_where(struct err *err, const char *where);
+void err_pointer(struct err *err, const char *json_pointer);
 
 /* Puts "<text>: " before the message. */
 void err_prefix(struct err *err, const char *fmt, ...) FORMAT(2, 3);

@@ -61,8 +61,8 @@ int cgroup_mark(int cgroup_fd, const char *owner, unsigned int created, struct e
  * As cgroup_mark, in what cgroup_create has returned. ERR_STATE if somebody has come between: then the mark is
  * as before. Who comes now finds the mark when he looks again: cgroup_owner, once the first process is there.
  */
-int cgroup_take(const struct cgroup_place *place, const char *owner, unsigned int created,
-		struct err *err) MUST_CHECK;
+int cgroup_claim(const struct cgroup_place *place, const char *owner, unsigned int created,
+		 struct err *err) MUST_CHECK;
 
 /*
  * For a cgroup that was there before the container: puts down in it what limits and owner it has. -errno with
@@ -110,8 +110,8 @@ int cgroup_enable(const struct cgroup_place *place, const struct plan *plan, str
  * what is between, become that if all the controllers are for threads too, and ERR_UNSUPPORTED says which one
  * is not. No other cgroup is changed.
  */
-int cgroup_settle_type(const struct cgroup_place *place, const struct plan *plan, struct plan_texts controllers,
-		       struct err *err) MUST_CHECK;
+int cgroup_make_threaded(const struct cgroup_place *place, const struct plan *plan,
+			 struct plan_texts controllers, struct err *err) MUST_CHECK;
 
 /* Writes one limit as plan.h tells. Fails with ERR_UNSUPPORTED if there is no such file, else with ERR_SYSTEM.
  */
@@ -136,19 +136,19 @@ void cgroup_saved_done(struct cgroup_saved *saved);
 /*
  * Carries out a plan of plan_build_update. When a step fails, what the ones before it have written is put back;
  * *err says where in the document, and its hint names a file that could not be put back. *ret_saved, which
- * refers to the plan's texts, takes back an update that has succeeded: cgroup_put_back.
+ * refers to the plan's texts, takes back an update that has succeeded: cgroup_rollback.
  */
 int cgroup_update(const struct cgroup_place *place, const struct plan *plan, struct cgroup_saved *ret_saved,
 		  struct err *err) MUST_CHECK;
 /* *err is that of what has failed; its hint becomes the name of a file that could not be put back. */
-void cgroup_put_back(const struct cgroup_saved *saved, struct err *err);
+void cgroup_rollback(const struct cgroup_saved *saved, struct err *err);
 
 /*
  * systemd writes files that it was not asked about, and rounds: keeps all that it could write, and writes again
  * what is another then.
  */
-void cgroup_keep(int cgroup_fd, struct cgroup_saved *ret_kept);
-int cgroup_write_kept(const struct cgroup_saved *kept, struct err *err) MUST_CHECK;
+void cgroup_snapshot(int cgroup_fd, struct cgroup_saved *ret_kept);
+int cgroup_write_snapshot(const struct cgroup_saved *kept, struct err *err) MUST_CHECK;
 
 /* Makes uid (of the host) the owner of the cgroup and of its files in /sys/kernel/cgroup/delegate (cgroups(7)).
  */

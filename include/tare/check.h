@@ -11,7 +11,8 @@
  * findings without those, or -errno with *err set if there is nothing to
  * check (no such file).
  */
-int check_run(const struct create_options *options, void (*on_finding)(void *context, const struct err *finding),
-	      void *context, struct err *err) MUST_CHECK;
+int check_run(const struct create_options *options,
+	      void (*on_finding)(void *context, const struct err *finding), void *context,
+	      struct err *err) MUST_CHECK;
 
 #endif

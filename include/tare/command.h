@@ -46,7 +46,8 @@ int command_resume(const char *state_root, const char *id, struct err *err) MUST
  * rules; JSON pointers begin at its root. ERR_STATE "container not running". A quota without a period and
  * memory without swap keep the other; all of the limits are changed, or none.
  */
-int command_update(const char *state_root, const char *id, const struct buf *document, struct err *err) MUST_CHECK;
+int command_update(const char *state_root, const char *id, const struct buf *document,
+		   struct err *err) MUST_CHECK;
 
 /* The pids of a container's processes in the caller's pid namespace, ascending. Count or -errno; the caller
  * frees. */
@@ -81,6 +82,6 @@ int command_exec(const struct exec_options *options, int *ret_status, struct err
 struct plan;
 struct host;
 int command_load(const struct create_options *options, struct spec **ret_spec, struct host *ret_host,
-	     struct plan **ret_plan, struct err *err) MUST_CHECK;
+		 struct plan **ret_plan, struct err *err) MUST_CHECK;
 
 #endif

@@ -52,7 +52,7 @@ int container_open_bundle(const char *bundle, struct err *err) MUST_CHECK;
  * poststop hooks run, in "/" if the bundle is gone, and their failures are warnings in the log.
  */
 int container_run_hooks(const struct state_record *record, const struct spec *spec, uint32_t kind,
-		      struct err *err) MUST_CHECK;
+			struct err *err) MUST_CHECK;
 
 /* Only the class that was made for this container alone. */
 int container_remove_resctrl(const struct state_record *record, struct err *err) MUST_CHECK;

@@ -21,7 +21,8 @@ int netdev_move(struct netdev **netdev, int container_fd, const struct plan *pla
 /* -ENODEV if the caller's network namespace has no such device. */
 int netdev_check(const char *name, struct err *err) MUST_CHECK;
 
-/* Moves all devices back; what cannot be put back as it was is added to the hint of *err. netdev may be NULL. */
+/* Moves all devices back; what cannot be put back as it was is added to the hint of *err. netdev may be NULL.
+ */
 void netdev_undo(const struct netdev *netdev, struct err *err);
 
 /* Frees *netdev, which may be NULL; the devices stay where they are. */

@@ -88,8 +88,8 @@ int parent_open_slots(struct parent *parent, struct err *err) MUST_CHECK;
 int parent_hold_signals(struct parent *parent, struct err *err) MUST_CHECK;
 /* Waits until a message of the child can be received; as await_message. step is for the words. */
 int parent_await(const struct parent *parent, uint32_t step, struct err *err) MUST_CHECK;
-/* Waits for it; once birth_expect has succeeded it has been killed. */
-void birth_end_bridge(struct parent *parent);
+/* Waits for it; once spawn_expect_init has succeeded it has been killed. */
+void spawn_end_bridge(struct parent *parent);
 /* Whether the terminal that is asked for can be given this way: ERR_USAGE otherwise. */
 int parent_check_console(const char *console_socket, bool is_detached, bool has_terminal,
 			 struct err *err) MUST_CHECK;

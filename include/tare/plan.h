@@ -29,58 +29,59 @@ struct plan_table { /* offset of count structs, the type is told where it is use
 	uint32_t offset, count;
 };
 
-enum plan_who {
+enum plan_actor {
 	PLAN_PARENT, /* the tare process that was called */
 	PLAN_BRIDGE, /* the short-lived process that enters namespaces which only a child can be born into */
 	PLAN_INIT,   /* the process that becomes the container's program */
 };
 
 enum plan_kind {
-	PLAN_CGROUP_CREATE,  /* parent: text = path below the cgroup2 mount, of a new cgroup */
-	PLAN_UNIT_START,     /* parent: unit, the cgroup as a transient scope of systemd */
-	PLAN_UNIT_SETTLED,   /* parent: init gets on alone in the unit's cgroup, and whoever kept its place goes
-			      */
-	PLAN_UNIT_SET,       /* parent: unit, properties that could not be there when init was born */
-	PLAN_UNIT_WATCH,     /* parent: somebody reads in time what the unit's cgroup has counted */
-	PLAN_CGROUP_ENABLE,  /* parent: controllers that the cgroup needs, enabled above it */
-	PLAN_CGROUP_OWNER,   /* parent: number = uid on the host that may make cgroups below it */
-	PLAN_CGROUP_DEVICES, /* parent: devices */
-	PLAN_CGROUP_USAGE,   /* parent: usage, refuses a limit that is below what is used already */
-	PLAN_CGROUP_WRITE,   /* parent: write, a limit */
-	PLAN_OPEN_PROC,      /* parent: a private procfs in slot */
-	PLAN_OPEN_NAMESPACE, /* parent: ns, into slot */
-	PLAN_OPEN_IDMAP,     /* parent: a user namespace with maps, into slot, for idmapped mounts */
-	PLAN_OPEN_SOURCE,    /* parent or init: source, a detached copy of a tree, into slot */
-	PLAN_OPEN_ENVIRONMENT, /* parent: the caller's environment as a file, into slot, for hooks that init
-				  runs */
+	PLAN_CGROUP_CREATE,       /* parent: text = path below the cgroup2 mount, of a new cgroup */
+	PLAN_UNIT_START,          /* parent: unit, the cgroup as a transient scope of systemd */
+	PLAN_RELEASE_PLACEHOLDER, /* parent: init gets on alone in the unit's cgroup, and whoever kept its place
+				   * goes
+				   */
+	PLAN_UNIT_SET,            /* parent: unit, properties that could not be there when init was born */
+	PLAN_UNIT_WATCH,          /* parent: somebody reads in time what the unit's cgroup has counted */
+	PLAN_CGROUP_ENABLE,       /* parent: controllers that the cgroup needs, enabled above it */
+	PLAN_CGROUP_OWNER,        /* parent: number = uid on the host that may make cgroups below it */
+	PLAN_CGROUP_DEVICES,      /* parent: devices */
+	PLAN_CGROUP_USAGE,        /* parent: usage, refuses a limit that is below what is used already */
+	PLAN_CGROUP_WRITE,        /* parent: write, a limit */
+	PLAN_OPEN_PROC,           /* parent: a private procfs in slot */
+	PLAN_OPEN_NAMESPACE,      /* parent: ns, into slot */
+	PLAN_OPEN_IDMAP,          /* parent: a user namespace with maps, into slot, for idmapped mounts */
+	PLAN_OPEN_SOURCE,         /* parent or init: source, a detached copy of a tree, into slot */
+	PLAN_OPEN_ENVIRONMENT,    /* parent: the caller's environment as a file, into slot, for hooks that init
+				     runs */
 	PLAN_OPEN_CONTAINER, /* parent: container, the pidfd of a container's init (and its root) into slots */
 	PLAN_OPEN_CGROUP,    /* parent: text = path below the cgroup2 mount, of a container that is there */
 	PLAN_SPAWN,          /* parent or bridge: spawn, the next process is born */
 	PLAN_ID_MAPS,        /* parent: maps, of the process just born */
 	PLAN_NET_DEVICE,     /* parent: net_device, moves into the container's network namespace */
 	PLAN_RESCTRL,        /* parent: resctrl, the process just born gets a class of service */
-	PLAN_OOM_SCORE,    /* parent: number, of init; bridge: of itself and so of the process that it makes */
-	PLAN_HIDE,         /* bridge or init: nobody without CAP_SYS_PTRACE may look into it, prctl(2) */
-	PLAN_JOIN,         /* bridge or init: ns, from slot */
-	PLAN_ENTER,        /* bridge: container, all its namespaces in one step, and its root */
-	PLAN_UNSHARE,      /* bridge or init: number = CLONE_NEW* */
-	PLAN_TIME_OFFSETS, /* bridge: times, into slot (procfs) */
-	PLAN_SEND,         /* any: step, tells the peer that all above is done */
-	PLAN_EXPECT,       /* any: step, waits until the peer has done its part */
-	PLAN_SETUP_IDS,    /* init: ids, become the owner of what is going to be made */
-	PLAN_KEYRING,      /* init: text = name of a new session keyring */
-	PLAN_LOOPBACK,     /* init: set the interface "lo" up */
-	PLAN_ROOT,         /* init: root, attach the root file system */
-	PLAN_MOUNT,        /* init: mount */
-	PLAN_MAKE_NODE,    /* parent: node, a device in the tmpfs of slot, which the first one makes */
-	PLAN_COPY_NODES,   /* init: slot of that tmpfs; each device into its source_slot */
-	PLAN_DEVICE,       /* init: device */
-	PLAN_LINK,         /* init: link, a symbolic link */
-	PLAN_HOOKS,        /* parent or init: hooks */
-	PLAN_PIVOT,        /* init: root, make it "/" */
-	PLAN_MAKE_CWD,     /* init: text = directory to create if it is missing */
-	PLAN_CONSOLE,      /* init or bridge: console */
-	PLAN_CONTROLLING,  /* init: standard input becomes the controlling terminal */
+	PLAN_OOM_SCORE, /* parent: number, of init; bridge: of itself and so of the process that it makes */
+	PLAN_SET_UNDUMPABLE, /* bridge or init: nobody without CAP_SYS_PTRACE may look into it, prctl(2) */
+	PLAN_JOIN,           /* bridge or init: ns, from slot */
+	PLAN_ENTER,          /* bridge: container, all its namespaces in one step, and its root */
+	PLAN_UNSHARE,        /* bridge or init: number = CLONE_NEW* */
+	PLAN_TIME_OFFSETS,   /* bridge: times, into slot (procfs) */
+	PLAN_SEND,           /* any: step, tells the peer that all above is done */
+	PLAN_EXPECT,         /* any: step, waits until the peer has done its part */
+	PLAN_SETUP_IDS,      /* init: ids, become the owner of what is going to be made */
+	PLAN_KEYRING,        /* init: text = name of a new session keyring */
+	PLAN_LOOPBACK,       /* init: set the interface "lo" up */
+	PLAN_ROOT,           /* init: root, attach the root file system */
+	PLAN_MOUNT,          /* init: mount */
+	PLAN_MAKE_NODE,      /* parent: node, a device in the tmpfs of slot, which the first one makes */
+	PLAN_COPY_NODES,     /* init: slot of that tmpfs; each device into its source_slot */
+	PLAN_DEVICE,         /* init: device */
+	PLAN_LINK,           /* init: link, a symbolic link */
+	PLAN_HOOKS,          /* parent or init: hooks */
+	PLAN_PIVOT,          /* init: root, make it "/" */
+	PLAN_MAKE_CWD,       /* init: text = directory to create if it is missing */
+	PLAN_CONSOLE,        /* init or bridge: console */
+	PLAN_CONTROLLING,    /* init: standard input becomes the controlling terminal */
 	PLAN_READONLY_MOUNT, /* init: the mount kept in slot becomes read-only */
 	PLAN_HOSTNAME,       /* init: text */
 	PLAN_DOMAINNAME,     /* init: text */
@@ -233,7 +234,7 @@ struct plan_link {
 };
 struct plan_hook { /* element */
 	plan_text path;
-	plan_text where;
+	plan_text json_pointer;
 	struct plan_texts args;
 	struct plan_texts env;
 	bool is_env_set;  /* else the environment of the process that runs it */
@@ -268,9 +269,9 @@ struct plan_user {
 };
 struct plan_program {
 	struct plan_texts args, env;
-	bool needs_home;        /* HOME is not in env: PLAN_HOME finds it */
-	uint32_t preserved_fds; /* descriptors 3 to 2 + n stay open */
-	uint32_t own_env;       /* the last n entries of env are the runtime's, not the configuration's */
+	bool needs_home;            /* HOME is not in env: PLAN_HOME finds it */
+	uint32_t preserved_fds;     /* descriptors 3 to 2 + n stay open */
+	uint32_t runtime_env_count; /* the last n entries of env are the runtime's, not the configuration's */
 };
 struct plan_filter {
 	struct plan_table program;                  /* of struct sock_filter */
@@ -286,9 +287,9 @@ struct plan_container {
 	uint64_t namespaces; /* CLONE_NEW* */
 };
 struct plan_step {
-	uint16_t kind;   /* enum plan_kind */
-	uint8_t who;     /* enum plan_who */
-	plan_text where; /* JSON pointer, for errors */
+	uint16_t kind;          /* enum plan_kind */
+	uint8_t actor;          /* enum plan_actor */
+	plan_text json_pointer; /* JSON pointer, for errors */
 	union {
 		plan_text text;
 		int64_t number;

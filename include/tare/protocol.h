@@ -8,20 +8,21 @@
  *     |--- MAPPED --------------->|                              |
  *     |                            |--- spawn ----------------->|
  *     |                            |  and exits                  |
- *     |<-- BORN -----------------------------------------------| (after a bridge) the kernel says whose pid it
- * is; |                                                          | carries the console's master of an exec
+ *     |<-- INIT_STARTED -----------------------------------------------| (after a bridge) the kernel says whose
+ * pid it is; |                                                          | carries the console's master of an
+ * exec
  *     |--- MAPPED --------------------------------------------->| (new user ns, or a bridge)
- *     |--- NETWORKED ------------------------------------------>| (if there are network devices)
+ *     |--- NETDEVS_MOVED ------------------------------------------>| (if there are network devices)
  *     |<-- MOUNTED --------------------------------------------| (if there are hooks)
  *     |    prestart and createRuntime hooks                      |
- *     |--- HOOKED --------------------------------------------->|
+ *     |--- HOOKS_DONE --------------------------------------------->|
  *     |                                  createContainer hooks, pivot, ...
  *     |<-- LISTENER (number) --------------------------------| (if a seccomp filter notifies)
  *     |    takes the listener out of init, and answers it        |
- *     |--- TAKEN ---------------------------------------------->| closes its own copy
- *     |<-- CLOSED ----------------------------------------------|
+ *     |--- LISTENER_TAKEN ---------------------------------------------->| closes its own copy
+ *     |<-- LISTENER_CLOSED ----------------------------------------------|
  *     |    hands the listener on                                 |
- *     |--- LISTENED ------------------------------------------->|
+ *     |--- LISTENER_SENT ------------------------------------------->|
  *     |<-- READY (console master) ------------------------------| everything but execve is done; the
  *     |                                                          | parent's end is told by end of file now
  *     |    rlimits, record, pid file                             |
@@ -31,8 +32,9 @@
  *     |<-- EXEC -----------------------------------------------| execve comes next
  *     |<-- end of file: execve worked (close-on-exec), or init died: the pidfd tells
  *
- * exec has a bridge always, and no READY and START: BORN, COMMITTED, EXEC, end of file; LISTENER to
- * LISTENED before BORN or behind it. It has no COMMITTED where the parent has nothing to do meanwhile.
+ * exec has a bridge always, and no READY and START: INIT_STARTED, COMMITTED, EXEC, end of file; LISTENER to
+ * LISTENER_SENT before INIT_STARTED or behind it. It has no COMMITTED where the parent has nothing to do
+ * meanwhile.
  *
  * FAILED may come from a child in the place of any message, and ends the conversation. End of file in any
  * other place means that the peer died. One message is one datagram of a SOCK_SEQPACKET socket.
@@ -47,22 +49,23 @@
 
 enum protocol_step {
 	STEP_NONE,
-	STEP_FAILED,   /* child -> parent: err says what */
-	STEP_UNSHARED, /* bridge -> parent: its user namespace waits for id maps */
-	STEP_BORN,     /* init -> parent: the bridge has done its part; value is what protocol_expect says */
-	STEP_MAPPED,   /* parent -> bridge or init: you are known, and your id maps, if any, are in force */
-	STEP_MOUNTED,  /* init -> parent: the mounts stand, nothing of the host is left writable by accident */
-	STEP_HOOKED,   /* parent -> init: the runtime's hooks have run */
+	STEP_FAILED,       /* child -> parent: err says what */
+	STEP_UNSHARED,     /* bridge -> parent: its user namespace waits for id maps */
+	STEP_INIT_STARTED, /* init -> parent: the bridge has done its part; value is what protocol_expect says
+			    */
+	STEP_MAPPED,       /* parent -> bridge or init: you are known, and your id maps, if any, are in force */
+	STEP_MOUNTED, /* init -> parent: the mounts stand, nothing of the host is left writable by accident */
+	STEP_HOOKS_DONE, /* parent -> init: the runtime's hooks have run */
 	STEP_LISTENER, /* bridge or init -> parent: the next call installs a seccomp filter, whose listener will
 			  be descriptor number value */
-	STEP_LISTENED, /* parent -> bridge or init: who is to have the listener has it */
-	STEP_READY,    /* init -> parent: all but execve is done; may carry the console's master, and a note */
+	STEP_LISTENER_SENT, /* parent -> bridge or init: who is to have the listener has it */
+	STEP_READY,     /* init -> parent: all but execve is done; may carry the console's master, and a note */
 	STEP_COMMITTED, /* parent -> init: limits are set, the record is on disk */
 	STEP_START,     /* starter -> init */
 	STEP_EXEC,      /* init -> starter: execve is the next system call */
-	STEP_NETWORKED, /* parent -> init: the network devices are there */
-	STEP_TAKEN,     /* parent -> bridge or init: the parent has the listener, too */
-	STEP_CLOSED,    /* bridge or init -> parent: nobody but the parent has it */
+	STEP_NETDEVS_MOVED,   /* parent -> init: the network devices are there */
+	STEP_LISTENER_TAKEN,  /* parent -> bridge or init: the parent has the listener, too */
+	STEP_LISTENER_CLOSED, /* bridge or init -> parent: nobody but the parent has it */
 	STEP_COUNT,
 };
 
@@ -85,9 +88,9 @@ int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const s
 /*
  * Waits for one message and checks that it is `expected`. FAILED gives the peer's own error in *err and its
  * errno; end of file -EPIPE with kind ERR_PEER; anything else -EPROTO. ret_value and ret_fd may be NULL; a
- * descriptor nobody asked for is closed. The value of BORN is the sender's pid as the kernel tells it, if the
- * socket has SO_PASSCRED, and 0 otherwise. The note of READY is in *err, of kind ERR_NONE if there is none.
- * [free]
+ * descriptor nobody asked for is closed. The value of INIT_STARTED is the sender's pid as the kernel tells it,
+ * if the socket has SO_PASSCRED, and 0 otherwise. The note of READY is in *err, of kind ERR_NONE if there is
+ * none. [free]
  */
 int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_value, int *ret_fd,
 		    struct err *err) MUST_CHECK;

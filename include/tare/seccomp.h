@@ -64,7 +64,8 @@ int seccomp_unseal(const void *data, size_t size, const struct seccomp_key *key,
 
 /* Calls on_name for each name that libseccomp does not know, with its JSON pointer. Returns their number. */
 int seccomp_unknown_names(const struct spec_seccomp *spec,
-			  void (*on_name)(void *context, const char *where, const char *name), void *context);
+			  void (*on_name)(void *context, const char *json_pointer, const char *name),
+			  void *context);
 
 /* For "features": entry index of those that this program can use, NULL past the end. */
 const char *seccomp_architecture_name(int index);

@@ -27,7 +27,7 @@ struct rootfs {
 	bool is_null_attached; /* null_fd is part of the container's tree */
 	int empty_fd; /* an attached, empty, read-only directory, for masks of directories; -1 until needed */
 	bool has_own_mount;
-	uint64_t own_mount;            /* one that rootfs_check_own has found to be the container's */
+	uint64_t own_mount;            /* one that bind_check_own has found to be the container's */
 	const struct plan_mount *last; /* of the plan's mounts, the one that was attached last; or NULL */
 	bool has_spot;
 	struct rootfs_spot spot; /* of fd, once it was needed */
@@ -92,13 +92,13 @@ int rootfs_pivot(struct rootfs *rootfs, const struct plan_root *root, struct err
  * Whether path may be made in a directory of the container: -EXDEV if that came from the host by one of the
  * plan's bind mounts, whatever led there. In init, before its descriptors are let go.
  */
-int rootfs_check_own(struct rootfs *rootfs, int dir_fd, const char *path, struct err *err) MUST_CHECK;
+int bind_check_own(struct rootfs *rootfs, int dir_fd, const char *path, struct err *err) MUST_CHECK;
 /* The directory that path is to be made in, made itself if it is the container's; as path_open_parent. */
-int rootfs_open_own_parent(struct rootfs *rootfs, const char *path, const char **ret_name,
-			   struct err *err) MUST_CHECK;
-int rootfs_look(int fd, struct rootfs_spot *ret) MUST_CHECK;
+int bind_check_open_own_parent(struct rootfs *rootfs, const char *path, const char **ret_name,
+			       struct err *err) MUST_CHECK;
+int bind_check_look(int fd, struct rootfs_spot *ret) MUST_CHECK;
 /* Whether it is the root directory itself, so that no path leads to what is attached there. 1, 0 or -errno. */
-int rootfs_is_root(struct rootfs *rootfs, const struct rootfs_spot *spot) MUST_CHECK;
+int bind_check_is_root(struct rootfs *rootfs, const struct rootfs_spot *spot) MUST_CHECK;
 
 /* --- host_mounts.c --- */
 
@@ -112,11 +112,11 @@ int rootfs_hide_host(struct rootfs *rootfs, int32_t proc_slot, struct err *err) 
 /* --- place.c: paths of the container --- */
 
 /* path, from the last mount of the plan that is attached and that has it below its target. */
-struct path_place rootfs_place(const struct rootfs *rootfs, const char *path);
+struct path_place place_find(const struct rootfs *rootfs, const char *path);
 /* The mount that was attached on spot, at fd, covers what is there: an earlier mount of the plan, perhaps. */
-int rootfs_cover(struct rootfs *rootfs, const struct rootfs_spot *spot, int fd) MUST_CHECK;
+int place_cover(struct rootfs *rootfs, const struct rootfs_spot *spot, int fd) MUST_CHECK;
 /* That the targets of the mounts which steps look below still lead to these mounts. */
-int rootfs_verify_mounts(struct rootfs *rootfs, struct err *err) MUST_CHECK;
+int place_verify_mounts(struct rootfs *rootfs, struct err *err) MUST_CHECK;
 /* An empty, read-only directory over what is at target_fd. */
 int rootfs_attach_empty(struct rootfs *rootfs, int target_fd) MUST_CHECK;
 int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err) MUST_CHECK;
@@ -148,10 +148,10 @@ int tty_open(struct rootfs *rootfs, const struct plan_step *console, struct err 
 
 /*
  * Bounding set, supplementary groups, ids, the five capability sets, working directory, in that order.
- * can_feign: a seccomp filter in force may let a call seem to succeed that does nothing, so all of it is read
- * back.
+ * may_fake_success: a seccomp filter in force may let a call seem to succeed that does nothing, so all of it is
+ * read back.
  */
-int user_become(const struct plan *plan, const struct plan_user *user, bool can_feign,
+int user_become(const struct plan *plan, const struct plan_user *user, bool may_fake_success,
 		struct err *err) MUST_CHECK;
 /* Whether the supplementary groups are the caller's, and no others are set. */
 static inline bool user_keeps_groups(const struct plan_user *user)
@@ -159,7 +159,7 @@ static inline bool user_keeps_groups(const struct plan_user *user)
 	return user->is_setgroups_denied || user->has_callers_groups;
 }
 /* Says that the call, "name(2)", succeeded without an effect; returns a negative errno. */
-int user_feigned(const char *where, const char *call, struct err *err);
+int user_faked_success(const char *json_pointer, const char *call, struct err *err);
 /* All capabilities stay over an execve(2) as an unmapped user: raises the ambient set. Before that execve. */
 int user_keep_capabilities(void) MUST_CHECK;
 /* Owner of descriptors 0 to 2, other than /dev/null. */
@@ -230,7 +230,7 @@ int process_set_rlimit(pid_t pid, const struct plan_rlimit *rlimit, struct err *
  * in the page cache of the host's file. flags: MFD_EXEC for a program.
  */
 int memfd_seal_copy(const char *name, const void *data, size_t size, unsigned int flags,
-		      struct err *err) MUST_CHECK;
+		    struct err *err) MUST_CHECK;
 
 /* --- socket.c; not in the free-standing programs --- */
 

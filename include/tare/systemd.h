@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The container's cgroup as a unit of systemd, by way of the program tare-systemd. Runs in the parent or a later
- * command.
+ * The container's cgroup as a unit of systemd, by way of the program tare-systemd. Runs in the parent or a
+ * later command.
  */
 #ifndef TARE_SYSTEMD_H
 #define TARE_SYSTEMD_H
@@ -43,8 +43,8 @@ struct unit_start {
 };
 
 /*
- * StartTransientUnit of org.freedesktop.systemd1(5), and waits for its job. *ret_is_made, also set on failure, is
- * false if there is surely nothing to stop.
+ * StartTransientUnit of org.freedesktop.systemd1(5), and waits for its job. *ret_is_made, also set on failure,
+ * is false if there is surely nothing to stop.
  */
 int unit_start(const struct unit_start *start, bool *ret_is_made, struct err *err) MUST_CHECK;
 

@@ -10,13 +10,13 @@ static int err_negative(int errnum)
 	return errnum > 0 ? -errnum : errnum;
 }
 
-int err_set(struct err *err, enum err_kind kind, int errnum, const char *where, const char *fmt, ...)
+int err_set(struct err *err, enum err_kind kind, int errnum, const char *json_pointer, const char *fmt, ...)
 {
 	va_list args;
 
 	err->kind = (int32_t)kind;
 	err->errnum = errnum == 0 ? 0 : -err_negative(errnum);
-	str_format(err->where, sizeof err->where, "%s", where == NULL ? "" : where);
+	str_format(err->json_pointer, sizeof err->json_pointer, "%s", json_pointer == NULL ? "" : json_pointer);
 	err->hint[0] = '\0';
 	va_start(args, fmt);
 	str_vformat(err->msg, sizeof err->msg, fmt, args);
@@ -33,10 +33,10 @@ void err_hint(struct err *err, const char *fmt, ...)
 	va_end(args);
 }
 
-void err_where(struct err *err, const char *where)
+void err_pointer(struct err *err, const char *json_pointer)
 {
-	if (err->where[0] == '\0' && !str_is_empty(where))
-		str_format(err->where, sizeof err->where, "%s", where);
+	if (err->json_pointer[0] == '\0' && !str_is_empty(json_pointer))
+		str_format(err->json_pointer, sizeof err->json_pointer, "%s", json_pointer);
 }
 
 void err_prefix(struct err *err, const char *fmt, ...)

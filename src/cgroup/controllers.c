@@ -243,8 +243,8 @@ static int make_threaded(const struct visit *visit, int cgroup_fd, const char *p
 	return r < 0 ? err_system(err, r, "cannot make cgroup '/%s' threaded", path) : 0;
 }
 
-int cgroup_settle_type(const struct cgroup_place *place, const struct plan *plan, struct plan_texts names,
-		       struct err *err)
+int cgroup_make_threaded(const struct cgroup_place *place, const struct plan *plan, struct plan_texts names,
+			 struct err *err)
 {
 	const struct visit visit = {plan, names, make_threaded, true};
 	int r = is_of_type(place->fd, "domain invalid");

@@ -150,7 +150,7 @@ static int create(int mount_fd, const char *path, unsigned int *ret_created, str
 int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, struct err *err)
 {
 	_cleanup_fd_ int fd = create(mount_fd, path, ret_created, err);
-	int left = fd >= 0 && *ret_created == 0 ? cgroup_left(fd) : 0;
+	int left = fd >= 0 && *ret_created == 0 ? cgroup_leftover_depth(fd) : 0;
 	int r;
 
 	if (left < 0)
@@ -165,7 +165,7 @@ int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, str
 	return take_fd(&fd);
 }
 
-int cgroup_take(const struct cgroup_place *place, const char *owner, unsigned int created, struct err *err)
+int cgroup_claim(const struct cgroup_place *place, const char *owner, unsigned int created, struct err *err)
 {
 	struct cgroup_owner_value old;
 	int is_marked = created == 0 ? cgroup_owner_read(place->fd, &old) : 0, r;

@@ -20,12 +20,12 @@ static void cut_to_common(struct cgroup_path *path, const struct cgroup_path *ot
 		cgroup_path_pop(path);
 }
 
-static int entry_fail(const struct cgroup_place *place, const struct cgroup_path *where, struct err *err)
+static int entry_fail(const struct cgroup_place *place, const struct cgroup_path *json_pointer, struct err *err)
 {
 	err_system(err, EACCES,
 		   "cannot start a process in cgroup '%s': cgroup.procs of cgroup '/%.*s' is not the "
 		   "caller's to write",
-		   place->path, (int)where->len, where->text);
+		   place->path, (int)json_pointer->len, json_pointer->text);
 	cgroup_hint_delegation(err);
 	return -EACCES;
 }

@@ -39,7 +39,7 @@ int cgroup_check_fit(int cgroup_fd, const char *path, bool is_new, struct err *e
 
 /* How many components of its path are to go with a cgroup that a container has made and left; 0: none has;
  * -errno. */
-int cgroup_left(int cgroup_fd) MUST_CHECK;
+int cgroup_leftover_depth(int cgroup_fd) MUST_CHECK;
 
 /* What takes a line of a nested keyed file away, behind its key (cgroup-v2.rst); NULL for any other file. */
 const char *cgroup_keyed_none(const char *file);

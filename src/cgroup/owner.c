@@ -77,7 +77,7 @@ static unsigned int created_of(const struct cgroup_owner_value *mark)
 	return created;
 }
 
-int cgroup_left(int cgroup_fd)
+int cgroup_leftover_depth(int cgroup_fd)
 {
 	struct cgroup_owner_value mark;
 	int is_marked = cgroup_owner_read(cgroup_fd, &mark);

@@ -116,7 +116,7 @@ static bool is_as_kept(int cgroup_fd, const struct cgroup_saved_row *kept)
 }
 
 /* The last first. An error of its own is the hint of the one that led to this. */
-void cgroup_put_back(const struct cgroup_saved *saved, struct err *err)
+void cgroup_rollback(const struct cgroup_saved *saved, struct err *err)
 {
 	for (size_t i = saved->count; i > 0; i--) {
 		const struct cgroup_saved_row *row = &saved->rows[i - 1];
@@ -170,8 +170,8 @@ int cgroup_update(const struct cgroup_place *place, const struct plan *plan, str
 
 		if (r >= 0)
 			continue;
-		err_where(err, plan_get(plan, steps[i].where));
-		cgroup_put_back(ret_saved, err);
+		err_pointer(err, plan_get(plan, steps[i].json_pointer));
+		cgroup_rollback(ret_saved, err);
 		return r;
 	}
 	return 0;
@@ -190,14 +190,14 @@ static const char *const systemd_files[] = {
 	"io.bfq.weight",
 };
 
-void cgroup_keep(int cgroup_fd, struct cgroup_saved *ret_kept)
+void cgroup_snapshot(int cgroup_fd, struct cgroup_saved *ret_kept)
 {
 	*ret_kept = (struct cgroup_saved){.cgroup_fd = cgroup_fd};
 	for (size_t i = 0; i < ARRAY_SIZE(systemd_files); i++)
 		save(ret_kept, systemd_files[i], "default");
 }
 
-int cgroup_write_kept(const struct cgroup_saved *kept, struct err *err)
+int cgroup_write_snapshot(const struct cgroup_saved *kept, struct err *err)
 {
 	for (size_t i = 0; i < kept->count; i++) {
 		const struct cgroup_saved_row *row = &kept->rows[i];

@@ -5,9 +5,9 @@
 
 #include "private.h"
 
-static void report_at(struct check *check, struct err *finding, const char *where)
+static void report_at(struct check *check, struct err *finding, const char *json_pointer)
 {
-	err_where(finding, where);
+	err_pointer(finding, json_pointer);
 	check_report(check, finding);
 }
 
@@ -24,7 +24,7 @@ static void check_create(struct check *check, const struct plan_step *step)
 		r = cgroup_check_create(mount_fd, path,
 					limits_is_delegated(check->parent) ? host->cgroup_own : NULL, &finding);
 	if (r < 0) {
-		report_at(check, &finding, plan_get(check->plan, step->where));
+		report_at(check, &finding, plan_get(check->plan, step->json_pointer));
 		return;
 	}
 	/* A controller that the host does not have at all is a finding by now. */
@@ -44,9 +44,9 @@ void check_cgroup(struct check *check)
 	if (create != NULL)
 		check_create(check, create);
 	if (unit != NULL && unit_ask(check->plan, &unit->u.unit, &finding) < 0)
-		report_at(check, &finding, plan_get(check->plan, unit->where));
+		report_at(check, &finding, plan_get(check->plan, unit->json_pointer));
 	finding = (struct err){0};
 	if (devices != NULL && cgroup_devices_check(plan_rows(check->plan, devices->u.devices),
 						    devices->u.devices.count, &finding) < 0)
-		report_at(check, &finding, plan_get(check->plan, devices->where));
+		report_at(check, &finding, plan_get(check->plan, devices->json_pointer));
 }

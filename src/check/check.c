@@ -21,13 +21,13 @@ void check_report(void *context, const struct err *finding)
 		return;
 	check->count++;
 	check->places = mem_resize(check->places, (check->place_count + 1) * sizeof *check->places);
-	check->places[check->place_count++] = mem_dup(finding->where);
+	check->places[check->place_count++] = mem_dup(finding->json_pointer);
 }
 
-bool check_has_place(const struct check *check, const char *where)
+bool check_has_place(const struct check *check, const char *json_pointer)
 {
 	for (size_t i = 0; i < check->place_count; i++)
-		if (str_equal(check->places[i], where))
+		if (str_equal(check->places[i], json_pointer))
 			return true;
 	return false;
 }
@@ -57,7 +57,7 @@ static void check_labels(struct check *check)
 	host_probe_details(&details);
 	const struct {
 		bool is_missing;
-		const char *where, *module;
+		const char *json_pointer, *module;
 	} rows[] = {
 		{has_profile && !details.has_apparmor, "/process/apparmorProfile", "AppArmor"},
 		{has_label && !details.has_selinux, "/process/selinuxLabel", "SELinux"},
@@ -68,7 +68,7 @@ static void check_labels(struct check *check)
 		if (!rows[i].is_missing)
 			continue;
 		finding = (struct err){0};
-		err_set(&finding, ERR_UNSUPPORTED, 0, rows[i].where, "%s is not enabled on this host",
+		err_set(&finding, ERR_UNSUPPORTED, 0, rows[i].json_pointer, "%s is not enabled on this host",
 			rows[i].module);
 		check_report(check, &finding);
 	}
@@ -106,16 +106,16 @@ static void check_resctrl(struct check *check)
 	root_fd = resctrl_open(&finding);
 	if (root_fd >= 0)
 		return;
-	err_where(&finding, "/linux/intelRdt");
+	err_pointer(&finding, "/linux/intelRdt");
 	check_report(check, &finding);
 }
 
-static void on_unknown_name(void *context, const char *where, const char *name)
+static void on_unknown_name(void *context, const char *json_pointer, const char *name)
 {
 	struct err note = {.kind = ERR_NONE};
 
-	err_set(&note, ERR_NONE, 0, where, "libseccomp does not know '%s', which the filter is made without",
-		name);
+	err_set(&note, ERR_NONE, 0, json_pointer,
+		"libseccomp does not know '%s', which the filter is made without", name);
 	check_report(context, &note);
 }
 
@@ -169,8 +169,8 @@ static int prepare_request(struct parent *parent, struct err *err)
 	return r;
 }
 
-int check_run(const struct create_options *options, void (*on_finding)(void *context, const struct err *finding),
-	      void *context, struct err *err)
+int check_run(const struct create_options *options,
+	      void (*on_finding)(void *context, const struct err *finding), void *context, struct err *err)
 {
 	_cleanup_check_ struct check check = {.on_finding = on_finding, .context = context};
 	_cleanup_parent_ struct parent parent;

@@ -21,7 +21,7 @@ bool check_is_absent(int r)
 /* Init looks for the file itself, in a mount namespace that is not the caller's. */
 static bool is_elsewhere(const struct check *check, const struct plan_step *step)
 {
-	return step->who == PLAN_INIT && check->spec->namespaces[SPEC_NS_MOUNT].path != NULL;
+	return step->actor == PLAN_INIT && check->spec->namespaces[SPEC_NS_MOUNT].path != NULL;
 }
 
 /* --- root file system and mounts --- */
@@ -46,17 +46,17 @@ static void check_root(struct check *check, const struct plan_step *step)
 static void check_source(struct check *check, const struct plan_step *step)
 {
 	const char *path = plan_get(check->plan, step->u.source.source.path);
-	const char *where = plan_get(check->plan, step->where);
+	const char *json_pointer = plan_get(check->plan, step->json_pointer);
 	struct err finding = {0};
 	struct stat st;
 	int r;
 
-	if (where == NULL || str_equal(where, "/root/path") || is_elsewhere(check, step))
+	if (json_pointer == NULL || str_equal(json_pointer, "/root/path") || is_elsewhere(check, step))
 		return;
 	r = k_fstatat(AT_FDCWD, path, &st, 0);
 	if (!check_is_absent(r))
 		return;
-	err_set(&finding, ERR_SYSTEM, r, where, "cannot open mount source '%s'", path);
+	err_set(&finding, ERR_SYSTEM, r, json_pointer, "cannot open mount source '%s'", path);
 	if (r == -ENOENT)
 		err_hint(&finding, "sources are not made: it has to be there before");
 	check_report(check, &finding);
@@ -73,7 +73,7 @@ static void check_type(struct check *check, const struct plan_step *step)
 	fd = k_fsopen(type, FSOPEN_CLOEXEC);
 	if (fd != -ENODEV)
 		return;
-	err_set(&finding, ERR_UNSUPPORTED, ENODEV, plan_get(check->plan, step->where),
+	err_set(&finding, ERR_UNSUPPORTED, ENODEV, plan_get(check->plan, step->json_pointer),
 		"file system '%s' is not known to this kernel", type);
 	err_hint(&finding, "/proc/filesystems lists those that are; for a bind mount add the option 'bind'");
 	check_report(check, &finding);
@@ -87,7 +87,7 @@ static void check_net_device(struct check *check, const struct plan_step *step)
 
 	if (netdev_check(plan_get(check->plan, step->u.net_device.name), &finding) != -ENODEV)
 		return;
-	err_where(&finding, plan_get(check->plan, step->where));
+	err_pointer(&finding, plan_get(check->plan, step->json_pointer));
 	check_report(check, &finding);
 }
 
@@ -138,7 +138,7 @@ static void check_limit(struct check *check, const struct plan_step *step)
 	read_page_sizes(&sizes);
 	if (sizes.len == 0 || str_has_word(sizes.data, size))
 		return;
-	err_set(&finding, ERR_UNSUPPORTED, 0, plan_get(check->plan, step->where),
+	err_set(&finding, ERR_UNSUPPORTED, 0, plan_get(check->plan, step->json_pointer),
 		"this host has no huge pages of the size '%s'", size);
 	err_hint(&finding, "it has: %s", sizes.data);
 	check_report(check, &finding);
@@ -196,14 +196,14 @@ static void check_hooks(struct check *check, enum spec_hook_kind kind)
 		const char *path = check->spec->hooks[kind].v[i].path;
 		int r = is_inits && is_hook_hidden(check, path) ? 0 : look_at_hook(path, is_inits);
 		struct err finding = {0};
-		char where[64];
+		char json_pointer[64];
 
 		if (r == 0) {
 			check->has_changers |= is_before;
 			continue;
 		}
-		str_format(where, sizeof where, "/hooks/%s/%zu", spec_hook_name(kind), i);
-		err_set(&finding, ERR_SYSTEM, r, where, "cannot execute hook '%s'", path);
+		str_format(json_pointer, sizeof json_pointer, "/hooks/%s/%zu", spec_hook_name(kind), i);
+		err_set(&finding, ERR_SYSTEM, r, json_pointer, "cannot execute hook '%s'", path);
 		if (r == -EACCES)
 			err_hint(&finding, "it has to be a file, and executable");
 		check_report(check, &finding);

@@ -28,7 +28,7 @@ struct check {
 /* Hands it over, and counts it unless its kind is ERR_NONE. context: a struct check. */
 void check_report(void *context, const struct err *finding);
 /* Whether something was found there. */
-bool check_has_place(const struct check *check, const char *where);
+bool check_has_place(const struct check *check, const char *json_pointer);
 void check_done(struct check *check);
 #define _cleanup_check_ __attribute__((cleanup(check_done)))
 

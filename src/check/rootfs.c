@@ -331,13 +331,14 @@ static void check_start_hooks(struct check *check, const struct tree *tree)
 	for (size_t i = 0; i < hooks->count; i++) {
 		int r = look_at_program(tree, "/", hooks->v[i].path);
 		struct err finding = {0};
-		char where[64];
+		char json_pointer[64];
 
 		if (r == 0 || r == UNKNOWN)
 			continue;
-		str_format(where, sizeof where, "/hooks/%s/%zu", spec_hook_name(SPEC_HOOK_START_CONTAINER), i);
-		err_set(&finding, ERR_SYSTEM, r == -EISDIR ? EACCES : r, where, "cannot execute hook '%s'",
-			hooks->v[i].path);
+		str_format(json_pointer, sizeof json_pointer, "/hooks/%s/%zu",
+			   spec_hook_name(SPEC_HOOK_START_CONTAINER), i);
+		err_set(&finding, ERR_SYSTEM, r == -EISDIR ? EACCES : r, json_pointer,
+			"cannot execute hook '%s'", hooks->v[i].path);
 		err_hint(&finding,
 			 "the hooks of this kind are the container's: their paths are below its root");
 		check_report(check, &finding);

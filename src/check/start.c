@@ -84,8 +84,8 @@ static void try_plan(const struct check *check, struct plan *plan, struct err *r
 static bool is_missing_place(const struct err *finding)
 {
 	return finding->errnum == EROFS ||
-	       (finding->errnum == ENOENT && str_equal(finding->where, "/process/cwd")) ||
-	       str_equal(finding->where, "/root/path");
+	       (finding->errnum == ENOENT && str_equal(finding->json_pointer, "/process/cwd")) ||
+	       str_equal(finding->json_pointer, "/root/path");
 }
 
 /* The bind mount that the path is in, as the plan has it: one that a start can write to? */
@@ -118,7 +118,8 @@ static bool is_of_trial(const struct check *check, const struct err *finding)
 					   ? plan_get(check->plan, steps[i].u.device.path)
 					   : NULL;
 
-		if (path != NULL && str_equal(plan_get(check->plan, steps[i].where), finding->where))
+		if (path != NULL &&
+		    str_equal(plan_get(check->plan, steps[i].json_pointer), finding->json_pointer))
 			return is_below_writable(check, path, i);
 	}
 	return true;
@@ -134,10 +135,10 @@ static void places_done(struct places *places)
 	mem_free(&places->v);
 }
 
-static bool has_place(const struct places *places, const char *where)
+static bool has_place(const struct places *places, const char *json_pointer)
 {
 	for (size_t i = 0; i < places->count; i++)
-		if (str_equal(places->v[i], where))
+		if (str_equal(places->v[i], json_pointer))
 			return true;
 	return false;
 }
@@ -174,17 +175,17 @@ void check_start(struct check *check)
 		if (finding->kind == ERR_NONE)
 			return;
 		if (!trial.has_empty_root && is_missing_place(finding)) {
-			if (str_equal(finding->where, "/root/path"))
+			if (str_equal(finding->json_pointer, "/root/path"))
 				check_report(check, finding);
 			trial.has_empty_root = true;
 			continue;
 		}
-		if (!is_of_trial(check, finding) && !check_has_place(check, finding->where))
+		if (!is_of_trial(check, finding) && !check_has_place(check, finding->json_pointer))
 			check_report(check, finding);
 		/* Nothing that could be left out. */
-		if (finding->where[0] == '\0' || has_place(&places, finding->where))
+		if (finding->json_pointer[0] == '\0' || has_place(&places, finding->json_pointer))
 			return;
-		places.v[places.count++] = finding->where;
+		places.v[places.count++] = finding->json_pointer;
 		trial.without_count = places.count;
 	}
 }

@@ -81,11 +81,11 @@ static int try_memory_policy(const struct check *check, const struct plan_step *
 	return r;
 }
 
-static void tell(const struct err *finding, const char *where, int write_fd)
+static void tell(const struct err *finding, const char *json_pointer, int write_fd)
 {
 	struct err sent = *finding;
 
-	err_where(&sent, where);
+	err_pointer(&sent, json_pointer);
 	(void)!io_write_all(write_fd, &sent, sizeof sent);
 }
 
@@ -94,18 +94,18 @@ __attribute__((noreturn)) static void try_all(const struct check *check, int wri
 	const struct plan_step *oom_score = plan_find(check->plan, PLAN_OOM_SCORE);
 	const struct plan_step *policy = plan_find(check->plan, PLAN_MEMORY_POLICY);
 	struct err finding = {0};
-	char where[64];
+	char json_pointer[64];
 
 	if (policy != NULL && try_memory_policy(check, policy, &finding) < 0)
-		tell(&finding, plan_get(check->plan, policy->where), write_fd);
+		tell(&finding, plan_get(check->plan, policy->json_pointer), write_fd);
 	finding = (struct err){0};
 	if (oom_score != NULL && try_oom_score(oom_score, &finding) < 0)
-		tell(&finding, plan_get(check->plan, oom_score->where), write_fd);
+		tell(&finding, plan_get(check->plan, oom_score->json_pointer), write_fd);
 	for (size_t i = 0; i < check->spec->process.rlimit_count; i++) {
-		str_format(where, sizeof where, "/process/rlimits/%zu", i);
+		str_format(json_pointer, sizeof json_pointer, "/process/rlimits/%zu", i);
 		finding = (struct err){0};
 		if (try_rlimit(&check->spec->process.rlimits[i], &finding) < 0)
-			tell(&finding, where, write_fd);
+			tell(&finding, json_pointer, write_fd);
 	}
 	k_exit(0);
 }

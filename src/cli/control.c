@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "cli.h"
-#include "values.h"
+#include "value.h"
 
 #define NS_PER_MS 1000000
 

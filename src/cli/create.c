@@ -73,14 +73,6 @@ int cli_run_options(const struct cli_call *call, const struct cli_create_options
 	return 0;
 }
 
-int cli_is_json(const char *text, bool *ret_is_json, struct err *err)
-{
-	*ret_is_json = str_equal(text, "json");
-	if (text == NULL || *ret_is_json || str_equal(text, "text") || str_equal(text, "table"))
-		return 0;
-	return err_set(err, ERR_USAGE, 0, NULL, "invalid format '%s'", text);
-}
-
 static int create(struct cli_call *call, const void *options, struct err *err)
 {
 	struct create_options o;
@@ -149,7 +141,7 @@ static void on_finding(void *context, const struct err *finding)
 	if (f->is_json) {
 		json_object(&f->json);
 		json_pair(&f->json, "kind", kind_name(finding->kind));
-		json_pair(&f->json, "where", finding->where);
+		json_pair(&f->json, "where", finding->json_pointer);
 		json_pair(&f->json, "message", finding->msg);
 		json_pair(&f->json, "hint", finding->hint);
 		json_pair_int(&f->json, "errno", finding->errnum);
@@ -157,8 +149,8 @@ static void on_finding(void *context, const struct err *finding)
 		return;
 	}
 	buf_format(f->out, "%s%s%s: %s%s%s", f->is_coloured ? "\033[31m" : "", kind_name(finding->kind),
-		   f->is_coloured ? "\033[0m" : "", finding->where, finding->where[0] == '\0' ? "" : ": ",
-		   finding->msg);
+		   f->is_coloured ? "\033[0m" : "", finding->json_pointer,
+		   finding->json_pointer[0] == '\0' ? "" : ": ", finding->msg);
 	if (finding->errnum != 0)
 		cli_add_errno(f->out, finding->errnum);
 	buf_format(f->out, "%s%s%s\n", finding->hint[0] == '\0' ? "" : " (", finding->hint,

@@ -60,25 +60,14 @@ static void help_command(const struct cli_command *command, struct buf *out)
 
 /* --- errors --- */
 
-/* Engines look for these texts ("no such file or directory"), and do so in small letters. */
-void cli_add_errno(struct buf *out, int errnum)
-{
-	const char *text = strerror(errnum);
-	bool is_word = text[0] != '\0' && islower((unsigned char)text[1]);
-
-	buf_add_str(out, ": ");
-	buf_format(out, "%c%s", is_word ? tolower((unsigned char)text[0]) : text[0],
-		   text[0] == '\0' ? "" : text + 1);
-}
-
 static void word_error(const char *command, const char *id, const struct err *err, struct buf *out)
 {
 	struct buf text = {0};
 
 	if (command != NULL)
 		buf_format(&text, "%s%s%s: ", command, id == NULL ? "" : " ", id == NULL ? "" : id);
-	if (err->where[0] != '\0')
-		buf_format(&text, "%s: ", err->where);
+	if (err->json_pointer[0] != '\0')
+		buf_format(&text, "%s: ", err->json_pointer);
 	buf_add_str(&text, err->msg);
 	if (err->errnum != 0)
 		cli_add_errno(&text, err->errnum);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
-#include "values.h"
+#include "value.h"
 
 #define DOCUMENT_MAX ((size_t)16 << 20)
 

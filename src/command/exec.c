@@ -236,7 +236,7 @@ static int wait_executed(const struct parent *parent, struct err *err)
 {
 	const struct plan_step *step = plan_find(parent->plan, PLAN_SECCOMP);
 	const struct plan_table *program = step == NULL ? NULL : &step->u.filter.program;
-	int r = starter_wait(parent->socket_fd, parent->pidfd, err);
+	int r = starter_wait_executed(parent->socket_fd, parent->pidfd, err);
 
 	if (r == -EPIPE && err->kind == ERR_PEER)
 		parent_explain_end(parent->pidfd, err);
@@ -258,7 +258,7 @@ static void explain(struct parent *parent, struct err *err)
 
 	bool is_cut_off = err->kind == ERR_PEER || err->errnum == EPIPE;
 
-	if (err->where[0] == '\0' && (pidfd == -ESRCH || (is_cut_off && pidfd_is_dying(pidfd))))
+	if (err->json_pointer[0] == '\0' && (pidfd == -ESRCH || (is_cut_off && pidfd_is_dying(pidfd))))
 		err_set(err, ERR_STATE, 0, NULL,
 			"container not running: it ended before the new process began");
 	parent_explain_limits(parent, err);
@@ -293,7 +293,7 @@ int command_exec(const struct exec_options *options, int *ret_status, struct err
 	if (r >= 0 && !options->is_detached)
 		r = foreground_wait(&parent, &nothing, &end, err);
 	if (r >= 0 && parent.bridge_pidfd >= 0)
-		birth_end_bridge(&parent);
+		spawn_end_bridge(&parent);
 	*ret_status = end.status;
 	if (r >= 0)
 		return 0;

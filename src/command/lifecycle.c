@@ -59,8 +59,8 @@ static int check_startable(const struct container *container, struct err *err)
 /* A container that somebody kills meanwhile: its end is the news, and not how this process noticed. */
 static int explain_start(int r, int pidfd, struct err *err)
 {
-	if ((r != -EPIPE && r != -ECONNREFUSED && r != -ECONNRESET && r != -ENOENT) || err->where[0] != '\0' ||
-	    !pidfd_is_dying(pidfd))
+	if ((r != -EPIPE && r != -ECONNREFUSED && r != -ECONNRESET && r != -ENOENT) ||
+	    err->json_pointer[0] != '\0' || !pidfd_is_dying(pidfd))
 		return r;
 	return err_set(err, ERR_STATE, 0, NULL, "container not running: it ended before its program began");
 }
@@ -73,7 +73,7 @@ static int start(struct container *container, const struct spec *spec, int gate_
 {
 	struct err later;
 	int r = starter_start(gate_fd, pidfd, spec->seccomp.is_set, err);
-	bool is_hook = r < 0 && str_has_prefix(err->where, "/hooks/");
+	bool is_hook = r < 0 && str_has_prefix(err->json_pointer, "/hooks/");
 
 	r = explain_start(r, pidfd, err);
 	k_unlinkat(container->dir_fd, "gate", 0);

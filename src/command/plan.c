@@ -6,7 +6,7 @@
 #include "private.h"
 
 int command_load(const struct create_options *options, struct spec **ret_spec, struct host *ret_host,
-	     struct plan **ret_plan, struct err *err)
+		 struct plan **ret_plan, struct err *err)
 {
 	_cleanup_parent_ struct parent parent;
 	int r;

@@ -16,11 +16,11 @@ int foreground_wait(struct parent *parent, struct notify *notify, struct state_e
 int starter_start(int socket_fd, int pidfd, bool has_filter, struct err *err) MUST_CHECK;
 
 /* The same once START, or COMMITTED of an exec, was said: whether the program was executed. */
-int starter_wait(int socket_fd, int pidfd, struct err *err) MUST_CHECK;
+int starter_wait_executed(int socket_fd, int pidfd, struct err *err) MUST_CHECK;
 
 /*
- * Behind starter_wait, of a child that was born by fork and not by execve: ERR_PEER if it was killed before its
- * program began, which looks like an execve(2) that closed its descriptors.
+ * Behind starter_wait_executed, of a child that was born by fork and not by execve: ERR_PEER if it was killed
+ * before its program began, which looks like an execve(2) that closed its descriptors.
  */
 int starter_check_executed(int pidfd, pid_t pid, struct err *err) MUST_CHECK;
 

@@ -62,7 +62,8 @@ static int check_began(int pidfd, struct err *err)
 	siginfo_t info = {0};
 	bool is_init;
 
-	if ((pidfd_process_flags(pidfd_pid(pidfd), &is_init) & PF_EXITING) == 0 || !is_init || !pidfd_is_dying(pidfd))
+	if ((pidfd_process_flags(pidfd_pid(pidfd), &is_init) & PF_EXITING) == 0 || !is_init ||
+	    !pidfd_is_dying(pidfd))
 		return 0;
 	if (k_waitid(P_PIDFD, pidfd, &info, WEXITED | WNOWAIT | WNOHANG) >= 0 && info.si_status == SIGKILL)
 		return 0;
@@ -77,7 +78,7 @@ int starter_start(int socket_fd, int pidfd, bool has_filter, struct err *err)
 
 	if (r < 0)
 		return err_system(err, r, "cannot tell init to start");
-	r = starter_wait(socket_fd, pidfd, err);
+	r = starter_wait_executed(socket_fd, pidfd, err);
 	return r < 0 || !has_filter ? r : check_began(pidfd, err);
 }
 
@@ -96,7 +97,7 @@ static int wait_executed(struct await *await, struct err *err)
 	return (r & AWAIT_READY) != 0 ? protocol_expect(await->fd, STEP_NONE, NULL, NULL, err) : 0;
 }
 
-int starter_wait(int socket_fd, int pidfd, struct err *err)
+int starter_wait_executed(int socket_fd, int pidfd, struct err *err)
 {
 	_cleanup_fd_ int signal_fd = await_signals();
 	struct await await = {socket_fd, POLLIN, pidfd, signal_fd, -1};

@@ -123,9 +123,9 @@ static int tell_systemd(const struct container *container, int cgroup_fd, const 
 	_cleanup_cgroup_saved_ struct cgroup_saved kept;
 	int r;
 
-	cgroup_keep(cgroup_fd, &kept);
+	cgroup_snapshot(cgroup_fd, &kept);
 	r = unit_set(&container->record, call, err);
-	return r < 0 ? r : cgroup_write_kept(&kept, err);
+	return r < 0 ? r : cgroup_write_snapshot(&kept, err);
 }
 
 /* All of it, or nothing: what systemd has refused does not stay in the files, nor the other way round. */
@@ -143,7 +143,7 @@ static int update_unit(const struct container *container, const struct cgroup_pl
 	int64_t weight;
 	int r;
 
-	cgroup_keep(place->fd, &kept);
+	cgroup_snapshot(place->fd, &kept);
 	r = cgroup_update(place, plan, &saved, err);
 	if (r < 0)
 		return r;
@@ -156,8 +156,8 @@ static int update_unit(const struct container *container, const struct cgroup_pl
 	back.properties = before.data;
 	if (before.len > 0 && unit_set(&container->record, &back, &other) < 0)
 		err_hint(err, "and the unit's properties could not be set back: %s", other.msg);
-	cgroup_put_back(&saved, err);
-	if (cgroup_write_kept(&kept, &other) < 0)
+	cgroup_rollback(&saved, err);
+	if (cgroup_write_snapshot(&kept, &other) < 0)
 		err_hint(err, "and %s", other.msg);
 	return r;
 }

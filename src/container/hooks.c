@@ -27,7 +27,7 @@ static int open_directory(const char *bundle, bool is_poststop, struct err *err)
 }
 
 int container_run_hooks(const struct state_record *record, const struct spec *spec, uint32_t kind,
-		      struct err *err)
+			struct err *err)
 {
 	bool is_poststop = kind == SPEC_HOOK_POSTSTOP;
 	struct plan_request request = {.id = record->id, .bundle = record->bundle};
@@ -46,9 +46,9 @@ int container_run_hooks(const struct state_record *record, const struct spec *sp
 		return 0;
 	directory_fd = open_directory(record->bundle, is_poststop, err);
 	if (directory_fd < 0) {
-		err_where(err, plan_get(plan, step->where));
+		err_pointer(err, plan_get(plan, step->json_pointer));
 		if (is_poststop)
-			log_line(LOG_WARNING, "%s: %s", err->where, err->msg);
+			log_line(LOG_WARNING, "%s: %s", err->json_pointer, err->msg);
 		return directory_fd;
 	}
 	context.directory_fd = directory_fd;
@@ -65,7 +65,7 @@ int container_run_hooks(const struct state_record *record, const struct spec *sp
 		int r = hooks_run_one(&context, &rows[i], state.data, err);
 
 		if (r < 0) {
-			log_line(LOG_SHOWN_WARNING, "%s: %s%s%s%s%s%s", err->where, err->msg,
+			log_line(LOG_SHOWN_WARNING, "%s: %s%s%s%s%s%s", err->json_pointer, err->msg,
 				 err->errnum == 0 ? "" : ": ", err->errnum == 0 ? "" : strerror(err->errnum),
 				 err->hint[0] == '\0' ? "" : " (", err->hint, err->hint[0] == '\0' ? "" : ")");
 			result = r;

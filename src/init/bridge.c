@@ -42,12 +42,12 @@ static int become_init(struct walker *walker, bool has_cgroup, struct err *err)
 {
 	int r;
 
-	walker->who = PLAN_INIT;
+	walker->actor = PLAN_INIT;
 	/* A session ends with its leader, so it is begun by the process that stays; which has a number above 0.
 	 */
 	r = k_setsid();
 	if (r == 0)
-		return user_feigned("/linux/seccomp", "setsid(2)", err);
+		return user_faked_success("/linux/seccomp", "setsid(2)", err);
 	if (r < 0)
 		return err_system(err, r, "cannot begin a session");
 	if (has_cgroup)
@@ -57,7 +57,7 @@ static int become_init(struct walker *walker, bool has_cgroup, struct err *err)
 	if (plan_find(walker->plan, PLAN_GATE) != NULL)
 		r = (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (r >= 0)
-		r = protocol_send(walker->socket_fd, STEP_BORN, 0, NULL, walker->console_fd);
+		r = protocol_send(walker->socket_fd, STEP_INIT_STARTED, 0, NULL, walker->console_fd);
 	fd_close(&walker->console_fd);
 	return r < 0 ? err_system(err, r, "cannot tell that init is there") : 0;
 }
@@ -98,7 +98,7 @@ static int bridge_spawn(struct walker *walker, const struct plan_step *step, str
 	}
 	pid = make_copy(walker, &args, &own);
 	if (pid == 0 && own == 0)
-		return user_feigned("/linux/seccomp", "clone(2)", err);
+		return user_faked_success("/linux/seccomp", "clone(2)", err);
 	if (pid < 0) {
 		err_system(err, (int)pid, "cannot start init in its namespaces");
 		if (pid == -EAGAIN)

@@ -35,7 +35,7 @@ static int open_source(struct walker *walker, const struct plan_step *step, stru
 	int r;
 
 	if (source->is_inside) {
-		const struct path_place place = rootfs_place(&walker->rootfs, path);
+		const struct path_place place = place_find(&walker->rootfs, path);
 
 		at_fd = path_open(&place, O_PATH);
 		if (at_fd < 0)
@@ -68,7 +68,7 @@ static int attach_mount(struct walker *walker, const struct plan_step *step, str
 	int r = mount_attach(&walker->rootfs, &step->u.mount, err);
 
 	if (walker->rootfs.note_count > 0)
-		err_where(&walker->rootfs.note, plan_get(walker->plan, step->where));
+		err_pointer(&walker->rootfs.note, plan_get(walker->plan, step->json_pointer));
 	return r;
 }
 
@@ -77,7 +77,7 @@ static int pivot(struct walker *walker, const struct plan_step *step, struct err
 	int r = rootfs_pivot(&walker->rootfs, &step->u.root, err);
 
 	if (r >= 0)
-		r = rootfs_verify_mounts(&walker->rootfs, err);
+		r = place_verify_mounts(&walker->rootfs, err);
 	fd_close(&walker->rootfs.old_cgroup_fd);
 	return r;
 }
@@ -85,7 +85,7 @@ static int pivot(struct walker *walker, const struct plan_step *step, struct err
 static int make_cwd(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	const char *path = plan_get(walker->plan, step->u.text);
-	const struct path_place place = rootfs_place(&walker->rootfs, path);
+	const struct path_place place = place_find(&walker->rootfs, path);
 	const struct path_making making = {.mode = 0755};
 	_cleanup_fd_ int fd = path_mkdir(&place, &making);
 

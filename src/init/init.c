@@ -65,7 +65,7 @@ static int try_gate(const struct walker *walker, struct err *err)
 	int r = walker->filter == NULL || slot_of_gate(walker) < 0 ? -EBADF : k_accept4(-1, SOCK_CLOEXEC);
 
 	if (r >= 0)
-		return user_feigned("/linux/seccomp", "accept4(2)", err);
+		return user_faked_success("/linux/seccomp", "accept4(2)", err);
 	return r == -EBADF ? 0 : err_system(err, r, "cannot wait at the start gate");
 }
 
@@ -96,7 +96,7 @@ void init_close_range(const struct walker *walker, int first, int last)
 {
 	int end = walker->rootfs.slot_base + (int)walker->plan->slot_count + FDS_BEHIND_SLOTS;
 
-	if (k_close_range((unsigned int)first, (unsigned int)last, 0) >= 0 && !walker->can_feign)
+	if (k_close_range((unsigned int)first, (unsigned int)last, 0) >= 0 && !walker->may_fake_success)
 		return;
 	for (int fd = first; fd <= (last < 0 ? end : last); fd++)
 		k_close(fd);
@@ -106,7 +106,7 @@ void init_close_range(const struct walker *walker, int first, int last)
  * Before this process is no more than the container's, all goes that was the host's or led to more than the
  * container has; the plan is mapped.
  */
-static void let_go(struct walker *walker)
+static void close_host_fds(struct walker *walker)
 {
 	int kept[] = {walker->socket_fd, walker->console_fd, slot_of_gate(walker)};
 	int from = walker->first_fd;
@@ -234,8 +234,8 @@ static int late_step(struct walker *walker, const struct plan_step *step, struct
 	case PLAN_STDIO_OWNER:
 		return user_own_stdio((uint32_t)step->u.number, err);
 	case PLAN_USER:
-		let_go(walker);
-		return user_become(plan, &step->u.user, walker->can_feign, err);
+		close_host_fds(walker);
+		return user_become(plan, &step->u.user, walker->may_fake_success, err);
 	case PLAN_HOME:
 		return exec_home(&walker->rootfs, (uint32_t)step->u.number, &walker->program, err);
 	case PLAN_LOOKUP:
@@ -262,7 +262,7 @@ int init_step(struct walker *walker, const struct plan_step *step, struct err *e
 	int r;
 
 	switch ((enum plan_kind)step->kind) {
-	case PLAN_HIDE:
+	case PLAN_SET_UNDUMPABLE:
 		r = (int)k_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 		return r < 0 ? err_system(err, r, "cannot hide from other processes") : 0;
 	case PLAN_SETUP_IDS:

@@ -52,23 +52,23 @@ static int announce(const struct walker *walker, const struct plan_filter *filte
 /* From here on a dead parent is told by end of file, or by a call that nobody answers. */
 static int give_away(const struct walker *walker, int fd, struct err *err)
 {
-	int r = protocol_expect(walker->socket_fd, STEP_TAKEN, NULL, NULL, err);
+	int r = protocol_expect(walker->socket_fd, STEP_LISTENER_TAKEN, NULL, NULL, err);
 
 	if (r < 0)
 		return r;
 	k_close(fd);
 	/* A creation's is needed until READY, and that of a bridge is its own. */
-	if (walker->who == PLAN_INIT && plan_find(walker->plan, PLAN_GATE) == NULL)
+	if (walker->actor == PLAN_INIT && plan_find(walker->plan, PLAN_GATE) == NULL)
 		r = (int)k_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	if (r >= 0)
-		r = protocol_send(walker->socket_fd, STEP_CLOSED, 0, NULL, -1);
+		r = protocol_send(walker->socket_fd, STEP_LISTENER_CLOSED, 0, NULL, -1);
 	if (r < 0)
 		return err_system(err, r, "cannot give the listener of the seccomp filter away");
-	return protocol_expect(walker->socket_fd, STEP_LISTENED, NULL, NULL, err);
+	return protocol_expect(walker->socket_fd, STEP_LISTENER_SENT, NULL, NULL, err);
 }
 
 /* A tracer, which could do that as well, can do everything else, too. */
-static bool can_feign(const struct plan *plan, const struct plan_filter *filter)
+static bool may_fake_success(const struct plan *plan, const struct plan_filter *filter)
 {
 	const struct sock_filter *rows = plan_rows(plan, filter->program);
 
@@ -90,7 +90,7 @@ static int install_watched(struct walker *walker, const struct plan_filter *filt
 	if (fd < 0)
 		return fd;
 	walker->filter = filter;
-	walker->can_feign = can_feign(walker->plan, filter);
+	walker->may_fake_success = may_fake_success(walker->plan, filter);
 	if (fd != announced)
 		return err_set(err, ERR_PEER, EPROTO, NULL, "the seccomp filter's listener is %d, not %d", fd,
 			       announced);
@@ -111,7 +111,7 @@ int init_install_filter(struct walker *walker, const struct plan_step *step, str
 	if (r < 0)
 		return r;
 	walker->filter = filter;
-	walker->can_feign = can_feign(walker->plan, filter);
+	walker->may_fake_success = may_fake_success(walker->plan, filter);
 	return 0;
 }
 

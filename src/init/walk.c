@@ -58,8 +58,8 @@ static void reset_signals(void)
 
 /*
  * Of the numbers below first_fd the caller may have left out some. What this process opens must not get one of
- * them: they stay open while the descriptors of the host are closed (let_go). So they are occupied, by the end
- * of a pipe, and execve(2) closes that.
+ * them: they stay open while the descriptors of the host are closed (close_host_fds). So they are occupied, by
+ * the end of a pipe, and execve(2) closes that.
  */
 static int occupy_gaps(const struct walker *walker)
 {
@@ -107,11 +107,12 @@ static int walk(struct walker *walker, struct err *err)
 		const struct plan_step *step = &steps[walker->at];
 		int r;
 
-		if (step->who != walker->who)
+		if (step->actor != walker->actor)
 			continue;
-		r = walker->who == PLAN_BRIDGE ? bridge_step(walker, step, err) : init_step(walker, step, err);
+		r = walker->actor == PLAN_BRIDGE ? bridge_step(walker, step, err)
+						 : init_step(walker, step, err);
 		if (r < 0) {
-			err_where(err, plan_get(walker->plan, step->where));
+			err_pointer(err, plan_get(walker->plan, step->json_pointer));
 			return r;
 		}
 	}
@@ -129,7 +130,7 @@ void init_walk(int argc, char **argv, walk_step creation_step)
 		k_exit(127);
 	walker.first_fd = (int)first;
 	walker.socket_fd = walker.first_fd + INIT_FD_SOCKET;
-	walker.who = str_equal(argv[2], "bridge") ? PLAN_BRIDGE : PLAN_INIT;
+	walker.actor = str_equal(argv[2], "bridge") ? PLAN_BRIDGE : PLAN_INIT;
 	walker.rootfs = (struct rootfs){.fd = -1,
 					.slot_base = walker.first_fd + INIT_FD_SLOTS,
 					.null_fd = -1,
@@ -137,7 +138,7 @@ void init_walk(int argc, char **argv, walk_step creation_step)
 					.old_cgroup_fd = -1};
 	r = prepare(&walker, &err);
 	/* A session of its own, with a terminal or without (setsid(2) fails only for a group leader). */
-	if (r >= 0 && walker.who == PLAN_INIT)
+	if (r >= 0 && walker.actor == PLAN_INIT)
 		(void)k_setsid();
 	if (r >= 0)
 		r = walk(&walker, &err);

@@ -11,12 +11,12 @@ typedef int (*walk_step)(struct walker *walker, const struct plan_step *step, st
 
 struct walker {
 	const struct plan *plan;
-	enum plan_who who;
+	enum plan_actor actor;
 	uint32_t at;                      /* index of the step that is being carried out */
 	int first_fd;                     /* as in init.h */
 	int socket_fd;                    /* the peer to which an error goes: the parent, later the starter */
 	const struct plan_filter *filter; /* in force: any system call may fail now; or NULL */
-	bool can_feign;                   /* and one may seem to succeed that does nothing */
+	bool may_fake_success;            /* and one may seem to succeed that does nothing */
 	int console_fd;                   /* master of the console until the parent has it; or -1 */
 	uint32_t joined; /* bit n: namespace number n was entered by an earlier, tentative step */
 	struct rootfs rootfs;
@@ -38,7 +38,8 @@ void init_close_range(const struct walker *walker, int first, int last);
 void walk_environment(struct walker *walker, const struct plan_program *program, char **ret);
 
 /* Steps that both have. */
-int init_install_filter(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK; /* filter.c */
+int init_install_filter(struct walker *walker, const struct plan_step *step,
+			struct err *err) MUST_CHECK; /* filter.c */
 /* Says that the filter in force may be why a call failed, if it has such an errno to give. */
 void init_explain_filter(const struct walker *walker, struct err *err);
 int bridge_join(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK;

@@ -34,7 +34,7 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 	r = limits_is_delegated(parent) ? cgroup_check_entry(&place, parent->host.cgroup_own, err) : 0;
 	if (r < 0)
 		return r;
-	r = cgroup_take(&place, identity, parent->record.cgroup_created, err);
+	r = cgroup_claim(&place, identity, parent->record.cgroup_created, err);
 	if (r >= 0 && parent->record.cgroup_created == 0 && str_is_empty(parent->record.unit))
 		r = cgroup_remember(parent->cgroup_fd, err);
 	if (r < 0)
@@ -46,8 +46,8 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 	parent->oom_kills = parent->record.cgroup_created > 0
 				    ? 0
 				    : cgroup_event_count(parent->cgroup_fd, "memory.events", "oom_kill");
-	return cgroup_settle_type(&place, parent->plan,
-				  enable == NULL ? (struct plan_texts){0} : enable->u.controllers, err);
+	return cgroup_make_threaded(&place, parent->plan,
+				    enable == NULL ? (struct plan_texts){0} : enable->u.controllers, err);
 }
 
 /* A caller that has been given a cgroup usually is in it, and then it can hand no controller down. */
@@ -89,10 +89,10 @@ int parent_cgroup_step(struct parent *parent, const struct plan_step *step, stru
 	case PLAN_CGROUP_CREATE:
 		return step_create(parent, step, err);
 	case PLAN_UNIT_START:
-	case PLAN_UNIT_SETTLED:
+	case PLAN_RELEASE_PLACEHOLDER:
 	case PLAN_UNIT_SET:
 	case PLAN_UNIT_WATCH:
-		return unit_step(parent, step, err);
+		return scope_step(parent, step, err);
 	case PLAN_RESCTRL:
 		return parent_resctrl_step(parent, step, err);
 	case PLAN_CGROUP_ENABLE:

@@ -5,7 +5,6 @@
 
 #include "environment.h"
 
-
 int environment_open(char *const *environment, struct err *err)
 {
 	_cleanup_buf_ struct buf image = {0};

@@ -36,7 +36,7 @@ int exec_open_container(struct parent *parent, const struct plan_step *step, str
  * A process that is born into a frozen cgroup waits until that is thawed, and this one for its execve. 1, 0, or
  * -errno with *err.
  */
-static int is_to_wait(const struct parent *parent, struct err *err)
+static int must_wait(const struct parent *parent, struct err *err)
 {
 	int r = parent->exec->is_ignoring_paused ? 0 : cgroup_is_frozen(parent->cgroup_fd);
 
@@ -64,7 +64,7 @@ int exec_open_init_cgroup(struct parent *parent, struct err *err)
 		return fd;
 	fd_close(&parent->cgroup_fd);
 	parent->cgroup_fd = fd;
-	r = is_to_wait(parent, err);
+	r = must_wait(parent, err);
 	if (r <= 0)
 		return r;
 	err_set(err, ERR_STATE, 0, NULL,
@@ -119,7 +119,7 @@ int exec_open_cgroup(struct parent *parent, const struct plan_step *step, struct
 	int r = open_own_cgroup(parent, plan_get(parent->plan, step->u.text), err);
 
 	if (r >= 0)
-		r = is_to_wait(parent, err);
+		r = must_wait(parent, err);
 	if (r <= 0)
 		return r;
 	err_set(err, ERR_STATE, 0, NULL, "cannot exec in a paused container");

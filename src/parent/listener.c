@@ -54,7 +54,7 @@ static int take_listener(const struct parent *parent, int number, struct err *er
 	}
 	/* It has ended, and said before what it could not do. */
 	if (fd == -ESRCH) {
-		int r = parent_await(parent, STEP_TAKEN, err);
+		int r = parent_await(parent, STEP_LISTENER_TAKEN, err);
 
 		return r < 0 ? r : protocol_expect(parent->socket_fd, STEP_NONE, NULL, NULL, err);
 	}
@@ -121,11 +121,11 @@ static int hand_on(struct parent *parent, const struct plan_filter *filter, int 
 	target.payload = state;
 	r = socket_send_fd(&target, fd, err);
 	if (r < 0)
-		err_where(err, "/linux/seccomp/listenerPath");
+		err_pointer(err, "/linux/seccomp/listenerPath");
 	return r;
 }
 
-/* What become_init of the bridge's child calls before it has said BORN; src/run/bridge.c. */
+/* What become_init of the bridge's child calls before it has said INIT_STARTED; src/run/bridge.c. */
 static bool is_first_call(int nr)
 {
 	return nr == __NR_setsid || nr == __NR_close || nr == __NR_sendmsg || nr == __NR_write;
@@ -180,15 +180,15 @@ int listener_answer(const struct parent *parent, struct err *err)
 static int await_closed(const struct parent *parent, int listener_fd, int number, struct err *err)
 {
 	_cleanup_fd_ int copy = -1;
-	int r = protocol_send(parent->socket_fd, STEP_TAKEN, 0, NULL, -1);
+	int r = protocol_send(parent->socket_fd, STEP_LISTENER_TAKEN, 0, NULL, -1);
 
 	if (r < 0)
 		return err_system(err, r, "cannot tell init that its listener is taken");
 	r = answer_calls(parent, listener_fd, err);
 	if (r >= 0)
-		r = parent_await(parent, STEP_CLOSED, err);
+		r = parent_await(parent, STEP_LISTENER_CLOSED, err);
 	if (r >= 0)
-		r = protocol_expect(parent->socket_fd, STEP_CLOSED, NULL, NULL, err);
+		r = protocol_expect(parent->socket_fd, STEP_LISTENER_CLOSED, NULL, NULL, err);
 	if (r < 0)
 		return r;
 	copy = k_pidfd_getfd(watched_pidfd(parent), number, 0);
@@ -227,7 +227,7 @@ int listener_take(struct parent *parent, const struct plan_filter *filter, struc
 		r = hand_on(parent, filter, fd, err);
 	if (r < 0)
 		return r;
-	r = protocol_send(parent->socket_fd, STEP_LISTENED, 0, NULL, -1);
+	r = protocol_send(parent->socket_fd, STEP_LISTENER_SENT, 0, NULL, -1);
 	return r < 0 ? err_system(err, r, "cannot tell init that its listener is handed on") : 0;
 }
 

@@ -112,9 +112,9 @@ static int load_spec(struct parent *parent, struct err *err)
 		return r;
 	r = spec_parse(text.data == NULL ? "" : text.data, text.len, &parent->spec, err);
 	/* A JSON pointer says enough; a line does not. */
-	if (r < 0 && err->where[0] == '\0' && parent->options->config != NULL)
+	if (r < 0 && err->json_pointer[0] == '\0' && parent->options->config != NULL)
 		err_prefix(err, "%s", IO_INPUT_NAME(parent->options->config));
-	else if (r < 0 && err->where[0] == '\0')
+	else if (r < 0 && err->json_pointer[0] == '\0')
 		err_prefix(err, "%s/config.json", parent->bundle);
 	if (r < 0)
 		return r;

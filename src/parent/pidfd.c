@@ -9,8 +9,8 @@
 #include <tare/parent.h>
 #include <tare/protocol.h>
 
-#define SOON_MS 100           /* from somebody's SIGKILL to the end of a process that has nothing to wait for */
-#define END_TIMEOUT_MS 5000   /* of a process that has lost its descriptors */
+#define SOON_MS 100         /* from somebody's SIGKILL to the end of a process that has nothing to wait for */
+#define END_TIMEOUT_MS 5000 /* of a process that has lost its descriptors */
 
 /* The kernel's PF_* of a process, and whether it has init's name; 0 if there is none, or it may not be seen. */
 uint64_t pidfd_process_flags(pid_t pid, bool *ret_is_init)

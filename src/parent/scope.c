@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The container's cgroup as a scope of systemd: the steps PLAN_UNIT_*, and the process that holds the scope until
- * init is ready. Process: the parent, as in parent.c.
+ * The container's cgroup as a scope of systemd: the steps PLAN_UNIT_*, and the process that holds the scope
+ * until init is ready. Process: the parent, as in parent.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -145,17 +145,17 @@ static int set(struct parent *parent, const struct plan_unit *unit, struct err *
 	_cleanup_cgroup_saved_ struct cgroup_saved kept;
 	int r;
 
-	cgroup_keep(parent->cgroup_fd, &kept);
+	cgroup_snapshot(parent->cgroup_fd, &kept);
 	r = unit_set_properties(parent->plan, unit, parent->signal_fd, err);
-	return r < 0 ? r : cgroup_write_kept(&kept, err);
+	return r < 0 ? r : cgroup_write_snapshot(&kept, err);
 }
 
-int unit_step(struct parent *parent, const struct plan_step *step, struct err *err)
+int scope_step(struct parent *parent, const struct plan_step *step, struct err *err)
 {
 	switch ((enum plan_kind)step->kind) {
 	case PLAN_UNIT_START:
 		return start(parent, &step->u.unit, err);
-	case PLAN_UNIT_SETTLED:
+	case PLAN_RELEASE_PLACEHOLDER:
 		end_placeholder(parent);
 		return 0;
 	case PLAN_UNIT_SET:
@@ -167,7 +167,7 @@ int unit_step(struct parent *parent, const struct plan_step *step, struct err *e
 	}
 }
 
-int unit_undo(struct parent *parent, struct err *err)
+int scope_undo(struct parent *parent, struct err *err)
 {
 	int r;
 

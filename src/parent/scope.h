@@ -11,9 +11,9 @@ struct parent;
  * The steps PLAN_UNIT_*. START lets a process keep the place in the new unit, which would end without a
  * process, and leaves its cgroup in *parent and its path in the record; SETTLED ends the process.
  */
-int unit_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
+int scope_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
 
 /* Takes back what START did, if it did anything. 0 or -errno with *err. */
-int unit_undo(struct parent *parent, struct err *err) MUST_CHECK;
+int scope_undo(struct parent *parent, struct err *err) MUST_CHECK;
 
 #endif

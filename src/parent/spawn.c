@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The process that becomes init is started: by one clone or, through the bridge, by two.
+ *
+ * Process: the parent, as in parent.c.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -6,15 +11,33 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <tare/await.h>
 #include <tare/init.h>
+#include <tare/protocol.h>
 #include <tare/sys.h>
 
-#include "spawn.h"
+#include "steps.h"
+
+struct spawn {
+	const struct plan *plan;
+	int first_fd;     /* as in init.h: 3 + preserved descriptors */
+	int socket_fd;    /* init's end of the conversation */
+	int cgroup_fd;    /* or -1 */
+	int signal_fd;    /* of await_signals */
+	const int *slots; /* plan->slot_count descriptors, -1 where the child itself fills the slot */
+	uint64_t flags;   /* CLONE_NEW* */
+	bool is_bridge, into_cgroup;
+	bool is_exec;          /* the program has no steps of a creation */
+	bool is_interruptible; /* for a cgroup that may be frozen */
+	bool dies_on_signal;   /* HUP, INT and TERM end this process at once until then: nothing is to be undone
+				*/
+};
 
 /* The programs of init and of an exec, linked into this one; see embed.S. */
 extern const char tare_init_start[], tare_init_end[], tare_exec_start[], tare_exec_end[];
@@ -59,7 +82,7 @@ static int place_descriptors(const struct newborn *n)
  * Runs in the child: in its new namespaces, as the caller, in the parent's memory while the parent only waits.
  * Nothing but system calls.
  */
-__attribute__((noinline)) static int be_born(void *arg)
+__attribute__((noinline)) static int run_newborn(void *arg)
 {
 	/* The caller's could be read from inside the container. */
 	static char *const no_environment[] = {NULL};
@@ -238,9 +261,9 @@ static int start_child(struct newborn *n, int done_fd, int *ret_pidfd, struct er
 		args.cgroup = (uint64_t)spawn->cgroup_fd;
 	}
 	/* The only kind of signal that ends the waiting of a vfork is one that ends the process. */
-	if (spawn->is_mortal)
+	if (spawn->dies_on_signal)
 		k_sigprocmask(SIG_UNBLOCK, &fatal_signals, NULL);
-	pid = clone_onto_stack(&args, be_born, n);
+	pid = clone_onto_stack(&args, run_newborn, n);
 	k_sigprocmask(SIG_BLOCK, &fatal_signals, NULL);
 	fd_close(&n->done_fd);
 	if (pid < 0) {
@@ -291,7 +314,13 @@ static int open_done(int floor, int *ret_done_fd, int *ret_child_fd, struct err 
 	return r < 0 ? err_system(err, r, "cannot make a pipe for init") : 0;
 }
 
-int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err)
+/*
+ * Starts the program of src/run/init.c, whole or for an exec, from a sealed memfd, in new namespaces and, if
+ * into_cgroup and there is one, inside the cgroup. Returns when it was executed: the pid, and a pidfd in
+ * *ret_pidfd, or -errno with *err set and no process left; -EINTR when a signal ended the waiting, which only
+ * an interruptible one does. All signals must be blocked.
+ */
+static int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err)
 {
 	char first[16], *argv[] = {(char[]){"tare"}, first,
 				   spawn->is_bridge ? (char[]){"bridge"} : (char[]){"init"}, NULL};
@@ -345,4 +374,168 @@ int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err)
 		k_close(n.plan_fd);
 	fd_close(&n.done_fd);
 	return r;
+}
+
+/* --- the steps --- */
+
+#define BORN_TIMEOUT_MS 10000
+#define REAP_TIMEOUT_MS 2000
+
+static bool has_init_hooks(const struct plan *plan)
+{
+	const struct plan_step *steps = plan_steps(plan);
+
+	for (uint32_t i = 0; i < plan->step_count; i++)
+		if (steps[i].kind == PLAN_HOOKS && steps[i].actor == PLAN_INIT)
+			return true;
+	return false;
+}
+
+/* Who a message is from is the bridge's question: its child knows its own pid only as the container sees it. */
+static int open_socket(struct parent *parent, bool is_bridge)
+{
+	int fds[2], on = 1, r = k_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds);
+
+	if (r < 0)
+		return r;
+	parent->socket_fd = fds[0];
+	parent->child_socket_fd = fds[1];
+	return is_bridge ? k_setsockopt(fds[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) : 0;
+}
+
+int spawn_init(struct parent *parent, const struct plan_step *step, struct err *err)
+{
+	int r;
+	struct spawn spawn = {
+		.plan = parent->plan,
+		.first_fd = parent->first_fd,
+		.cgroup_fd = parent->cgroup_fd,
+		.signal_fd = parent->signal_fd,
+		.slots = parent->slots,
+		.flags = step->u.spawn.flags,
+		.is_bridge = step->u.spawn.is_bridge,
+		.is_interruptible = parent->exec != NULL && parent->exec->is_ignoring_paused,
+		/* The child of an exec ends when it finds nobody to talk to. */
+		.dies_on_signal = parent->exec != NULL,
+		.into_cgroup = step->u.spawn.into_cgroup,
+		.is_exec = parent->exec != NULL,
+	};
+
+	r = open_socket(parent, spawn.is_bridge);
+	if (r < 0)
+		return err_system(err, r, "cannot make a socket for init");
+	spawn.socket_fd = parent->child_socket_fd;
+	r = spawn_child(&spawn, spawn.is_bridge ? &parent->bridge_pidfd : &parent->pidfd, err);
+	/* The cgroup has processes below it (cgroups(7), "no internal processes"): so has the container's init.
+	 */
+	if ((r == -EBUSY || r == -EOPNOTSUPP) && parent->exec != NULL &&
+	    exec_open_init_cgroup(parent, err) >= 0) {
+		spawn.cgroup_fd = parent->cgroup_fd;
+		r = spawn_child(&spawn, &parent->bridge_pidfd, err);
+	}
+	fd_close(&parent->child_socket_fd);
+	if (r < 0)
+		return r;
+	parent->pid = r;
+	/* Whether init got as far as its hooks is not known when it fails: poststop hooks have to expect both.
+	 */
+	parent->has_hooked |= has_init_hooks(parent->plan);
+	return 0;
+}
+
+/*
+ * CLONE_PARENT made init a child of this process, so its pid cannot be another's before it is waited for. That
+ * it is a child is asked of the kernel: the message comes out of a container.
+ */
+static int take_init(struct parent *parent, int64_t pid, struct err *err)
+{
+	bool is_pid = pid > 0 && pid <= INT32_MAX && pid != parent->pid;
+	_cleanup_fd_ int pidfd = is_pid ? k_pidfd_open((pid_t)pid, 0) : -ESRCH;
+	siginfo_t info;
+	int r = pidfd < 0 ? pidfd : k_waitid(P_PIDFD, pidfd, &info, WEXITED | WNOHANG | WNOWAIT);
+
+	if (r < 0)
+		return err_set(err, ERR_PEER, r, NULL, "process %lld is not init", (long long)pid);
+	parent->pid = (pid_t)pid;
+	parent->pidfd = take_fd(&pidfd);
+	return 0;
+}
+
+static bool has_done_its_part(int bridge_pidfd)
+{
+	siginfo_t info = {0};
+
+	return k_waitid(P_PIDFD, bridge_pidfd, &info, WEXITED | WNOHANG | WNOWAIT) >= 0 &&
+	       info.si_code == CLD_EXITED && info.si_status == 0;
+}
+
+/*
+ * Behind the bridge's end only init is left to say something. Its socket tells of its end, too, unless somebody
+ * in the container has a copy: then time does.
+ */
+static int await_born(const struct parent *parent, struct err *err)
+{
+	const char *name = protocol_step_name(STEP_INIT_STARTED);
+	struct await await = {parent->socket_fd, POLLIN, parent->bridge_pidfd, parent->signal_fd, -1};
+	int r = await_message(&await, name, err);
+
+	if (r != -EPIPE || !has_done_its_part(parent->bridge_pidfd))
+		return r;
+	err->kind = ERR_NONE;
+	await.pidfd = -1;
+	await.timeout_ms = BORN_TIMEOUT_MS;
+	return await_message(&await, name, err);
+}
+
+/*
+ * An init that ended before it could say that it was there is nobody's, and keeps its pid namespace from ending
+ * as long as nobody has waited for it. It is a child, and the bridge the only other one. How it ended is told
+ * only if somebody killed it: an end of its own follows the bridge's.
+ */
+static void reap_unknown(struct err *err)
+{
+	for (int i = 0; i < REAP_TIMEOUT_MS; i++) {
+		/* ppoll(2) writes what is left into it. */
+		struct timespec pause = {.tv_nsec = 1000000};
+		siginfo_t info = {0};
+
+		if (k_waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0)
+			return;
+		if (info.si_pid == 0)
+			k_ppoll(NULL, 0, &pause, NULL);
+		else if (info.si_code != CLD_EXITED)
+			parent_explain_status(&info, err);
+	}
+}
+
+int spawn_expect_init(struct parent *parent, struct err *err)
+{
+	bool is_console = parent->exec != NULL && plan_find(parent->plan, PLAN_CONSOLE) != NULL;
+	int64_t pid = 0;
+	int r = listener_answer(parent, err);
+
+	if (r >= 0)
+		r = await_born(parent, err);
+	if (r >= 0)
+		r = protocol_expect(parent->socket_fd, STEP_INIT_STARTED, &pid,
+				    is_console ? &parent->console_fd : NULL, err);
+	if (r == -EPIPE && err->kind == ERR_PEER) {
+		parent_explain_end(parent->bridge_pidfd, err);
+		reap_unknown(err);
+	}
+	if (r >= 0)
+		r = take_init(parent, pid, err);
+	if (r < 0)
+		return r;
+	/* All that it has left to do is to end, which is a system call that its filter may deny, or ask about.
+	 */
+	k_pidfd_send_signal(parent->bridge_pidfd, SIGKILL);
+	return listener_hand_on(parent, err);
+}
+
+/* Nothing keeps a SIGKILL away, not even a frozen cgroup (cgroup-v2.rst). */
+void spawn_end_bridge(struct parent *parent)
+{
+	k_waitid(P_PIDFD, parent->bridge_pidfd, NULL, WEXITED);
+	fd_close(&parent->bridge_pidfd);
 }

@@ -5,14 +5,14 @@
 
 #include <tare/parent.h>
 
-/* --- birth.c --- */
+/* --- spawn.c --- */
 
 /*
- * birth.c: the process that the step says is born; the bridge's child says that it is there, and is known by
+ * The process that the step says is born; the bridge's child says that it is there, and is known by
  * pid and pidfd from then on; the bridge is waited for.
  */
-int birth_spawn(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
-int birth_expect(struct parent *parent, struct err *err) MUST_CHECK;
+int spawn_init(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
+int spawn_expect_init(struct parent *parent, struct err *err) MUST_CHECK;
 
 /* --- listener.c --- */
 
@@ -31,7 +31,6 @@ int parent_cgroup_step(struct parent *parent, const struct plan_step *step, stru
 
 /* --- resctrl.c --- */
 
-/* rdt.c */
 void parent_resctrl_fill_record(struct parent *parent);
 int parent_resctrl_step(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
 void parent_resctrl_commit(struct parent *parent);
@@ -39,7 +38,7 @@ int parent_resctrl_undo(struct parent *parent, struct err *err) MUST_CHECK;
 
 /* --- exec.c --- */
 
-/* exec.c: the parent's steps that only exec has. */
+/* The steps that only an exec has. */
 int exec_open_container(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
 int exec_open_cgroup(struct parent *parent, const struct plan_step *step, struct err *err) MUST_CHECK;
 /* The cgroup that the container's init is in, below the recorded one: where that cannot hold processes. */
@@ -48,7 +47,6 @@ int exec_commit(struct parent *parent, struct err *err) MUST_CHECK;
 
 /* --- idmap.c --- */
 
-/* idmap.c */
 int idmap_write(int proc_fd, pid_t pid, const struct plan *plan, const struct plan_maps *maps,
 		struct err *err) MUST_CHECK;
 /* ERR_CONFIG if the maps of pid's user namespace are others; a map without a line is not compared. */

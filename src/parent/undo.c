@@ -86,7 +86,7 @@ static void undo_recorded(struct parent *parent, struct err *first)
 
 	if (parent->has_cgroup)
 		note(first, container_remove_cgroup(&parent->record, &err), &err);
-	note(first, unit_undo(parent, &err), &err);
+	note(first, scope_undo(parent, &err), &err);
 	note(first, parent_resctrl_undo(parent, &err), &err);
 }
 

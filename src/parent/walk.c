@@ -82,16 +82,16 @@ static int step_expect(struct parent *parent, const struct plan_step *step, stru
 {
 	int r;
 
-	if (step->u.step == STEP_BORN)
-		return birth_expect(parent, err);
+	if (step->u.step == STEP_INIT_STARTED)
+		return spawn_expect_init(parent, err);
 	r = parent_await(parent, step->u.step, err);
 	if (r >= 0)
 		r = protocol_expect(parent->socket_fd, (enum protocol_step)step->u.step, NULL,
 				    step->u.step == STEP_READY ? &parent->console_fd : NULL, err);
 	if (r >= 0 && step->u.step == STEP_READY) {
 		if (err->kind != ERR_NONE)
-			log_line(LOG_WARNING, err->hint[0] == '\0' ? "%s: %s" : "%s: %s (%s)", err->where,
-				 err->msg, err->hint);
+			log_line(LOG_WARNING, err->hint[0] == '\0' ? "%s: %s" : "%s: %s (%s)",
+				 err->json_pointer, err->msg, err->hint);
 		*err = (struct err){.kind = ERR_NONE};
 		r = parent_cgroup_check_owner(parent, err);
 	}
@@ -180,7 +180,7 @@ static int step_send(struct parent *parent, const struct plan_step *step, struct
 	if (r < 0)
 		return r;
 	if (step->u.step == STEP_COMMITTED && parent->bridge_pidfd >= 0)
-		birth_end_bridge(parent);
+		spawn_end_bridge(parent);
 	return 0;
 }
 
@@ -215,7 +215,7 @@ static int parent_step(struct parent *parent, const struct plan_step *step, stru
 	case PLAN_AFFINITY:
 		return process_set_affinity(plan, step->u.affinity, err);
 	case PLAN_SPAWN:
-		return birth_spawn(parent, step, err);
+		return spawn_init(parent, step, err);
 	case PLAN_ID_MAPS:
 		return step_maps(parent, step, err);
 	case PLAN_NET_DEVICE:
@@ -275,7 +275,7 @@ int parent_walk(struct parent *parent, struct err *err)
 	for (uint32_t i = 0; i < parent->plan->step_count; i++) {
 		int r;
 
-		if (steps[i].who != PLAN_PARENT)
+		if (steps[i].actor != PLAN_PARENT)
 			continue;
 		log_step(parent->plan, &steps[i]);
 		r = parent_step(parent, &steps[i], err);
@@ -286,7 +286,7 @@ int parent_walk(struct parent *parent, struct err *err)
 
 			parent_explain_limits(parent, err);
 			if (!is_peers)
-				err_where(err, plan_get(parent->plan, steps[i].where));
+				err_pointer(err, plan_get(parent->plan, steps[i].json_pointer));
 			return r;
 		}
 		if (steps[i].kind == PLAN_SEND && steps[i].u.step == STEP_COMMITTED)

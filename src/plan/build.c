@@ -21,11 +21,11 @@ static void add_create_hooks(struct builder *b)
 	    (b->has_unit && has_hooks(b->spec, SPEC_HOOK_CREATE_CONTAINER))) {
 		builder_step(b, PLAN_INIT, PLAN_SEND, 0)->u.step = STEP_MOUNTED;
 		builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_MOUNTED;
-		plan_add_settled(b);
+		plan_add_release_placeholder(b);
 		plan_add_hooks(b, PLAN_PARENT, SPEC_HOOK_PRESTART);
 		plan_add_hooks(b, PLAN_PARENT, SPEC_HOOK_CREATE_RUNTIME);
-		builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_HOOKED;
-		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_HOOKED;
+		builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_HOOKS_DONE;
+		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_HOOKS_DONE;
 	}
 	plan_add_hooks(b, PLAN_INIT, SPEC_HOOK_CREATE_CONTAINER);
 }
@@ -39,7 +39,7 @@ static void add_setup(struct builder *b)
 
 	if (b->has_new_user || b->has_bridge)
 		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_MAPPED;
-	plan_add_hide(b, PLAN_INIT, true);
+	plan_add_undumpable(b, PLAN_INIT, true);
 	if (b->has_user) {
 		step = builder_step(b, PLAN_INIT, PLAN_SETUP_IDS, 0);
 		step->u.ids.uid = b->setup_uid;
@@ -56,7 +56,7 @@ static void add_setup(struct builder *b)
 	if (plan_is_new(b->spec, SPEC_NS_NETWORK))
 		builder_step(b, PLAN_INIT, PLAN_LOOPBACK, 0);
 	if (b->spec->net_device_count > 0)
-		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_NETWORKED;
+		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_NETDEVS_MOVED;
 }
 
 /* Sources that init itself opens come before it changes its ids: the caller's may be needed to reach them. */

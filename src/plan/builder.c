@@ -18,7 +18,7 @@ static void add_finding(struct builder *b, const struct err *err)
 		b->on_finding(b->context, err);
 }
 
-void builder_finding(struct builder *b, enum err_kind kind, const char *where, const char *fmt, ...)
+void builder_finding(struct builder *b, enum err_kind kind, const char *json_pointer, const char *fmt, ...)
 {
 	struct err err;
 	char text[sizeof err.msg];
@@ -27,11 +27,11 @@ void builder_finding(struct builder *b, enum err_kind kind, const char *where, c
 	va_start(args, fmt);
 	str_vformat(text, sizeof text, fmt, args);
 	va_end(args);
-	err_set(&err, kind, 0, where, "%s", text);
+	err_set(&err, kind, 0, json_pointer, "%s", text);
 	add_finding(b, &err);
 }
 
-void builder_finding_errno(struct builder *b, int errnum, const char *where, const char *fmt, ...)
+void builder_finding_errno(struct builder *b, int errnum, const char *json_pointer, const char *fmt, ...)
 {
 	struct err err;
 	char text[sizeof err.msg];
@@ -40,7 +40,7 @@ void builder_finding_errno(struct builder *b, int errnum, const char *where, con
 	va_start(args, fmt);
 	str_vformat(text, sizeof text, fmt, args);
 	va_end(args);
-	err_set(&err, ERR_SYSTEM, errnum, where, "%s", text);
+	err_set(&err, ERR_SYSTEM, errnum, json_pointer, "%s", text);
 	add_finding(b, &err);
 }
 
@@ -54,15 +54,15 @@ plan_text builder_text(struct builder *b, const char *text)
 	return offset;
 }
 
-plan_text builder_where(struct builder *b, const char *fmt, ...)
+plan_text builder_pointer(struct builder *b, const char *fmt, ...)
 {
-	char where[sizeof((struct err *)0)->where];
+	char json_pointer[sizeof((struct err *)0)->json_pointer];
 	va_list args;
 
 	va_start(args, fmt);
-	str_vformat(where, sizeof where, fmt, args);
+	str_vformat(json_pointer, sizeof json_pointer, fmt, args);
 	va_end(args);
-	return builder_text(b, where);
+	return builder_text(b, json_pointer);
 }
 
 const char *builder_get(const struct builder *b, plan_text text)
@@ -98,7 +98,8 @@ int32_t builder_slot(struct builder *b)
 	return b->slot_count++;
 }
 
-struct plan_step *builder_step(struct builder *b, enum plan_who who, enum plan_kind kind, plan_text where)
+struct plan_step *builder_step(struct builder *b, enum plan_actor actor, enum plan_kind kind,
+			       plan_text json_pointer)
 {
 	struct plan_step *step;
 
@@ -109,8 +110,8 @@ struct plan_step *builder_step(struct builder *b, enum plan_who who, enum plan_k
 	step = &b->steps[b->step_count++];
 	memset(step, 0, sizeof *step);
 	step->kind = (uint16_t)kind;
-	step->who = (uint8_t)who;
-	step->where = where;
+	step->actor = (uint8_t)actor;
+	step->json_pointer = json_pointer;
 	return step;
 }
 

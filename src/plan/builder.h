@@ -29,8 +29,8 @@ struct builder {
 	bool is_user_early;              /* the bridge makes the user namespace, before the time namespace */
 	int32_t ns_slots[SPEC_NS_COUNT]; /* of namespaces that are joined */
 	bool is_settled;
-	bool has_unit; /* the cgroup is systemd's, and unit_step the index of the step that has it made */
-	uint32_t unit_step;
+	bool has_unit; /* the cgroup is systemd's, and scope_step the index of the step that has it made */
+	uint32_t scope_step;
 	int32_t proc_slot, idmap_slot, root_slot, gate_slot, environment_slot;
 	int32_t *source_slots, *idmap_slots; /* a mount each, PLAN_NO_SLOT: none */
 	struct arena arena;
@@ -44,20 +44,22 @@ struct builder {
 };
 
 /* A finding: building goes on, so that "check" sees all of them; plan_build fails at its end. */
-void builder_finding(struct builder *b, enum err_kind kind, const char *where, const char *fmt, ...)
+void builder_finding(struct builder *b, enum err_kind kind, const char *json_pointer, const char *fmt, ...)
 	FORMAT(4, 5);
 /* The same for what a system call said while the host was looked at; words without errno's. */
-void builder_finding_errno(struct builder *b, int errnum, const char *where, const char *fmt, ...) FORMAT(4, 5);
-/* The same with a JSON pointer made by builder_where. */
+void builder_finding_errno(struct builder *b, int errnum, const char *json_pointer, const char *fmt, ...)
+	FORMAT(4, 5);
+/* The same with a JSON pointer made by builder_pointer. */
 plan_text builder_text(struct builder *b, const char *text); /* NULL gives 0 */
-plan_text builder_where(struct builder *b, const char *fmt, ...) FORMAT(2, 3);
+plan_text builder_pointer(struct builder *b, const char *fmt, ...) FORMAT(2, 3);
 const char *builder_get(const struct builder *b, plan_text text);
 struct plan_texts builder_texts(struct builder *b, char *const *v, size_t count);
 struct plan_table builder_table(struct builder *b, const void *rows, size_t count, size_t row_size);
 int32_t builder_slot(struct builder *b);
 
 /* A new step at the end, zeroed but for who, kind and where. Valid until the next call. */
-struct plan_step *builder_step(struct builder *b, enum plan_who who, enum plan_kind kind, plan_text where);
+struct plan_step *builder_step(struct builder *b, enum plan_actor actor, enum plan_kind kind,
+			       plan_text json_pointer);
 
 /* An empty image, with the id if there is a request, and no slot taken. */
 void builder_begin(struct builder *b);
@@ -80,7 +82,7 @@ void plan_add_limits(struct builder *b); /* resources.c: what is in force before
 bool plan_begin_unit(struct builder *b); /* unit.c: false if it has no valid name */
 void plan_end_unit(struct builder *b);   /* once all limits are there */
 /* Whoever keeps the unit's place goes, unless he has gone already; nothing without a unit. */
-void plan_add_settled(struct builder *b);
+void plan_add_release_placeholder(struct builder *b);
 void plan_add_unit_set(struct builder *b, uint32_t from); /* limits that stand from step number from on */
 void plan_add_watch(struct builder *b);                   /* unit.c, behind all limits */
 bool plan_asks_limits(const struct builder *b);           /* resources.c: any that needs a cgroup */
@@ -93,8 +95,9 @@ void plan_add_root(struct builder *b);           /* rootfs.c */
 void plan_add_mounts(struct builder *b);         /* mounts.c */
 void plan_add_device_sources(struct builder *b); /* rootfs.c */
 void plan_add_devices(struct builder *b);        /* rootfs.c */
-void plan_add_hooks(struct builder *b, enum plan_who who, enum spec_hook_kind kind); /* process.c */
-void plan_add_hooks_status(struct builder *b, enum plan_who who, enum spec_hook_kind kind, const char *status);
+void plan_add_hooks(struct builder *b, enum plan_actor actor, enum spec_hook_kind kind); /* process.c */
+void plan_add_hooks_status(struct builder *b, enum plan_actor actor, enum spec_hook_kind kind,
+			   const char *status);
 /* The caller's environment for createContainer hooks, before the birth; nothing if each states its own. */
 void plan_add_environment(struct builder *b); /* process.c */
 void plan_add_late_rootfs(struct builder *b); /* rootfs.c: from pivot to the read-only root */
@@ -105,18 +108,18 @@ void plan_add_process(struct builder *b);     /* process.c */
 struct plan_program plan_program_of(struct builder *b);
 struct plan_user plan_user_of(struct builder *b);
 /* HOME, by the rights that the process has before it becomes the user; nothing if the environment has it. */
-void plan_add_home(struct builder *b, enum plan_who who);
-void plan_add_rlimits(struct builder *b, enum plan_who who);
+void plan_add_home(struct builder *b, enum plan_actor actor);
+void plan_add_rlimits(struct builder *b, enum plan_actor actor);
 void plan_add_parent_attributes(struct builder *b);
 
 /* Where the process hides from its neighbours: at once, or once the ids are mapped; namespaces.c. */
-void plan_add_hide(struct builder *b, enum plan_who who, bool is_late);
+void plan_add_undumpable(struct builder *b, enum plan_actor actor, bool is_late);
 /* The namespaces that init makes once it is the container's root; namespaces.c. */
 void plan_add_own_namespaces(struct builder *b);
 /* Labels of AppArmor and SELinux; labels.c. */
 bool plan_has_labels(const struct builder *b);
-void plan_add_key_label(struct builder *b, enum plan_who who);
-void plan_add_labels(struct builder *b, enum plan_who who);
+void plan_add_key_label(struct builder *b, enum plan_actor actor);
+void plan_add_labels(struct builder *b, enum plan_actor actor);
 /* "context=LABEL" of /linux/mountLabel, or NULL; lives as long as the builder. */
 char *plan_mount_context(struct builder *b);
 /* Adds it to the options of a file system that takes it. Sets mount->options or mount->label, or nothing. */
@@ -135,7 +138,7 @@ enum plan_filter_time plan_filter_time(const struct plan_filter *filter, bool is
 /* The end of a process's preparation: startContainer hooks, the handover, execve. process.c. */
 void plan_add_exec(struct builder *b, const struct plan_program *program, const struct plan_filter *filter);
 /* The step, and the parent's that hands a listener on. */
-void plan_add_seccomp(struct builder *b, enum plan_who who, const struct plan_filter *filter);
+void plan_add_seccomp(struct builder *b, enum plan_actor actor, const struct plan_filter *filter);
 
 /*
  * The path without ".", "..", "//" and a trailing "/", always beginning with "/", in ret; "" if that is too

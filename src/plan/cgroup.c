@@ -24,7 +24,7 @@ static void add_devices(struct builder *b)
 	size_t count = r->device_count + ARRAY_SIZE(default_rules);
 	_cleanup_free_ struct plan_device_rule *rules = NULL;
 	struct plan_table table;
-	plan_text where;
+	plan_text json_pointer;
 
 	if (r->device_count == 0)
 		return;
@@ -42,8 +42,8 @@ static void add_devices(struct builder *b)
 	}
 	memcpy(rules + r->device_count, default_rules, sizeof default_rules);
 	table = builder_table(b, rules, count, sizeof *rules);
-	where = builder_text(b, "/linux/resources/devices");
-	builder_step(b, PLAN_PARENT, PLAN_CGROUP_DEVICES, where)->u.devices = table;
+	json_pointer = builder_text(b, "/linux/resources/devices");
+	builder_step(b, PLAN_PARENT, PLAN_CGROUP_DEVICES, json_pointer)->u.devices = table;
 }
 
 /* config-linux.md, "Cgroups Path": absolute below the mount, otherwise beside the caller's own cgroup. */
@@ -122,7 +122,7 @@ static void add_owner(struct builder *b)
 static bool add_create(struct builder *b)
 {
 	bool has_path = !str_is_empty(b->spec->cgroups_path);
-	plan_text path, where;
+	plan_text path, json_pointer;
 
 	if (b->request->is_cgroup_disabled)
 		return false;
@@ -152,8 +152,8 @@ static bool add_create(struct builder *b)
 		builder_finding(b, ERR_CONFIG, "/linux/cgroupsPath", "the root cgroup cannot be a container's");
 		return false;
 	}
-	where = has_path ? builder_text(b, "/linux/cgroupsPath") : 0;
-	builder_step(b, PLAN_PARENT, PLAN_CGROUP_CREATE, where)->u.text = path;
+	json_pointer = has_path ? builder_text(b, "/linux/cgroupsPath") : 0;
+	builder_step(b, PLAN_PARENT, PLAN_CGROUP_CREATE, json_pointer)->u.text = path;
 	return true;
 }
 

@@ -77,7 +77,7 @@ static void take_env(struct exec *e, const struct plan_step *program)
 
 	if (program != NULL) {
 		texts = program->u.program.env;
-		texts.count -= program->u.program.own_env;
+		texts.count -= program->u.program.runtime_env_count;
 	}
 	own = arena_alloc(&e->b.arena, (texts.count + 1) * sizeof *own);
 	for (uint32_t i = 0; i < texts.count; i++)
@@ -270,18 +270,19 @@ static void on_cpus(void *context, uint32_t first, uint32_t last)
 		mask->words[cpu / 64] |= 1ull << (cpu % 64);
 }
 
-static void add_affinity(struct exec *e, enum plan_who who, const char *list, const char *where)
+static void add_affinity(struct exec *e, enum plan_actor actor, const char *list, const char *json_pointer)
 {
 	struct cpu_mask mask = {{0}};
 	struct plan_table table = {0};
-	plan_text at = builder_text(&e->b, where);
+	plan_text at = builder_text(&e->b, json_pointer);
 
 	if (list != NULL) {
 		if (spec_list_parse(list, on_cpus, &mask) < 0)
-			builder_finding(&e->b, ERR_CONFIG, where, "'%.100s' is not a list of cpus", list);
+			builder_finding(&e->b, ERR_CONFIG, json_pointer, "'%.100s' is not a list of cpus",
+					list);
 		table = builder_table(&e->b, mask.words, CPU_WORDS, sizeof mask.words[0]);
 	}
-	builder_step(&e->b, who, PLAN_AFFINITY, at)->u.affinity = table;
+	builder_step(&e->b, actor, PLAN_AFFINITY, at)->u.affinity = table;
 }
 
 static void add_container(struct exec *e)
@@ -324,16 +325,17 @@ static void add_birth(struct exec *e)
 	else if (!p->exec_cpu_affinity.is_set)
 		add_affinity(e, PLAN_BRIDGE, NULL, NULL);
 	if (p->oom_score_adj.is_set) {
-		plan_text where = builder_text(&e->b, "/process/oomScoreAdj");
+		plan_text json_pointer = builder_text(&e->b, "/process/oomScoreAdj");
 
-		builder_step(&e->b, PLAN_BRIDGE, PLAN_OOM_SCORE, where)->u.number = p->oom_score_adj.value;
+		builder_step(&e->b, PLAN_BRIDGE, PLAN_OOM_SCORE, json_pointer)->u.number =
+			p->oom_score_adj.value;
 	}
 	/* Through the caller's own procfs: the container's may be a fake. They last until the program is
 	 * executed. */
 	if (plan_find(e->container, PLAN_KEYRING) != NULL)
 		plan_add_key_label(&e->b, PLAN_BRIDGE);
 	plan_add_labels(&e->b, PLAN_BRIDGE);
-	builder_step(&e->b, PLAN_BRIDGE, PLAN_HIDE, 0);
+	builder_step(&e->b, PLAN_BRIDGE, PLAN_SET_UNDUMPABLE, 0);
 	step = builder_step(&e->b, PLAN_BRIDGE, PLAN_ENTER, 0);
 	step->u.container.slot = e->container_slot;
 	step->u.container.root_slot = e->root_slot;
@@ -373,12 +375,12 @@ static void copy_policies(struct exec *e)
 static void add_terminal(struct exec *e)
 {
 	const struct spec_process *p = &e->spec.process;
-	plan_text where = builder_text(&e->b, "/process/terminal");
+	plan_text json_pointer = builder_text(&e->b, "/process/terminal");
 	struct plan_step *step;
 
 	if (!p->terminal)
 		return;
-	step = builder_step(&e->b, PLAN_BRIDGE, PLAN_CONSOLE, where);
+	step = builder_step(&e->b, PLAN_BRIDGE, PLAN_CONSOLE, json_pointer);
 	step->u.console.has_size = p->console_size.is_set;
 	step->u.console.height = p->console_size.height;
 	step->u.console.width = p->console_size.width;
@@ -417,7 +419,7 @@ static void add_identity(struct exec *e)
 	const struct plan_step *container_user = plan_find(e->container, PLAN_USER);
 	const struct spec_process *p = &e->spec.process;
 	struct plan_user user;
-	plan_text where;
+	plan_text json_pointer;
 
 	if (ids != NULL)
 		builder_step(&e->b, PLAN_BRIDGE, PLAN_SETUP_IDS, 0)->u.ids = ids->u.ids;
@@ -439,8 +441,8 @@ static void add_identity(struct exec *e)
 	if (user.is_setgroups_denied && !user.has_callers_groups && p->user.additional_gid_count > 0)
 		builder_finding(&e->b, ERR_UNSUPPORTED, "/process/user/additionalGids",
 				"cannot set any additional groups in a rootless container");
-	where = builder_text(&e->b, "/process/user");
-	builder_step(&e->b, PLAN_BRIDGE, PLAN_USER, where)->u.user = user;
+	json_pointer = builder_text(&e->b, "/process/user");
+	builder_step(&e->b, PLAN_BRIDGE, PLAN_USER, json_pointer)->u.user = user;
 }
 
 /* What the parent does between the birth and the program; whether there is anything. */
@@ -458,12 +460,12 @@ static void add_program(struct exec *e)
 {
 	struct builder *b = &e->b;
 	struct plan_program program = plan_program_of(b);
-	plan_text where = builder_text(b, "/process/args");
+	plan_text json_pointer = builder_text(b, "/process/args");
 	bool is_waiting = e->asked->is_announced || e->spec.process.terminal;
 
-	builder_step(b, PLAN_BRIDGE, PLAN_LOOKUP, where)->u.program = program;
+	builder_step(b, PLAN_BRIDGE, PLAN_LOOKUP, json_pointer)->u.program = program;
 	builder_step(b, PLAN_BRIDGE, PLAN_SPAWN, 0);
-	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_BORN;
+	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_INIT_STARTED;
 	if (e->spec.process.terminal)
 		builder_step(b, PLAN_INIT, PLAN_CONTROLLING, 0);
 	if (add_attributes(e))

@@ -9,26 +9,26 @@
 
 #define LABEL_MAX 4000 /* bytes; the kernel takes a page, with a word in front */
 
-static void check_label(struct builder *b, const char *where, const char *label)
+static void check_label(struct builder *b, const char *json_pointer, const char *label)
 {
 	if (strlen(label) > LABEL_MAX)
-		builder_finding(b, ERR_CONFIG, where, "is longer than %d characters", LABEL_MAX);
-	if (strpbrk(label, "\n\r\t ") != NULL && str_equal(where, "/process/apparmorProfile"))
-		builder_finding(b, ERR_CONFIG, where, "'%.100s' is not the name of a profile", label);
+		builder_finding(b, ERR_CONFIG, json_pointer, "is longer than %d characters", LABEL_MAX);
+	if (strpbrk(label, "\n\r\t ") != NULL && str_equal(json_pointer, "/process/apparmorProfile"))
+		builder_finding(b, ERR_CONFIG, json_pointer, "'%.100s' is not the name of a profile", label);
 }
 
-static void add_label(struct builder *b, enum plan_who who, enum plan_label_kind kind, const char *text)
+static void add_label(struct builder *b, enum plan_actor actor, enum plan_label_kind kind, const char *text)
 {
 	const char *at = kind == PLAN_LABEL_APPARMOR ? "/process/apparmorProfile" : "/process/selinuxLabel";
 	struct plan_label label = {.kind = kind, .slot = b->proc_slot};
-	plan_text where;
+	plan_text json_pointer;
 
 	if (str_is_empty(text))
 		return;
 	check_label(b, at, text);
 	label.text = builder_text(b, text);
-	where = builder_text(b, at);
-	builder_step(b, who, PLAN_LABEL, where)->u.label = label;
+	json_pointer = builder_text(b, at);
+	builder_step(b, actor, PLAN_LABEL, json_pointer)->u.label = label;
 }
 
 bool plan_has_labels(const struct builder *b)
@@ -37,15 +37,15 @@ bool plan_has_labels(const struct builder *b)
 	       !str_is_empty(b->spec->process.selinux_label);
 }
 
-void plan_add_key_label(struct builder *b, enum plan_who who)
+void plan_add_key_label(struct builder *b, enum plan_actor actor)
 {
-	add_label(b, who, PLAN_LABEL_SELINUX_KEYS, b->spec->process.selinux_label);
+	add_label(b, actor, PLAN_LABEL_SELINUX_KEYS, b->spec->process.selinux_label);
 }
 
-void plan_add_labels(struct builder *b, enum plan_who who)
+void plan_add_labels(struct builder *b, enum plan_actor actor)
 {
-	add_label(b, who, PLAN_LABEL_APPARMOR, b->spec->process.apparmor_profile);
-	add_label(b, who, PLAN_LABEL_SELINUX, b->spec->process.selinux_label);
+	add_label(b, actor, PLAN_LABEL_APPARMOR, b->spec->process.apparmor_profile);
+	add_label(b, actor, PLAN_LABEL_SELINUX, b->spec->process.selinux_label);
 }
 
 /* proc and sysfs have one label for everybody, a cgroup file system the policy's own. */

@@ -47,7 +47,7 @@ static bool is_mapped(const struct spec_id_maps *maps, uint64_t id)
 }
 
 /* The kernel says no more than EINVAL about these. */
-static void check_owner_options(struct builder *b, const struct plan_options *o, const char *where)
+static void check_owner_options(struct builder *b, const struct plan_options *o, const char *json_pointer)
 {
 	if (!b->has_new_user)
 		return;
@@ -59,7 +59,7 @@ static void check_owner_options(struct builder *b, const struct plan_options *o,
 		if ((!is_uid && !is_gid) || !str_to_u64(text + 4, UINT32_MAX, &id))
 			continue;
 		if (!is_mapped(is_uid ? &b->spec->uid_mappings : &b->spec->gid_mappings, id))
-			builder_finding(b, ERR_CONFIG, where,
+			builder_finding(b, ERR_CONFIG, json_pointer,
 					"option '%s': the id is not mapped in the container's user namespace",
 					text);
 	}
@@ -79,51 +79,53 @@ static const char *not_for_remounts(const struct spec_mount *m, const struct pla
 
 /* What is no attribute of a mount but its superblock's, which binds and remounts do not make. */
 static void check_superblock(struct builder *b, const struct spec_mount *m, const struct plan_options *o,
-			     const char *where)
+			     const char *json_pointer)
 {
 	const char *option = o->not_for_binds, *advice = "";
 
 	if (option != NULL && strchr(option, ',') != NULL)
 		advice = "; each option is an item of its own";
 	if (o->is_bind && option != NULL) {
-		builder_finding(b, ERR_CONFIG, where,
+		builder_finding(b, ERR_CONFIG, json_pointer,
 				"bind mounts cannot have any filesystem-specific options applied: '%s'%s",
 				option, advice);
 	} else if (o->is_remount && not_for_remounts(m, o) != NULL) {
-		builder_finding(b, ERR_CONFIG, where, "remount cannot change '%s'%s", not_for_remounts(m, o),
-				advice);
+		builder_finding(b, ERR_CONFIG, json_pointer, "remount cannot change '%s'%s",
+				not_for_remounts(m, o), advice);
 	}
 }
 
 static void check_mount(struct builder *b, const struct spec_mount *m, const struct plan_options *o,
 			const char *target)
 {
-	char where[64];
+	char json_pointer[64];
 	bool has_maps = m->uid_mappings.count > 0;
 
-	str_format(where, sizeof where, "/mounts/%zu", (size_t)(m - b->spec->mounts));
+	str_format(json_pointer, sizeof json_pointer, "/mounts/%zu", (size_t)(m - b->spec->mounts));
 	if (o->propagation_count > PLAN_PROPAGATIONS)
-		builder_finding(b, ERR_CONFIG, where, "more than %d propagation options", PLAN_PROPAGATIONS);
-	check_superblock(b, m, o, where);
+		builder_finding(b, ERR_CONFIG, json_pointer, "more than %d propagation options",
+				PLAN_PROPAGATIONS);
+	check_superblock(b, m, o, json_pointer);
 	if (o->is_bind && str_is_empty(m->source))
-		builder_finding(b, ERR_CONFIG, where, "a bind mount needs a source");
+		builder_finding(b, ERR_CONFIG, json_pointer, "a bind mount needs a source");
 	if (!o->is_bind && !o->is_remount && str_is_empty(m->type))
-		builder_finding(b, ERR_CONFIG, where, "a mount needs a type, or the option 'bind' or 'rbind'");
+		builder_finding(b, ERR_CONFIG, json_pointer,
+				"a mount needs a type, or the option 'bind' or 'rbind'");
 	if (str_equal(target, "/") && !o->is_remount)
-		builder_finding(b, ERR_CONFIG, where, "a mount cannot cover the root of the container");
+		builder_finding(b, ERR_CONFIG, json_pointer, "a mount cannot cover the root of the container");
 	if (o->is_copy_up && !str_equal(m->type, "tmpfs"))
-		builder_finding(b, ERR_CONFIG, where, "option 'tmpcopyup' is for mounts of type tmpfs");
+		builder_finding(b, ERR_CONFIG, json_pointer, "option 'tmpcopyup' is for mounts of type tmpfs");
 	if (path_is_below(target, "/proc") && !str_equal(target, "/proc") && !may_cover_proc(target))
-		builder_finding(b, ERR_CONFIG, where, "'%s' cannot be mounted because it is inside /proc",
-				target);
+		builder_finding(b, ERR_CONFIG, json_pointer,
+				"'%s' cannot be mounted because it is inside /proc", target);
 	if (o->is_idmap && !has_maps && (!b->has_user || b->host->namespaces[SPEC_NS_USER].is_own))
-		builder_finding(b, ERR_CONFIG, where,
+		builder_finding(b, ERR_CONFIG, json_pointer,
 				"an idmapped mount needs uidMappings and gidMappings, or a user namespace of "
 				"the container's own");
 	if ((o->is_idmap || has_maps) && !b->host->is_privileged)
-		builder_finding(b, ERR_UNSUPPORTED, where,
+		builder_finding(b, ERR_UNSUPPORTED, json_pointer,
 				"an unprivileged caller cannot make idmapped mounts");
-	check_owner_options(b, o, where);
+	check_owner_options(b, o, json_pointer);
 }
 
 /* The user namespace whose maps an idmapped mount takes: its own, the one that is joined, or one like the new
@@ -133,7 +135,7 @@ static int32_t add_idmap(struct builder *b, const struct spec_mount *m, const st
 	const struct spec_id_maps *uid = &m->uid_mappings, *gid = &m->gid_mappings;
 	struct plan_step *step;
 	struct plan_maps maps;
-	plan_text where;
+	plan_text json_pointer;
 
 	if (uid->count == 0 && !o->is_idmap)
 		return PLAN_NO_SLOT;
@@ -146,8 +148,8 @@ static int32_t add_idmap(struct builder *b, const struct spec_mount *m, const st
 		gid = &b->spec->gid_mappings;
 	}
 	maps = builder_maps(b, uid, gid);
-	where = builder_where(b, "/mounts/%zu/uidMappings", (size_t)(m - b->spec->mounts));
-	step = builder_step(b, PLAN_PARENT, PLAN_OPEN_IDMAP, where);
+	json_pointer = builder_pointer(b, "/mounts/%zu/uidMappings", (size_t)(m - b->spec->mounts));
+	step = builder_step(b, PLAN_PARENT, PLAN_OPEN_IDMAP, json_pointer);
 	step->u.idmap.slot = builder_slot(b);
 	step->u.idmap.maps = maps;
 	if (uid == &b->spec->uid_mappings)
@@ -167,7 +169,7 @@ static uint64_t copy_propagation(const struct builder *b)
 	return p == SPEC_PROPAGATION_SHARED || p == SPEC_PROPAGATION_RSHARED ? 0 : MS_SLAVE;
 }
 
-static enum plan_who source_opener(const struct builder *b)
+static enum plan_actor source_opener(const struct builder *b)
 {
 	return b->host->is_privileged ? PLAN_PARENT : PLAN_INIT;
 }
@@ -208,15 +210,16 @@ static void add_bind_source(struct builder *b, const struct spec_mount *m, plan_
 {
 	struct plan_options o;
 	struct plan_step *step;
-	plan_text where, path;
+	plan_text json_pointer, path;
 	int32_t idmap;
 
 	plan_options_parse(&m->options, &o);
 	if ((o.is_bind || str_equal(m->type, "bind")) && !o.is_remount && m->source != NULL) {
 		idmap = add_idmap(b, m, &o);
-		where = builder_where(b, "/mounts/%zu", (size_t)(m - b->spec->mounts));
+		json_pointer = builder_pointer(b, "/mounts/%zu", (size_t)(m - b->spec->mounts));
 		path = inner == 0 ? plan_host_path(b, m->source) : inner;
-		step = builder_step(b, inner == 0 ? source_opener(b) : PLAN_INIT, PLAN_OPEN_SOURCE, where);
+		step = builder_step(b, inner == 0 ? source_opener(b) : PLAN_INIT, PLAN_OPEN_SOURCE,
+				    json_pointer);
 		step->u.source.slot = builder_slot(b);
 		step->u.source.source.path = path;
 		step->u.source.source.is_inside = inner != 0;
@@ -286,7 +289,7 @@ static void add_notify_mount(struct builder *b)
 void plan_add_sources(struct builder *b)
 {
 	struct plan_step *step;
-	plan_text where, path;
+	plan_text json_pointer, path;
 
 	b->source_slots = arena_alloc(&b->arena, (b->spec->mount_count + 1) * sizeof *b->source_slots);
 	b->idmap_slots = arena_alloc(&b->arena, (b->spec->mount_count + 1) * sizeof *b->idmap_slots);
@@ -294,9 +297,9 @@ void plan_add_sources(struct builder *b)
 		b->source_slots[i] = b->idmap_slots[i] = PLAN_NO_SLOT;
 	if (!b->has_mount_ns)
 		return;
-	where = builder_text(b, "/root/path");
+	json_pointer = builder_text(b, "/root/path");
 	path = plan_host_path(b, b->spec->root.path == NULL ? "" : b->spec->root.path);
-	step = builder_step(b, source_opener(b), PLAN_OPEN_SOURCE, where);
+	step = builder_step(b, source_opener(b), PLAN_OPEN_SOURCE, json_pointer);
 	b->root_slot = step->u.source.slot = builder_slot(b);
 	step->u.source.source.path = path;
 	step->u.source.source.is_recursive = true;
@@ -396,11 +399,11 @@ static void add_mount(struct builder *b, const struct spec_mount *m)
 	const char *type = m->type;
 	struct plan_options o;
 	char target[4096];
-	plan_text where, inner;
+	plan_text json_pointer, inner;
 
-	where = builder_where(b, "/mounts/%zu/destination", index);
+	json_pointer = builder_pointer(b, "/mounts/%zu/destination", index);
 	if (str_is_empty(plan_clean_path(m->destination, target, sizeof target)))
-		builder_finding(b, ERR_CONFIG, builder_get(b, where), "the path is too long");
+		builder_finding(b, ERR_CONFIG, builder_get(b, json_pointer), "the path is too long");
 	plan_options_parse(&m->options, &o);
 	o.is_bind |= str_equal(type, "bind");
 	check_mount(b, m, &o, target);
@@ -421,8 +424,8 @@ static void add_mount(struct builder *b, const struct spec_mount *m)
 		mount_filesystem(b, &mount, &o);
 	}
 	mount.source = builder_text(b, m->source);
-	where = builder_where(b, "/mounts/%zu", index);
-	builder_step(b, PLAN_INIT, PLAN_MOUNT, where)->u.mount = mount;
+	json_pointer = builder_pointer(b, "/mounts/%zu", index);
+	builder_step(b, PLAN_INIT, PLAN_MOUNT, json_pointer)->u.mount = mount;
 	free(o.data.v);
 }
 

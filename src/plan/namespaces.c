@@ -26,24 +26,25 @@ uint64_t plan_namespaces(const struct spec *spec)
 
 static plan_text ns_where(struct builder *b, enum spec_ns ns)
 {
-	return builder_where(b, "/linux/namespaces/%u/path", b->spec->namespaces[ns].index);
+	return builder_pointer(b, "/linux/namespaces/%u/path", b->spec->namespaces[ns].index);
 }
 
 static void check_joined(struct builder *b, enum spec_ns ns)
 {
 	const struct host_namespace *found = &b->host->namespaces[ns];
 	const char *path = b->spec->namespaces[ns].path;
-	char where[64];
+	char json_pointer[64];
 
 	if (!found->is_probed)
 		return;
-	str_format(where, sizeof where, "/linux/namespaces/%u/path", b->spec->namespaces[ns].index);
+	str_format(json_pointer, sizeof json_pointer, "/linux/namespaces/%u/path",
+		   b->spec->namespaces[ns].index);
 	if (found->errnum != 0) {
-		builder_finding_errno(b, found->errnum, where, "cannot open namespace '%s'", path);
+		builder_finding_errno(b, found->errnum, json_pointer, "cannot open namespace '%s'", path);
 		return;
 	}
 	if ((uint64_t)found->actual_type != clone_flags[ns])
-		builder_finding(b, ERR_CONFIG, where, "'%s' is not a %s namespace", path,
+		builder_finding(b, ERR_CONFIG, json_pointer, "'%s' is not a %s namespace", path,
 				spec_namespace_name(ns));
 }
 
@@ -51,31 +52,31 @@ static void open_joined(struct builder *b)
 {
 	for (int ns = 0; ns < SPEC_NS_COUNT; ns++) {
 		struct plan_step *step;
-		plan_text where, path;
+		plan_text json_pointer, path;
 
 		b->ns_slots[ns] = PLAN_NO_SLOT;
 		if (!plan_is_joined(b->spec, (enum spec_ns)ns))
 			continue;
 		check_joined(b, (enum spec_ns)ns);
-		where = ns_where(b, (enum spec_ns)ns);
+		json_pointer = ns_where(b, (enum spec_ns)ns);
 		path = builder_text(b, b->spec->namespaces[ns].path);
 		b->ns_slots[ns] = builder_slot(b);
-		step = builder_step(b, PLAN_PARENT, PLAN_OPEN_NAMESPACE, where);
+		step = builder_step(b, PLAN_PARENT, PLAN_OPEN_NAMESPACE, json_pointer);
 		step->u.ns.ns = (uint32_t)ns;
 		step->u.ns.slot = b->ns_slots[ns];
 		step->u.ns.path = path;
 	}
 }
 
-static void join(struct builder *b, enum plan_who who, enum spec_ns ns, bool is_tentative)
+static void join(struct builder *b, enum plan_actor actor, enum spec_ns ns, bool is_tentative)
 {
 	struct plan_step *step;
-	plan_text where;
+	plan_text json_pointer;
 
 	if (b->ns_slots[ns] == PLAN_NO_SLOT)
 		return;
-	where = ns_where(b, ns);
-	step = builder_step(b, who, PLAN_JOIN, where);
+	json_pointer = ns_where(b, ns);
+	step = builder_step(b, actor, PLAN_JOIN, json_pointer);
 	step->u.ns.ns = (uint32_t)ns;
 	step->u.ns.slot = b->ns_slots[ns];
 	step->u.ns.is_tentative = is_tentative;
@@ -85,17 +86,17 @@ static void join(struct builder *b, enum plan_who who, enum spec_ns ns, bool is_
  * Namespaces that belong to the caller's user namespace can only be entered before the container's own user
  * namespace is, and those that belong to that one only after. The first pass tries, the second insists.
  */
-static void join_all(struct builder *b, enum plan_who who)
+static void join_all(struct builder *b, enum plan_actor actor)
 {
 	static const enum spec_ns order[] = {SPEC_NS_NETWORK, SPEC_NS_IPC,  SPEC_NS_UTS,  SPEC_NS_CGROUP,
 					     SPEC_NS_PID,     SPEC_NS_TIME, SPEC_NS_MOUNT};
 	bool has_two_passes = b->ns_slots[SPEC_NS_USER] != PLAN_NO_SLOT;
 
 	for (size_t i = 0; has_two_passes && i < ARRAY_SIZE(order); i++)
-		join(b, who, order[i], true);
-	join(b, who, SPEC_NS_USER, false);
+		join(b, actor, order[i], true);
+	join(b, actor, SPEC_NS_USER, false);
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
-		join(b, who, order[i], false);
+		join(b, actor, order[i], false);
 }
 
 static bool has_joined(const struct builder *b)
@@ -106,7 +107,7 @@ static bool has_joined(const struct builder *b)
 	return false;
 }
 
-static void add_sync(struct builder *b, enum plan_who from, enum plan_who to, enum protocol_step what)
+static void add_sync(struct builder *b, enum plan_actor from, enum plan_actor to, enum protocol_step what)
 {
 	builder_step(b, from, PLAN_SEND, 0)->u.step = what;
 	builder_step(b, to, PLAN_EXPECT, 0)->u.step = what;
@@ -121,23 +122,23 @@ static bool has_joined_maps(const struct spec *spec)
 static void add_maps(struct builder *b)
 {
 	struct plan_maps maps = builder_maps(b, &b->spec->uid_mappings, &b->spec->gid_mappings);
-	plan_text where = builder_text(b, "/linux/uidMappings");
+	plan_text json_pointer = builder_text(b, "/linux/uidMappings");
 
 	maps.is_joined = !b->has_new_user;
-	builder_step(b, PLAN_PARENT, PLAN_ID_MAPS, where)->u.maps = maps;
+	builder_step(b, PLAN_PARENT, PLAN_ID_MAPS, json_pointer)->u.maps = maps;
 }
 
 static void add_time(struct builder *b)
 {
 	const struct spec_time_offset *m = &b->spec->monotonic_offset, *t = &b->spec->boottime_offset;
 	struct plan_step *step;
-	plan_text where;
+	plan_text json_pointer;
 
 	builder_step(b, PLAN_BRIDGE, PLAN_UNSHARE, 0)->u.number = CLONE_NEWTIME;
 	if (!m->is_set && !t->is_set)
 		return;
-	where = builder_text(b, "/linux/timeOffsets");
-	step = builder_step(b, PLAN_BRIDGE, PLAN_TIME_OFFSETS, where);
+	json_pointer = builder_text(b, "/linux/timeOffsets");
+	step = builder_step(b, PLAN_BRIDGE, PLAN_TIME_OFFSETS, json_pointer);
 	step->u.times.slot = b->proc_slot;
 	step->u.times.has_monotonic = m->is_set;
 	step->u.times.monotonic_secs = m->secs;
@@ -180,9 +181,9 @@ static uint64_t born_into(const struct builder *b)
 	return flags & ~(made_by_init(b) | CLONE_NEWTIME);
 }
 
-static void add_spawn(struct builder *b, enum plan_who who, uint64_t flags, bool is_bridge)
+static void add_spawn(struct builder *b, enum plan_actor actor, uint64_t flags, bool is_bridge)
 {
-	struct plan_step *step = builder_step(b, who, PLAN_SPAWN, 0);
+	struct plan_step *step = builder_step(b, actor, PLAN_SPAWN, 0);
 
 	step->u.spawn.flags = flags;
 	step->u.spawn.is_bridge = is_bridge;
@@ -204,18 +205,18 @@ static bool is_hidden_late(const struct builder *b)
 	return b->host->euid != 0 || (b->has_new_user && b->host->is_in_user_ns);
 }
 
-void plan_add_hide(struct builder *b, enum plan_who who, bool is_late)
+void plan_add_undumpable(struct builder *b, enum plan_actor actor, bool is_late)
 {
 	if (is_late == is_hidden_late(b))
-		builder_step(b, who, PLAN_HIDE, 0);
+		builder_step(b, actor, PLAN_SET_UNDUMPABLE, 0);
 }
 
 static void add_oom_score(struct builder *b)
 {
-	plan_text where = builder_text(b, "/process/oomScoreAdj");
+	plan_text json_pointer = builder_text(b, "/process/oomScoreAdj");
 
 	if (b->spec->process.oom_score_adj.is_set)
-		builder_step(b, PLAN_PARENT, PLAN_OOM_SCORE, where)->u.number =
+		builder_step(b, PLAN_PARENT, PLAN_OOM_SCORE, json_pointer)->u.number =
 			b->spec->process.oom_score_adj.value;
 }
 
@@ -224,7 +225,7 @@ static void add_bridge(struct builder *b)
 	uint64_t flags = born_into(b);
 
 	add_spawn(b, PLAN_PARENT, 0, true);
-	plan_add_hide(b, PLAN_BRIDGE, false);
+	plan_add_undumpable(b, PLAN_BRIDGE, false);
 	join_all(b, PLAN_BRIDGE);
 	if (b->is_user_early) {
 		/* The clock offsets belong to the new user namespace, so that one comes first. */
@@ -237,7 +238,7 @@ static void add_bridge(struct builder *b)
 	if (plan_is_new(b->spec, SPEC_NS_TIME))
 		add_time(b);
 	add_spawn(b, PLAN_BRIDGE, flags, false);
-	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_BORN;
+	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_INIT_STARTED;
 	if ((b->has_new_user && !b->is_user_early) || has_joined_maps(b->spec))
 		add_maps(b);
 	add_oom_score(b);
@@ -252,7 +253,7 @@ static void add_birth(struct builder *b)
 		add_bridge(b);
 	} else {
 		add_spawn(b, PLAN_PARENT, born_into(b), false);
-		plan_add_hide(b, PLAN_INIT, false);
+		plan_add_undumpable(b, PLAN_INIT, false);
 		if (b->has_new_user)
 			add_maps(b);
 		add_oom_score(b);
@@ -288,15 +289,15 @@ static void add_net_devices(struct builder *b)
 	for (size_t i = 0; i < spec->net_device_count; i++) {
 		const struct spec_net_device *device = &spec->net_devices[i];
 		const char *name = device->container_name;
-		plan_text where = builder_where(b, "/linux/netDevices/%s", device->host_name);
+		plan_text json_pointer = builder_pointer(b, "/linux/netDevices/%s", device->host_name);
 		plan_text names[2] = {builder_text(b, device->host_name),
 				      builder_text(b, name == NULL ? device->host_name : name)};
-		struct plan_step *step = builder_step(b, PLAN_PARENT, PLAN_NET_DEVICE, where);
+		struct plan_step *step = builder_step(b, PLAN_PARENT, PLAN_NET_DEVICE, json_pointer);
 
 		step->u.net_device = (struct plan_net_device){
 			.name = names[0], .new_name = names[1], .slot = b->ns_slots[SPEC_NS_NETWORK]};
 	}
-	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_NETWORKED;
+	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_NETDEVS_MOVED;
 }
 
 static void add_proc(struct builder *b)

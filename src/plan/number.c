@@ -25,7 +25,7 @@ static unsigned int digit_of(char c)
 	return c >= 'a' && c <= 'f' ? (unsigned int)(c - 'a') + 10 : 16;
 }
 
-bool unit_number(const char *value, uint64_t *ret)
+bool number_parse(const char *value, uint64_t *ret)
 {
 	static const char suffixes[] = "kmgtpe";
 	const char *digits, *suffix;

@@ -14,7 +14,7 @@ static const char *const who_names[] = {"parent", "bridge", "init"};
 static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_CGROUP_CREATE] = "cgroup",
 	[PLAN_UNIT_START] = "unit-start",
-	[PLAN_UNIT_SETTLED] = "unit-settled",
+	[PLAN_RELEASE_PLACEHOLDER] = "release-placeholder",
 	[PLAN_UNIT_SET] = "unit-set",
 	[PLAN_UNIT_WATCH] = "unit-watch",
 	[PLAN_CGROUP_ENABLE] = "controllers",
@@ -34,7 +34,7 @@ static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_NET_DEVICE] = "network-device",
 	[PLAN_RESCTRL] = "resctrl",
 	[PLAN_OOM_SCORE] = "oom-score-adj",
-	[PLAN_HIDE] = "hide",
+	[PLAN_SET_UNDUMPABLE] = "set-undumpable",
 	[PLAN_JOIN] = "join",
 	[PLAN_ENTER] = "enter",
 	[PLAN_UNSHARE] = "unshare",
@@ -480,7 +480,7 @@ void plan_print_step(const struct plan *plan, const struct plan_step *step, stru
 {
 	const char *kind = kind_names[step->kind];
 
-	buf_format(out, "%s%s%s", who_names[step->who], step->who == PLAN_INIT ? "    " : "  ", kind);
+	buf_format(out, "%s%s%s", who_names[step->actor], step->actor == PLAN_INIT ? "    " : "  ", kind);
 	for (size_t len = strlen(kind); len < 17; len++)
 		buf_add(out, " ", 1);
 	add_detail(out, plan, step);
@@ -511,11 +511,11 @@ void plan_print_json(const struct plan *plan, struct buf *out)
 		buf_add(&detail, "", 0);
 		add_detail(&detail, plan, &steps[i]);
 		json_object(&json);
-		json_pair(&json, "who", who_names[steps[i].who]);
+		json_pair(&json, "who", who_names[steps[i].actor]);
 		json_pair(&json, "step", kind_names[steps[i].kind]);
 		json_pair(&json, "what", detail.data);
-		if (steps[i].where != 0)
-			json_pair(&json, "where", plan_get(plan, steps[i].where));
+		if (steps[i].json_pointer != 0)
+			json_pair(&json, "where", plan_get(plan, steps[i].json_pointer));
 		json_object_end(&json);
 	}
 	json_array_end(&json);

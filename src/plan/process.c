@@ -7,9 +7,10 @@
 
 #include "builder.h"
 
-static struct plan_hook one_hook(struct builder *b, const struct spec_hook *hook, plan_text where)
+static struct plan_hook one_hook(struct builder *b, const struct spec_hook *hook, plan_text json_pointer)
 {
-	struct plan_hook row = {.timeout = hook->timeout, .is_env_set = hook->env.v != NULL, .where = where};
+	struct plan_hook row = {
+		.timeout = hook->timeout, .is_env_set = hook->env.v != NULL, .json_pointer = json_pointer};
 	char *path[] = {(char *)(uintptr_t)hook->path};
 
 	row.path = builder_text(b, hook->path);
@@ -51,7 +52,8 @@ static void hook_state(struct builder *b, struct plan_hooks *hooks, const char *
 	hooks->state_head = builder_text(b, text.data);
 }
 
-void plan_add_hooks_status(struct builder *b, enum plan_who who, enum spec_hook_kind kind, const char *status)
+void plan_add_hooks_status(struct builder *b, enum plan_actor actor, enum spec_hook_kind kind,
+			   const char *status)
 {
 	const struct spec_hooks *list = &b->spec->hooks[kind];
 	_cleanup_free_ struct plan_hook *rows = NULL;
@@ -59,17 +61,18 @@ void plan_add_hooks_status(struct builder *b, enum plan_who who, enum spec_hook_
 		.kind = kind,
 		.environment_slot = kind == SPEC_HOOK_CREATE_CONTAINER ? b->environment_slot : PLAN_NO_SLOT,
 	};
-	plan_text where;
+	plan_text json_pointer;
 
 	if (list->count == 0)
 		return;
 	rows = mem_alloc(list->count * sizeof *rows);
 	for (size_t i = 0; i < list->count; i++)
-		rows[i] = one_hook(b, &list->v[i], builder_where(b, "/hooks/%s/%zu", spec_hook_name(kind), i));
+		rows[i] =
+			one_hook(b, &list->v[i], builder_pointer(b, "/hooks/%s/%zu", spec_hook_name(kind), i));
 	hooks.hooks = builder_table(b, rows, list->count, sizeof *rows);
 	hook_state(b, &hooks, status);
-	where = builder_where(b, "/hooks/%s", spec_hook_name(kind));
-	builder_step(b, who, PLAN_HOOKS, where)->u.hooks = hooks;
+	json_pointer = builder_pointer(b, "/hooks/%s", spec_hook_name(kind));
+	builder_step(b, actor, PLAN_HOOKS, json_pointer)->u.hooks = hooks;
 }
 
 /*
@@ -89,7 +92,7 @@ void plan_add_environment(struct builder *b)
 	builder_step(b, PLAN_PARENT, PLAN_OPEN_ENVIRONMENT, 0)->u.slot = b->environment_slot;
 }
 
-void plan_add_hooks(struct builder *b, enum plan_who who, enum spec_hook_kind kind)
+void plan_add_hooks(struct builder *b, enum plan_actor actor, enum spec_hook_kind kind)
 {
 	const char *status = "creating";
 
@@ -97,7 +100,7 @@ void plan_add_hooks(struct builder *b, enum plan_who who, enum spec_hook_kind ki
 		status = "created";
 	else if (kind == SPEC_HOOK_POSTSTART)
 		status = "running";
-	plan_add_hooks_status(b, who, kind, status);
+	plan_add_hooks_status(b, actor, kind, status);
 }
 
 static const char *env_find(const struct spec_list *env, const char *name)
@@ -116,14 +119,14 @@ static bool needs_home(const struct builder *b)
 	return str_is_empty(env_find(&b->spec->process.env, "HOME"));
 }
 
-void plan_add_home(struct builder *b, enum plan_who who)
+void plan_add_home(struct builder *b, enum plan_actor actor)
 {
-	plan_text where;
+	plan_text json_pointer;
 
 	if (!needs_home(b))
 		return;
-	where = builder_text(b, "/process/env");
-	builder_step(b, who, PLAN_HOME, where)->u.number = b->spec->process.user.uid;
+	json_pointer = builder_text(b, "/process/env");
+	builder_step(b, actor, PLAN_HOME, json_pointer)->u.number = b->spec->process.user.uid;
 }
 
 /* The environment of the program: the configuration's, without what the runtime itself says. */
@@ -168,7 +171,7 @@ struct plan_program plan_program_of(struct builder *b)
 	};
 
 	program.args = builder_texts(b, p->args.v, p->args.count);
-	program.env = program_env(b, &program.own_env);
+	program.env = program_env(b, &program.runtime_env_count);
 	return program;
 }
 
@@ -212,7 +215,7 @@ static void add_memory_policy(struct builder *b)
 	uint64_t words[16] = {0};
 	struct plan_step *step;
 	struct plan_table nodes;
-	plan_text where;
+	plan_text json_pointer;
 
 	if (!b->spec->memory_policy.is_set)
 		return;
@@ -220,8 +223,8 @@ static void add_memory_policy(struct builder *b)
 	    plan_node_mask(b->spec->memory_policy.nodes, words, ARRAY_SIZE(words)) < 0)
 		builder_finding(b, ERR_CONFIG, "/linux/memoryPolicy/nodes", "a node number is 1024 or larger");
 	nodes = builder_table(b, words, ARRAY_SIZE(words), sizeof *words);
-	where = builder_text(b, "/linux/memoryPolicy");
-	step = builder_step(b, PLAN_INIT, PLAN_MEMORY_POLICY, where);
+	json_pointer = builder_text(b, "/linux/memoryPolicy");
+	step = builder_step(b, PLAN_INIT, PLAN_MEMORY_POLICY, json_pointer);
 	step->u.memory_policy.mode = b->spec->memory_policy.mode;
 	step->u.memory_policy.flags = b->spec->memory_policy.flags;
 	step->u.memory_policy.nodes = nodes;
@@ -231,13 +234,13 @@ static void add_memory_policy(struct builder *b)
 void plan_add_parent_attributes(struct builder *b)
 {
 	const struct spec_process *p = &b->spec->process;
-	plan_text where;
+	plan_text json_pointer;
 
 	if (p->scheduler.is_set) {
 		struct plan_step *step;
 
-		where = builder_text(b, "/process/scheduler");
-		step = builder_step(b, PLAN_PARENT, PLAN_SCHEDULER, where);
+		json_pointer = builder_text(b, "/process/scheduler");
+		step = builder_step(b, PLAN_PARENT, PLAN_SCHEDULER, json_pointer);
 		step->u.scheduler.policy = p->scheduler.policy;
 		step->u.scheduler.priority = p->scheduler.priority;
 		step->u.scheduler.nice = p->scheduler.nice;
@@ -247,8 +250,8 @@ void plan_add_parent_attributes(struct builder *b)
 		step->u.scheduler.period = p->scheduler.period;
 	}
 	if (p->io_priority.is_set) {
-		where = builder_text(b, "/process/ioPriority");
-		builder_step(b, PLAN_PARENT, PLAN_IO_PRIORITY, where)->u.number =
+		json_pointer = builder_text(b, "/process/ioPriority");
+		builder_step(b, PLAN_PARENT, PLAN_IO_PRIORITY, json_pointer)->u.number =
 			(int64_t)p->io_priority.class_ << 13 | p->io_priority.priority;
 	}
 }
@@ -282,51 +285,52 @@ static void add_late_rlimits(struct builder *b)
 	uint64_t floor;
 
 	for (size_t i = 0; i < p->rlimit_count; i++) {
-		plan_text where = builder_where(b, "/process/rlimits/%zu", i);
+		plan_text json_pointer = builder_pointer(b, "/process/rlimits/%zu", i);
 
 		if (is_late_rlimit(b, &p->rlimits[i], &floor))
-			builder_step(b, PLAN_INIT, PLAN_RLIMIT, where)->u.rlimit = (struct plan_rlimit){
+			builder_step(b, PLAN_INIT, PLAN_RLIMIT, json_pointer)->u.rlimit = (struct plan_rlimit){
 				(uint32_t)p->rlimits[i].resource, p->rlimits[i].soft, p->rlimits[i].hard};
 	}
 }
 
-void plan_add_rlimits(struct builder *b, enum plan_who who)
+void plan_add_rlimits(struct builder *b, enum plan_actor actor)
 {
 	const struct spec_process *p = &b->spec->process;
 	uint64_t floor;
 
-	if ((who == PLAN_PARENT) != is_rlimit_parents(b))
+	if ((actor == PLAN_PARENT) != is_rlimit_parents(b))
 		return;
 	for (size_t i = 0; i < p->rlimit_count; i++) {
 		struct plan_rlimit rlimit = {(uint32_t)p->rlimits[i].resource, p->rlimits[i].soft,
 					     p->rlimits[i].hard};
-		plan_text where = builder_where(b, "/process/rlimits/%zu", i);
+		plan_text json_pointer = builder_pointer(b, "/process/rlimits/%zu", i);
 
 		if (is_late_rlimit(b, &p->rlimits[i], &floor) && rlimit.hard < floor)
 			continue;
 		if (is_late_rlimit(b, &p->rlimits[i], &floor))
 			rlimit.soft = floor;
-		builder_step(b, who, PLAN_RLIMIT, where)->u.rlimit = rlimit;
+		builder_step(b, actor, PLAN_RLIMIT, json_pointer)->u.rlimit = rlimit;
 	}
 }
 
 static void add_init_attributes(struct builder *b)
 {
 	const struct spec_process *p = &b->spec->process;
-	plan_text where;
+	plan_text json_pointer;
 
 	builder_step(b, PLAN_INIT, PLAN_UMASK, 0)->u.number =
 		p->user.umask.is_set ? (int64_t)p->user.umask.value : 0022;
 	builder_step(b, PLAN_INIT, PLAN_AFFINITY, 0);
 	add_memory_policy(b);
 	if (b->spec->personality.is_set) {
-		where = builder_text(b, "/linux/personality");
-		builder_step(b, PLAN_INIT, PLAN_PERSONALITY, where)->u.number = b->spec->personality.domain;
+		json_pointer = builder_text(b, "/linux/personality");
+		builder_step(b, PLAN_INIT, PLAN_PERSONALITY, json_pointer)->u.number =
+			b->spec->personality.domain;
 	}
 	plan_add_labels(b, PLAN_INIT);
 	if (p->no_new_privileges) {
-		where = builder_text(b, "/process/noNewPrivileges");
-		builder_step(b, PLAN_INIT, PLAN_NO_NEW_PRIVS, where);
+		json_pointer = builder_text(b, "/process/noNewPrivileges");
+		builder_step(b, PLAN_INIT, PLAN_NO_NEW_PRIVS, json_pointer);
 	}
 }
 
@@ -334,17 +338,17 @@ void plan_add_exec(struct builder *b, const struct plan_program *program, const 
 {
 	bool has_hooks = b->spec->hooks[SPEC_HOOK_START_CONTAINER].count > 0;
 	bool is_last = plan_filter_time(filter, b->spec->process.no_new_privileges) == PLAN_FILTER_LAST;
-	plan_text where = builder_text(b, "/process/args");
+	plan_text json_pointer = builder_text(b, "/process/args");
 
 	/* These hooks are programs of the container as much as its own is. */
 	if (is_last && has_hooks)
 		plan_add_seccomp(b, PLAN_INIT, filter);
 	plan_add_hooks(b, PLAN_INIT, SPEC_HOOK_START_CONTAINER);
 	add_late_rlimits(b);
-	builder_step(b, PLAN_INIT, PLAN_HANDOVER, where)->u.program = *program;
+	builder_step(b, PLAN_INIT, PLAN_HANDOVER, json_pointer)->u.program = *program;
 	if (is_last && !has_hooks)
 		plan_add_seccomp(b, PLAN_INIT, filter);
-	builder_step(b, PLAN_INIT, PLAN_EXEC, where)->u.program = *program;
+	builder_step(b, PLAN_INIT, PLAN_EXEC, json_pointer)->u.program = *program;
 }
 
 void plan_add_process(struct builder *b)
@@ -354,7 +358,7 @@ void plan_add_process(struct builder *b)
 	struct plan_program program;
 	struct plan_filter filter;
 	struct plan_user user;
-	plan_text where;
+	plan_text json_pointer;
 
 	plan_add_filter(b, &filter);
 	filter_time = plan_filter_time(&filter, p->no_new_privileges);
@@ -367,19 +371,19 @@ void plan_add_process(struct builder *b)
 		plan_add_rlimits(b, PLAN_INIT);
 		if (filter_time == PLAN_FILTER_PRIVILEGED)
 			plan_add_seccomp(b, PLAN_INIT, &filter);
-		where = builder_text(b, "/process/user");
+		json_pointer = builder_text(b, "/process/user");
 		user = plan_user_of(b);
-		builder_step(b, PLAN_INIT, PLAN_USER, where)->u.user = user;
+		builder_step(b, PLAN_INIT, PLAN_USER, json_pointer)->u.user = user;
 		program = plan_program_of(b);
-		where = builder_text(b, "/process/args");
+		json_pointer = builder_text(b, "/process/args");
 		if (p->args.count > 0)
-			builder_step(b, PLAN_INIT, PLAN_LOOKUP, where)->u.program = program;
+			builder_step(b, PLAN_INIT, PLAN_LOOKUP, json_pointer)->u.program = program;
 		if (filter_time == PLAN_FILTER_WATCHED)
 			plan_add_seccomp(b, PLAN_INIT, &filter);
 	}
 	builder_step(b, PLAN_INIT, PLAN_SEND, 0)->u.step = STEP_READY;
 	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_READY;
-	plan_add_settled(b);
+	plan_add_release_placeholder(b);
 	if (b->spec->has_process)
 		plan_add_parent_attributes(b);
 	if (b->spec->has_process)

@@ -42,7 +42,7 @@ static bool add_limit(const struct sink *sink, const char *name, const char *val
 		sink->on_property(sink->context, name, "?t", INFINITE);
 		return true;
 	}
-	if (!unit_number(value, &number))
+	if (!number_parse(value, &number))
 		return false;
 	add_number(sink, name, number);
 	return true;
@@ -53,7 +53,7 @@ static bool add_tasks(const struct sink *sink, const char *name, const char *val
 {
 	uint64_t number;
 
-	return add_limit(sink, name, unit_number(value, &number) && number == 0 ? "1" : value);
+	return add_limit(sink, name, number_parse(value, &number) && number == 0 ? "1" : value);
 }
 
 /* Copies the next word, as blanks end it; false if there is none, or it is longer than a number. */
@@ -102,7 +102,7 @@ static bool is_one(const char *value)
 {
 	uint64_t number;
 
-	return unit_number(value, &number) && number == 1;
+	return number_parse(value, &number) && number == 1;
 }
 
 static bool add_idle(const struct sink *sink, const char *name, const char *value)
@@ -126,7 +126,7 @@ static bool add_nice(const struct sink *sink, const char *name, const char *valu
 
 	value += strspn(value, BLANKS);
 	is_negative = value[0] == '-';
-	if (!unit_number(value + is_negative, &nice) || nice > (is_negative ? 20 : 19))
+	if (!number_parse(value + is_negative, &nice) || nice > (is_negative ? 20 : 19))
 		return false;
 	add_number(sink, name, (weights[is_negative ? 20 - nice : 20 + nice] * 100ULL + 512) / 1024);
 	return true;
@@ -182,13 +182,14 @@ static bool add_bool(const struct sink *sink, const char *name, const char *valu
 {
 	uint64_t number;
 
-	if (!unit_number(value, &number) || number > 1)
+	if (!number_parse(value, &number) || number > 1)
 		return false;
 	sink->on_property(sink->context, name, "?b", number == 1 ? "true" : "false");
 	return true;
 }
 
-bool unit_limit(const struct unit_write *write, struct plan_cpu *cpu, plan_property on_property, void *context)
+bool property_limit(const struct unit_write *write, struct plan_cpu *cpu, plan_property on_property,
+		    void *context)
 {
 	static const struct {
 		const char *file, *name;
@@ -358,7 +359,7 @@ static bool is_name(const char *name)
 	return len >= 3;
 }
 
-const char *unit_annotation(const char *name, const char *value, plan_property on_property, void *context)
+const char *property_annotation(const char *name, const char *value, plan_property on_property, void *context)
 {
 	static const char syntax[] = "the value is not GVariant text: true, 'text', uint64 5, ['a', 'b']";
 	const struct sink sink = {NULL, on_property, context};

@@ -30,7 +30,7 @@ void plan_add_resctrl(struct builder *b)
 	const char *clos = b->spec->intel_rdt.clos_id, *id = b->request->id;
 	struct plan_resctrl resctrl = {.is_own = str_is_empty(clos)};
 	bool has_id = resctrl.is_own || b->spec->intel_rdt.enable_monitoring;
-	plan_text where;
+	plan_text json_pointer;
 
 	if (!b->spec->intel_rdt.is_set)
 		return;
@@ -43,8 +43,8 @@ void plan_add_resctrl(struct builder *b)
 	resctrl.schemata = schemata_of(b);
 	if (b->spec->intel_rdt.enable_monitoring)
 		resctrl.monitor = builder_text(b, id);
-	where = builder_text(b, "/linux/intelRdt");
-	builder_step(b, PLAN_PARENT, PLAN_RESCTRL, where)->u.resctrl = resctrl;
+	json_pointer = builder_text(b, "/linux/intelRdt");
+	builder_step(b, PLAN_PARENT, PLAN_RESCTRL, json_pointer)->u.resctrl = resctrl;
 }
 
 void plan_copy_resctrl(struct builder *b, const struct plan *container)

@@ -26,16 +26,16 @@ struct limits {
 	size_t controller_count;
 };
 
-static void refuse(struct limits *l, const char *where, const char *text)
+static void refuse(struct limits *l, const char *json_pointer, const char *text)
 {
-	_cleanup_free_ char *pointer = mem_format("%s%s", l->prefix, where);
+	_cleanup_free_ char *pointer = mem_format("%s%s", l->prefix, json_pointer);
 
 	builder_finding(l->b, ERR_UNSUPPORTED, pointer, "%s", text);
 }
 
-static void refuse_config(struct limits *l, const char *where, const char *text)
+static void refuse_config(struct limits *l, const char *json_pointer, const char *text)
 {
-	_cleanup_free_ char *pointer = mem_format("%s%s", l->prefix, where);
+	_cleanup_free_ char *pointer = mem_format("%s%s", l->prefix, json_pointer);
 
 	builder_finding(l->b, ERR_CONFIG, pointer, "%s", text);
 }
@@ -55,7 +55,7 @@ static void need_controller(struct limits *l, const char *file)
 }
 
 struct write {
-	const char *where; /* below the prefix */
+	const char *json_pointer; /* below the prefix */
 	const char *file, *value;
 	const char *other_file, *other_value;
 	uint32_t flags;
@@ -64,34 +64,34 @@ struct write {
 static void add_write(struct limits *l, const struct write *w)
 {
 	struct plan_cgroup_write write = {.flags = w->flags};
-	plan_text where;
+	plan_text json_pointer;
 
 	if (!l->has_cgroup && (w->flags & (PLAN_WRITE_OPTIONAL | PLAN_WRITE_TENTATIVE)) == 0) {
-		refuse(l, w->where, "a limit needs a cgroup, and this container gets none");
+		refuse(l, w->json_pointer, "a limit needs a cgroup, and this container gets none");
 		l->is_cgroup_missing = true;
 	}
 	if (!l->has_cgroup)
 		return;
 	if ((w->flags & PLAN_WRITE_OPTIONAL) == 0)
 		need_controller(l, w->file);
-	where = builder_where(l->b, "%s%s", l->prefix, w->where);
+	json_pointer = builder_pointer(l->b, "%s%s", l->prefix, w->json_pointer);
 	write.file = builder_text(l->b, w->file);
 	write.value = builder_text(l->b, w->value);
 	write.other_file = builder_text(l->b, w->other_file);
 	write.other_value = builder_text(l->b, w->other_value);
-	builder_step(l->b, PLAN_PARENT, PLAN_CGROUP_WRITE, where)->u.write = write;
+	builder_step(l->b, PLAN_PARENT, PLAN_CGROUP_WRITE, json_pointer)->u.write = write;
 }
 
 /* A number, or "max" for -1: where nothing is limited already that asks for nothing. */
-static void add_limit(struct limits *l, const char *where, const char *file, int64_t value)
+static void add_limit(struct limits *l, const char *json_pointer, const char *file, int64_t value)
 {
 	char text[24];
 
 	str_format(text, sizeof text, "%lld", (long long)value);
 	if (value < 0)
-		add_write(l, &(struct write){where, file, "max", .flags = PLAN_WRITE_OPTIONAL});
+		add_write(l, &(struct write){json_pointer, file, "max", .flags = PLAN_WRITE_OPTIONAL});
 	else
-		add_write(l, &(struct write){where, file, text});
+		add_write(l, &(struct write){json_pointer, file, text});
 }
 
 /* --- what v2 cannot express --- */
@@ -101,7 +101,7 @@ static void refuse_impossible(struct limits *l)
 	const struct spec_resources *r = l->r;
 	const struct {
 		bool is_asked;
-		const char *where, *text;
+		const char *json_pointer, *text;
 	} rows[] = {
 		{r->memory.kernel.value > 0, "/memory/kernel",
 		 "cgroup v2 has no limit of kernel memory: it counts as memory"},
@@ -122,21 +122,22 @@ static void refuse_impossible(struct limits *l)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (rows[i].is_asked)
-			refuse(l, rows[i].where, rows[i].text);
+			refuse(l, rows[i].json_pointer, rows[i].text);
 	for (size_t i = 0; i < r->block_io.weight_device_count; i++) {
-		char where[64];
+		char json_pointer[64];
 
-		str_format(where, sizeof where, "/blockIO/weightDevice/%zu/leafWeight", i);
+		str_format(json_pointer, sizeof json_pointer, "/blockIO/weightDevice/%zu/leafWeight", i);
 		if (r->block_io.weight_devices[i].leaf_weight.value > 0)
-			refuse(l, where, "cgroup v2 has no leafWeight");
+			refuse(l, json_pointer, "cgroup v2 has no leafWeight");
 	}
 }
 
 /* --- memory --- */
 
-static void add_usage(struct limits *l, const char *where, const char *file, int64_t limit)
+static void add_usage(struct limits *l, const char *json_pointer, const char *file, int64_t limit)
 {
-	plan_text pointer = builder_where(l->b, "%s%s", l->prefix, where), name = builder_text(l->b, file);
+	plan_text pointer = builder_pointer(l->b, "%s%s", l->prefix, json_pointer),
+		  name = builder_text(l->b, file);
 	struct plan_step *step = builder_step(l->b, PLAN_PARENT, PLAN_CGROUP_USAGE, pointer);
 
 	step->u.usage.file = name;
@@ -213,19 +214,19 @@ static void add_memory(struct limits *l)
 
 static void add_device_weights(struct limits *l)
 {
-	char where[64], weight[48], other[48];
+	char json_pointer[64], weight[48], other[48];
 
 	for (size_t i = 0; i < l->r->block_io.weight_device_count; i++) {
 		const struct spec_weight_device *device = &l->r->block_io.weight_devices[i];
 
 		if (device->weight.value == 0)
 			continue;
-		str_format(where, sizeof where, "/blockIO/weightDevice/%zu/weight", i);
+		str_format(json_pointer, sizeof json_pointer, "/blockIO/weightDevice/%zu/weight", i);
 		str_format(weight, sizeof weight, "%lld:%lld %llu", (long long)device->major,
 			   (long long)device->minor, (unsigned long long)device->weight.value);
 		str_format(other, sizeof other, "%lld:%lld %u", (long long)device->major,
 			   (long long)device->minor, plan_io_weight(device->weight.value));
-		add_write(l, &(struct write){where, "io.bfq.weight", weight, "io.weight", other});
+		add_write(l, &(struct write){json_pointer, "io.bfq.weight", weight, "io.weight", other});
 	}
 }
 
@@ -233,22 +234,22 @@ static void add_device_weights(struct limits *l)
 static void add_throttle(struct limits *l, enum spec_throttle kind)
 {
 	static const struct {
-		const char *where, *key;
+		const char *json_pointer, *key;
 	} rows[SPEC_THROTTLES] = {
 		[SPEC_THROTTLE_READ_BPS] = {"throttleReadBpsDevice", "rbps"},
 		[SPEC_THROTTLE_WRITE_BPS] = {"throttleWriteBpsDevice", "wbps"},
 		[SPEC_THROTTLE_READ_IOPS] = {"throttleReadIOPSDevice", "riops"},
 		[SPEC_THROTTLE_WRITE_IOPS] = {"throttleWriteIOPSDevice", "wiops"},
 	};
-	char where[64], value[64];
+	char json_pointer[64], value[64];
 
 	for (size_t i = 0; i < l->r->block_io.throttle[kind].count; i++) {
 		const struct spec_throttle_device *device = &l->r->block_io.throttle[kind].v[i];
-		struct write write = {where, "io.max", value};
+		struct write write = {json_pointer, "io.max", value};
 		int len = str_format(value, sizeof value, "%lld:%lld %s=", (long long)device->major,
 				     (long long)device->minor, rows[kind].key);
 
-		str_format(where, sizeof where, "/blockIO/%s/%zu", rows[kind].where, i);
+		str_format(json_pointer, sizeof json_pointer, "/blockIO/%s/%zu", rows[kind].json_pointer, i);
 		if (device->rate == 0) {
 			str_format(value + len, sizeof value - (size_t)len, "max");
 			write.flags = PLAN_WRITE_OPTIONAL;
@@ -340,16 +341,16 @@ static void add_cpuset(struct limits *l)
 /* The specification wants reservations limited where the kernel can, and otherwise page faults. */
 static void add_huge_pages(struct limits *l)
 {
-	char where[64], limit[24];
+	char json_pointer[64], limit[24];
 
 	for (size_t i = 0; i < l->r->hugepage_limit_count; i++) {
 		const char *size = l->r->hugepage_limits[i].page_size;
 		_cleanup_free_ char *reserved = mem_format("hugetlb.%s.rsvd.max", size);
 		_cleanup_free_ char *faulted = mem_format("hugetlb.%s.max", size);
 
-		str_format(where, sizeof where, "/hugepageLimits/%zu", i);
+		str_format(json_pointer, sizeof json_pointer, "/hugepageLimits/%zu", i);
 		str_format(limit, sizeof limit, "%llu", (unsigned long long)l->r->hugepage_limits[i].limit);
-		add_write(l, &(struct write){where, reserved, limit, faulted, limit});
+		add_write(l, &(struct write){json_pointer, reserved, limit, faulted, limit});
 	}
 }
 
@@ -358,7 +359,7 @@ static void add_rdma(struct limits *l)
 	for (size_t i = 0; i < l->r->rdma_count; i++) {
 		const char *device = l->r->rdma[i].device;
 		_cleanup_buf_ struct buf value = {0};
-		_cleanup_free_ char *where = mem_format("/rdma/%s", device);
+		_cleanup_free_ char *json_pointer = mem_format("/rdma/%s", device);
 
 		buf_add_str(&value, device);
 		if (l->r->rdma[i].hca_handles.is_set)
@@ -367,21 +368,21 @@ static void add_rdma(struct limits *l)
 		if (l->r->rdma[i].hca_objects.is_set)
 			buf_format(&value, " hca_object=%llu",
 				   (unsigned long long)l->r->rdma[i].hca_objects.value);
-		add_write(l, &(struct write){where, "rdma.max", value.data});
+		add_write(l, &(struct write){json_pointer, "rdma.max", value.data});
 	}
 }
 
 /* The kernel takes one line a write. An empty value empties the file, which a write of nothing would not. */
-static void add_lines(struct limits *l, const char *where, const char *file, const char *value)
+static void add_lines(struct limits *l, const char *json_pointer, const char *file, const char *value)
 {
 	if (value[0] == '\0')
-		add_write(l, &(struct write){where, file, "\n"});
+		add_write(l, &(struct write){json_pointer, file, "\n"});
 	while (*value != '\0') {
 		size_t len = strcspn(value, "\n");
 		_cleanup_free_ char *line = mem_format("%.*s", (int)len, value);
 
 		if (len > 0)
-			add_write(l, &(struct write){where, file, line});
+			add_write(l, &(struct write){json_pointer, file, line});
 		value += len + (value[len] == '\n');
 	}
 }
@@ -402,14 +403,14 @@ static void add_unified(struct limits *l)
 {
 	for (size_t i = 0; i < l->r->unified.count; i++) {
 		const char *file = l->r->unified.v[i].key;
-		_cleanup_free_ char *where = mem_format("/unified/%s", file);
+		_cleanup_free_ char *json_pointer = mem_format("/unified/%s", file);
 
 		if (is_action(file))
-			refuse(l, where, "this file is the runtime's own: it acts on processes");
-		else if (str_equal(where, l->late_where))
+			refuse(l, json_pointer, "this file is the runtime's own: it acts on processes");
+		else if (str_equal(json_pointer, l->late_where))
 			need_controller(l, file);
 		else
-			add_lines(l, where, file, l->r->unified.v[i].value);
+			add_lines(l, json_pointer, file, l->r->unified.v[i].value);
 	}
 }
 
@@ -435,7 +436,7 @@ static void end_limits(struct limits *l)
 		names[i] = l->controllers[i];
 	if (l->controller_count > 0) {
 		texts = builder_texts(b, names, l->controller_count);
-		b->steps[l->enable].where = builder_where(b, "%s", l->prefix);
+		b->steps[l->enable].json_pointer = builder_pointer(b, "%s", l->prefix);
 		b->steps[l->enable].u.controllers = texts;
 		return;
 	}
@@ -455,17 +456,17 @@ static const char *late_limit(const struct builder *b, int64_t *ret)
 	const struct spec_resources *r = &b->spec->resources;
 	bool is_shared = b->has_unit || b->spec->hooks[SPEC_HOOK_CREATE_CONTAINER].count > 0;
 	int64_t limit = r->pids_limit.is_set ? r->pids_limit.value : -1;
-	const char *where = "/pids/limit";
+	const char *json_pointer = "/pids/limit";
 	uint64_t number;
 
 	for (size_t i = 0; i < r->unified.count; i++) {
 		if (!str_equal(r->unified.v[i].key, "pids.max"))
 			continue;
-		where = UNIFIED_PIDS;
-		limit = unit_number(r->unified.v[i].value, &number) && number <= 1 ? (int64_t)number : -1;
+		json_pointer = UNIFIED_PIDS;
+		limit = number_parse(r->unified.v[i].value, &number) && number <= 1 ? (int64_t)number : -1;
 	}
 	*ret = limit;
-	return limit == 0 || (limit == 1 && is_shared) ? where : NULL;
+	return limit == 0 || (limit == 1 && is_shared) ? json_pointer : NULL;
 }
 
 static void add_pids(struct limits *l)
@@ -531,12 +532,12 @@ void plan_add_late_limits(struct builder *b)
 	const struct spec_resources *r = &b->spec->resources;
 	struct limits limits = {.b = b, .r = r, .prefix = IN_CONFIG, .has_cgroup = true};
 	uint32_t from = b->step_count;
-	const char *where;
+	const char *json_pointer;
 	int64_t limit;
 
-	where = b->has_cgroup ? late_limit(b, &limit) : NULL;
-	if (where != NULL)
-		add_limit(&limits, where, "pids.max", limit);
+	json_pointer = b->has_cgroup ? late_limit(b, &limit) : NULL;
+	if (json_pointer != NULL)
+		add_limit(&limits, json_pointer, "pids.max", limit);
 	if (b->has_cgroup && is_tight(b->host, r->memory.limit.value) && !has_unified(r, "memory.max"))
 		add_limit(&limits, "/memory/limit", "memory.max", r->memory.limit.value);
 	if (b->has_unit && b->step_count > from)

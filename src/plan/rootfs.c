@@ -31,20 +31,20 @@ static struct plan_root root_of(struct builder *b)
 void plan_add_root(struct builder *b)
 {
 	struct plan_root root = root_of(b);
-	plan_text where = builder_text(b, "/root/path");
+	plan_text json_pointer = builder_text(b, "/root/path");
 
 	if (b->spec->root.path == NULL)
 		builder_finding(b, ERR_CONFIG, "/root", "is required on Linux");
 	if (!b->has_mount_ns && root.is_readonly)
 		builder_finding(b, ERR_UNSUPPORTED, "/root/readonly",
 				"a read-only root needs a mount namespace of the container's own");
-	builder_step(b, PLAN_INIT, PLAN_ROOT, where)->u.root = root;
+	builder_step(b, PLAN_INIT, PLAN_ROOT, json_pointer)->u.root = root;
 }
 
 /* A node that the container's user namespace may not make is shown to it: the host's, bound in its place. */
-static int32_t add_device_source(struct builder *b, const struct plan_device *device, plan_text where)
+static int32_t add_device_source(struct builder *b, const struct plan_device *device, plan_text json_pointer)
 {
-	enum plan_who who = b->host->is_privileged ? PLAN_PARENT : PLAN_INIT;
+	enum plan_actor actor = b->host->is_privileged ? PLAN_PARENT : PLAN_INIT;
 	struct plan_source source = {
 		.is_bind_of_device = true,
 		.major = device->major,
@@ -55,7 +55,7 @@ static int32_t add_device_source(struct builder *b, const struct plan_device *de
 	struct plan_step *step;
 
 	source.path = device->path;
-	step = builder_step(b, who, PLAN_OPEN_SOURCE, where);
+	step = builder_step(b, actor, PLAN_OPEN_SOURCE, json_pointer);
 	step->u.source.slot = builder_slot(b);
 	step->u.source.source = source;
 	return step->u.source.slot;
@@ -63,7 +63,7 @@ static int32_t add_device_source(struct builder *b, const struct plan_device *de
 
 /* The owner on the host of what an id of the container owns; unset it is the container's root. */
 static uint32_t host_id(struct builder *b, const struct spec_id_maps *maps, const struct spec_uint *asked,
-			uint32_t root_id, const char *where)
+			uint32_t root_id, const char *json_pointer)
 {
 	uint64_t id = asked->is_set ? asked->value : root_id;
 
@@ -71,11 +71,11 @@ static uint32_t host_id(struct builder *b, const struct spec_id_maps *maps, cons
 		if (id >= maps->v[i].container_id && id - maps->v[i].container_id < maps->v[i].size)
 			return maps->v[i].host_id + (uint32_t)(id - maps->v[i].container_id);
 	if (asked->is_set && maps->count == 0)
-		builder_finding(b, ERR_CONFIG, where,
+		builder_finding(b, ERR_CONFIG, json_pointer,
 				"needs the mappings of the user namespace that is joined in /linux");
 	else if (asked->is_set)
-		builder_finding(b, ERR_CONFIG, where, "%llu is not mapped in the container's user namespace",
-				(unsigned long long)id);
+		builder_finding(b, ERR_CONFIG, json_pointer,
+				"%llu is not mapped in the container's user namespace", (unsigned long long)id);
 	return 0;
 }
 
@@ -83,19 +83,19 @@ static uint32_t host_id(struct builder *b, const struct spec_id_maps *maps, cons
 static void add_node(struct builder *b, struct plan_device *device, size_t index)
 {
 	const struct spec_device *d = &b->spec->devices[index];
-	char where[64];
+	char json_pointer[64];
 	struct plan_step *step;
 	plan_text text;
 
-	str_format(where, sizeof where, "/linux/devices/%zu/uid", index);
-	device->host_uid = host_id(b, &b->spec->uid_mappings, &d->uid, b->setup_uid, where);
-	str_format(where, sizeof where, "/linux/devices/%zu/gid", index);
-	device->host_gid = host_id(b, &b->spec->gid_mappings, &d->gid, b->setup_gid, where);
+	str_format(json_pointer, sizeof json_pointer, "/linux/devices/%zu/uid", index);
+	device->host_uid = host_id(b, &b->spec->uid_mappings, &d->uid, b->setup_uid, json_pointer);
+	str_format(json_pointer, sizeof json_pointer, "/linux/devices/%zu/gid", index);
+	device->host_gid = host_id(b, &b->spec->gid_mappings, &d->gid, b->setup_gid, json_pointer);
 	device->is_node = true;
 	device->source_slot = builder_slot(b);
 	if (b->nodes_slot == PLAN_NO_SLOT)
 		b->nodes_slot = builder_slot(b);
-	text = builder_where(b, "/linux/devices/%zu", index);
+	text = builder_pointer(b, "/linux/devices/%zu", index);
 	step = builder_step(b, PLAN_PARENT, PLAN_MAKE_NODE, text);
 	step->u.node.slot = b->nodes_slot;
 	step->u.node.device = *device;
@@ -160,7 +160,7 @@ static void collect_devices(struct builder *b)
 		device->is_bound = is_bound && device->type != 'p' && !device->is_found;
 		if (device->is_bound && is_made)
 			add_node(b, device, i);
-		b->device_wheres[b->device_count] = builder_where(b, "/linux/devices/%zu", i);
+		b->device_wheres[b->device_count] = builder_pointer(b, "/linux/devices/%zu", i);
 		b->device_count++;
 	}
 }
@@ -211,12 +211,12 @@ static void add_console(struct builder *b)
 {
 	const struct spec_process *p = &b->spec->process;
 	struct plan_step *step;
-	plan_text where;
+	plan_text json_pointer;
 
 	if (!b->spec->has_process || !p->terminal)
 		return;
-	where = builder_text(b, "/process/terminal");
-	step = builder_step(b, PLAN_INIT, PLAN_CONSOLE, where);
+	json_pointer = builder_text(b, "/process/terminal");
+	step = builder_step(b, PLAN_INIT, PLAN_CONSOLE, json_pointer);
 	step->u.console.has_size = p->console_size.is_set;
 	step->u.console.height = p->console_size.height;
 	step->u.console.width = p->console_size.width;
@@ -228,11 +228,11 @@ static void add_console(struct builder *b)
 static void add_late_readonly(struct builder *b)
 {
 	for (uint32_t i = 0; i < b->step_count; i++) {
-		plan_text where = b->steps[i].where;
+		plan_text json_pointer = b->steps[i].json_pointer;
 		int32_t slot = b->steps[i].u.mount.keep_slot;
 
 		if (b->steps[i].kind == PLAN_MOUNT && b->steps[i].u.mount.is_readonly_later)
-			builder_step(b, PLAN_INIT, PLAN_READONLY_MOUNT, where)->u.slot = slot;
+			builder_step(b, PLAN_INIT, PLAN_READONLY_MOUNT, json_pointer)->u.slot = slot;
 	}
 }
 
@@ -254,22 +254,22 @@ static void point_at(char *ret, size_t size, const char *prefix, const char *key
 static void add_sysctl(struct builder *b, const struct spec_pair *pair)
 {
 	int owner = spec_sysctl_owner(pair->key);
-	char path[512], where[sizeof((struct err *)0)->where];
+	char path[512], json_pointer[sizeof((struct err *)0)->json_pointer];
 	struct plan_step *step;
 	plan_text texts[3], at;
 
-	point_at(where, sizeof where, "/linux/sysctl", pair->key);
+	point_at(json_pointer, sizeof json_pointer, "/linux/sysctl", pair->key);
 	if (owner >= 0 && b->host->namespaces[owner].is_own)
-		builder_finding(b, ERR_CONFIG, where, "sysctl \"%s\" is not in a separate kernel namespace",
-				pair->key);
+		builder_finding(b, ERR_CONFIG, json_pointer,
+				"sysctl \"%s\" is not in a separate kernel namespace", pair->key);
 	if (spec_sysctl_path(pair->key, path, sizeof path) < 0) {
-		builder_finding(b, ERR_CONFIG, where, "'%s' is not the name of a sysctl", pair->key);
+		builder_finding(b, ERR_CONFIG, json_pointer, "'%s' is not the name of a sysctl", pair->key);
 		return;
 	}
 	texts[0] = builder_text(b, path);
 	texts[1] = builder_text(b, pair->value);
 	texts[2] = builder_text(b, pair->key);
-	at = builder_text(b, where);
+	at = builder_text(b, json_pointer);
 	step = builder_step(b, PLAN_INIT, PLAN_SYSCTL, at);
 	step->u.sysctl.slot = b->proc_slot;
 	step->u.sysctl.path = texts[0];
@@ -281,30 +281,30 @@ static void add_paths(struct builder *b, const struct spec_list *paths, enum pla
 {
 	for (size_t i = 0; i < paths->count; i++) {
 		char clean[4096];
-		plan_text text, where;
+		plan_text text, json_pointer;
 		size_t earlier = 0;
 
 		while (earlier < i && !str_equal(paths->v[earlier], paths->v[i]))
 			earlier++;
 		if (earlier < i)
 			continue;
-		where = builder_where(b, "/linux/%s/%zu", key, i);
+		json_pointer = builder_pointer(b, "/linux/%s/%zu", key, i);
 		if (str_is_empty(plan_clean_path(paths->v[i], clean, sizeof clean)))
-			builder_finding(b, ERR_CONFIG, builder_get(b, where), "the path is too long");
+			builder_finding(b, ERR_CONFIG, builder_get(b, json_pointer), "the path is too long");
 		text = builder_text(b, clean);
-		builder_step(b, PLAN_INIT, kind, where)->u.text = text;
+		builder_step(b, PLAN_INIT, kind, json_pointer)->u.text = text;
 	}
 }
 
 static void add_text(struct builder *b, enum plan_kind kind, const char *value, const char *pointer)
 {
-	plan_text text, where;
+	plan_text text, json_pointer;
 
 	if (value == NULL)
 		return;
 	text = builder_text(b, value);
-	where = builder_text(b, pointer);
-	builder_step(b, PLAN_INIT, kind, where)->u.text = text;
+	json_pointer = builder_text(b, pointer);
+	builder_step(b, PLAN_INIT, kind, json_pointer)->u.text = text;
 }
 
 static void add_propagation(struct builder *b)
@@ -325,7 +325,7 @@ static void add_propagation(struct builder *b)
 	};
 	enum spec_propagation p = b->spec->rootfs_propagation;
 	struct plan_step *step;
-	plan_text where;
+	plan_text json_pointer;
 
 	if (p == SPEC_PROPAGATION_UNSET)
 		return;
@@ -333,8 +333,8 @@ static void add_propagation(struct builder *b)
 		builder_finding(b, ERR_CONFIG, "/linux/rootfsPropagation", "needs a mount namespace");
 		return;
 	}
-	where = builder_text(b, "/linux/rootfsPropagation");
-	step = builder_step(b, PLAN_INIT, PLAN_PROPAGATION, where);
+	json_pointer = builder_text(b, "/linux/rootfsPropagation");
+	step = builder_step(b, PLAN_INIT, PLAN_PROPAGATION, json_pointer);
 	step->u.propagation.type = rows[p].type;
 	step->u.propagation.is_recursive = rows[p].is_recursive;
 }
@@ -342,7 +342,7 @@ static void add_propagation(struct builder *b)
 void plan_add_late_rootfs(struct builder *b)
 {
 	struct plan_root root = root_of(b);
-	plan_text where;
+	plan_text json_pointer;
 
 	builder_step(b, PLAN_INIT, PLAN_PIVOT, 0)->u.root = root;
 	if (b->spec->has_process)
@@ -357,7 +357,7 @@ void plan_add_late_rootfs(struct builder *b)
 	add_paths(b, &b->spec->masked_paths, PLAN_MASK_PATH, "maskedPaths");
 	add_propagation(b);
 	if (root.is_readonly && b->has_mount_ns) {
-		where = builder_text(b, "/root/readonly");
-		builder_step(b, PLAN_INIT, PLAN_READONLY_ROOT, where);
+		json_pointer = builder_text(b, "/root/readonly");
+		builder_step(b, PLAN_INIT, PLAN_READONLY_ROOT, json_pointer);
 	}
 }

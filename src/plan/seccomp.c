@@ -32,13 +32,13 @@ void plan_add_filter(struct builder *b, struct plan_filter *ret)
 	ret->listener_metadata = builder_text(b, seccomp->listener_metadata);
 }
 
-void plan_add_seccomp(struct builder *b, enum plan_who who, const struct plan_filter *filter)
+void plan_add_seccomp(struct builder *b, enum plan_actor actor, const struct plan_filter *filter)
 {
-	plan_text where = builder_text(b, "/linux/seccomp");
-	struct plan_step *step = builder_step(b, who, PLAN_SECCOMP, where);
+	plan_text json_pointer = builder_text(b, "/linux/seccomp");
+	struct plan_step *step = builder_step(b, actor, PLAN_SECCOMP, json_pointer);
 
 	step->u.filter = *filter;
 	step->u.filter.is_parent_limited = (b->host->capabilities >> CAP_SYS_PTRACE & 1) == 0;
 	if (filter->is_notify)
-		builder_step(b, PLAN_PARENT, PLAN_LISTENER, where)->u.filter = *filter;
+		builder_step(b, PLAN_PARENT, PLAN_LISTENER, json_pointer)->u.filter = *filter;
 }

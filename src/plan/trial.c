@@ -31,10 +31,10 @@ static void look_around(struct trial *trial)
 	}
 }
 
-static bool is_without(const struct trial *trial, const char *where)
+static bool is_without(const struct trial *trial, const char *json_pointer)
 {
-	for (size_t i = 0; where != NULL && i < trial->request->without_count; i++)
-		if (path_is_below(trial->request->without[i], where))
+	for (size_t i = 0; json_pointer != NULL && i < trial->request->without_count; i++)
+		if (path_is_below(trial->request->without[i], json_pointer))
 			return true;
 	return false;
 }
@@ -97,7 +97,7 @@ static bool is_kept(const struct trial *trial, const struct plan_step *step)
 {
 	switch ((enum plan_kind)step->kind) {
 	case PLAN_SEND:
-		return step->who != PLAN_PARENT || step->u.step != STEP_COMMITTED;
+		return step->actor != PLAN_PARENT || step->u.step != STEP_COMMITTED;
 	case PLAN_SECCOMP:
 		return !step->u.filter.is_notify;
 	case PLAN_CONTROLLING:
@@ -107,7 +107,7 @@ static bool is_kept(const struct trial *trial, const struct plan_step *step)
 	case PLAN_OPEN_NAMESPACE:
 	case PLAN_SPAWN:
 	case PLAN_ID_MAPS:
-	case PLAN_HIDE:
+	case PLAN_SET_UNDUMPABLE:
 	case PLAN_JOIN:
 	case PLAN_UNSHARE:
 	case PLAN_TIME_OFFSETS:
@@ -124,7 +124,8 @@ static bool is_kept(const struct trial *trial, const struct plan_step *step)
 	case PLAN_USER:
 		return true;
 	default:
-		return is_kept_single(trial, step) && !is_without(trial, plan_get(trial->plan, step->where));
+		return is_kept_single(trial, step) &&
+		       !is_without(trial, plan_get(trial->plan, step->json_pointer));
 	}
 }
 
@@ -171,7 +172,7 @@ static uint32_t select_steps(const struct trial *trial, struct plan_step *ret)
 		ret[count] = steps[i];
 		alter(trial, &ret[count++]);
 		if (is_entry(&steps[i])) {
-			ret[count] = (struct plan_step){.kind = PLAN_UNSHARE, .who = steps[i].who};
+			ret[count] = (struct plan_step){.kind = PLAN_UNSHARE, .actor = steps[i].actor};
 			ret[count++].u.number = CLONE_NEWNS;
 		}
 	}

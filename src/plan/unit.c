@@ -180,17 +180,17 @@ static void add_annotations(struct builder *b, struct properties *p)
 {
 	for (size_t i = 0; i < b->spec->annotations.count; i++) {
 		const char *key = b->spec->annotations.v[i].key, *value = b->spec->annotations.v[i].value;
-		_cleanup_free_ char *where = NULL;
+		_cleanup_free_ char *json_pointer = NULL;
 		const char *reason;
 
 		if (!str_has_prefix(key, ANNOTATION))
 			continue;
-		where = mem_format("/annotations/%s", key);
+		json_pointer = mem_format("/annotations/%s", key);
 		reason = is_own(key + strlen(ANNOTATION))
 				 ? "this property is the runtime's own"
-				 : unit_annotation(key + strlen(ANNOTATION), value, add, p);
+				 : property_annotation(key + strlen(ANNOTATION), value, add, p);
 		if (reason != NULL)
-			builder_finding(b, ERR_CONFIG, where, "cannot set this property of the unit: %s",
+			builder_finding(b, ERR_CONFIG, json_pointer, "cannot set this property of the unit: %s",
 					reason);
 	}
 }
@@ -209,8 +209,8 @@ static bool tell_limit(const struct plan_step *step, const char *texts, struct p
 		return true;
 	first = (struct unit_write){texts + write->file, texts + write->value};
 	other = (struct unit_write){texts + write->other_file, texts + write->other_value};
-	return unit_limit(&first, cpu, on_property, context) &&
-	       (write->other_file == 0 || unit_limit(&other, cpu, on_property, context));
+	return property_limit(&first, cpu, on_property, context) &&
+	       (write->other_file == 0 || property_limit(&other, cpu, on_property, context));
 }
 
 static void add_limits(struct builder *b, uint32_t from, struct properties *p)
@@ -221,7 +221,7 @@ static void add_limits(struct builder *b, uint32_t from, struct properties *p)
 		const struct plan_step *step = &b->steps[i];
 
 		if (!tell_limit(step, b->pool.data, &cpu, add, p))
-			builder_finding(b, ERR_UNSUPPORTED, builder_get(b, step->where), PLAN_UNTOLD,
+			builder_finding(b, ERR_UNSUPPORTED, builder_get(b, step->json_pointer), PLAN_UNTOLD,
 					builder_get(b, step->u.write.value),
 					builder_get(b, step->u.write.file));
 	}
@@ -244,16 +244,16 @@ bool plan_begin_unit(struct builder *b)
 {
 	struct unit_name name = {.slice = ""};
 	bool is_named = name_unit(b, &name);
-	plan_text where, text, slice;
+	plan_text json_pointer, text, slice;
 	struct plan_step *step;
 
 	if (is_named) {
-		where = builder_text(b, str_is_empty(b->spec->cgroups_path) ? NULL : WHERE);
+		json_pointer = builder_text(b, str_is_empty(b->spec->cgroups_path) ? NULL : WHERE);
 		text = builder_text(b, name.name.data);
 		slice = builder_text(b, name.slice);
-		b->unit_step = b->step_count;
+		b->scope_step = b->step_count;
 		b->has_unit = true;
-		step = builder_step(b, PLAN_PARENT, PLAN_UNIT_START, where);
+		step = builder_step(b, PLAN_PARENT, PLAN_UNIT_START, json_pointer);
 		step->u.unit.name = text;
 		step->u.unit.slice = slice;
 		step->u.unit.is_user = is_user(b);
@@ -267,17 +267,17 @@ void plan_end_unit(struct builder *b)
 	__attribute__((cleanup(properties_done))) struct properties properties = {.count = 0};
 	struct plan_texts texts;
 
-	add_own(builder_get(b, b->steps[b->unit_step].u.unit.slice), &properties);
-	add_limits(b, b->unit_step, &properties);
+	add_own(builder_get(b, b->steps[b->scope_step].u.unit.slice), &properties);
+	add_limits(b, b->scope_step, &properties);
 	add_annotations(b, &properties);
 	texts = builder_texts(b, properties.v, properties.count);
-	b->steps[b->unit_step].u.unit.properties = texts;
+	b->steps[b->scope_step].u.unit.properties = texts;
 }
 
-void plan_add_settled(struct builder *b)
+void plan_add_release_placeholder(struct builder *b)
 {
 	if (b->has_unit && !b->is_settled)
-		builder_step(b, PLAN_PARENT, PLAN_UNIT_SETTLED, 0);
+		builder_step(b, PLAN_PARENT, PLAN_RELEASE_PLACEHOLDER, 0);
 	b->is_settled = true;
 }
 
@@ -285,7 +285,7 @@ void plan_add_settled(struct builder *b)
 void plan_add_unit_set(struct builder *b, uint32_t from)
 {
 	__attribute__((cleanup(properties_done))) struct properties properties = {.count = 0};
-	struct plan_unit unit = b->steps[b->unit_step].u.unit;
+	struct plan_unit unit = b->steps[b->scope_step].u.unit;
 
 	add_limits(b, from, &properties);
 	unit.properties = builder_texts(b, properties.v, properties.count);

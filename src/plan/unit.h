@@ -13,7 +13,7 @@ struct unit_write {
  * A number as the kernel takes it in a file: 0x and 0 in front mean hexadecimal and octal, "K" to "E" behind
  * are powers of 1024, blanks around it mean nothing. False if it is none, or 2^64 - 1 and more.
  */
-bool unit_number(const char *value, uint64_t *ret);
+bool number_parse(const char *value, uint64_t *ret);
 
 /*
  * The properties (org.freedesktop.systemd1(5)) that make systemd write the same value into the same file of a
@@ -21,12 +21,13 @@ bool unit_number(const char *value, uint64_t *ret);
  * with nothing said, if systemd knows the file and the value is in no notation that is understood here: it
  * would take such a limit back.
  */
-bool unit_limit(const struct unit_write *write, struct plan_cpu *cpu, plan_property on_property, void *context);
+bool property_limit(const struct unit_write *write, struct plan_cpu *cpu, plan_property on_property,
+		    void *context);
 
 /*
  * The property of an annotation org.systemd.property.NAME, whose value is GVariant text: true, 'text',
  * uint64 5, ['a', 'b']. Returns NULL, or why it is none.
  */
-const char *unit_annotation(const char *name, const char *value, plan_property on_property, void *context);
+const char *property_annotation(const char *name, const char *value, plan_property on_property, void *context);
 
 #endif

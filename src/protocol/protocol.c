@@ -10,8 +10,22 @@
 const char *protocol_step_name(enum protocol_step step)
 {
 	static const char *const names[STEP_COUNT] = {
-		"none",     "failed", "unshared",  "born",  "mapped", "mounted",   "hooked", "listener",
-		"listened", "ready",  "committed", "start", "exec",   "networked", "taken",  "closed",
+		[STEP_NONE] = "none",
+		[STEP_FAILED] = "failed",
+		[STEP_UNSHARED] = "unshared",
+		[STEP_INIT_STARTED] = "init-started",
+		[STEP_MAPPED] = "mapped",
+		[STEP_MOUNTED] = "mounted",
+		[STEP_HOOKS_DONE] = "hooks-done",
+		[STEP_LISTENER] = "listener",
+		[STEP_LISTENER_SENT] = "listener-sent",
+		[STEP_READY] = "ready",
+		[STEP_COMMITTED] = "committed",
+		[STEP_START] = "start",
+		[STEP_EXEC] = "exec",
+		[STEP_NETDEVS_MOVED] = "netdevs-moved",
+		[STEP_LISTENER_TAKEN] = "listener-taken",
+		[STEP_LISTENER_CLOSED] = "listener-closed",
 	};
 
 	return step < STEP_COUNT ? names[step] : "unknown";
@@ -97,7 +111,7 @@ static void take_control(const struct msghdr *header, struct received *ret)
 /* The texts come from another process: they are strings only once they end. */
 static void seal_err(struct err *err)
 {
-	err->where[sizeof err->where - 1] = '\0';
+	err->json_pointer[sizeof err->json_pointer - 1] = '\0';
 	err->msg[sizeof err->msg - 1] = '\0';
 	err->hint[sizeof err->hint - 1] = '\0';
 	if (err->errnum < 0 || err->errnum > 4095)
@@ -160,7 +174,7 @@ int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_val
 		*err = message.err;
 	}
 	if (ret_value != NULL)
-		*ret_value = expected == STEP_BORN ? received.sender.pid : message.value;
+		*ret_value = expected == STEP_INIT_STARTED ? received.sender.pid : message.value;
 	if (ret_fd != NULL)
 		*ret_fd = take_fd(&fd);
 	return 0;

@@ -85,7 +85,7 @@ uint32_t seccomp_arch_token(const char *name)
 static int add_architectures(struct compiler *c)
 {
 	const struct spec_list *names = &c->spec->architectures;
-	char where[64];
+	char json_pointer[64];
 
 	for (size_t i = 0; i < names->count; i++) {
 		uint32_t token = seccomp_arch_token(names->v[i]);
@@ -93,11 +93,11 @@ static int add_architectures(struct compiler *c)
 
 		if (r == 0 || r == -EEXIST)
 			continue;
-		str_format(where, sizeof where, "/linux/seccomp/architectures/%zu", i);
+		str_format(json_pointer, sizeof json_pointer, "/linux/seccomp/architectures/%zu", i);
 		if (r == -EDOM)
-			return err_set(c->err, ERR_UNSUPPORTED, 0, where,
+			return err_set(c->err, ERR_UNSUPPORTED, 0, json_pointer,
 				       "%s has another byte order than this machine", names->v[i]);
-		err_set(c->err, ERR_UNSUPPORTED, 0, where, "this version of libseccomp does not know %s",
+		err_set(c->err, ERR_UNSUPPORTED, 0, json_pointer, "this version of libseccomp does not know %s",
 			names->v[i]);
 		return -EINVAL;
 	}
@@ -144,15 +144,16 @@ static int add_rules(struct compiler *c)
 
 		for (size_t k = 0; k < rule->names.count; k++) {
 			int r = add_name(c, rule, rule->names.v[k]);
-			char where[64];
+			char json_pointer[64];
 
 			if (r == 0)
 				continue;
-			str_format(where, sizeof where, "/linux/seccomp/syscalls/%zu/names/%zu", i, k);
+			str_format(json_pointer, sizeof json_pointer, "/linux/seccomp/syscalls/%zu/names/%zu",
+				   i, k);
 			if (r == -EEXIST)
-				return err_set(c->err, ERR_CONFIG, 0, where,
+				return err_set(c->err, ERR_CONFIG, 0, json_pointer,
 					       "an earlier rule gives '%s' another action", rule->names.v[k]);
-			return err_set(c->err, ERR_UNSUPPORTED, r, where, "cannot add a rule for '%s'",
+			return err_set(c->err, ERR_UNSUPPORTED, r, json_pointer, "cannot add a rule for '%s'",
 				       rule->names.v[k]);
 		}
 	}
@@ -287,19 +288,21 @@ void seccomp_program_done(struct seccomp_program *program)
 }
 
 int seccomp_unknown_names(const struct spec_seccomp *spec,
-			  void (*on_name)(void *context, const char *where, const char *name), void *context)
+			  void (*on_name)(void *context, const char *json_pointer, const char *name),
+			  void *context)
 {
 	int count = 0;
 
 	for (size_t i = 0; i < spec->rule_count; i++) {
 		for (size_t k = 0; k < spec->rules[i].names.count; k++) {
 			const char *name = spec->rules[i].names.v[k];
-			char where[64];
+			char json_pointer[64];
 
 			if (seccomp_syscall_resolve_name(name) != __NR_SCMP_ERROR)
 				continue;
-			str_format(where, sizeof where, "/linux/seccomp/syscalls/%zu/names/%zu", i, k);
-			on_name(context, where, name);
+			str_format(json_pointer, sizeof json_pointer, "/linux/seccomp/syscalls/%zu/names/%zu",
+				   i, k);
+			on_name(context, json_pointer, name);
 			count++;
 		}
 	}

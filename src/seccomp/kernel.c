@@ -66,13 +66,13 @@ const char *seccomp_supported_flag_name(int index)
 	return NULL;
 }
 
-static int check_action(enum spec_seccomp_action action, const char *where, struct err *err)
+static int check_action(enum spec_seccomp_action action, const char *json_pointer, struct err *err)
 {
 	uint32_t value = actions[action];
 
 	if (k_call3(__NR_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &value) >= 0)
 		return 0;
-	err_set(err, ERR_UNSUPPORTED, 0, where, "this kernel does not have this seccomp action");
+	err_set(err, ERR_UNSUPPORTED, 0, json_pointer, "this kernel does not have this seccomp action");
 	return -EINVAL;
 }
 
@@ -80,14 +80,14 @@ int seccomp_check_kernel(const struct spec_seccomp *spec, struct err *err)
 {
 	uint32_t wanted = seccomp_flags(spec), checked = 1u << spec->default_action;
 	int r = check_action(spec->default_action, "/linux/seccomp/defaultAction", err);
-	char where[64];
+	char json_pointer[64];
 
 	for (size_t i = 0; r >= 0 && i < spec->rule_count; i++) {
 		if ((checked >> spec->rules[i].action & 1) != 0)
 			continue;
 		checked |= 1u << spec->rules[i].action;
-		str_format(where, sizeof where, "/linux/seccomp/syscalls/%zu/action", i);
-		r = check_action(spec->rules[i].action, where, err);
+		str_format(json_pointer, sizeof json_pointer, "/linux/seccomp/syscalls/%zu/action", i);
+		r = check_action(spec->rules[i].action, json_pointer, err);
 	}
 	if (r < 0 || has_flags(wanted))
 		return r;

@@ -211,9 +211,9 @@ static void parse_devices(struct reader *reader, const struct dom_node *node, co
 
 		paths[item->index] = (struct named){path, strlen(path), item->index, item};
 	}
-	named_sort(paths, node->count);
+	reader_named_sort(paths, node->count);
 	for (size_t i = 1; i < node->count; i++) {
-		if (!named_equal(&paths[first], &paths[i]))
+		if (!reader_named_equal(&paths[first], &paths[i]))
 			first = i;
 		else if (!merge_device(&spec->devices[paths[first].index], &spec->devices[paths[i].index]))
 			reader_refuse_key(reader, paths[i].node, "path",

@@ -3,7 +3,7 @@
 #ifndef TARE_SPEC_NAMES_H
 #define TARE_SPEC_NAMES_H
 
-#include "table.h"
+#include "field.h"
 
 extern const struct name_table spec_names_namespace; /* value: enum spec_ns */
 extern const struct name_table spec_names_rlimit;    /* RLIMIT_* */

@@ -2,7 +2,7 @@
 /* Keys that no row knows, and what was probably meant by them. */
 #include <string.h>
 
-#include "table.h"
+#include "field.h"
 
 #define KEY_MAX 40 /* a longer one is like none that is known */
 
@@ -58,14 +58,14 @@ void reader_note_unknown(struct reader *reader, const struct dom_node *node, con
 {
 	const char *nearest;
 	struct err note;
-	char where[sizeof note.where];
+	char json_pointer[sizeof note.json_pointer];
 
 	for (size_t i = 0; i < ARRAY_SIZE(elsewhere); i++)
 		if (str_equal(node->key, elsewhere[i]))
 			return;
 	reader->notes_left--;
-	dom_pointer(node, NULL, where, sizeof where);
-	err_set(&note, ERR_NONE, 0, where, "is not known and has no effect");
+	dom_pointer(node, NULL, json_pointer, sizeof json_pointer);
+	err_set(&note, ERR_NONE, 0, json_pointer, "is not known and has no effect");
 	nearest = find_nearest(node->key, table);
 	if (nearest != NULL)
 		err_hint(&note, "the nearest known key is '%s'", nearest);

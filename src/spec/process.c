@@ -25,9 +25,9 @@ static void keep_last(struct reader *reader, struct spec_list *env)
 
 	for (size_t i = 0; i < env->count; i++)
 		v[i] = (struct named){.name = env->v[i], .len = strcspn(env->v[i], "="), .index = i};
-	named_sort(v, env->count);
+	reader_named_sort(v, env->count);
 	for (size_t i = 1; i < env->count; i++)
-		if (named_equal(&v[i - 1], &v[i]))
+		if (reader_named_equal(&v[i - 1], &v[i]))
 			env->v[v[i - 1].index] = NULL;
 	for (size_t i = 0; i < env->count; i++)
 		if (env->v[i] != NULL)

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table.h"
+#include "field.h"
 
 /* --- findings -------------------------------------------------------------------------------------------- */
 
@@ -14,13 +14,13 @@ struct place {
 static void refuse(struct reader *reader, const struct place *place, const char *fmt, va_list args)
 {
 	struct err err;
-	char where[sizeof err.where], msg[sizeof err.msg];
+	char json_pointer[sizeof err.json_pointer], msg[sizeof err.msg];
 
 	if (++reader->findings > reader->max_findings)
 		return;
-	dom_pointer(place->node, place->key, where, sizeof where);
+	dom_pointer(place->node, place->key, json_pointer, sizeof json_pointer);
 	str_vformat(msg, sizeof msg, fmt, args);
-	err_set(&err, ERR_CONFIG, 0, where, "%s", msg);
+	err_set(&err, ERR_CONFIG, 0, json_pointer, "%s", msg);
 	if (place->hint != NULL)
 		err_hint(&err, "%s", place->hint);
 	reader->on_finding(reader->context, &err);
@@ -58,10 +58,10 @@ void reader_refuse_key(struct reader *reader, const struct dom_node *object, con
 void reader_warn(struct reader *reader, const struct dom_node *node, const char *fmt, ...)
 {
 	struct spec_list *warnings = &reader->spec->warnings;
-	char where[sizeof(struct err){0}.where], text[sizeof(struct err){0}.msg];
+	char json_pointer[sizeof(struct err){0}.json_pointer], text[sizeof(struct err){0}.msg];
 	va_list args;
 
-	dom_pointer(node, NULL, where, sizeof where);
+	dom_pointer(node, NULL, json_pointer, sizeof json_pointer);
 	va_start(args, fmt);
 	str_vformat(text, sizeof text, fmt, args);
 	va_end(args);
@@ -74,12 +74,12 @@ void reader_warn(struct reader *reader, const struct dom_node *node, const char 
 		warnings->v = v;
 		reader->warning_cap = cap;
 	}
-	warnings->v[warnings->count++] = arena_format(reader->arena, "%s: %s", where, text);
+	warnings->v[warnings->count++] = arena_format(reader->arena, "%s: %s", json_pointer, text);
 	if (reader->notes_left > 0) {
 		struct err note;
 
 		reader->notes_left--;
-		err_set(&note, ERR_NONE, 0, where, "%s", text);
+		err_set(&note, ERR_NONE, 0, json_pointer, "%s", text);
 		reader->on_finding(reader->context, &note);
 	}
 }
@@ -283,21 +283,21 @@ static int compare_named(const void *left, const void *right)
 	return order != 0 ? order : a->index < b->index ? -1 : 1;
 }
 
-void named_sort(struct named *v, size_t count)
+void reader_named_sort(struct named *v, size_t count)
 {
 	qsort(v, count, sizeof *v, compare_named);
 }
 
-bool named_equal(const struct named *a, const struct named *b)
+bool reader_named_equal(const struct named *a, const struct named *b)
 {
 	return compare_names(a, b) == 0;
 }
 
 void reader_refuse_twice(struct reader *reader, struct named *v, size_t count, const char *what)
 {
-	named_sort(v, count);
+	reader_named_sort(v, count);
 	for (size_t i = 1; i < count; i++)
-		if (named_equal(&v[i - 1], &v[i]))
+		if (reader_named_equal(&v[i - 1], &v[i]))
 			reader_refuse(reader, v[i].node, "%s %s given twice", what,
 				      reader_quote(reader, v[i].name));
 }

@@ -67,7 +67,7 @@ static int check_own(const struct rootfs *rootfs, int dir_fd, uint64_t root_id)
 	return at_fd < 0 ? at_fd : -EXDEV;
 }
 
-int rootfs_check_own(struct rootfs *rootfs, int dir_fd, const char *path, struct err *err)
+int bind_check_own(struct rootfs *rootfs, int dir_fd, const char *path, struct err *err)
 {
 	uint64_t id = 0, root_id = 0;
 	uint32_t at = 0;
@@ -104,17 +104,17 @@ struct own_parent {
 static int check_parent(void *context, int dir_fd)
 {
 	struct own_parent *own = context;
-	int r = rootfs_check_own(own->rootfs, dir_fd, own->path, own->err);
+	int r = bind_check_own(own->rootfs, dir_fd, own->path, own->err);
 
 	own->is_refused = r < 0;
 	return r;
 }
 
-int rootfs_open_own_parent(struct rootfs *rootfs, const char *path, const char **ret_name, struct err *err)
+int bind_check_open_own_parent(struct rootfs *rootfs, const char *path, const char **ret_name, struct err *err)
 {
 	struct own_parent own = {.rootfs = rootfs, .path = path, .err = err};
 	struct path_making making = {.mode = 0755, .check = check_parent, .context = &own};
-	struct path_place place = rootfs_place(rootfs, path);
+	struct path_place place = place_find(rootfs, path);
 	int fd = path_open_parent(&place, &making, ret_name);
 
 	if (fd < 0 && !own.is_refused)
@@ -122,7 +122,7 @@ int rootfs_open_own_parent(struct rootfs *rootfs, const char *path, const char *
 	return fd;
 }
 
-int rootfs_look(int fd, struct rootfs_spot *ret)
+int bind_check_look(int fd, struct rootfs_spot *ret)
 {
 	struct statx st = {.stx_mask = 0};
 	int r = k_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_INO, &st);
@@ -136,10 +136,10 @@ int rootfs_look(int fd, struct rootfs_spot *ret)
 	return (st.stx_mask & STATX_MNT_ID) == 0 ? -ENODATA : 0;
 }
 
-int rootfs_is_root(struct rootfs *rootfs, const struct rootfs_spot *spot)
+int bind_check_is_root(struct rootfs *rootfs, const struct rootfs_spot *spot)
 {
 	const struct rootfs_spot *root = &rootfs->spot;
-	int r = rootfs->has_spot ? 0 : rootfs_look(rootfs->fd, &rootfs->spot);
+	int r = rootfs->has_spot ? 0 : bind_check_look(rootfs->fd, &rootfs->spot);
 
 	if (r < 0)
 		return r;

@@ -268,14 +268,14 @@ int hooks_run_one(const struct hooks_context *context, const struct plan_hook *h
 	if (r >= 0)
 		r = start(context, hook, &child, err);
 	if (r < 0) {
-		err_where(err, plan_get(context->plan, hook->where));
+		err_pointer(err, plan_get(context->plan, hook->json_pointer));
 		return r;
 	}
 	if (hook->timeout > 0)
 		child.deadline_ms = time_ms() + (int64_t)hook->timeout * 1000;
 	r = judge(context, hook, &child, watch(&child), err);
 	if (r < 0)
-		err_where(err, plan_get(context->plan, hook->where));
+		err_pointer(err, plan_get(context->plan, hook->json_pointer));
 	return r;
 }
 

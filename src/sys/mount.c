@@ -197,7 +197,7 @@ static int open_target(struct rootfs *rootfs, const struct plan_mount *mount, bo
 		       struct target *ret, struct err *err)
 {
 	const char *path = plan_get(rootfs->plan, mount->target);
-	struct path_place place = rootfs_place(rootfs, path);
+	struct path_place place = place_find(rootfs, path);
 	_cleanup_fd_ int fd = -1;
 	int r;
 
@@ -218,9 +218,9 @@ static int open_target(struct rootfs *rootfs, const struct plan_mount *mount, bo
 		rootfs_hint_file(rootfs, path, fd, err);
 		return fd;
 	}
-	r = rootfs_look(fd, &ret->spot);
+	r = bind_check_look(fd, &ret->spot);
 	if (r >= 0)
-		r = mount->is_remount ? 0 : rootfs_is_root(rootfs, &ret->spot);
+		r = mount->is_remount ? 0 : bind_check_is_root(rootfs, &ret->spot);
 	if (r < 0)
 		return err_system(err, r, "cannot look at mount target '%s'", path);
 	if (r > 0)
@@ -273,11 +273,11 @@ static int set_options(const struct plan *plan, const struct plan_mount *mount, 
 
 		r = mount_set_option(fs_fd, option);
 		if (r < 0 && !is_empty_option(option)) {
-			const char *where = context != NULL && str_equal(option, context) ? "/linux/mountLabel"
-											  : NULL;
+			const char *json_pointer =
+				context != NULL && str_equal(option, context) ? "/linux/mountLabel" : NULL;
 
-			r = err_set(err, ERR_SYSTEM, r, where, "cannot set option '%s' of file system '%s'",
-				    option, type);
+			r = err_set(err, ERR_SYSTEM, r, json_pointer,
+				    "cannot set option '%s' of file system '%s'", option, type);
 			mount_fs_message(fs_fd, err);
 			return r;
 		}
@@ -543,7 +543,7 @@ static int attach_unpinned(struct rootfs *rootfs, const struct plan_mount *mount
 static int keep_mount(struct rootfs *rootfs, const struct plan_mount *mount, int fd,
 		      const struct rootfs_spot *spot, struct err *err)
 {
-	int r = rootfs_cover(rootfs, spot, fd);
+	int r = place_cover(rootfs, spot, fd);
 
 	if (r >= 0 && mount->keep_slot != PLAN_NO_SLOT)
 		r = k_dup3(fd, rootfs->slot_base + mount->keep_slot, O_CLOEXEC);

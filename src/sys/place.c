@@ -32,7 +32,7 @@ static const struct plan_step *next_mount(const struct rootfs *rootfs, uint32_t 
 	return NULL;
 }
 
-struct path_place rootfs_place(const struct rootfs *rootfs, const char *path)
+struct path_place place_find(const struct rootfs *rootfs, const char *path)
 {
 	struct path_place place = {.root_fd = rootfs->fd, .path = path, .base_fd = -1};
 	const struct plan_step *step;
@@ -49,7 +49,7 @@ struct path_place rootfs_place(const struct rootfs *rootfs, const char *path)
 	return place;
 }
 
-int rootfs_cover(struct rootfs *rootfs, const struct rootfs_spot *spot, int fd)
+int place_cover(struct rootfs *rootfs, const struct rootfs_spot *spot, int fd)
 {
 	const struct plan_step *step;
 	struct rootfs_spot covered;
@@ -61,7 +61,7 @@ int rootfs_cover(struct rootfs *rootfs, const struct rootfs_spot *spot, int fd)
 	while (r >= 0 && (step = next_mount(rootfs, &at)) != NULL) {
 		int slot_fd = rootfs->slot_base + slot_of(&step->u.mount);
 
-		r = rootfs_look(slot_fd, &covered);
+		r = bind_check_look(slot_fd, &covered);
 		if (r >= 0 && covered.mount == spot->mount)
 			r = k_dup3(fd, slot_fd, O_CLOEXEC);
 	}
@@ -76,9 +76,9 @@ static int verify(const struct rootfs *rootfs, const struct plan_mount *mount, s
 	int r = fd;
 
 	if (r >= 0)
-		r = rootfs_look(fd, &found);
+		r = bind_check_look(fd, &found);
 	if (r >= 0)
-		r = rootfs_look(rootfs->slot_base + slot_of(mount), &kept);
+		r = bind_check_look(rootfs->slot_base + slot_of(mount), &kept);
 	if (r < 0 && r != -ENOENT && r != -ENOTDIR && r != -ELOOP)
 		return err_system(err, r, "cannot find the mount on '%s'", target);
 	if (r >= 0 && found.mount == kept.mount)
@@ -104,7 +104,7 @@ static bool is_covered(const struct rootfs *rootfs, const struct plan_step *step
 	return false;
 }
 
-int rootfs_verify_mounts(struct rootfs *rootfs, struct err *err)
+int place_verify_mounts(struct rootfs *rootfs, struct err *err)
 {
 	const struct plan_step *step;
 	uint32_t at = 0;
@@ -113,7 +113,7 @@ int rootfs_verify_mounts(struct rootfs *rootfs, struct err *err)
 	while (r >= 0 && (step = next_mount(rootfs, &at)) != NULL) {
 		r = is_covered(rootfs, step) ? 0 : verify(rootfs, &step->u.mount, err);
 		if (r < 0)
-			err_where(err, plan_get(rootfs->plan, step->where));
+			err_pointer(err, plan_get(rootfs->plan, step->json_pointer));
 	}
 	return r;
 }

@@ -201,7 +201,7 @@ static bool is_missing(int fd)
 
 int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err)
 {
-	const struct path_place place = rootfs_place(rootfs, path);
+	const struct path_place place = place_find(rootfs, path);
 	_cleanup_fd_ int fd = path_open(&place, O_PATH);
 	struct rootfs_spot spot;
 	struct stat st;
@@ -209,9 +209,9 @@ int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err)
 
 	if (is_missing(fd))
 		return 0;
-	r = fd < 0 ? fd : rootfs_look(fd, &spot);
+	r = fd < 0 ? fd : bind_check_look(fd, &spot);
 	if (r >= 0)
-		r = rootfs_is_root(rootfs, &spot);
+		r = bind_check_is_root(rootfs, &spot);
 	if (r > 0)
 		return err_set(err, ERR_CONFIG, 0, NULL, "cannot mask '%s': it is the container's root", path);
 	if (r >= 0)
@@ -223,7 +223,7 @@ int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err)
 
 int rootfs_readonly_path(struct rootfs *rootfs, const char *path, struct err *err)
 {
-	const struct path_place place = rootfs_place(rootfs, path);
+	const struct path_place place = place_find(rootfs, path);
 	_cleanup_fd_ int fd = path_open(&place, O_PATH);
 	_cleanup_fd_ int tree_fd = -1;
 	struct rootfs_spot spot;
@@ -231,9 +231,9 @@ int rootfs_readonly_path(struct rootfs *rootfs, const char *path, struct err *er
 
 	if (is_missing(fd))
 		return 0;
-	r = fd < 0 ? fd : rootfs_look(fd, &spot);
+	r = fd < 0 ? fd : bind_check_look(fd, &spot);
 	if (r >= 0)
-		r = rootfs_is_root(rootfs, &spot);
+		r = bind_check_is_root(rootfs, &spot);
 	if (r < 0)
 		return err_system(err, r, "cannot open '%s' to make it read-only", path);
 	/* Nobody would come to a copy that covers the root: it becomes read-only itself, with all that is
@@ -312,7 +312,7 @@ static int make_device(const struct plan_device *device, int dir_fd, const char 
 static int find_device(const struct rootfs *rootfs, const struct plan_device *device, struct err *err)
 {
 	const char *path = plan_get(rootfs->plan, device->path);
-	const struct path_place place = rootfs_place(rootfs, path);
+	const struct path_place place = place_find(rootfs, path);
 	_cleanup_fd_ int fd = path_open(&place, O_PATH);
 	struct stat st = {0};
 	int r = fd < 0 ? fd : k_fstat(fd, &st);
@@ -364,10 +364,10 @@ int rootfs_device(struct rootfs *rootfs, const struct plan_device *device, struc
 	r = device->is_bound ? check_bound(rootfs, device, err) : 0;
 	if (r < 0)
 		return r;
-	dir_fd = rootfs_open_own_parent(rootfs, path, &name, err);
+	dir_fd = bind_check_open_own_parent(rootfs, path, &name, err);
 	if (dir_fd < 0)
 		return dir_fd;
-	r = rootfs_check_own(rootfs, dir_fd, path, err);
+	r = bind_check_own(rootfs, dir_fd, path, err);
 	/* One that the host has there by itself is not made. */
 	if (r == -EXDEV && is_same_device(dir_fd, name, device))
 		r = 0;
@@ -391,16 +391,16 @@ int rootfs_link(struct rootfs *rootfs, const struct plan_link *link, struct err 
 	int r;
 
 	if (needs != NULL) {
-		const struct path_place place = rootfs_place(rootfs, needs);
+		const struct path_place place = place_find(rootfs, needs);
 		_cleanup_fd_ int fd = path_open(&place, O_PATH);
 
 		if (fd < 0)
 			return 0;
 	}
-	dir_fd = rootfs_open_own_parent(rootfs, path, &name, err);
+	dir_fd = bind_check_open_own_parent(rootfs, path, &name, err);
 	if (dir_fd < 0)
 		return dir_fd;
-	r = rootfs_check_own(rootfs, dir_fd, path, err);
+	r = bind_check_own(rootfs, dir_fd, path, err);
 	if (r < 0)
 		return r;
 	r = k_symlinkat(target, dir_fd, name);

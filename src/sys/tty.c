@@ -25,7 +25,7 @@ struct window { /* struct winsize of ioctl_tty(2) */
  */
 static int open_in_devpts(const struct rootfs *rootfs)
 {
-	const struct path_place place = rootfs_place(rootfs, "/dev/pts");
+	const struct path_place place = place_find(rootfs, "/dev/pts");
 	_cleanup_fd_ int dir_fd = path_open(&place, O_PATH | O_DIRECTORY);
 	struct statfs fs;
 	int r = dir_fd < 0 ? dir_fd : k_fstatfs(dir_fd, &fs);
@@ -48,7 +48,7 @@ static int check_multiplexer(int fd)
 /* In a /dev of the host's, whose own devpts may not let the container's root open its multiplexer. */
 static int open_in_dev(const struct rootfs *rootfs)
 {
-	const struct path_place place = rootfs_place(rootfs, "/dev/ptmx");
+	const struct path_place place = place_find(rootfs, "/dev/ptmx");
 	_cleanup_fd_ int path_fd = path_open(&place, O_PATH), fd = -1;
 	int r = path_fd < 0 ? path_fd : check_multiplexer(path_fd);
 
@@ -99,10 +99,10 @@ static int show_console(struct rootfs *rootfs, int slave_fd, struct err *err)
 	const char *name;
 	int r;
 
-	dir_fd = rootfs_open_own_parent(rootfs, "/dev/console", &name, err);
+	dir_fd = bind_check_open_own_parent(rootfs, "/dev/console", &name, err);
 	if (dir_fd < 0)
 		return dir_fd;
-	r = rootfs_check_own(rootfs, dir_fd, "/dev/console", err);
+	r = bind_check_own(rootfs, dir_fd, "/dev/console", err);
 	if (r < 0)
 		return r;
 	target_fd = k_openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0620);

@@ -148,15 +148,15 @@ static void hint_feigned(struct err *err)
 		      "filter allow it, or set noNewPrivileges, with which the filter comes later");
 }
 
-int user_feigned(const char *where, const char *call, struct err *err)
+int user_faked_success(const char *json_pointer, const char *call, struct err *err)
 {
-	err_set(err, ERR_SYSTEM, 0, where, "%s succeeded and did nothing", call);
+	err_set(err, ERR_SYSTEM, 0, json_pointer, "%s succeeded and did nothing", call);
 	hint_feigned(err);
 	return -EINVAL;
 }
 
 /* What the kernel says afterwards counts, not what was asked of it. */
-static int verify(const struct plan_user *user, bool can_feign, struct err *err)
+static int verify(const struct plan_user *user, bool may_fake_success, struct err *err)
 {
 	uint64_t effective, permitted, inheritable;
 	int r = get_capabilities(&effective, &permitted, &inheritable);
@@ -166,7 +166,7 @@ static int verify(const struct plan_user *user, bool can_feign, struct err *err)
 	if (effective == user->effective && permitted == user->permitted && inheritable == user->inheritable)
 		return 0;
 	err_system(err, EPERM, "cannot set the capabilities as asked");
-	if (can_feign)
+	if (may_fake_success)
 		hint_feigned(err);
 	return -EPERM;
 }
@@ -181,8 +181,8 @@ static int verify_ids(uint32_t wanted, bool is_group, struct err *err)
 		return err_system(err, r, "cannot read the %s ids back", is_group ? "group" : "user");
 	if (ids[0] == wanted && ids[1] == wanted && ids[2] == wanted)
 		return 0;
-	return is_group ? user_feigned("/process/user/gid", "setresgid(2)", err)
-			: user_feigned("/process/user/uid", "setresuid(2)", err);
+	return is_group ? user_faked_success("/process/user/gid", "setresgid(2)", err)
+			: user_faked_success("/process/user/uid", "setresuid(2)", err);
 }
 
 static bool contains(const gid_t *groups, uint32_t count, gid_t group)
@@ -196,24 +196,24 @@ static bool contains(const gid_t *groups, uint32_t count, gid_t group)
 /* The kernel sorts them. */
 static int verify_groups(const gid_t *wanted, uint32_t count, struct err *err)
 {
-	const char *where = "/process/user/additionalGids";
+	const char *json_pointer = "/process/user/additionalGids";
 	gid_t seen[READABLE_GROUPS];
 	int r = k_getgroups(-1, NULL);
 
 	/* getgroups(2) refuses a negative size, so who does not is no kernel. */
 	if (r >= 0)
-		return user_feigned(where, "getgroups(2)", err);
+		return user_faked_success(json_pointer, "getgroups(2)", err);
 	for (uint32_t i = 0; i < READABLE_GROUPS; i++)
 		seen[i] = (gid_t)-1;
 	if (r == -EINVAL)
 		r = k_getgroups(READABLE_GROUPS, seen);
 	if (r < 0)
-		return err_set(err, ERR_SYSTEM, r, where, "cannot read the additional groups back");
+		return err_set(err, ERR_SYSTEM, r, json_pointer, "cannot read the additional groups back");
 	if ((uint32_t)r != count)
-		return user_feigned(where, "setgroups(2)", err);
+		return user_faked_success(json_pointer, "setgroups(2)", err);
 	for (uint32_t i = 0; i < count; i++)
 		if (!contains(wanted, count, seen[i]) || !contains(seen, count, wanted[i]))
-			return user_feigned(where, "setgroups(2)", err);
+			return user_faked_success(json_pointer, "setgroups(2)", err);
 	return 0;
 }
 
@@ -233,7 +233,7 @@ static int read_set(int option, int sub, uint64_t wanted, uint64_t asked, struct
 		if (r < 0)
 			return err_system(err, r, "cannot read the capabilities back");
 		if (is_none || r != (int)(wanted >> cap & 1))
-			return user_feigned("/process/capabilities", "prctl(2)", err);
+			return user_faked_success("/process/capabilities", "prctl(2)", err);
 	}
 	return 0;
 }
@@ -266,10 +266,10 @@ static int verify_cwd(const char *cwd, struct err *err)
 		return err_set(err, ERR_SYSTEM, r, "/process/cwd", "cannot look at directory '%s'", cwd);
 	return wanted.st_dev == here.st_dev && wanted.st_ino == here.st_ino
 		       ? 0
-		       : user_feigned("/process/cwd", "chdir(2)", err);
+		       : user_faked_success("/process/cwd", "chdir(2)", err);
 }
 
-static int enter_cwd(const char *cwd, bool can_feign, struct err *err)
+static int enter_cwd(const char *cwd, bool may_fake_success, struct err *err)
 {
 	char seen[4096];
 	int r = k_chdir(cwd);
@@ -282,10 +282,10 @@ static int enter_cwd(const char *cwd, bool can_feign, struct err *err)
 	if (r < 0 || seen[0] != '/')
 		return err_set(err, ERR_SYSTEM, r < 0 ? r : EPERM, "/process/cwd",
 			       "directory '%s' is outside of the container", cwd);
-	return can_feign ? verify_cwd(cwd, err) : 0;
+	return may_fake_success ? verify_cwd(cwd, err) : 0;
 }
 
-int user_become(const struct plan *plan, const struct plan_user *user, bool can_feign, struct err *err)
+int user_become(const struct plan *plan, const struct plan_user *user, bool may_fake_success, struct err *err)
 {
 	const char *cwd = plan_get(plan, user->cwd);
 	uint64_t effective, permitted, inheritable;
@@ -298,13 +298,13 @@ int user_become(const struct plan *plan, const struct plan_user *user, bool can_
 	if (r < 0)
 		return err_system(err, r, "cannot keep capabilities over the change of ids");
 	/* As root first: the user may have no right to walk there, or be the only one who has (NFS). */
-	entered = enter_cwd(cwd, can_feign, err);
+	entered = enter_cwd(cwd, may_fake_success, err);
 	if (entered < 0 && entered != -EACCES && entered != -EPERM)
 		return entered;
 	r = set_ids(plan, user, err);
 	if (r < 0)
 		return r;
-	if (entered < 0 && enter_cwd(cwd, can_feign, err) < 0)
+	if (entered < 0 && enter_cwd(cwd, may_fake_success, err) < 0)
 		return entered;
 	r = get_capabilities(&effective, &permitted, &inheritable);
 	/* Ambient capabilities go with the permitted and inheritable ones, so those come first. */
@@ -317,6 +317,6 @@ int user_become(const struct plan *plan, const struct plan_user *user, bool can_
 		r = (int)k_prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
 	if (r < 0)
 		return err_system(err, r, "cannot set the capabilities");
-	r = verify(user, can_feign, err);
-	return r < 0 || !can_feign ? r : read_back(plan, user, err);
+	r = verify(user, may_fake_success, err);
+	return r < 0 || !may_fake_success ? r : read_back(plan, user, err);
 }

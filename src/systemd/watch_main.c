@@ -4,8 +4,8 @@
  *
  * Process: a child of the create or the "run --detach" that made the container; the caller's namespaces, ids
  * and cgroup, a session of its own. It sleeps until the kernel has something to say of the container's cgroup,
- * has no capability, holds the descriptors of tare/systemd.h and nothing else, and ends when the cgroup is empty or
- * gone. Whoever kills it takes nothing but a number from "state".
+ * has no capability, holds the descriptors of tare/systemd.h and nothing else, and ends when the cgroup is
+ * empty or gone. Whoever kills it takes nothing but a number from "state".
  */
 #include <linux/capability.h>
 #include <linux/prctl.h>

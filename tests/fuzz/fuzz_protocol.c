@@ -45,8 +45,9 @@ static void expect(int fd, const uint8_t *data, bool is_wanting_fd)
 	if (r > 0 || (r < 0 && passed >= 0))
 		abort();
 	/* Somebody prints these. */
-	if (r < 0 && (strlen(err.msg) >= sizeof err.msg || strlen(err.where) >= sizeof err.where ||
-		      strlen(err.hint) >= sizeof err.hint))
+	if (r < 0 &&
+	    (strlen(err.msg) >= sizeof err.msg || strlen(err.json_pointer) >= sizeof err.json_pointer ||
+	     strlen(err.hint) >= sizeof err.hint))
 		abort();
 	fd_close(&passed);
 }

@@ -3,8 +3,8 @@
  * A process of a container that takes what it can of the runtime's processes in its pid namespace: thief FILE.
  * It has no capability for that; it needs none if those processes let their like look into them. With each
  * socket that it gets it tells the runtime that process 1 of its own is the new one, in the words of
- * include/tare/protocol.h. Writes a line for each thing, and "end" once /tmp/stop has appeared: met PID one of the
- * runtime's processes took PID FD LINK  one of its descriptors
+ * include/tare/protocol.h. Writes a line for each thing, and "end" once /tmp/stop has appeared: met PID one of
+ * the runtime's processes took PID FD LINK  one of its descriptors
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ static FILE *report;
 
 static void lie(int socket_fd)
 {
-	struct protocol_message message = {.magic = 0x74617265, .step = STEP_BORN, .value = 1};
+	struct protocol_message message = {.magic = 0x74617265, .step = STEP_INIT_STARTED, .value = 1};
 
 	send(socket_fd, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }

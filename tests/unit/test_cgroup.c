@@ -278,7 +278,7 @@ static void test_threaded(void)
 	CHECK_STR(type_of(domain_fd), "domain threaded");
 	place.fd = fd = create(place.path, &created);
 	CHECK_STR(type_of(fd), "domain invalid");
-	CHECK_INT(cgroup_settle_type(&place, NULL, (struct plan_texts){0}, &err), 0);
+	CHECK_INT(cgroup_make_threaded(&place, NULL, (struct plan_texts){0}, &err), 0);
 	CHECK_STR(type_of(fd), "threaded");
 	between_fd = cgroup_open(test.mount_fd, below("/thr/a"), &err);
 	CHECK_STR(type_of(between_fd), "threaded");
@@ -301,7 +301,7 @@ static void test_threaded(void)
 	/* An ordinary one stays what it is. */
 	place.path = below("/plain");
 	place.fd = other_fd = create(place.path, &created);
-	CHECK_INT(cgroup_settle_type(&place, NULL, (struct plan_texts){0}, &err), 0);
+	CHECK_INT(cgroup_make_threaded(&place, NULL, (struct plan_texts){0}, &err), 0);
 	CHECK_STR(type_of(other_fd), "domain");
 	remove_path(below("/plain"), 1);
 	remove_path(below("/thr"), 1);

@@ -93,7 +93,7 @@ static void test_refused(void)
 	CHECK(update("{'pids':{'limit':200},'memory':{'limit':4096},'cpu':{'idle':1},"
 		     "'unified':{'nothing.max':'1'}}",
 		     &err) < 0);
-	CHECK_STR(err.where, "/unified/nothing.max");
+	CHECK_STR(err.json_pointer, "/unified/nothing.max");
 	CHECK_STR(err.hint, "the kernel is too old for it, or built without it");
 	check_file("pids.max", "100");
 	check_file("memory.max", "8192");
@@ -123,11 +123,11 @@ static void test_taken_back(void)
 	struct err err = {0};
 
 	fill();
-	cgroup_keep(dir_fd, &kept);
+	cgroup_snapshot(dir_fd, &kept);
 	CHECK_INT(update("{'pids':{'limit':200},'cpu':{'idle':1}}", &err), 0);
 	put("cpu.weight", "001");
 	put("io.weight", "default 999\n8:16 50\n");
-	CHECK_INT(cgroup_write_kept(&kept, &err), 0);
+	CHECK_INT(cgroup_write_snapshot(&kept, &err), 0);
 	check_file("pids.max", "100");
 	check_file("cpu.idle", "0");
 	check_file("cpu.weight", "100");
@@ -190,7 +190,7 @@ static void test_unreadable(void)
 	k_unlinkat(dir_fd, "memory.max", 0);
 	CHECK_INT(k_mkdirat(dir_fd, "memory.max", 0700), 0);
 	CHECK_INT(update("{'pids':{'limit':200},'memory':{'limit':4096}}", &err), -EISDIR);
-	CHECK_STR(err.where, "/memory/limit");
+	CHECK_STR(err.json_pointer, "/memory/limit");
 	CHECK_STR(err.hint, "");
 	check_file("pids.max", "100");
 	k_unlinkat(dir_fd, "memory.max", AT_REMOVEDIR);

@@ -20,7 +20,7 @@ static void check_file(int dir_fd, const char *name, bool is_good)
 	if (!CHECK_INT(io_read_file(dir_fd, name, SPEC_SIZE_MAX, &json), 0))
 		return;
 	if (!CHECK_INT(spec_parse(json.data, json.len, &spec, &err) == 0, is_good))
-		fprintf(stderr, "\t%s: %s: %s\n", name, err.where, err.msg);
+		fprintf(stderr, "\t%s: %s: %s\n", name, err.json_pointer, err.msg);
 }
 
 static void check_dir(const char *samples, const char *below, bool is_good)

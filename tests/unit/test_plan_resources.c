@@ -24,7 +24,7 @@ static void describe(const struct plan *plan, struct buf *out)
 		const struct plan_step *s = &steps[i];
 
 		buf_add_str(out, i == 0 ? "" : "; ");
-		CHECK_INT(s->who, PLAN_PARENT);
+		CHECK_INT(s->actor, PLAN_PARENT);
 		if (s->kind == PLAN_CGROUP_ENABLE) {
 			for (uint32_t k = 0; k < s->u.controllers.count; k++)
 				buf_format(out, "%s%s", k == 0 ? "+" : ",",
@@ -69,7 +69,7 @@ static void check_row(const struct row *row)
 	if (r >= 0)
 		describe(plan, &actual);
 	else
-		buf_format(&actual, "!%s: %s", err.where, err.msg);
+		buf_format(&actual, "!%s: %s", err.json_pointer, err.msg);
 	if (!CHECK_STR(actual.data, row->expected))
 		fprintf(stderr, "of %s\n", row->resources);
 }
@@ -255,13 +255,13 @@ static void test_document(void)
 	struct err err = {0};
 
 	CHECK(plan_build_update(&resources, &host, &plan, &err) < 0);
-	CHECK_STR(err.where, "/memory/swap");
+	CHECK_STR(err.json_pointer, "/memory/swap");
 	CHECK_INT(err.kind, ERR_CONFIG);
 	CHECK(plan == NULL);
 	resources.memory.swap = (struct spec_int){.is_set = false};
 	resources.memory.swappiness = (struct spec_uint){.is_set = true, .value = 1};
 	CHECK(plan_build_update(&resources, &host, &plan, &err) < 0);
-	CHECK_STR(err.where, "/memory/swappiness");
+	CHECK_STR(err.json_pointer, "/memory/swappiness");
 	CHECK_INT(err.kind, ERR_UNSUPPORTED);
 }
 

@@ -74,7 +74,7 @@ static void check_row(const struct row *row, const struct host *host)
 	if (r >= 0)
 		r = plan_build(spec, host, &request, &plan, &err);
 	if (r < 0)
-		buf_format(&actual, "!%s: %s", err.where, err.msg);
+		buf_format(&actual, "!%s: %s", err.json_pointer, err.msg);
 	else
 		describe(plan, &actual);
 	if (r >= 0)
@@ -296,8 +296,8 @@ static void check_watch(size_t i, bool is_systemd)
 	if (!CHECK((step != NULL) == (is_systemd && watch_rows[i].is_watched)))
 		fprintf(stderr, "\tof {%s}\n", watch_rows[i].resources);
 	/* Behind all limits, and before anything of the container's runs. */
-	CHECK(step == NULL || (step > plan_find(plan, PLAN_UNIT_SETTLED) && step[1].who == PLAN_PARENT &&
-			       step[1].kind == PLAN_SEND));
+	CHECK(step == NULL || (step > plan_find(plan, PLAN_RELEASE_PLACEHOLDER) &&
+			       step[1].actor == PLAN_PARENT && step[1].kind == PLAN_SEND));
 }
 
 static void check_rows(const struct row *rows, size_t count, bool is_privileged, int64_t page_size)

@@ -88,7 +88,7 @@ static struct filter make(const char *section)
 	_cleanup_free_ char *text = mem_format("%s%s%s", head, section, tail), *json = json_text(text);
 
 	if (!CHECK(spec_parse(json, strlen(json), &f.spec, &f.err) == 0)) {
-		fprintf(stderr, "%s: %s\n", f.err.where, f.err.msg);
+		fprintf(stderr, "%s: %s\n", f.err.json_pointer, f.err.msg);
 		exit(1);
 	}
 	f.r = seccomp_compile(&f.spec->seccomp, &f.program, &f.err);
@@ -302,18 +302,18 @@ static void test_refused(void)
 		make("{'defaultAction':'SCMP_ACT_ALLOW','architectures':['SCMP_ARCH_X86','SCMP_ARCH_PPC']}");
 
 	CHECK(f.r < 0 && f.err.kind == ERR_UNSUPPORTED);
-	CHECK_STR(f.err.where, "/linux/seccomp/architectures/1");
+	CHECK_STR(f.err.json_pointer, "/linux/seccomp/architectures/1");
 	CHECK(f.program.filter == NULL);
 	done(&f);
 	/* libseccomp takes one errno less than the kernel. */
 	f = make("{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['read','write'],"
 		 "'action':'SCMP_ACT_ERRNO','errnoRet':4095}]}");
 	CHECK(f.r < 0 && f.err.kind == ERR_UNSUPPORTED);
-	CHECK_STR(f.err.where, "/linux/seccomp/syscalls/0/names/0");
+	CHECK_STR(f.err.json_pointer, "/linux/seccomp/syscalls/0/names/0");
 	done(&f);
 	f = make("{'defaultAction':'SCMP_ACT_ALLOW','architectures':['SCMP_ARCH_SHEB']}");
 	CHECK(f.r < 0 && f.err.kind == ERR_UNSUPPORTED);
-	CHECK_STR(f.err.where, "/linux/seccomp/architectures/0");
+	CHECK_STR(f.err.json_pointer, "/linux/seccomp/architectures/0");
 	done(&f);
 }
 
@@ -460,9 +460,9 @@ static void test_flags(void)
 	}
 }
 
-static void on_name(void *context, const char *where, const char *name)
+static void on_name(void *context, const char *json_pointer, const char *name)
 {
-	buf_format(context, "%s %s;", where, name);
+	buf_format(context, "%s %s;", json_pointer, name);
 }
 
 static void test_unknown_names(void)

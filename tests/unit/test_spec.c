@@ -21,7 +21,7 @@ static const char *const frames[] = {
 
 struct bad {
 	enum level level;
-	const char *text, *where, *msg;
+	const char *text, *json_pointer, *msg;
 };
 
 #define X10 "xxxxxxxxxx"
@@ -536,7 +536,7 @@ static void test_bad(const struct bad *cases, size_t count)
 			for (char *c = msg; *c != '\0'; c++)
 				*c = *c == '\\' ? '"' : *c;
 		is_good = CHECK_INT(parse(frames[bad->level], bad->text, &err), -EINVAL);
-		is_good = CHECK_STR(err.where, bad->where) && is_good;
+		is_good = CHECK_STR(err.json_pointer, bad->json_pointer) && is_good;
 		is_good = CHECK_STR(err.msg, msg) && is_good;
 		is_good = CHECK_INT(err.kind, ERR_CONFIG) && CHECK_INT(err.errnum, 0) && is_good;
 		if (!is_good)
@@ -550,7 +550,7 @@ static void test_good(void)
 		struct err err = {0};
 
 		if (!CHECK_INT(parse(frames[TOP], good_texts[i], &err), 0))
-			fprintf(stderr, "\t%s: %s\n\tfor %s\n", err.where, err.msg, good_texts[i]);
+			fprintf(stderr, "\t%s: %s\n\tfor %s\n", err.json_pointer, err.msg, good_texts[i]);
 	}
 }
 
@@ -580,14 +580,14 @@ static void test_process_document(void)
 		struct err err = {0};
 
 		CHECK_INT(spec_parse_process(json, strlen(json), &spec, &err), -EINVAL);
-		CHECK_STR(err.where, cases[i].where);
+		CHECK_STR(err.json_pointer, cases[i].json_pointer);
 		CHECK_STR(err.msg, cases[i].msg);
 	}
 }
 
 static void collect(void *context, const struct err *finding)
 {
-	buf_format(context, "%s%s\n", finding->kind == ERR_NONE ? "note " : "", finding->where);
+	buf_format(context, "%s%s\n", finding->kind == ERR_NONE ? "note " : "", finding->json_pointer);
 }
 
 static void test_all(void)

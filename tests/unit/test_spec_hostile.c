@@ -24,14 +24,14 @@ static int parse(const char *json, size_t len, struct err *err)
 }
 
 /* Parses buf with its first byte's quotes turned, and checks the message and that it took no time. */
-static void check_refused(const struct buf *buf, const char *where, const char *msg)
+static void check_refused(const struct buf *buf, const char *json_pointer, const char *msg)
 {
 	_cleanup_free_ char *json = json_text(buf->data);
 	double start = now();
 	struct err err = {0};
 
 	CHECK_INT(parse(json, buf->len, &err), -EINVAL);
-	CHECK_STR(err.where, where);
+	CHECK_STR(err.json_pointer, json_pointer);
 	CHECK_STR(err.msg, msg);
 	CHECK(now() - start < 10);
 }
@@ -132,7 +132,7 @@ static void test_sections_twice(void)
 
 static void count(void *context, const struct err *finding)
 {
-	*(int *)context += finding->where[0] == '/';
+	*(int *)context += finding->json_pointer[0] == '/';
 }
 
 static void test_many_findings(void)
@@ -191,7 +191,7 @@ static void mutate(const char *json, const char *at)
 		buf_add_str(&buf, end);
 		if (parse(buf.data, buf.len, &err) == 0)
 			continue;
-		if (!CHECK(at == json || err.where[0] == '/'))
+		if (!CHECK(at == json || err.json_pointer[0] == '/'))
 			fprintf(stderr, "\t%s for %s\n", err.msg, buf.data);
 		CHECK(err.msg[0] != '\0');
 		CHECK(spec_parse_all(buf.data, buf.len, count, &calls, &spec) > 0 && spec == NULL);

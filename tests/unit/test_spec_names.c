@@ -25,7 +25,7 @@ static struct spec *parse_with(const char *text, const char *name)
 	buf_add_str(&buf, "}");
 	json = json_text(buf.data);
 	if (!CHECK_INT(spec_parse(json, strlen(json), &spec, &err), 0))
-		fprintf(stderr, "\t%s: %s\n\tfor %s\n", err.where, err.msg, json);
+		fprintf(stderr, "\t%s: %s\n\tfor %s\n", err.json_pointer, err.msg, json);
 	return spec;
 }
 

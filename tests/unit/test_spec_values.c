@@ -313,7 +313,7 @@ static void test_full(void)
 	struct err err = {0};
 
 	if (!CHECK_INT(spec_parse(json, strlen(json), &spec, &err), 0)) {
-		fprintf(stderr, "%s: %s\n", err.where, err.msg);
+		fprintf(stderr, "%s: %s\n", err.json_pointer, err.msg);
 		return;
 	}
 	check_top(spec);
@@ -337,7 +337,7 @@ static struct spec *parse(int (*parser)(const char *, size_t, struct spec **, st
 	struct err err = {0};
 
 	if (!CHECK_INT(parser(json, strlen(json), &spec, &err), 0))
-		fprintf(stderr, "%s\n%s: %s\n", text, err.where, err.msg);
+		fprintf(stderr, "%s\n%s: %s\n", text, err.json_pointer, err.msg);
 	return spec;
 }
 
@@ -409,7 +409,7 @@ static void test_whole_document(void)
 		int r = spec_parse_resources(json, strlen(json), &spec, &err);
 
 		CHECK_INT(r, documents[i].is_valid ? 0 : -EINVAL);
-		CHECK_STR(err.where, documents[i].is_valid ? "" : "/linux");
+		CHECK_STR(err.json_pointer, documents[i].is_valid ? "" : "/linux");
 	}
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Durations are those of Go's time.ParseDuration, sizes those of the engines' flags. */
-#include "../../src/cli/values.h"
+#include "../../src/cli/value.h"
 #include "unit.h"
 
 static void test_durations(void)

@@ -5,7 +5,7 @@
 
 #include <tare/spec.h>
 
-#include "json.h"
+#include "dom.h"
 
 struct builder {
 	struct dom *dom;

@@ -5,8 +5,8 @@
  * Stricter than RFC 8259 asks: UTF-8 must be valid, strings hold no NUL and no lone surrogate, no object has
  * a key twice, nesting and the number of values are limited. Numbers stay as they were written.
  */
-#ifndef TARE_SPEC_JSON_H
-#define TARE_SPEC_JSON_H
+#ifndef TARE_SPEC_DOM_H
+#define TARE_SPEC_DOM_H
 
 #include <tare/base.h>
 

@@ -6,12 +6,12 @@
  * reading goes on, so that one pass can find everything. Keys without a row are ignored, as the spec
  * demands, and at most noted; an explicit null is the same as an absent key.
  */
-#ifndef TARE_SPEC_TABLE_H
-#define TARE_SPEC_TABLE_H
+#ifndef TARE_SPEC_FIELD_H
+#define TARE_SPEC_FIELD_H
 
 #include <tare/spec.h>
 
-#include "json.h"
+#include "dom.h"
 
 struct table;
 
@@ -77,8 +77,8 @@ struct named {
 	size_t len, index;
 	const struct dom_node *node;
 };
-void named_sort(struct named *v, size_t count);
-bool named_equal(const struct named *a, const struct named *b);
+void reader_named_sort(struct named *v, size_t count);
+bool reader_named_equal(const struct named *a, const struct named *b);
 /* Refuses each v[i].node whose name stood before; sorts v. what as in "unknown <what>". */
 void reader_refuse_twice(struct reader *reader, struct named *v, size_t count, const char *what);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "table.h"
+#include "field.h"
 
 static void *member(const struct field *field, void *target)
 {
