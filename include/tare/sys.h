@@ -72,6 +72,10 @@ void mount_hint_new(const char *type, int r, struct err *err);
 int mount_set_option(int fs_fd, const char *option) MUST_CHECK;
 /* Attributes and propagation of the mount at fd. */
 int mount_set(int fd, uint64_t set, uint64_t clear, uint64_t propagation, bool is_recursive) MUST_CHECK;
+/* Gives the detached mount at fd the id maps of a user namespace. 0 or -errno. */
+int mount_idmap(int fd, int userns_fd, bool is_recursive) MUST_CHECK;
+/* Whether fd leads to a procfs; false also if that cannot be told. */
+bool mount_is_procfs(int fd);
 
 /* --- pins.c --- */
 
@@ -96,7 +100,7 @@ int bind_check_own(struct rootfs *rootfs, int dir_fd, const char *path, struct e
 /* The directory that path is to be made in, made itself if it is the container's; as path_open_parent. */
 int bind_check_open_own_parent(struct rootfs *rootfs, const char *path, const char **ret_name,
 			       struct err *err) MUST_CHECK;
-int bind_check_look(int fd, struct rootfs_spot *ret) MUST_CHECK;
+int place_look(int fd, struct rootfs_spot *ret) MUST_CHECK;
 /* Whether it is the root directory itself, so that no path leads to what is attached there. 1, 0 or -errno. */
 int bind_check_is_root(struct rootfs *rootfs, const struct rootfs_spot *spot) MUST_CHECK;
 
@@ -107,7 +111,7 @@ int bind_check_is_root(struct rootfs *rootfs, const struct rootfs_spot *spot) MU
  * this mount namespace. proc_slot: of a procfs that knows this process. Leaves "/" and the working directory at
  * the host's root. An error if any of them stays in sight of the kernel.
  */
-int rootfs_hide_host(struct rootfs *rootfs, int32_t proc_slot, struct err *err) MUST_CHECK;
+int host_mounts_hide(struct rootfs *rootfs, int32_t proc_slot, struct err *err) MUST_CHECK;
 
 /* --- place.c: paths of the container --- */
 

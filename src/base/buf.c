@@ -47,3 +47,13 @@ void buf_done(struct buf *buf)
 	free(buf->data);
 	*buf = (struct buf){0};
 }
+
+void buf_add_line(struct buf *buf, const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+		if (*c < ' ' || *c == 0x7f)
+			buf_format(buf, "\\x%c%c", "0123456789abcdef"[*c >> 4], "0123456789abcdef"[*c & 15]);
+		else
+			buf_add(buf, c, 1);
+	}
+}

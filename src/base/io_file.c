@@ -80,3 +80,8 @@ int io_replace_file(int dir_fd, const char *name, const void *data, size_t size,
 		k_unlinkat(dir_fd, temporary, 0);
 	return r;
 }
+
+int io_read_input(const char *path, size_t max, struct buf *buf)
+{
+	return str_equal(path, "-") ? io_read_fd(0, max, buf) : io_read_file(AT_FDCWD, path, max, buf);
+}

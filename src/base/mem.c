@@ -51,22 +51,3 @@ void mem_free(void *ptr_to_ptr)
 	free(*ptr);
 	*ptr = NULL;
 }
-
-/* --- buf --- */
-
-void buf_add_line(struct buf *buf, const char *text)
-{
-	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-		if (*c < ' ' || *c == 0x7f)
-			buf_format(buf, "\\x%c%c", "0123456789abcdef"[*c >> 4], "0123456789abcdef"[*c & 15]);
-		else
-			buf_add(buf, c, 1);
-	}
-}
-
-/* --- whole files --- */
-
-int io_read_input(const char *path, size_t max, struct buf *buf)
-{
-	return str_equal(path, "-") ? io_read_fd(0, max, buf) : io_read_file(AT_FDCWD, path, max, buf);
-}

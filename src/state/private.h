@@ -62,4 +62,7 @@ int state_names_read(int dir_fd, struct state_names *names) MUST_CHECK;
 /* For ERR_STATE messages that are whole without the text of an errno. Returns -errnum. */
 int state_fail(struct err *err, int errnum, const char *fmt, ...) FORMAT(3, 4);
 
+/* The directory of the cgroup that the record names, whatever it is now. -ENOENT if it names none, or -errno. */
+int state_open_cgroup(const struct state_record *record) MUST_CHECK;
+
 #endif

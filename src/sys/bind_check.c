@@ -122,24 +122,10 @@ int bind_check_open_own_parent(struct rootfs *rootfs, const char *path, const ch
 	return fd;
 }
 
-int bind_check_look(int fd, struct rootfs_spot *ret)
-{
-	struct statx st = {.stx_mask = 0};
-	int r = k_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_INO, &st);
-
-	if (r < 0)
-		return r;
-	ret->mount = st.stx_mnt_id;
-	ret->device = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
-	ret->inode = st.stx_ino;
-	ret->is_mount_root = (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-	return (st.stx_mask & STATX_MNT_ID) == 0 ? -ENODATA : 0;
-}
-
 int bind_check_is_root(struct rootfs *rootfs, const struct rootfs_spot *spot)
 {
 	const struct rootfs_spot *root = &rootfs->spot;
-	int r = rootfs->has_spot ? 0 : bind_check_look(rootfs->fd, &rootfs->spot);
+	int r = rootfs->has_spot ? 0 : place_look(rootfs->fd, &rootfs->spot);
 
 	if (r < 0)
 		return r;

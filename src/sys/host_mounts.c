@@ -185,7 +185,7 @@ static int open_mount(const struct table *table, const struct entry *entry)
 		return -ENAMETOOLONG;
 	unescape(entry->point, path);
 	fd = k_openat2(table->top_fd, path, &how);
-	r = fd < 0 ? fd : bind_check_look(fd, &spot);
+	r = fd < 0 ? fd : place_look(fd, &spot);
 	if (r >= 0 && spot.mount != entry->id)
 		r = -ESTALE;
 	return r < 0 ? r : take_fd(&fd);
@@ -245,12 +245,12 @@ static int open_top(int from_fd)
 {
 	_cleanup_fd_ int fd = k_fcntl(from_fd, F_DUPFD_CLOEXEC, 0);
 	struct rootfs_spot here, above;
-	int r = fd < 0 ? fd : bind_check_look(fd, &here);
+	int r = fd < 0 ? fd : place_look(fd, &here);
 
 	while (r >= 0) {
 		_cleanup_fd_ int up_fd = k_openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 
-		r = up_fd < 0 ? up_fd : bind_check_look(up_fd, &above);
+		r = up_fd < 0 ? up_fd : place_look(up_fd, &above);
 		if (r < 0)
 			return r;
 		if (above.mount == here.mount && above.inode == here.inode && above.device == here.device)
@@ -272,9 +272,9 @@ static int enter_top(struct rootfs *rootfs, struct table *table)
 	if (r >= 0)
 		r = k_chroot(".");
 	table->top_fd = r < 0 ? r : open_top(root_fd);
-	r = table->top_fd < 0 ? table->top_fd : bind_check_look(table->top_fd, &table->top);
+	r = table->top_fd < 0 ? table->top_fd : place_look(table->top_fd, &table->top);
 	if (r >= 0)
-		r = bind_check_look(rootfs->fd, &table->own);
+		r = place_look(rootfs->fd, &table->own);
 	if (r >= 0)
 		r = k_fchdir(table->top_fd);
 	return r < 0 ? r : k_chroot(".");
@@ -296,7 +296,7 @@ static int hide_all(struct rootfs *rootfs, int32_t proc_slot, struct table *tabl
 {
 	struct rootfs_spot root;
 	struct entry entry;
-	int r = bind_check_look(AT_FDCWD, &root);
+	int r = place_look(AT_FDCWD, &root);
 
 	if (r >= 0)
 		r = enter_top(rootfs, table);
@@ -320,7 +320,7 @@ static int hide_all(struct rootfs *rootfs, int32_t proc_slot, struct table *tabl
 	}
 }
 
-int rootfs_hide_host(struct rootfs *rootfs, int32_t proc_slot, struct err *err)
+int host_mounts_hide(struct rootfs *rootfs, int32_t proc_slot, struct err *err)
 {
 	struct table table = {.top_fd = -1};
 	long at = k_call6(__NR_mmap, 0, TABLE_MAX, PROT_READ | PROT_WRITE,

@@ -11,6 +11,20 @@
 
 #include <tare/sys.h>
 
+int place_look(int fd, struct rootfs_spot *ret)
+{
+	struct statx st = {.stx_mask = 0};
+	int r = k_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_INO, &st);
+
+	if (r < 0)
+		return r;
+	ret->mount = st.stx_mnt_id;
+	ret->device = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
+	ret->inode = st.stx_ino;
+	ret->is_mount_root = (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+	return (st.stx_mask & STATX_MNT_ID) == 0 ? -ENODATA : 0;
+}
+
 static int32_t slot_of(const struct plan_mount *mount)
 {
 	return mount->is_bind ? mount->source_slot : mount->keep_slot;
@@ -61,7 +75,7 @@ int place_cover(struct rootfs *rootfs, const struct rootfs_spot *spot, int fd)
 	while (r >= 0 && (step = next_mount(rootfs, &at)) != NULL) {
 		int slot_fd = rootfs->slot_base + slot_of(&step->u.mount);
 
-		r = bind_check_look(slot_fd, &covered);
+		r = place_look(slot_fd, &covered);
 		if (r >= 0 && covered.mount == spot->mount)
 			r = k_dup3(fd, slot_fd, O_CLOEXEC);
 	}
@@ -76,9 +90,9 @@ static int verify(const struct rootfs *rootfs, const struct plan_mount *mount, s
 	int r = fd;
 
 	if (r >= 0)
-		r = bind_check_look(fd, &found);
+		r = place_look(fd, &found);
 	if (r >= 0)
-		r = bind_check_look(rootfs->slot_base + slot_of(mount), &kept);
+		r = place_look(rootfs->slot_base + slot_of(mount), &kept);
 	if (r < 0 && r != -ENOENT && r != -ENOTDIR && r != -ELOOP)
 		return err_system(err, r, "cannot find the mount on '%s'", target);
 	if (r >= 0 && found.mount == kept.mount)
