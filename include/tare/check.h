@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "check": whether the configuration is valid, and this host can honour it. Runs in the caller's process. */
+/* check: whether a configuration is valid, and this host can honour it. Runs in the process that was called. */
 #ifndef TARE_CHECK_H
 #define TARE_CHECK_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands, as the command line calls them. All of it runs in the process that was called. */
+/* command: the commands, as the command line calls them. All of it runs in the process that was called. */
 #ifndef TARE_COMMAND_H
 #define TARE_COMMAND_H
 

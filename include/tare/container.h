@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A container that is there already, as a later command opens it. Private to the room. */
+/* container: an existing container, as later commands open, signal and remove it. Runs in the process that was
+ * called. */
 #ifndef TARE_CONTAINER_H
 #define TARE_CONTAINER_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The entry of a program without a C library: src/freestanding. */
+/* freestanding: the first instructions and the string functions of programs without a C library. */
 #ifndef TARE_FREESTANDING_H
 #define TARE_FREESTANDING_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How the parent hands over to init and the bridge, one program in two roles. Private to the room. */
+/* init: the processes that carry out a plan from inside, init and the bridge; one program in two roles. */
 #ifndef TARE_INIT_H
 #define TARE_INIT_H
 

@@ -4,7 +4,7 @@
  *
  * Nothing in tare looks at the C library's errno: a result is used where it is returned, so an errno can
  * neither be overwritten nor be read after a success. The same functions serve the hosted program and the
- * freestanding init (src/run/init.c), which has no C library at all.
+ * freestanding init (src/init), which has no C library at all.
  *
  * Each function is the system call of the same name (section 2 of the manual), argument for argument,
  * where its comment does not say otherwise. They may run in any process.

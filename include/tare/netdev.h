@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * linux.netDevices: network devices of the host move into the container (runtime-spec config-linux.md, "Network
- * Devices"). All of it runs in the parent.
+ * netdev: network devices of the host move into the container. All of it runs in the parent (runtime-spec
+ * config-linux.md, "Network Devices").
  */
 #ifndef TARE_NETDEV_H
 #define TARE_NETDEV_H

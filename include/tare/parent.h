@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The process that was called, while it makes a container. Private to the room. */
+/* parent: the process that was called, while it makes a container or a process in one. */
 #ifndef TARE_PARENT_H
 #define TARE_PARENT_H
 
@@ -107,7 +107,7 @@ int parent_announce(struct parent *parent, const struct parent_announcement *ann
 
 /* limits.c: the steps PLAN_CGROUP_*. */
 /* Only a part of the hierarchy may be the caller's. */
-bool limits_is_delegated(const struct parent *parent);
+bool parent_is_delegated(const struct parent *parent);
 /*
  * How many processes the OOM killer took out of the container's cgroup since it was made for the container.
  * seen is what memory.events said before, for a cgroup that may be gone by now.

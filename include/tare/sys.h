@@ -64,7 +64,7 @@ struct mount_stage {
 int mount_stage_enter(struct mount_stage *stage, int root_fd, int fd) MUST_CHECK;
 int mount_stage_leave(struct mount_stage *stage) MUST_CHECK;
 /* Names what stands in the way of a path in the root, for r of -ENOTDIR. Before the pivot. */
-void rootfs_hint_file(const struct rootfs *rootfs, const char *path, int r, struct err *err);
+void mount_hint_file(const struct rootfs *rootfs, const char *path, int r, struct err *err);
 
 /* Adds to *err why a new file system is refused with r, if that can be told. mount_hints.c */
 void mount_hint_new(const char *type, int r, struct err *err);

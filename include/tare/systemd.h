@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The container's cgroup as a unit of systemd, by way of the program tare-systemd. Runs in the parent or a
- * later command.
+ * systemd: the container's cgroup as a scope of systemd, by way of the program tare-systemd. Runs in the parent
+ * or a later command.
  */
 #ifndef TARE_SYSTEMD_H
 #define TARE_SYSTEMD_H

@@ -22,7 +22,7 @@ static void check_create(struct check *check, const struct plan_step *step)
 
 	if (r >= 0)
 		r = cgroup_check_create(mount_fd, path,
-					limits_is_delegated(check->parent) ? host->cgroup_own : NULL, &finding);
+					parent_is_delegated(check->parent) ? host->cgroup_own : NULL, &finding);
 	if (r < 0) {
 		report_at(check, &finding, plan_get(check->plan, step->json_pointer));
 		return;

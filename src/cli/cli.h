@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the commands share. Private to the room. */
+/* cli: the command line as tables; words errors and exits. Private to the room. */
 #ifndef TARE_CLI_CLI_H
 #define TARE_CLI_CLI_H
 

@@ -113,7 +113,7 @@ static int run_inner_hooks(struct walker *walker, const struct plan_step *step, 
 					.is_filtered = walker->filter != NULL,
 					.signal_fd = -1};
 
-	walk_environment(walker, &exec->u.program, walker->pointers);
+	init_caller_environment(walker, &exec->u.program, walker->pointers);
 	return hooks_run(&context, &step->u.hooks, err);
 }
 

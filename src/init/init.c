@@ -142,7 +142,7 @@ static int hand_over(struct walker *walker, struct err *err)
 	return r < 0 ? err_system(err, r, "cannot tell that the program starts") : 0;
 }
 
-void walk_environment(struct walker *walker, const struct plan_program *program, char **ret)
+void init_caller_environment(struct walker *walker, const struct plan_program *program, char **ret)
 {
 	uint32_t count = 0;
 
@@ -197,7 +197,7 @@ static int execute(struct walker *walker, const struct plan_step *step, struct e
 
 	for (uint32_t i = 0; i <= program->args.count; i++)
 		args[i] = (char *)(uintptr_t)plan_item(walker->plan, program->args, i);
-	walk_environment(walker, program, env);
+	init_caller_environment(walker, program, env);
 	r = k_execve(walker->program.path, args, env);
 	return r == -E2BIG ? explain_size(args, env, err) : exec_explain(args[0], walker->program.path, r, err);
 }

@@ -35,7 +35,7 @@ __attribute__((noreturn)) void init_walk(int argc, char **argv, walk_step creati
 void init_close_range(const struct walker *walker, int first, int last);
 
 /* The program's environment as execve(2) takes it, in an array that has room for it. */
-void walk_environment(struct walker *walker, const struct plan_program *program, char **ret);
+void init_caller_environment(struct walker *walker, const struct plan_program *program, char **ret);
 
 /* Steps that both have. */
 int init_install_filter(struct walker *walker, const struct plan_step *step,

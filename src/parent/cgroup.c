@@ -9,7 +9,7 @@
 #include "scope.h"
 #include "steps.h"
 
-bool limits_is_delegated(const struct parent *parent)
+bool parent_is_delegated(const struct parent *parent)
 {
 	return !parent->host.is_privileged || parent->host.is_in_user_ns;
 }
@@ -31,7 +31,7 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 		return parent->cgroup_fd;
 	place.mount_fd = parent->mount_fd;
 	place.fd = parent->cgroup_fd;
-	r = limits_is_delegated(parent) ? cgroup_check_entry(&place, parent->host.cgroup_own, err) : 0;
+	r = parent_is_delegated(parent) ? cgroup_check_entry(&place, parent->host.cgroup_own, err) : 0;
 	if (r < 0)
 		return r;
 	r = cgroup_claim(&place, identity, parent->record.cgroup_created, err);

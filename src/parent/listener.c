@@ -125,7 +125,7 @@ static int hand_on(struct parent *parent, const struct plan_filter *filter, int 
 	return r;
 }
 
-/* What become_init of the bridge's child calls before it has said INIT_STARTED; src/run/bridge.c. */
+/* What become_init of the bridge's child calls before it has said INIT_STARTED; src/init/bridge.c. */
 static bool is_first_call(int nr)
 {
 	return nr == __NR_setsid || nr == __NR_close || nr == __NR_sendmsg || nr == __NR_write;

@@ -315,7 +315,7 @@ static int open_done(int floor, int *ret_done_fd, int *ret_child_fd, struct err 
 }
 
 /*
- * Starts the program of src/run/init.c, whole or for an exec, from a sealed memfd, in new namespaces and, if
+ * Starts the program of src/init, whole or for an exec, from a sealed memfd, in new namespaces and, if
  * into_cgroup and there is one, inside the cgroup. Returns when it was executed: the pid, and a pidfd in
  * *ret_pidfd, or -errno with *err set and no process left; -EINTR when a signal ended the waiting, which only
  * an interruptible one does. All signals must be blocked.

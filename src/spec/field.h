@@ -35,7 +35,7 @@ void reader_refuse_hint(struct reader *reader, const struct dom_node *node, cons
 void reader_refuse_key(struct reader *reader, const struct dom_node *object, const char *key, const char *fmt,
 		       ...) FORMAT(4, 5);
 /* nearest.c: names a member that has no row in the table, unless the specification has it elsewhere. */
-void reader_note_unknown(struct reader *reader, const struct dom_node *node, const struct table *table);
+void nearest_note_unknown(struct reader *reader, const struct dom_node *node, const struct table *table);
 
 /* Adds "POINTER: TEXT" to spec->warnings, and hands it over as a note. */
 void reader_warn(struct reader *reader, const struct dom_node *node, const char *fmt, ...) FORMAT(3, 4);

@@ -54,7 +54,7 @@ static const char *find_nearest(const char *key, const struct table *table)
 	return nearest;
 }
 
-void reader_note_unknown(struct reader *reader, const struct dom_node *node, const struct table *table)
+void nearest_note_unknown(struct reader *reader, const struct dom_node *node, const struct table *table)
 {
 	const char *nearest;
 	struct err note;

@@ -245,7 +245,7 @@ static void object_member(struct reader *reader, const struct dom_node *node, co
 		return;
 	}
 	if (reader->notes_left > 0)
-		reader_note_unknown(reader, node, table);
+		nearest_note_unknown(reader, node, table);
 }
 
 bool reader_object(struct reader *reader, const struct dom_node *node, const struct table *table, void *target)

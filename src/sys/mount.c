@@ -38,7 +38,7 @@ static int explain_missing(const struct rootfs *rootfs, const struct path_place 
 	const char *path = place->path;
 
 	err_system(err, r, "cannot make mount target '%s' in the root file system", path);
-	rootfs_hint_file(rootfs, path, r, err);
+	mount_hint_file(rootfs, path, r, err);
 	if (r == -EACCES || r == -EPERM || r == -EOVERFLOW)
 		err_hint(err,
 			 "make it there before, or give the root file system to the container's root user");
@@ -77,7 +77,7 @@ static int open_target(struct rootfs *rootfs, const struct plan_mount *mount, bo
 			       path);
 	if (fd < 0) {
 		err_system(err, fd, "cannot open mount target '%s' in the root file system", path);
-		rootfs_hint_file(rootfs, path, fd, err);
+		mount_hint_file(rootfs, path, fd, err);
 		return fd;
 	}
 	r = place_look(fd, &ret->spot);

@@ -58,7 +58,7 @@ void mount_hint_new(const char *type, int r, struct err *err)
 			      "4095 at most");
 }
 
-void rootfs_hint_file(const struct rootfs *rootfs, const char *path, int r, struct err *err)
+void mount_hint_file(const struct rootfs *rootfs, const char *path, int r, struct err *err)
 {
 	char prefix[sizeof err->hint - 32];
 	size_t len = strlen(path);

@@ -1,50 +1,125 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The direction of includes between the rooms: a room may include the public headers named for it here, its own
-# private ones, and nothing else.
+# usage: layers.sh SOURCE_DIRECTORY BUILD_DIRECTORY
+# Holds the picture of the rooms in ARCHITECTURE.md against the code. A room is a directory under src. It includes
+# headers of rooms on lower floors, its own, and no other; its files call each other without a circle; its
+# functions begin with its name or with that of their file; and it has at most a fifth of all lines.
 set -u
+build=$(cd "$2" && pwd) || exit 1
 cd "$1" || exit 1
 status=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
-allowed() {
+fail() {
+	echo "$*"
+	status=1
+}
+
+# --- the picture: lines "FLOOR  ROOM ROOM ..." between "<!-- rooms -->" and "<!-- end of rooms -->"
+
+sed -n '/^<!-- rooms -->/,/^<!-- end of rooms -->/p' ARCHITECTURE.md |
+	sed -nE 's/^ *([0-9]+) *│ *(([a-z]+ {1,3})*[a-z]*).*/\1 \2/p' >"$work/picture"
+while read -r floor rooms; do
+	for room in $rooms; do echo "$floor $room"; done
+done <"$work/picture" >"$work/floors"
+cut -d' ' -f2 "$work/floors" | sort >"$work/drawn"
+(cd src && printf '%s\n' */) | tr -d / | sort >"$work/present"
+difference=$(diff "$work/drawn" "$work/present") || fail "the rooms in ARCHITECTURE.md are not those under src: $difference"
+
+floor_of() {
+	awk -v room="$1" '$2 == room { print $1 }' "$work/floors"
+}
+
+# --- includes
+
+# Most headers have the name of their room; these belong to a room beside its main one.
+room_of() { # header
 	case $1 in
-	base) echo 'await base kernel' ;;
-	freestanding) echo 'base freestanding kernel' ;;
-	protocol) echo 'base kernel protocol' ;;
-	spec) echo 'base kernel spec' ;;
-	host) echo 'base host kernel' ;;
-	plan) echo 'base host kernel plan protocol spec' ;;
-	seccomp) echo 'base kernel seccomp' ;;
-	sys) echo 'await base hooks kernel sys' ;;
-	cgroup) echo 'base cgroup kernel resctrl' ;;
-	netdev) echo 'base kernel netdev' ;;
-	state) echo 'base kernel state' ;;
-	systemd) echo 'await base cgroup freestanding kernel state systemd' ;;
-	container) echo 'await base cgroup container hooks host kernel notify plan resctrl spec sys systemd' ;;
-	init) echo 'base freestanding hooks init kernel plan protocol sys' ;;
-	parent) echo 'await base container hooks init kernel notify parent plan protocol resctrl seccomp state sys systemd' ;;
-	command) echo 'await base command container hooks kernel notify parent protocol sys systemd' ;;
-	check) echo 'base check host kernel parent plan resctrl spec sys systemd' ;;
-	cli) echo 'base check command host kernel plan seccomp spec state' ;;
+	kernel | await) echo base ;;
+	hooks) echo sys ;;
+	notify) echo container ;;
+	options) echo parent ;;
+	resctrl) echo cgroup ;;
+	*) echo "$1" ;;
 	esac
 }
 
-for room in base freestanding protocol spec host plan seccomp sys cgroup netdev state systemd container init parent command check cli; do
+while read -r room; do
 	for header in $(grep -rhoE '#include <tare/[a-z]+\.h>' "src/$room" | sed 's|.*/||; s|\.h>||' | sort -u); do
-		case " $(allowed $room) " in
-		*" $header "*) ;;
-		*) echo "src/$room includes tare/$header.h"; status=1 ;;
-		esac
+		other=$(room_of "$header")
+		[ -d "src/$other" ] || fail "tare/$header.h belongs to no room"
+		[ "$other" = "$room" ] || [ "$(floor_of "$other")" -lt "$(floor_of "$room")" ] ||
+			fail "src/$room includes tare/$header.h of $other, which is not on a lower floor"
 	done
-	for path in $(grep -rhoE '#include "\.\./[^"]+"' "src/$room" | sort -u | cut -d'"' -f2); do
-		echo "src/$room includes $path"
-		status=1
+	for header in $(grep -rhoE '#include "[^"]+"' "src/$room" | cut -d'"' -f2 | sort -u); do
+		[ -e "src/$room/$header" ] || [ "$header" = version.h ] ||
+			fail "src/$room includes \"$header\", which is not its own"
+	done
+done <"$work/present"
+for header in include/tare/*.h; do
+	name=${header##*/}
+	room=$(room_of "${name%.h}")
+	for other in $(grep -oE '#include <tare/[a-z]+\.h>' "$header" | sed 's|.*/||; s|\.h>||'); do
+		other=$(room_of "$other")
+		[ "$other" = "$room" ] || [ "$(floor_of "$other")" -lt "$(floor_of "$room")" ] ||
+			fail "$header includes a header of $other, which is not on a lower floor"
 	done
 done
+
+# Each library is known to one place.
 for file in $(grep -rl 'yajl' src --include=*.c); do
-	[ "$file" = src/spec/dom.c ] || { echo "$file knows yajl"; status=1; }
+	[ "$file" = src/spec/dom.c ] || fail "$file knows yajl"
 done
 for file in $(grep -rlE '#include <seccomp\.h>' src --include=*.[ch]); do
-	case $file in src/seccomp/*) ;; *) echo "$file knows libseccomp"; status=1 ;; esac
+	case $file in src/seccomp/*) ;; *) fail "$file knows libseccomp" ;; esac
 done
+
+# --- sizes
+
+total=$(cat src/*/*.[chS] | wc -l)
+while read -r room; do
+	lines=$(cat "src/$room"/*.[chS] 2>/dev/null | wc -l)
+	[ $((lines * 5)) -le "$total" ] || fail "src/$room has $lines of $total lines, more than a fifth"
+done <"$work/present"
+
+# --- the table: as tests/rooms prints it, but that the lines of a room may have changed by a tenth
+
+sh tests/rooms . | sed -n 's/^| `/&/p' >"$work/table"
+while IFS='|' read -r _ room lines rest; do
+	written=$(grep -F "|$room|" ARCHITECTURE.md | head -n 1)
+	[ "$rest" = "$(echo "$written" | cut -d'|' -f4-)" ] ||
+		fail "the row of$room in ARCHITECTURE.md is out of date: put what tests/rooms prints in its place"
+	was=$(echo "$written" | cut -d'|' -f3)
+	[ $((lines * 10)) -le $((was * 11)) ] && [ $((was * 10)) -le $((lines * 11)) ] ||
+		fail "the lines of$room in ARCHITECTURE.md are out of date: put what tests/rooms prints there"
+done <"$work/table"
+
+# --- what the object files say: "FILE TYPE SYMBOL"
+
+find "$build/src" -name '*.c.o' -exec nm -A {} + |
+	sed -n 's|^.*/\([a-z]*\)_\([a-z_]*\)\.c\.o:[0-9a-f ]* \([A-Z]\) \([A-Za-z_][A-Za-z0-9_]*\)$|\1/\2 \3 \4|p' |
+	grep -v -e '^meson-generated' -e ' [TU] _\{0,2\}\(asan\|ubsan\|gcov\|llvm\|sanitizer\)' | sort -u >"$work/symbols"
+[ "$(grep -c ' T ' "$work/symbols")" -gt 400 ] || fail "cannot read the object files below $build/src"
+
+# Names. The freestanding programs have the C library's names, and main is the system's.
+awk '$2 == "T" {
+	split($1, at, "/")
+	word = at[2]
+	sub(/_.*/, "", word)
+	if ($3 !~ "^(" at[1] "|" at[2] "|" word ")(_|$)" && at[1] != "freestanding" && $3 !~ /^(main|freestanding_main)$/)
+		print "src/" $1 ".c defines " $3 ", which has neither its room nor its file in front"
+}' "$work/symbols" >"$work/names"
+[ ! -s "$work/names" ] || fail "$(cat "$work/names")"
+
+# Circles of calls between files. What every program defines for itself is no call to a certain file.
+awk '$2 == "U" { calls[$1 " " $3] = 1; next }
+	$1 !~ /^freestanding/ && $3 != "freestanding_main" { file[$3] = $1 }
+	END {
+		for (call in calls) {
+			split(call, at, " ")
+			if (at[2] in file && file[at[2]] != at[1]) print at[1], file[at[2]]
+		}
+	}' "$work/symbols" | sort -u >"$work/calls"
+tsort "$work/calls" >/dev/null 2>"$work/circle" || fail "files that call each other in a circle: $(sed 's/^tsort: *//' "$work/circle" | tr '\n' ' ')"
 exit $status
