@@ -49,17 +49,18 @@ int cgroup_check_enable(int mount_fd, const char *path, const struct plan *plan,
 			struct err *err) MUST_CHECK;
 
 /* How many components at the end of path do not exist. 0 or -errno with *err. */
-int cgroup_missing(int mount_fd, const char *path, unsigned int *ret_count, struct err *err) MUST_CHECK;
+int cgroup_count_missing(int mount_fd, const char *path, unsigned int *ret_count, struct err *err) MUST_CHECK;
 
 /*
  * Puts down in the cgroup itself whose it is, over what the last owner has put there, and how many components
  * of its path are to be removed with it. owner: a text of up to 2000 bytes that no other container has, now or
  * later.
  */
-int cgroup_mark(int cgroup_fd, const char *owner, unsigned int created, struct err *err) MUST_CHECK;
+int cgroup_owner_set(int cgroup_fd, const char *owner, unsigned int created, struct err *err) MUST_CHECK;
 /*
- * As cgroup_mark, in what cgroup_create has returned. ERR_STATE if somebody has come between: then the mark is
- * as before. Who comes now finds the mark when he looks again: cgroup_owner, once the first process is there.
+ * As cgroup_owner_set, in what cgroup_create has returned. ERR_STATE if somebody has come between: then the
+ * mark is as before. Who comes now finds the mark when he looks again: cgroup_owner, once the first process is
+ * there.
  */
 int cgroup_claim(const struct cgroup_place *place, const char *owner, unsigned int created,
 		 struct err *err) MUST_CHECK;
@@ -68,16 +69,16 @@ int cgroup_claim(const struct cgroup_place *place, const char *owner, unsigned i
  * For a cgroup that was there before the container: puts down in it what limits and owner it has. -errno with
  * *err if it cannot. What was put down for an earlier container, and never put back, stays.
  */
-int cgroup_remember(int cgroup_fd, struct err *err) MUST_CHECK;
+int cgroup_save_state(int cgroup_fd, struct err *err) MUST_CHECK;
 /*
  * The reverse, once it has no process any more: limits and owner as they were then, as far as the kernel takes
  * them, no device rules of tare's, not frozen, no container's. -errno with *err if it cannot be written to.
  */
-int cgroup_restore(int cgroup_fd, struct err *err) MUST_CHECK;
+int cgroup_restore_state(int cgroup_fd, struct err *err) MUST_CHECK;
 
-enum cgroup_owner { CGROUP_UNMARKED, CGROUP_OURS, CGROUP_ANOTHERS };
+enum cgroup_owner { CGROUP_OWNER_NONE, CGROUP_OWNER_MATCHES, CGROUP_OWNER_DIFFERS };
 /* One of these, or -errno. *ret_created, unless NULL: what the mark says, 0 without one. */
-int cgroup_owner(int cgroup_fd, const char *owner, unsigned int *ret_created) MUST_CHECK;
+int cgroup_owner_compare(int cgroup_fd, const char *owner, unsigned int *ret_created) MUST_CHECK;
 /* The inode number of the cgroup's directory, which the kernel uses once (kernfs). 0 or -errno. */
 int cgroup_inode(int cgroup_fd, uint64_t *ret_inode) MUST_CHECK;
 
@@ -152,7 +153,7 @@ int cgroup_write_snapshot(const struct cgroup_saved *kept, struct err *err) MUST
 
 /* Makes uid (of the host) the owner of the cgroup and of its files in /sys/kernel/cgroup/delegate (cgroups(7)).
  */
-int cgroup_set_owner(int cgroup_fd, uid_t uid, struct err *err) MUST_CHECK;
+int cgroup_chown(int cgroup_fd, uid_t uid, struct err *err) MUST_CHECK;
 
 /*
  * A count in memory.events or pids.events, of the cgroup and all below it: "oom_kill" are processes that the
@@ -219,14 +220,14 @@ struct cgroup_watch {
 int cgroup_watch_open(int cgroup_fd, struct cgroup_watch *ret, struct err *err) MUST_CHECK;
 void cgroup_watch_close(struct cgroup_watch *watch);
 
-#define CGROUP_OOM 1     /* processes were killed for want of memory, since the last call or the opening */
-#define CGROUP_EMPTY 2   /* it has no process any more, or is gone */
-#define CGROUP_COUNTED 4 /* oom_kills is no older than the call */
+#define CGROUP_OOM 1        /* processes were killed for want of memory, since the last call or the opening */
+#define CGROUP_EMPTY 2      /* it has no process any more, or is gone */
+#define CGROUP_COUNT_READ 4 /* oom_kills is no older than the call */
 /*
  * What there is to tell by now, any of the three. A caller who waits himself polls both descriptors for POLLPRI
  * and looks then; once the cgroup is gone, they are ready for ever.
  */
-int cgroup_watch_look(struct cgroup_watch *watch);
+int cgroup_watch_read(struct cgroup_watch *watch);
 /* Waits up to timeout_ms for CGROUP_OOM, CGROUP_EMPTY or both; 0 when the time is over. */
 int cgroup_watch_wait(struct cgroup_watch *watch, int64_t timeout_ms);
 

@@ -156,7 +156,7 @@ int state_status(int dir_fd, const struct state_record *record, enum state_statu
 		 struct err *err) MUST_CHECK;
 
 /* Puts this process's namespaces into the record that it creates; pids and start times are theirs. */
-int state_note_namespaces(struct state_record *record, struct err *err) MUST_CHECK;
+int state_set_namespaces(struct state_record *record, struct err *err) MUST_CHECK;
 
 /* How the container's program ended, as far as it is known. */
 struct state_end {

@@ -99,7 +99,7 @@ int cgroup_create_fail(struct err *err, int r, const char *path, const struct cg
 	return r;
 }
 
-int cgroup_missing(int mount_fd, const char *path, unsigned int *ret_count, struct err *err)
+int cgroup_count_missing(int mount_fd, const char *path, unsigned int *ret_count, struct err *err)
 {
 	struct cgroup_path at;
 	unsigned int missing = 0;
@@ -172,12 +172,12 @@ int cgroup_claim(const struct cgroup_place *place, const char *owner, unsigned i
 
 	if (is_marked < 0)
 		return err_system(err, is_marked, "cannot read the mark of cgroup '%s'", place->path);
-	r = cgroup_mark(place->fd, owner, created, err);
+	r = cgroup_owner_set(place->fd, owner, created, err);
 	if (r >= 0)
 		r = cgroup_check_fit(place->fd, place->path, created > 0, err);
 	if (r < 0 && is_marked)
 		(void)!cgroup_owner_write(place->fd, &old);
 	else if (r < 0)
-		cgroup_unmark(place->fd);
+		cgroup_owner_clear(place->fd);
 	return r;
 }

@@ -83,7 +83,7 @@ int cgroup_event_now(int cgroup_fd, const char *key)
 	return fd < 0 ? fd : cgroup_read_event(fd, key);
 }
 
-int cgroup_populated_without_events(int cgroup_fd)
+int cgroup_is_populated_without_events(int cgroup_fd)
 {
 	int r = k_faccessat2(cgroup_fd, "cgroup.procs", 0 /* F_OK */, AT_SYMLINK_NOFOLLOW);
 
@@ -96,7 +96,7 @@ int cgroup_is_populated(int cgroup_fd)
 {
 	int r = cgroup_event_now(cgroup_fd, "populated");
 
-	return is_gone(r) ? cgroup_populated_without_events(cgroup_fd) : r;
+	return is_gone(r) ? cgroup_is_populated_without_events(cgroup_fd) : r;
 }
 
 /* --- opening and creating --- */

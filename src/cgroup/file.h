@@ -55,7 +55,7 @@ struct cgroup_owner_value {
 int cgroup_owner_read(int cgroup_fd, struct cgroup_owner_value *ret) MUST_CHECK;
 int cgroup_owner_write(int cgroup_fd, const struct cgroup_owner_value *value) MUST_CHECK;
 /* Removes the attribute. */
-void cgroup_unmark(int cgroup_fd);
+void cgroup_owner_clear(int cgroup_fd);
 
 /* What an unprivileged caller can do about a cgroup that is not his. */
 void cgroup_hint_delegation(struct err *err);
@@ -80,7 +80,7 @@ int cgroup_read_event(int events_fd, const char *key) MUST_CHECK;
 /* The same, of a cgroup whose events are not open. */
 int cgroup_event_now(int cgroup_fd, const char *key) MUST_CHECK;
 /* The root of the hierarchy has no cgroup.events, and always has processes. A cgroup that is gone has none. */
-int cgroup_populated_without_events(int cgroup_fd);
+int cgroup_is_populated_without_events(int cgroup_fd);
 /* Sleeps until cgroup.events changes (POLLPRI, since the events were read last) or ms have passed. */
 void cgroup_events_wait(int events_fd, int64_t ms);
 

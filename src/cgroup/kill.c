@@ -40,7 +40,7 @@ static int kill_and_wait(int cgroup_fd, int timeout_ms)
 	int64_t deadline = time_ms() + timeout_ms;
 
 	if (events_fd < 0)
-		return is_gone(events_fd) && cgroup_populated_without_events(cgroup_fd) == 0 ? 0 : events_fd;
+		return is_gone(events_fd) && cgroup_is_populated_without_events(cgroup_fd) == 0 ? 0 : events_fd;
 	for (;;) {
 		int64_t left;
 		int r = cgroup_read_event(events_fd, "populated");

@@ -44,13 +44,13 @@ int cgroup_owner_write(int cgroup_fd, const struct cgroup_owner_value *mark)
 	return r;
 }
 
-void cgroup_unmark(int cgroup_fd)
+void cgroup_owner_clear(int cgroup_fd)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		(void)!k_fremovexattr(cgroup_fd, names[i]);
 }
 
-int cgroup_mark(int cgroup_fd, const char *owner, unsigned int created, struct err *err)
+int cgroup_owner_set(int cgroup_fd, const char *owner, unsigned int created, struct err *err)
 {
 	struct cgroup_owner_value mark;
 	int len = str_format(mark.text, sizeof mark.text, "%s\n%u", owner, created);
@@ -95,7 +95,7 @@ int cgroup_inode(int cgroup_fd, uint64_t *ret_inode)
 	return r;
 }
 
-int cgroup_owner(int cgroup_fd, const char *owner, unsigned int *ret_created)
+int cgroup_owner_compare(int cgroup_fd, const char *owner, unsigned int *ret_created)
 {
 	struct cgroup_owner_value mark;
 	size_t len = strlen(owner);
@@ -106,7 +106,8 @@ int cgroup_owner(int cgroup_fd, const char *owner, unsigned int *ret_created)
 	if (ret_created != NULL)
 		*ret_created = is_marked ? created_of(&mark) : 0;
 	if (!is_marked)
-		return CGROUP_UNMARKED;
-	return mark.len > len && memcmp(mark.text, owner, len) == 0 && mark.text[len] == '\n' ? CGROUP_OURS
-											      : CGROUP_ANOTHERS;
+		return CGROUP_OWNER_NONE;
+	return mark.len > len && memcmp(mark.text, owner, len) == 0 && mark.text[len] == '\n'
+		       ? CGROUP_OWNER_MATCHES
+		       : CGROUP_OWNER_DIFFERS;
 }

@@ -101,7 +101,7 @@ static int change_owner(int cgroup_fd, const char *name, uid_t uid, struct err *
 		     : 0;
 }
 
-int cgroup_set_owner(int cgroup_fd, uid_t uid, struct err *err)
+int cgroup_chown(int cgroup_fd, uid_t uid, struct err *err)
 {
 	char list[DELEGATE_MAX];
 	int r = io_read_small(AT_FDCWD, "/sys/kernel/cgroup/delegate", 0, list, sizeof list);

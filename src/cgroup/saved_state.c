@@ -76,7 +76,7 @@ static int fail(struct err *err, int r)
 	return err_system(err, r, "cannot remember the limits that the cgroup has");
 }
 
-int cgroup_remember(int cgroup_fd, struct err *err)
+int cgroup_save_state(int cgroup_fd, struct err *err)
 {
 	_cleanup_buf_ struct buf memory = {0};
 	struct stat stat;
@@ -186,12 +186,12 @@ static int restore(int cgroup_fd, const char *memory, size_t len)
 			keep_worst(&r, restore_file(cgroup_fd, file, before));
 	if (owner != NULL && str_to_u64(owner, UINT32_MAX, &uid) &&
 	    k_fstatat(cgroup_fd, "", &stat, AT_EMPTY_PATH) >= 0 && stat.st_uid != uid)
-		keep_worst(&r, cgroup_set_owner(cgroup_fd, (uid_t)uid, &ignored));
+		keep_worst(&r, cgroup_chown(cgroup_fd, (uid_t)uid, &ignored));
 	return r;
 }
 
 /* Its owner attribute goes last, and only if all of it is as before: the next delete then goes on here. */
-int cgroup_restore(int cgroup_fd, struct err *err)
+int cgroup_restore_state(int cgroup_fd, struct err *err)
 {
 	_cleanup_free_ char *memory = mem_alloc(MEMORY_MAX);
 	ssize_t len = recall(cgroup_fd, memory, MEMORY_MAX);
@@ -213,6 +213,6 @@ int cgroup_restore(int cgroup_fd, struct err *err)
 	}
 	if (r < 0)
 		return err_system(err, r, "cannot put back what the cgroup had before the container");
-	cgroup_unmark(cgroup_fd);
+	cgroup_owner_clear(cgroup_fd);
 	return 0;
 }

@@ -67,13 +67,13 @@ void cgroup_watch_close(struct cgroup_watch *watch)
  * systemd removes a scope's cgroup once that is empty: the count comes first, for what it is worth. It may have
  * risen before the last process ended, and only what is read after that is the last word.
  */
-int cgroup_watch_look(struct cgroup_watch *watch)
+int cgroup_watch_read(struct cgroup_watch *watch)
 {
 	uint64_t kills = watch->oom_kills;
-	int result = read_oom_kills(watch->memory_fd, &kills) < 0 ? 0 : CGROUP_COUNTED;
+	int result = read_oom_kills(watch->memory_fd, &kills) < 0 ? 0 : CGROUP_COUNT_READ;
 
 	if (cgroup_read_event(watch->events_fd, "populated") != 1)
-		result = CGROUP_EMPTY | (read_oom_kills(watch->memory_fd, &kills) < 0 ? 0 : CGROUP_COUNTED);
+		result = CGROUP_EMPTY | (read_oom_kills(watch->memory_fd, &kills) < 0 ? 0 : CGROUP_COUNT_READ);
 	/* Its controller was taken away, and poll(2) would not wait any more. */
 	if (result == 0)
 		fd_close(&watch->memory_fd);
@@ -90,7 +90,7 @@ int cgroup_watch_wait(struct cgroup_watch *watch, int64_t timeout_ms)
 	for (;;) {
 		struct pollfd fds[2] = {{.fd = watch->events_fd, .events = POLLPRI},
 					{.fd = watch->memory_fd, .events = POLLPRI}};
-		int result = cgroup_watch_look(watch) & ~CGROUP_COUNTED;
+		int result = cgroup_watch_read(watch) & ~CGROUP_COUNT_READ;
 		int64_t left = deadline - time_ms();
 		struct timespec time = {0};
 

@@ -193,10 +193,10 @@ static void watch_look(struct foreground *f)
 
 	if (f->watch.events_fd < 0)
 		return;
-	what = cgroup_watch_look(&f->watch);
+	what = cgroup_watch_read(&f->watch);
 	if (what & CGROUP_EMPTY)
 		cgroup_watch_close(&f->watch);
-	f->is_counted = what & CGROUP_COUNTED;
+	f->is_counted = what & CGROUP_COUNT_READ;
 }
 
 static void wait_end(struct foreground *f, int signal_fd)

@@ -131,7 +131,7 @@ static int owner_of(const struct state_record *record, int cgroup_fd, unsigned i
 		    struct err *err)
 {
 	_cleanup_free_ char *identity = state_identity(record);
-	int owner = cgroup_owner(cgroup_fd, identity, ret_created);
+	int owner = cgroup_owner_compare(cgroup_fd, identity, ret_created);
 	uint64_t inode = 0;
 	int r = owner < 0 ? owner : cgroup_inode(cgroup_fd, &inode);
 	bool is_own;
@@ -140,9 +140,9 @@ static int owner_of(const struct state_record *record, int cgroup_fd, unsigned i
 		return err_system(err, r, "cannot tell which container cgroup '%s' belongs to",
 				  record->cgroup_path);
 	if (record->cgroup_inode != 0 && record->cgroup_inode != inode)
-		return CGROUP_ANOTHERS;
+		return CGROUP_OWNER_DIFFERS;
 	is_own = record->cgroup_inode != 0 && is_made_for(record);
-	if (!is_own && owner == CGROUP_UNMARKED) {
+	if (!is_own && owner == CGROUP_OWNER_NONE) {
 		r = is_init_there(record, err);
 		if (r < 0)
 			return r;
@@ -150,7 +150,7 @@ static int owner_of(const struct state_record *record, int cgroup_fd, unsigned i
 	}
 	if (is_own)
 		*ret_created = record->cgroup_created;
-	return is_own ? CGROUP_OURS : owner;
+	return is_own ? CGROUP_OWNER_MATCHES : owner;
 }
 
 int container_open_cgroup(const struct container *container, struct err *err)
@@ -163,7 +163,7 @@ int container_open_cgroup(const struct container *container, struct err *err)
 
 	if (owner < 0)
 		return owner;
-	if (owner != CGROUP_OURS)
+	if (owner != CGROUP_OWNER_MATCHES)
 		return err_set(err, ERR_STATE, 0, NULL,
 			       "cgroup not exist: what is in its place is not the container's"),
 		       -ENOENT;
@@ -184,8 +184,8 @@ static int open_hierarchy(const struct state_record *record, struct err *err)
 }
 
 /*
- * What becomes of the cgroup that is there, or was: *ret_owner as cgroup_owner, and in *ret_created how many
- * levels are to be removed.
+ * What becomes of the cgroup that is there, or was: *ret_owner as cgroup_owner_compare returns it, and in
+ * *ret_created how many levels are to be removed.
  *
  * Leave it alone if its owner attribute names another container. If it has none, the creator was killed before
  * it set the attribute, so no process of this container can be in it: it is removed if it is empty. If it is
@@ -196,14 +196,14 @@ static int judge_cgroup(const struct state_record *record, int cgroup_fd, int *r
 {
 	int r;
 
-	*ret_owner = CGROUP_UNMARKED;
+	*ret_owner = CGROUP_OWNER_NONE;
 	*ret_created = record->cgroup_created;
 	if (cgroup_fd < 0)
 		return 0;
 	*ret_owner = r = owner_of(record, cgroup_fd, ret_created, err);
-	if (r < 0 || r == CGROUP_OURS)
+	if (r < 0 || r == CGROUP_OWNER_MATCHES)
 		return r < 0 ? r : 0;
-	r = *ret_owner == CGROUP_UNMARKED && record->creator != 0 ? cgroup_is_populated(cgroup_fd) : 1;
+	r = *ret_owner == CGROUP_OWNER_NONE && record->creator != 0 ? cgroup_is_populated(cgroup_fd) : 1;
 	if (r < 0)
 		return err_system(err, r, "cannot tell whether cgroup '%s' is empty", record->cgroup_path);
 	*ret_created = r == 0 ? record->cgroup_created : 0;
@@ -225,13 +225,13 @@ int container_remove_cgroup(const struct state_record *record, struct err *err)
 	if (cgroup_fd < 0 && cgroup_fd != -ENOENT)
 		return cgroup_fd;
 	r = judge_cgroup(record, cgroup_fd, &owner, &created, err);
-	if (r >= 0 && owner == CGROUP_OURS)
+	if (r >= 0 && owner == CGROUP_OWNER_MATCHES)
 		r = cgroup_kill(cgroup_fd, KILL_TIMEOUT_MS, err);
 	if (r < 0 || !str_is_empty(record->unit))
 		return r;
 	if (created > 0)
 		return cgroup_remove(mount_fd, record->cgroup_path, created, err);
-	return owner == CGROUP_OURS ? cgroup_restore(cgroup_fd, err) : 0;
+	return owner == CGROUP_OWNER_MATCHES ? cgroup_restore_state(cgroup_fd, err) : 0;
 }
 
 /*
@@ -256,7 +256,7 @@ static int remove_unit(const struct state_record *record, struct err *err)
 	if (cgroup_fd < 0)
 		return cgroup_fd == -ENOENT ? 0 : cgroup_fd;
 	owner = owner_of(record, cgroup_fd, &created, err);
-	if (owner != CGROUP_OURS)
+	if (owner != CGROUP_OWNER_MATCHES)
 		return owner < 0 ? owner : 0;
 	return cgroup_remove(mount_fd, record->cgroup_path, 1, err);
 }

@@ -36,7 +36,7 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 		return r;
 	r = cgroup_claim(&place, identity, parent->record.cgroup_created, err);
 	if (r >= 0 && parent->record.cgroup_created == 0 && str_is_empty(parent->record.unit))
-		r = cgroup_remember(parent->cgroup_fd, err);
+		r = cgroup_save_state(parent->cgroup_fd, err);
 	if (r < 0)
 		return r;
 	r = cgroup_inode(parent->cgroup_fd, &parent->record.cgroup_inode);
@@ -71,9 +71,10 @@ static int step_enable(const struct parent *parent, const struct cgroup_place *p
 int parent_cgroup_check_owner(const struct parent *parent, struct err *err)
 {
 	_cleanup_free_ char *identity = state_identity(&parent->record);
-	int owner = parent->cgroup_fd < 0 ? CGROUP_OURS : cgroup_owner(parent->cgroup_fd, identity, NULL);
+	int owner = parent->cgroup_fd < 0 ? CGROUP_OWNER_MATCHES
+					  : cgroup_owner_compare(parent->cgroup_fd, identity, NULL);
 
-	if (owner == CGROUP_OURS)
+	if (owner == CGROUP_OWNER_MATCHES)
 		return 0;
 	if (owner < 0)
 		return err_system(err, owner, "cannot read the mark of the container's cgroup");
@@ -98,7 +99,7 @@ int parent_cgroup_step(struct parent *parent, const struct plan_step *step, stru
 	case PLAN_CGROUP_ENABLE:
 		return step_enable(parent, &place, step, err);
 	case PLAN_CGROUP_OWNER:
-		return cgroup_set_owner(place.fd, (uid_t)step->u.number, err);
+		return cgroup_chown(place.fd, (uid_t)step->u.number, err);
 	case PLAN_CGROUP_DEVICES:
 		return cgroup_devices_set(place.fd, plan_rows(plan, step->u.devices), step->u.devices.count,
 					  err);

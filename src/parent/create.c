@@ -65,7 +65,7 @@ static int fill_record(struct parent *parent, struct err *err)
 	record->has_poststart = parent->spec->hooks[SPEC_HOOK_POSTSTART].count > 0;
 	record->has_poststop = parent->spec->hooks[SPEC_HOOK_POSTSTOP].count > 0;
 	fill_annotations(record, parent->spec);
-	return state_note_namespaces(record, err);
+	return state_set_namespaces(record, err);
 }
 
 /* The gate is bound by its directory's descriptor: sun_path is too short for most paths. */
@@ -99,7 +99,7 @@ static int note_missing(struct parent *parent, struct err *err)
 	mount_fd = cgroup_open_mount(parent->host.cgroup_mount, err);
 	if (mount_fd < 0)
 		return mount_fd;
-	return cgroup_missing(mount_fd, parent->record.cgroup_path, &parent->record.cgroup_created, err);
+	return cgroup_count_missing(mount_fd, parent->record.cgroup_path, &parent->record.cgroup_created, err);
 }
 
 static int open_state(struct parent *parent, struct err *err)

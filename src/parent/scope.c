@@ -122,7 +122,7 @@ static int open_cgroup(struct parent *parent, pid_t placeholder, const char *uni
 	r = cgroup_inode(parent->cgroup_fd, &parent->record.cgroup_inode);
 	if (r < 0)
 		return err_system(err, r, "cannot inspect the cgroup of unit %s", unit);
-	return cgroup_mark(parent->cgroup_fd, identity, 0, err);
+	return cgroup_owner_set(parent->cgroup_fd, identity, 0, err);
 }
 
 static int start(struct parent *parent, const struct plan_unit *unit, struct err *err)

@@ -34,7 +34,7 @@ int state_open_cgroup(const struct state_record *record)
 	return statfs.f_type == CGROUP2_SUPER_MAGIC ? -ENOENT : -ENODEV;
 }
 
-int state_cgroup_event(const struct state_record *record, const char *key)
+int state_read_cgroup_event(const struct state_record *record, const char *key)
 {
 	_cleanup_fd_ int fd = state_open_cgroup(record);
 	uint64_t value = 0;

@@ -234,7 +234,7 @@ int state_is_gone(int dir_fd)
 	return r == -ENOENT ? 1 : r;
 }
 
-int state_fail_name(struct err *err, int r)
+int state_fail_dir_name(struct err *err, int r)
 {
 	r = err_system(err, r, "cannot find the directory of the container");
 	if (r == -ENODEV)
@@ -283,7 +283,7 @@ int state_lock(int dir_fd, int timeout_ms, struct err *err)
 	r = state_dir_name(dir_fd, name, sizeof name);
 	if (r == -ENOENT)
 		return state_fail(err, ENOENT, "container does not exist");
-	return r < 0 ? state_fail_name(err, r) : 0;
+	return r < 0 ? state_fail_dir_name(err, r) : 0;
 }
 
 static int open_child(int root_fd, const char *name)

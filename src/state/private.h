@@ -24,7 +24,7 @@ bool state_is_id(const char *id);
  */
 int state_dir_name(int dir_fd, char *buf, size_t size) MUST_CHECK;
 /* Words an error of it. */
-int state_fail_name(struct err *err, int r);
+int state_fail_dir_name(struct err *err, int r);
 
 /* --- process.c --- */
 
@@ -41,12 +41,12 @@ int process_read(pid_t pid, struct process *ret_process) MUST_CHECK;
  * Whether the recorded process lives: 1, or 0 if it is dead or a zombie, or -errno with *err if that cannot be
  * told; -EXDEV: from the namespaces of this process. *ret_process is set where it was found, dead or alive.
  */
-int process_look(const struct state_record *record, pid_t pid, uint64_t start, struct process *ret_process,
-		 struct err *err) MUST_CHECK;
+int process_is_alive(const struct state_record *record, pid_t pid, uint64_t start, struct process *ret_process,
+		     struct err *err) MUST_CHECK;
 
 /* Whether cgroup.events of the container's cgroup says "key 1"; 0 also if the cgroup is gone or another's;
  * -errno. */
-int state_cgroup_event(const struct state_record *record, const char *key) MUST_CHECK;
+int state_read_cgroup_event(const struct state_record *record, const char *key) MUST_CHECK;
 
 /* --- dir.c --- */
 
@@ -62,7 +62,8 @@ int state_names_read(int dir_fd, struct state_names *names) MUST_CHECK;
 /* For ERR_STATE messages that are whole without the text of an errno. Returns -errnum. */
 int state_fail(struct err *err, int errnum, const char *fmt, ...) FORMAT(3, 4);
 
-/* The directory of the cgroup that the record names, whatever it is now. -ENOENT if it names none, or -errno. */
+/* The directory of the cgroup that the record names, whatever it is now. -ENOENT if it names none, or -errno.
+ */
 int state_open_cgroup(const struct state_record *record) MUST_CHECK;
 
 #endif

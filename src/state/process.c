@@ -107,7 +107,7 @@ static int fail_of_proc(int r, struct err *err)
 	return r;
 }
 
-int state_note_namespaces(struct state_record *record, struct err *err)
+int state_set_namespaces(struct state_record *record, struct err *err)
 {
 	int r = inode_of("/proc/self/ns/pid", &record->pid_namespace);
 
@@ -177,7 +177,7 @@ static int check_cgroup(const struct state_record *record, struct err *err)
 {
 	int r = record->pid_namespace != 0 || record->cgroup_inode == 0
 			? 0
-			: state_cgroup_event(record, "populated");
+			: state_read_cgroup_event(record, "populated");
 
 	if (r < 0)
 		return err_system(err, r, CANNOT_TELL "cannot look at its cgroup");
@@ -214,8 +214,8 @@ static int confirm_dead(const struct state_record *record, pid_t pid, bool is_li
 	return r;
 }
 
-int process_look(const struct state_record *record, pid_t pid, uint64_t start, struct process *ret_process,
-		 struct err *err)
+int process_is_alive(const struct state_record *record, pid_t pid, uint64_t start, struct process *ret_process,
+		     struct err *err)
 {
 	int r = pid <= 0 ? 0 : process_read(pid, ret_process);
 
@@ -243,7 +243,7 @@ static int open_pidfd(const struct state_record *record, pid_t pid, uint64_t sta
 	 * In this order: if the recorded process has this pid now, it had it when the pidfd was opened. But in
 	 * another pid namespace, with the /proc of the first one, the pidfd is that of another process.
 	 */
-	r = process_look(record, pid, start, &process, err);
+	r = process_is_alive(record, pid, start, &process, err);
 	if (r == 0)
 		return -ESRCH;
 	if (r > 0)

@@ -561,7 +561,7 @@ static int explain_place(int dir_fd, struct err *err)
 	if (r == -ENOENT)
 		return state_fail(err, ENOENT, "container does not exist");
 	if (r < 0)
-		return state_fail_name(err, r);
+		return state_fail_dir_name(err, r);
 	return 0;
 }
 

@@ -51,7 +51,7 @@ static int is_gate_open(int dir_fd, struct err *err)
 
 static int is_paused(const struct state_record *record, struct err *err)
 {
-	int r = state_cgroup_event(record, "frozen");
+	int r = state_read_cgroup_event(record, "frozen");
 
 	if (r >= 0)
 		return r;
@@ -66,8 +66,8 @@ int state_status(int dir_fd, const struct state_record *record, enum state_statu
 {
 	bool is_born = record->pid != 0;
 	struct process process;
-	int r = is_born ? process_look(record, record->pid, record->pid_start, &process, err)
-			: process_look(record, record->creator, record->creator_start, &process, err);
+	int r = is_born ? process_is_alive(record, record->pid, record->pid_start, &process, err)
+			: process_is_alive(record, record->creator, record->creator_start, &process, err);
 
 	if (r <= 0) {
 		*ret_status = STATE_STOPPED;

@@ -51,14 +51,14 @@ void freestanding_main(int argc, char **argv)
 	(void)argc, (void)argv;
 	renounce();
 	for (;;) {
-		int what = cgroup_watch_look(&watch);
+		int what = cgroup_watch_read(&watch);
 		struct pollfd fds[] = {{.fd = watch.events_fd, .events = POLLPRI},
 				       {.fd = watch.memory_fd, .events = POLLPRI},
 				       {.fd = init_fd, .events = POLLIN}};
 		struct timespec soon = {.tv_sec = pause / 1000, .tv_nsec = pause % 1000 * 1000000};
 
 		/* None at all is worth knowing when it is the last word. */
-		if ((what & CGROUP_OOM) || (what & CGROUP_EMPTY && what & CGROUP_COUNTED))
+		if ((what & CGROUP_OOM) || (what & CGROUP_EMPTY && what & CGROUP_COUNT_READ))
 			write_down(watch.oom_kills);
 		if (what & CGROUP_EMPTY)
 			k_exit(0);

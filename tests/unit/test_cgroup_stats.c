@@ -196,16 +196,16 @@ static void test_watch(void)
 	change("cgroup.events", "populated 0\nfrozen 0\n");
 	CHECK_INT(cgroup_watch_wait(&watch, 1000), CGROUP_OOM | CGROUP_EMPTY);
 	CHECK_INT(cgroup_watch_wait(&watch, 1000), CGROUP_EMPTY);
-	CHECK_INT(cgroup_watch_look(&watch), CGROUP_EMPTY | CGROUP_COUNTED);
+	CHECK_INT(cgroup_watch_read(&watch), CGROUP_EMPTY | CGROUP_COUNT_READ);
 	CHECK_INT(watch.oom_kills, 4);
 	/* As when the cgroup has gone: what was counted last stays. */
 	change("memory.events", "oom 4\noom_gone 4\n");
-	CHECK_INT(cgroup_watch_look(&watch), CGROUP_EMPTY);
+	CHECK_INT(cgroup_watch_read(&watch), CGROUP_EMPTY);
 	CHECK_INT(watch.oom_kills, 4);
 	CHECK(watch.memory_fd >= 0);
 	/* As when the controller has been taken away, which makes its files ready for poll(2) for ever. */
 	change("cgroup.events", "populated 1\n");
-	CHECK_INT(cgroup_watch_look(&watch), 0);
+	CHECK_INT(cgroup_watch_read(&watch), 0);
 	CHECK_INT(watch.memory_fd, -1);
 	CHECK_INT(watch.oom_kills, 4);
 	cgroup_watch_close(&watch);
@@ -214,7 +214,7 @@ static void test_watch(void)
 	CHECK_INT(cgroup_watch_open(dir_fd, &watch, &err), 0);
 	CHECK_INT(watch.memory_fd, -1);
 	CHECK_INT(cgroup_watch_wait(&watch, 0), CGROUP_EMPTY);
-	CHECK_INT(cgroup_watch_look(&watch), CGROUP_EMPTY);
+	CHECK_INT(cgroup_watch_read(&watch), CGROUP_EMPTY);
 	cgroup_watch_close(&watch);
 	drop("cgroup.events");
 }
@@ -248,7 +248,7 @@ static void test_watch_late(void)
 	if (pid == 0) {
 		ptrace(PTRACE_TRACEME, 0, 0, 0);
 		raise(SIGSTOP);
-		_exit(cgroup_watch_look(&watch));
+		_exit(cgroup_watch_read(&watch));
 	}
 	CHECK(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status));
 	CHECK_INT(ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL), 0);

@@ -650,7 +650,7 @@ static void test_namespaces(int dir_fd, const struct state_record *seen)
 	struct state_record record = *seen;
 	struct err err;
 
-	CHECK_INT(state_note_namespaces(&record, &err), 0);
+	CHECK_INT(state_set_namespaces(&record, &err), 0);
 	CHECK(record.pid_namespace != 0);
 	CHECK_INT(status_of(dir_fd, &record), STATE_STOPPED);
 	record.pid_namespace++;
