@@ -1,9 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# check: what a start would not find or not be allowed to do is listed, by the pointer that the start would give.
+# check lists what a start would not find or would not be permitted to do, under the JSON pointer that the start would
+# report.
 load helpers
 
-# What check says about the configuration with a change, as lines "POINTER ERRNO KIND"; both forms say it.
+# Puts what check reports about the changed configuration into $found, as lines "POINTER ERRNO KIND". The text and the
+# JSON output have to agree.
 findings() { # change
 	jq "${args[@]}" "$1" <"$WORK/good.json" >"$BUNDLE/config.json"
 	run --separate-stderr tare check -b "$BUNDLE" --format json
@@ -17,18 +19,18 @@ findings() { # change
 	while read -r message; do [[ "$text" == *"$message"* ]]; done <<<"$messages"
 }
 
-# One finding with that pointer and word in its text, and run fails by the same pointer and errno's words.
+# check reports one finding with that pointer, and the word in its text. run fails with the same pointer and errno text.
 finds() { # change, "POINTER ERRNO KIND", word of the text
 	findings "$1"
 	[ "$found" = "$2" ] || { echo "$1: '$found' and not '$2'"; return 1; }
 	[[ "$text" == *"$3"*$'\n'"1 finding" ]] || { echo "$1: $text"; return 1; }
-	# What run says is the same where there is time to ask.
+	# Compare with run where it is fast enough.
 	! is_emulated || return 0
 	run -1 tare run -b "$BUNDLE" "$ID"
 	[[ "$output" == *": ${2%% *}: "* ]] || { echo "$1: run says $output"; return 1; }
 }
 
-# Nothing is found; nothing is known of run.
+# check has no finding. run is not tried.
 finds_nothing() { # change
 	findings "$1"
 	[ -z "$found" ] || { echo "$1: $text"; return 1; }
@@ -60,7 +62,7 @@ good() {
 	works '.linux.memoryPolicy={mode:"MPOL_BIND",nodes:"0"}'
 }
 
-@test "root.path that is missing or no directory" {
+@test "a root.path that is missing, or is not a directory" {
 	good
 	: >"$BUNDLE/file"
 	finds '.root.path="nothing"' "/root/path 2 system" "'$BUNDLE/nothing': no such file or directory (it is a directory"
@@ -71,16 +73,16 @@ good() {
 	works '.root.path="other"'
 }
 
-@test "a mount's type that the kernel does not know, and a source that is not there" {
+@test "a mount type that the kernel does not know, and a source that does not exist" {
 	good
 	finds '.mounts+=[{destination:"/x",type:"nosuchfs",source:"x"}]' "/mounts/7 19 unsupported" "'nosuchfs' is not known to this kernel"
 	finds '.mounts+=[{destination:"/x",type:"bind",source:"/no/such"}]' "/mounts/7 2 system" "cannot open mount source '/no/such'"
 	finds '.mounts+=[{destination:"/x",type:"none",source:"data",options:["rbind"]}]' "/mounts/7 2 system" "'$BUNDLE/data'"
 	mkdir "$BUNDLE/data"
 	works '.mounts+=[{destination:"/x",type:"none",source:"data",options:["rbind"]}]'
-	# A type means nothing where an option says that it is a bind.
+	# The type is ignored if an option makes the mount a bind.
 	works '.mounts+=[{destination:"/x",type:"nosuchfs",source:"data",options:["rbind"]}]'
-	# A device that the host lacks is made for a user namespace.
+	# With a user namespace, a device that is missing on the host is created.
 	works '.linux.devices=[{type:"c",path:"/dev/nosuch",major:1,minor:3}] | .linux.namespaces+=[{type:"user"}] |
 		.linux.uidMappings=[{containerID:0,hostID:0,size:65536}] | .linux.gidMappings=.linux.uidMappings'
 }
@@ -94,11 +96,12 @@ good() {
 		finds ".hooks.$kind=[{path:(\$w+\"/plain\")}]" "/hooks/$kind/0 13 system" "has to be a file, and executable"
 		finds ".hooks.$kind=[{path:\$w}]" "/hooks/$kind/0 13 system" "cannot execute hook '$WORK'"
 	done
-	# Nobody waits for this one with a failure.
+	# A failing poststop hook does not make a command fail, so only check reports it.
 	findings '.hooks.poststop=[{path:"/no/hook"}]'
 	[ "$found" = "/hooks/poststop/0 2 system" ]
 	finds '.hooks.startContainer=[{path:"/no/hook"}]' "/hooks/startContainer/0 2 system" "below its root"
-	# What is on the host is not what it looks for, and the other way round.
+	# startContainer hooks are looked up in the container and the other hooks on the host, never the other way
+	# round.
 	cp /bin/busybox "$BUNDLE/rootfs/bin/only-inside"
 	works '.hooks.startContainer=[{path:"/bin/only-inside",args:["true"]}]'
 	finds '.hooks.poststart=[{path:"/bin/only-inside",args:["true"]}]' "/hooks/poststart/0 2 system" only-inside
@@ -129,14 +132,14 @@ good() {
 	finds '.process.args=["/bin/sh/"]' "/process/args 20 system" 'exec: "/bin/sh/"'
 	works '.process.args=["/busybox.link","true"]'
 	works '.process.args=["../../bin/../busybox.link","true"]'
-	# Links that lead out of the tree do not: what the host has there is none of it.
+	# A link that leads out of the root file system finds no file of the host.
 	ln -s "$TOOLS/../src/tare" outside
 	ln -s ../../../../../../../../../etc up
 	finds '.process.args=["/outside"]' "/process/args 2 system" 'exec: "/outside"'
 	finds '.process.args=["/up/passwd"]' "/process/args 2 system" 'exec: "/up/passwd"'
 }
 
-@test "a working directory that is none" {
+@test "a working directory that is not a directory, or cannot be reached" {
 	good
 	: >"$BUNDLE/rootfs/plain"
 	mkfifo "$BUNDLE/rootfs/fifo"
@@ -149,7 +152,7 @@ good() {
 	finds '.process.cwd="/loop"' "/process/cwd 40 system" "'/loop'"
 }
 
-@test "where something is mounted or a hook may make it, nothing is said of the program" {
+@test "check does not judge the program where a mount or a hook may provide it" {
 	good
 	mkdir -p "$BUNDLE/data" "$BUNDLE/rootfs/usr/lib" "$BUNDLE/rootfs/real"
 	cp /bin/busybox "$BUNDLE/data/busybox.tool"
@@ -161,20 +164,21 @@ good() {
 	works "$(bind /opt data) | .process.args=[\"/opt/busybox.tool\",\"true\"]"
 	works "$(bind /usr/lib/busybox.tool busybox.tool) | .process.args=[\"/usr/lib/busybox.tool\",\"true\"]"
 	works "$(bind /opt data) | .process.args=[\"busybox.tool\",\"true\"] | .process.env=[\"PATH=/none:/opt\"]"
-	# Through links, of the path that is looked up and of the mount's own.
+	# Through symbolic links, both in the program's path and in the mount's destination.
 	works "$(bind /real data) | .process.args=[\"/link/busybox.tool\",\"true\"]"
 	works "$(bind /real data) | .process.args=[\"/busybox.tool\",\"true\"]"
 	works "$(bind /link data) | .process.args=[\"/real/busybox.tool\",\"true\"]"
 	works "$(bind /link data) | .process.cwd=\"/real/file\""
-	# A mount in a mount may be where the first has a link to.
+	# The destination of a second mount may lead through a link that is in the first mount.
 	ln -s /usr "$BUNDLE/data/link"
 	works "$(bind /opt data) | $(bind /opt/link data) | .process.args=[\"/usr/busybox.tool\",\"true\"]"
-	# Elsewhere it is looked for, also beside a mount in one, or over one, that is where its name says.
+	# At other places the program is looked up, also if a mount lies beside a mount, in one or over one, and the
+	# program's path leads through none of them.
 	mkdir "$BUNDLE/data/sub"
 	finds "$(bind /opt data) | $(bind /opt/sub data) | $(bind /opt/sub/sub data) | $(bind /opt data) | .process.args=[\"/usr/busybox.tool\"]" "/process/args 2 system" /usr/busybox.tool
 	finds "$(bind /opt data) | .process.args=[\"/usr/busybox.tool\"]" "/process/args 2 system" /usr/busybox.tool
 	finds "$(bind /dev/shm/x data) | .process.args=[\"/usr/busybox.tool\"]" "/process/args 2 system" /usr/busybox.tool
-	# A hook that runs before may make it; one that runs after, or is not there, does not.
+	# A hook that runs before the program may create it. A hook that runs later, or is missing, cannot.
 	cat >"$WORK/hook" <<-H
 		#!/bin/sh
 		cp /bin/busybox "$BUNDLE/rootfs/usr/busybox.made"
@@ -191,7 +195,7 @@ good() {
 	[ "$found" = $'/hooks/prestart/0 2 system\n/process/args 2 system' ]
 }
 
-@test "a lower oom_score_adj and a higher hard limit than the caller may give" {
+@test "a lower oom_score_adj and a higher hard limit than the caller is permitted to set" {
 	good
 	lacking() { setpriv --inh-caps -sys_resource --bounding-set -sys_resource "$TARE" --root "$ROOT" "$@"; }
 	refused() { # change, pointer, word
@@ -209,15 +213,15 @@ good() {
 	config ".process.rlimits=[{type:\"RLIMIT_NOFILE\",soft:$files,hard:$files}] | .process.oomScoreAdj=1000"
 	run -0 lacking check -b "$BUNDLE"
 	run -0 lacking run -b "$BUNDLE" "$ID"
-	# A value that was only given up may be taken back.
+	# A process may return to a value that it gave up without losing the right to it.
 	config ".process.oomScoreAdj=$((own < 900 ? own + 10 : own))"
 	run -0 sh -c 'echo 1000 >/proc/self/oom_score_adj && exec "$@"' sh "$TARE" --root "$ROOT" check -b "$BUNDLE"
 	run -0 sh -c 'echo 1000 >/proc/self/oom_score_adj && exec "$@"' sh "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
-	# The trial leaves the caller as it was.
+	# The trial does not change the caller.
 	[ "$(cat /proc/self/oom_score_adj)" = "$own" ]
 }
 
-@test "a network device, nodes of memory and a size of huge pages that this host does not have" {
+@test "a network device, memory nodes and a huge page size that this host does not have" {
 	good
 	finds '.linux.netDevices={"nosuch0":{}}' "/linux/netDevices/nosuch0 19 system" "cannot find network device 'nosuch0'"
 	[ -r /sys/devices/system/node/has_memory ] || not_here "no nodes of memory"
@@ -225,7 +229,7 @@ good() {
 	for mode in MPOL_BIND MPOL_INTERLEAVE MPOL_PREFERRED; do
 		finds ".linux.memoryPolicy={mode:\"$mode\",nodes:\"900\"}" "/linux/memoryPolicy 22 system" "nodes of this host that have memory: $nodes"
 	done
-	# The kernel takes those that are there.
+	# The kernel ignores missing nodes if at least one exists.
 	works '.linux.memoryPolicy={mode:"MPOL_BIND",nodes:"0,900"}'
 	works '.linux.memoryPolicy={mode:"MPOL_BIND",nodes:"900",flags:["MPOL_F_RELATIVE_NODES"]}'
 	grep -qw hugetlb "$(cgroup_mount)/cgroup.controllers" || host_lacks "no hugetlb controller"
@@ -233,7 +237,7 @@ good() {
 	works '.linux.resources.hugepageLimits=[{pageSize:"2MB",limit:0}]'
 }
 
-@test "a seccomp agent's socket that is not there, or is no socket" {
+@test "a seccomp agent's socket that does not exist, or is not a socket" {
 	good
 	: >"$WORK/file"
 	args=(--arg w "$WORK")
@@ -242,11 +246,11 @@ good() {
 	finds "$notify | .linux.seccomp.listenerPath=(\$w+\"/file\")" "/linux/seccomp/listenerPath 111 system" "it is not a socket"
 	python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$WORK/agent"
 	finds_nothing "$notify | .linux.seccomp.listenerPath=(\$w+\"/agent\")"
-	# Nobody is told where nothing notifies.
+	# Without a notify rule the agent is not contacted.
 	works '.linux.seccomp={defaultAction:"SCMP_ACT_ALLOW",listenerPath:($w+"/none"),syscalls:[]}'
 }
 
-@test "all of it comes in one listing, with what the host is not asked for" {
+@test "all findings are in one list, also those that need no look at the host" {
 	good
 	before=$(find "$WORK" ! -name config.json | sort)
 	findings '.mounts+=[{destination:"/x",type:"nosuchfs",source:"x"},{destination:"/y",type:"bind",source:"/no/source"}] |
@@ -271,7 +275,7 @@ good() {
 	[ ! -e "$(cgroup_of "$ID")" ]
 }
 
-@test "an unprivileged caller: what is not there is found, and what cannot be looked at is not" {
+@test "an unprivileged caller: missing files are found, and files that it cannot look at are not reported" {
 	chmod 755 "$WORK" "$BUNDLE"
 	rm "$BUNDLE/config.json"
 	cp "$TARE" "$WORK/tare"
@@ -303,16 +307,16 @@ good() {
 	finds_as '.linux.cgroupsPath="/not/delegated"' /linux/cgroupsPath
 	[ ! -e "$(cgroup_mount)/not" ]
 	finds_as '.linux.uidMappings=[{containerID:0,hostID:100000,size:10}]' /linux/uidMappings
-	# Executable, but not for the caller, who runs it.
+	# The hook is executable, but not for the caller, which runs it.
 	printf '#!/bin/sh\n' >"$WORK/hook"
 	chmod 700 "$WORK/hook"
 	finds_as '.hooks.createRuntime=[{path:($w+"/hook")}]' /hooks/createRuntime/0
-	# What a start is going to be denied is found by trying it.
+	# Files that the start cannot reach are found by trying to open them.
 	mkdir -m 700 "$WORK/closed" "$BUNDLE/rootfs/closed"
 	finds_as '.mounts+=[{destination:"/y",type:"bind",source:($w+"/closed/x")}]' "/mounts/$(jq '.mounts|length' "$WORK/good.json")"
 	finds_as '.root.path=($w+"/closed/x")' /root/path
 	finds_as '.mounts+=[{destination:"/x",type:"nosuchfs",source:"x"}]' "/mounts/$(jq '.mounts|length' "$WORK/good.json")"
-	# Whether what no start looks at before its end is there only others know.
+	# A poststop hook is used only after the end, maybe by another user who can reach it: not reported.
 	for change in '.hooks.poststop=[{path:($w+"/closed/x")}]'; do
 		cp "$WORK/good.json" "$BUNDLE/config.json"
 		config --arg w "$WORK" "$change"
@@ -321,8 +325,8 @@ good() {
 	done
 }
 
-# check in a process that the caller has prepared: what it says, and that run fails by the same words after the
-# pointer ("" for none). wrap gets the program's arguments.
+# Runs check and run through the function wrap, which prepares a process and gets their arguments. check reports one
+# finding, and run fails, both with the pointer ("" for none) followed by the words.
 finds_in() { # wrap, change, pointer, words
 	jq "${args[@]}" "$2" <"$WORK/good.json" >"$BUNDLE/config.json"
 	run -1 "$1" check -b "$BUNDLE"
@@ -342,7 +346,7 @@ finds_in() { # wrap, change, pointer, words
 	[ ! -e "$mount/tx" ]
 }
 
-@test "a cgroup of other processes, or below a frozen one" {
+@test "a cgroup with other processes, or below a frozen one" {
 	good
 	mount=$(cgroup_mount)
 	taken=$mount/$ID.taken
@@ -363,7 +367,7 @@ finds_in() { # wrap, change, pointer, words
 	rmdir "$taken/sub" "$taken"
 }
 
-@test "systemd that cannot be asked" {
+@test "systemd that cannot be reached" {
 	good
 	no_bus() { DBUS_SYSTEM_BUS_ADDRESS=unix:path=$WORK/none "$TARE" --systemd-cgroup --root "$ROOT" "$@"; }
 	finds_in no_bus . "" "the system bus cannot be opened"
@@ -377,7 +381,7 @@ finds_in() { # wrap, change, pointer, words
 
 @test "namespaces and ids that the kernel refuses" {
 	good
-	# A user namespace in which setgroups(2) is denied, and one in which no further uts namespace may be made.
+	# One user namespace in which setgroups(2) is denied, and one in which no further uts namespace can be created.
 	rooted() { unshare -Urm --propagation private "$TARE" --root "$ROOT" "$@"; }
 	limited() {
 		unshare -Urm --propagation private sh -c 'echo 0 >/proc/sys/user/max_uts_namespaces; exec "$@"' . "$TARE" --root "$ROOT" "$@"
@@ -392,7 +396,7 @@ finds_in() { # wrap, change, pointer, words
 	finds "$user|.linux.gidMappings[0].size=5" "/mounts/2 0 config" "gid=5"
 }
 
-@test "clone3 that a filter around tare denies" {
+@test "clone3 denied by a filter on tare itself" {
 	good
 	filtered() {
 		python3 -c '
@@ -409,7 +413,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$TARE" --root "$ROOT" "$@"
 	finds_in filtered . "" "cannot start init in its namespaces: function not implemented"
 }
 
-@test "a fresh procfs that the kernel refuses, where the caller's is masked" {
+@test "a new procfs that the kernel refuses because the caller's is masked" {
 	good
 	mkdir "$WORK/empty"
 	masked() {
@@ -420,14 +424,14 @@ os.execv(sys.argv[1], sys.argv[1:])' "$TARE" --root "$ROOT" "$@"
 		/mounts/0 "cannot mount 'proc' on '/proc': operation not permitted (a masked /proc"
 }
 
-@test "what a mount or a device meets in the root file system, and options that no file system takes" {
+@test "mounts and devices that conflict with the root file system, and options that no file system accepts" {
 	good
 	mkdir -p "$BUNDLE/rootfs/"{dev,proc,sys,dir,ro} "$WORK/vol"
 	echo x >"$BUNDLE/rootfs/file"
 	args=(--arg w "$WORK")
 	finds '.mounts+=[{destination:"/file",type:"tmpfs",source:"tmpfs"}]' "/mounts/7 20 system" "cannot mount 'tmpfs' on '/file'"
 	finds '.mounts+=[{destination:"/x",type:"tmpfs",source:"tmpfs",options:["sizes=1"]}]' "/mounts/7 22 system" "cannot set option 'sizes=1'"
-	# A mount point in a volume is made by a start where it can be.
+	# A start creates a missing mount point in a writable volume.
 	works '.mounts+=[{destination:"/vol",type:"bind",source:($w+"/vol"),options:["bind"]},{destination:"/vol/made",type:"tmpfs",source:"tmpfs"}]'
 	rmdir "$WORK/vol/made"
 	findings '.mounts+=[{destination:"/vol",type:"bind",source:($w+"/vol"),options:["bind"]},{destination:"/vol/made",type:"tmpfs",source:"tmpfs"}]'
@@ -438,7 +442,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$TARE" --root "$ROOT" "$@"
 	finds '.process.scheduler={policy:"SCHED_DEADLINE",runtime:500,deadline:1000,period:1000}' "/process/scheduler 22 system" "cannot set the scheduler"
 }
 
-@test "a trial changes nothing: not the bundle, volumes, namespaces that are joined, mounts and processes" {
+@test "a trial changes nothing: bundle, volumes, joined namespaces, mounts, processes" {
 	good
 	mkdir "$WORK/vol"
 	args=(--arg w "$WORK")
@@ -472,7 +476,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$TARE" --root "$ROOT" "$@"
 	rmdir "$cgroup"
 }
 
-@test "unknown keys and capabilities are notes, with the nearest key that is known" {
+@test "unknown keys and capabilities are notes, with the nearest known key" {
 	good
 	notes() { # change, lines "POINTER HINT"
 		jq "$1" <"$WORK/good.json" >"$BUNDLE/config.json"
@@ -485,7 +489,8 @@ os.execv(sys.argv[1], sys.argv[1:])' "$TARE" --root "$ROOT" "$@"
 		"note /linux/maskedPath the nearest known key is 'maskedPaths'
 note /process/noNewPrivilege the nearest known key is 'noNewPrivileges'
 note /linux/resource the nearest known key is 'resources'"
-	# A swap, an insertion and a deletion each count once; what is like nothing has no hint.
+	# A swap, an insertion and a deletion count as one difference each. A key that resembles no known key gets no
+	# hint.
 	notes '.linux.namespaces[0].tyep=1|.mounts[0].ooptions=[]|.linux.cgroupPath="/x"|.process.rlimits[0].sfot=1|.xyz=1|.["'"$(printf 'a%.0s' {1..100})"'"]=1' \
 		"note /linux/namespaces/0/tyep the nearest known key is 'type'
 note /mounts/0/ooptions the nearest known key is 'options'
@@ -493,7 +498,7 @@ note /linux/cgroupPath the nearest known key is 'cgroupsPath'
 note /process/rlimits/0/sfot the nearest known key is 'soft'
 note /xyz 
 note /$(printf 'a%.0s' {1..100}) "
-	# What belongs to other platforms, and what has free names, is known.
+	# Keys of other platforms, and objects with free keys, are not reported.
 	notes '.windows={a:1}|.vm={}|.solaris={}|.process.commandLine="x"|.process.user.username="x"|.annotations={"a.b":"c"}' ""
 	jq '.process.arsg=.process.args|del(.process.args)|.process.capabilities.bounding+=["CAP_NONE"]' <"$WORK/good.json" >"$BUNDLE/config.json"
 	run -1 tare check -b "$BUNDLE"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the specification wants of every configuration, and of every operation (config.md, runtime.md).
+# What the specification requires of every configuration, and of every operation (config.md, runtime.md).
 load helpers
 
-# Where a container could leave a trace: files, cgroups, mounts, values of the host, processes. A filter that is kept
-# compiled is no trace of one container.
+# Everything in which a container could leave a trace: files, cgroups, mounts, values of the host, processes. The cache
+# of compiled filters is excluded, because it does not belong to one container.
 traces() {
 	find "$WORK" -mindepth 1 ! -name config.json ! -path "$WORK/watch.*" ! -path '*/@seccomp*' | sort
 	compgen -G "$(cgroup_of "t$$.*")" || true
@@ -11,13 +11,13 @@ traces() {
 	pgrep -af -- "$ID" | grep -v pgrep || true
 }
 
-@test "unknown properties change nothing, wherever they stand" {
+@test "unknown properties change nothing, at any place" {
 	script 'id -u; pwd; umask; ulimit -n; hostname; cat /proc/self/status | grep -E "Cap|NoNew|Seccomp:"; cat /proc/self/mountinfo | cut -d" " -f5-'
 	config '.process.rlimits=[{type:"RLIMIT_NOFILE",soft:100,hard:100}] | .linux.resources.devices+=[{allow:true,type:"c",major:1,minor:3}]
 		| .linux.seccomp={defaultAction:"SCMP_ACT_ALLOW",syscalls:[{names:["mkdir"],action:"SCMP_ACT_ERRNO"}]} | .hooks={poststop:[{path:"/bin/true"}]}'
 	run_container
 	plain=$output
-	# One more in every object, and names that are known elsewhere or in other letters.
+	# An additional property in every object, among them names that are known at other places or in other case.
 	config 'def more: if type=="object" then map_values(more)+{"x-unknown":{"a":[1,null]},"Path":7,"UID":-1,"futureFlag":true} elif type=="array" then map(more) else . end;
 		(.annotations//{}) as $a | (.linux.sysctl//{}) as $s | more | .annotations=$a | .linux.sysctl=$s | .vm={"kernel":{"path":"/vmlinux"}} | .solaris={"milestone":1} | .windows={} | .zos={}'
 	jq -e '.process.user["x-unknown"] and .mounts[0].UID and .linux.seccomp.syscalls[0].futureFlag and .hooks.poststop[0].Path' "$BUNDLE/config.json"
@@ -26,7 +26,7 @@ traces() {
 	[ -n "$plain" ]
 }
 
-@test "a wrong value of a known property is refused by name, and nothing is left" {
+@test "a wrong value of a known property is refused by name, and leaves nothing" {
 	cp "$BUNDLE/config.json" "$WORK/good.json"
 	wrong() { # change, where
 		jq "$1" <"$WORK/good.json" >"$BUNDLE/config.json"
@@ -67,10 +67,10 @@ traces() {
 	wrong '.hooks={poststop:[{path:"x"}]}' /hooks/poststop/0/path
 }
 
-@test "a creation that fails leaves nothing, however late that is" {
+@test "a creation that fails leaves nothing, however late it fails" {
 	cp "$BUNDLE/config.json" "$WORK/good.json"
 	config '.process.args=["true"]'
-	# Mount points that the container needs are made in its root file system, and are its own.
+	# tare creates missing mount points in the root file system, where they stay: let a first run create them.
 	run_container
 	before=$(traces)
 	late() { # change, words
@@ -97,7 +97,7 @@ traces() {
 	late '.hooks={poststart:[{path:"/bin/false"}]} | .process.args=["sleep","1000"]' "/hooks/poststart/0"
 }
 
-@test "ociVersion: every version that features offer, and what is said to be one" {
+@test "ociVersion: every version that features reports is accepted, and nothing else" {
 	for version in 1.0.0 1.0.2 1.0.2-dev 1.1.0 1.2.1 1.3.0 1.0.0-rc5+build.7; do
 		config --arg v "$version" '.ociVersion=$v'
 		create "$ID"
@@ -111,7 +111,7 @@ traces() {
 	done
 }
 
-@test "root.path and sources of binds: absolute, or in the bundle, wherever the caller is" {
+@test "root.path and bind sources: absolute, or relative to the bundle, wherever the caller is" {
 	mkdir -p "$BUNDLE/data" "$WORK/elsewhere/data" "$WORK/elsewhere/rootfs"
 	echo bundle >"$BUNDLE/data/which"
 	echo cwd >"$WORK/elsewhere/data/which"
@@ -136,7 +136,7 @@ traces() {
 	done
 }
 
-@test "a mount is a bind where the options say so, and else of its type" {
+@test "a mount is a bind if an option makes it one, and else of its type" {
 	mkdir "$BUNDLE/data"
 	: >"$BUNDLE/data/file"
 	for type in '"none"' '"bind"' '"tmpfs"' '"whatever"' null; do
@@ -149,7 +149,7 @@ traces() {
 	config 'del(.mounts[0].type)'
 	inside 'ls /m'
 	[ "$output" = file ]
-	# Engines leave the option away where the type is "bind".
+	# Engines omit the option if the type is "bind".
 	config '.mounts[0]={destination:"/m",type:"bind",source:"data"}'
 	inside 'ls /m'
 	[ "$output" = file ]
@@ -161,14 +161,14 @@ traces() {
 	[[ "$output" == *"/mounts/0: a mount needs a type, or the option 'bind' or 'rbind'"* ]]
 }
 
-@test "destinations: relative ones are below the root, dots and slashes are what they are" {
+@test "destinations: relative ones are below the root, dots and slashes are resolved" {
 	config '.mounts=[{destination:"one/two",type:"tmpfs",source:"t"},{destination:"//three///four/",type:"tmpfs",source:"t"},
 		{destination:"/five/../six",type:"tmpfs",source:"t"},{destination:"../../seven",type:"tmpfs",source:"t"},{destination:"/proc",type:"proc",source:"proc"}] | .process.cwd="/tmp"'
 	inside 'awk "{print \$5}" /proc/self/mountinfo | grep -E "one|three|five|six|seven"'
 	[ "$output" = $'/one/two\n/three/four\n/six\n/seven' ]
 }
 
-@test "annotations: any key and text, and none of them is lost" {
+@test "annotations: any key and text, and none is lost" {
 	config '.annotations={"org.opencontainers.reserved":"1","com.example/key":"two words","a":"","ümlaut \"\\":"\n\t\u0001\u2028"}'
 	create "$ID"
 	tare state "$ID" >"$WORK/said"
@@ -178,7 +178,7 @@ traces() {
 	[[ "$output" == *"/annotations/: the key must not be empty"* ]]
 }
 
-@test "a container that is being created is not to be started, killed, deleted or entered" {
+@test "a container that is being created cannot be started, killed, deleted or entered" {
 	cat >"$WORK/hook" <<'H'
 #!/bin/sh
 cat >/dev/null

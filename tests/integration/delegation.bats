@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# An unprivileged caller's cgroups, made by tare itself: below one that somebody has delegated to him (cgroups(7)).
+# Cgroups of an unprivileged caller that tare makes itself, below a cgroup that was delegated to this user (cgroups(7)).
 
 load helpers
 
 USER_ID=65534
 
-# A bundle of the user's, and the cgroup $MINE that is his to divide.
+# Makes a bundle that belongs to the user, and the cgroup $MINE, which is delegated to the user.
 delegated() {
 	[ "$(cat /proc/sys/user/max_user_namespaces)" -gt 0 ] || not_here "no user namespaces"
 	chmod 755 "$WORK" "$BUNDLE"
@@ -22,7 +22,7 @@ delegated() {
 	chown $USER_ID "$DIR" "$DIR"/{cgroup.procs,cgroup.subtree_control} "$DIR/caller" "$DIR/caller/cgroup.procs"
 }
 
-# In a cgroup, and then as the user.
+# Runs the command in the cgroup, as the user.
 as_user() { # cgroup command...
 	sh -c 'echo $$ >"$0/cgroup.procs" && exec setpriv --reuid '$USER_ID' --regid '$USER_ID' --clear-groups "$@"' "$(cgroup_mount)$1" "${@:2}" 3>&-
 }
@@ -75,7 +75,7 @@ teardown() {
 	done
 }
 
-@test "what asks for no cgroup gets none, wherever the caller is" {
+@test "a configuration that needs no cgroup gets none, wherever the caller is" {
 	delegated
 	config '.process.args=["true"]'
 	run -0 as_user / "$WORK/tare" --root "$ROOT" run -b "$BUNDLE" "$ID"
@@ -83,27 +83,27 @@ teardown() {
 	[ "$(cd "$DIR" && echo */)" = caller/ ]
 }
 
-@test "a cgroup that is not the caller's is named, and what would make it his" {
+@test "a cgroup that is not delegated to the caller is named, with the command that would delegate one" {
 	delegated
 	config --arg p "/$ID.not/mine" '.linux.cgroupsPath=$p'
 	refused_to "$MINE/caller" "cannot create cgroup '/$ID.not/mine': cgroup '/' is not the caller's to divide: permission denied" "systemd-run --user --scope -p Delegate=yes"
 	config 'del(.linux.cgroupsPath) | .linux.resources.unified={"cgroup.max.depth":"5"}'
 	refused_to / "is not the caller's to divide"
-	# His, but he is elsewhere: the way from there is not his.
+	# The target is delegated, but the caller's cgroup is not: the kernel does not permit a move from there.
 	config --arg p "$MINE/x" '.linux.cgroupsPath=$p'
 	mkdir "$(cgroup_mount)/$ID.else"
 	run -1 as_user "/$ID.else" "$WORK/tare" --root "$ROOT" create -b "$BUNDLE" "$ID"
 	rmdir "$(cgroup_mount)/$ID.else"
 	[[ "$output" == *"/linux/cgroupsPath: cannot start a process in cgroup '$MINE/x': cgroup.procs of cgroup '/' is not the caller's to write: permission denied"* ]]
 	[ ! -e "$DIR/x" ]
-	# A container of his is entered from there only, too.
+	# For the same reason exec works only from within the delegated cgroup.
 	mine create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1
 	mine start "$ID"
 	run -255 as_user / "$WORK/tare" --root "$ROOT" exec "$ID" true
 	[[ "$output" == *"may not move processes from its own cgroup into that one"* ]]
 }
 
-@test "limits: the delegated cgroup has to be free of processes" {
+@test "limits: the delegated cgroup must have no processes" {
 	delegated
 	grep -qw hugetlb "$(cgroup_mount)/cgroup.controllers" || host_lacks "no controller 'hugetlb' in cgroup v2"
 	config --arg p "$MINE/x" '.linux.cgroupsPath=$p | .linux.resources={hugepageLimits:[{pageSize:"2MB",limit:4194304}]}'
@@ -117,7 +117,7 @@ teardown() {
 	[ "$(cat "$DIR/cgroup.subtree_control")" = hugetlb ]
 }
 
-@test "a user's scope of systemd: memory and pids are limited, and felt" {
+@test "a user's scope of systemd: limits of memory and pids take effect" {
 	command -v as-tester >/dev/null || host_lacks "no user with a manager of his own"
 	chmod 755 "$WORK"
 	chown -R tester: "$BUNDLE"
@@ -127,13 +127,13 @@ teardown() {
 	config '.process.terminal=false | .process.env=["PATH=/bin"] | .linux.resources={pids:{limit:9},memory:{limit:33554432,swap:33554432}}'
 	script 'grep ^0: /proc/self/cgroup; cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/memory.max; dd if=/dev/zero of=/dev/null bs=64M count=1 2>/dev/null; echo $?'
 	chown tester: "$BUNDLE/config.json"
-	# As the hint of an error says.
+	# As the hint of the error message describes.
 	run -0 as-tester systemd-run --quiet --user --scope -p Delegate=yes "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" 3>&-
 	[ "$output" = $'0::/\n9\n33554432\n137' ] || { echo "$output"; return 1; }
-	# By one who has moved out of the way, in what was delegated to him.
+	# The caller first moves itself into a child cgroup, so that the delegated one has no processes.
 	config '.process.args=["sleep","1000"]'
 	chown tester: "$BUNDLE/config.json"
-	# In a file: systemd-run would expand the dollars.
+	# The script is a file, because systemd-run would expand the dollar signs.
 	cat >"$WORK/moved" <<'SCRIPT'
 own=$(sed -n s/^0:://p /proc/self/cgroup)
 cd "/sys/fs/cgroup$own" && mkdir caller && echo $$ >caller/cgroup.procs || exit

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# linux.devices and the default devices (runtime-spec config-linux.md, "Devices"). Type, number, mode and owner are
-# what stat(2) says inside.
+# linux.devices and the default devices (runtime-spec config-linux.md, "Devices"). Type, number, mode and owner are what
+# stat(2) returns inside the container.
 load helpers
 
-# described PATH...: "TYPE MODE UID:GID MAJOR:MINOR" of each, inside.
+# described PATH...: prints "TYPE MODE UID:GID MAJOR:MINOR" of each path, inside the container.
 described() {
 	script 'for f; do echo "$(stat -c "%F" "$f" | cut -d" " -f1) $(stat -c "%a %u:%g %t:%T" "$f")"; done'
 	config '.process.args+=["sh"]+$ARGS.positional' --args "$@"
@@ -23,8 +23,8 @@ user_ns() {
 	chown -R 100000:100000 "$BUNDLE/rootfs"
 }
 
-@test "each type, anywhere, with mode and owner" {
-	# The program's umask is not the nodes'.
+@test "each type, at any path, with mode and owner" {
+	# The program's umask must not affect the nodes.
 	config '.process.user.umask=63 | .linux.devices=[
 		{"path":"/dev/char","type":"c","major":1,"minor":5,"fileMode":384,"uid":3,"gid":4},
 		{"path":"/dev/unbuffered","type":"u","major":1,"minor":3,"fileMode":438},
@@ -46,7 +46,7 @@ character 666 0:0 1:5" ]
 	[ "$output" = $'2\nthrough' ]
 }
 
-@test "a file in the place of a device: the same device stays, everything else is an error" {
+@test "an existing file at a device's path: the same device stays, everything else is an error" {
 	cd "$BUNDLE/rootfs"
 	config '.linux.devices=[{"path":"/place","type":"c","major":1,"minor":3}]'
 	different="cannot make device '/place': a different file is there already"
@@ -78,14 +78,14 @@ character 666 0:0 5:0"
 	described /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty
 	[ "$output" = "$wanted" ]
 	user_ns
-	# There they are the host's own, whose owner has no number in the container.
+	# There they are bind mounts of the host's nodes. Their owner has no id in the container.
 	described /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty
 	[ "$output" = "${wanted//0:0/65534:65534}" ]
 	inside 'echo x >/dev/null && head -c 2 /dev/zero | wc -c; echo x >/dev/full || echo full; head -c 4 /dev/urandom | wc -c; readlink /dev/ptmx; (: </dev/ptmx) && echo terminal'
 	[[ "$output" == $'2\n'*$'full\n4\npts/ptmx\nterminal' ]]
 }
 
-@test "devices of a user namespace have the mode and the owner that they are to have, and need not be on the host" {
+@test "devices of a user namespace have the configured mode and owner, and need not exist on the host" {
 	user_ns
 	mknod "$WORK/probe" c 1 3 || not_here "needs mknod"
 	umask 077
@@ -105,13 +105,13 @@ fifo 600 3:4 0:0"
 	[ "$output" = "$wanted" ] || { echo "$output"; return 1; }
 	run -0 "$TARE" --root "$ROOT" run --no-pivot -b "$BUNDLE" "$ID"
 	[ "$output" = "$wanted" ]
-	# They are devices and not only files; nothing of how they came is left.
+	# They work as devices, and the mounts that helped to make them are gone.
 	inside 'head -c 2 /dev/plain | wc -c; echo x >/dev/zero && echo written; chmod 640 /dev/plain; stat -c %a /dev/plain
 		cat /proc/self/mountinfo'
 	[[ "$output" == $'2\nwritten\n640\n'* ]] || { echo "$output"; return 1; }
 	[ "$(awk '$5 ~ "^(/dev/(full|plain|set|zero)|/lacks/it)$" && $4 != "/" && $6 ~ "^rw,nosuid" && $0 !~ "shared|master"' <<<"$output" | wc -l)" = 5 ] || { echo "$output"; return 1; }
 	[ "$(awk '$4 == "/" && $0 ~ " - tmpfs " && $5 !~ "^/(proc|sys)/" { print $5 }' <<<"$output" | sort | tr '\n' ' ')" = "/dev /dev/shm " ] || { echo "$output"; return 1; }
-	# So in a user namespace that is joined, by the mappings that it has.
+	# The same in a user namespace that is joined, with the mappings of that namespace.
 	config '.process.args=["sleep","1000"]'
 	create "$ID.a"
 	tare start "$ID.a"
@@ -126,7 +126,7 @@ fifo 600 3:4 0:0"
 	tare delete --force "$ID.a"
 }
 
-@test "an owner of a device that has no number in the user namespace is refused" {
+@test "an owner of a device that is not mapped in the user namespace is refused" {
 	user_ns
 	config '.linux.devices=[{"path":"/dev/x","type":"c","major":1,"minor":3,"uid":65536}]'
 	refused_path "65536 is not mapped in the container's user namespace" uid
@@ -134,7 +134,7 @@ fifo 600 3:4 0:0"
 	refused_path "70000 is not mapped in the container's user namespace" gid
 }
 
-@test "an unprivileged caller's devices are the host's, and refused where they are to be different" {
+@test "an unprivileged caller's devices are the host's, and refused if they would have to differ" {
 	chmod 755 "$WORK" "$BUNDLE"
 	cp "$TARE" "$WORK/tare"
 	mkdir "$ROOT" && chown 65534:65534 "$ROOT"
@@ -153,7 +153,7 @@ fifo 600 3:4 0:0"
 		[[ "$output" == *"/linux/devices/0: cannot make device '/dev/full' with "*": the host's has "* ]] || { echo "$output"; return 1; }
 		config --argjson m "$mode" '.linux.devices[0]+={"fileMode":$m,"uid":65534,"gid":65534}'
 	done
-	# The name is the host's, too, and has to be that device.
+	# The host's node at the same path is used, so it must be that device.
 	config '.linux.devices=[{"path":"/dev/full","type":"c","major":1,"minor":5}]'
 	run -1 as --root "$ROOT" run -b "$BUNDLE" "$ID"
 	[[ "$output" == *"/linux/devices/0: '/dev/full' is not the device 1:5 on this host"* ]] || { echo "$output"; return 1; }
@@ -172,7 +172,7 @@ fifo 600 3:4 0:0"
 	[ "$(cat "$BUNDLE/rootfs/dev/null")" = text ]
 }
 
-@test "in a /dev from the host devices are looked for, and not made; elsewhere they are made" {
+@test "in a /dev from the host devices are looked up and not made; at other places they are made" {
 	mkdir "$WORK/dev"
 	mknod -m 622 "$WORK/dev/null" c 1 3
 	ln -s null "$WORK/dev/void"
@@ -189,7 +189,7 @@ fifo 600 3:4 0:0"
 	[ "$(cd "$WORK/dev" && echo *)" = "null void" ]
 }
 
-@test "/dev/fd, stdin, stdout and stderr are links if what they lead to is there" {
+@test "/dev/fd, stdin, stdout and stderr are links if their targets exist" {
 	inside 'for l in fd stdin stdout stderr; do readlink /dev/$l; done; echo heard >/dev/stdout'
 	[ "$output" = $'/proc/self/fd\n/proc/self/fd/0\n/proc/self/fd/1\n/proc/self/fd/2\nheard' ]
 	config '.mounts|=map(select(.type!="proc")) | .linux.maskedPaths=[] | .linux.readonlyPaths=[]'
@@ -197,7 +197,7 @@ fifo 600 3:4 0:0"
 	[ "$output" = $'no fd\nno stdin\nno stdout\nno stderr\npts/ptmx' ]
 }
 
-@test "a path is what it names: slashes at its end, and dots in it" {
+@test "a device's path may have slashes at its end, and dots in it" {
 	config '.linux.devices=[{"path":"/dev/one/","type":"c","major":1,"minor":3},{"path":"//made/./two//","type":"p","fileMode":384},
 		{"path":"/dev/null/","type":"c","major":1,"minor":3,"fileMode":400},{"path":"/made/three/.","type":"c","major":1,"minor":5}]'
 	described /dev/one /made/two /dev/null /made/three
@@ -217,7 +217,7 @@ refused_path() { # what, and of which property
 	[ ! -e "$ROOT/$ID" ]
 }
 
-@test "a device that is listed again is one device, unless the two differ" {
+@test "a device that is listed twice is one device, unless the entries differ" {
 	config '.linux.devices=[{"path":"/dev/a","type":"c","major":1,"minor":3},{"path":"/dev/a","type":"c","major":1,"minor":3},
 		{"path":"/dev/a/","type":"c","major":1,"minor":3,"fileMode":384,"gid":4},{"path":"/dev/a","type":"c","major":1,"minor":3,"uid":3}]'
 	described /dev/a

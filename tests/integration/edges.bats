@@ -9,13 +9,13 @@ load helpers
 	[ "$(ls "/proc/$pid/fd" | wc -l)" -eq 3 ]
 }
 
-@test "signals that the caller ignores are the container's again" {
+@test "signals that the caller ignores are not ignored in the container" {
 	config '.process.args=["grep","SigIgn","/proc/self/status"]'
 	run -0 sh -c 'trap "" INT QUIT HUP PIPE; "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
 	[ "$output" = $'SigIgn:\t0000000000000000' ]
 }
 
-@test "a caller who ignores SIGCHLD hears how everything ended" {
+@test "a caller that ignores SIGCHLD gets every exit status" {
 	config '.process.args=["sh","-c","exit 5"] | .hooks={createRuntime:[{path:"/bin/true"}]}'
 	deaf() { sh -c 'trap "" CHLD; exec "$@"' sh "$TARE" --root "$ROOT" "$@"; }
 	run -5 deaf run -b "$BUNDLE" "$ID"
@@ -29,7 +29,7 @@ load helpers
 	run -6 deaf exec "$ID" sh -c 'exit 6'
 }
 
-@test "a container without a process can be created, not started" {
+@test "a container without a process can be created but not started" {
 	config 'del(.process)'
 	create "$ID"
 	[ "$(status_of "$ID")" = created ]
@@ -49,7 +49,7 @@ load helpers
 	[[ "$output" == *"/mounts: mounts need a mount namespace"* ]]
 }
 
-@test "cgroupsPath: nested ones go with the container, a used one is refused" {
+@test "cgroupsPath: nested cgroups are removed with the container, one in use is refused" {
 	config --arg c "/$ID.top/middle/leaf" '.linux.cgroupsPath=$c | .process.args=["sleep","1000"]'
 	create "$ID"
 	grep -q "$(pid_of "$ID")" "$(cgroup_mount)/$ID.top/middle/leaf/cgroup.procs"
@@ -81,7 +81,7 @@ load helpers
 	[[ "$output" == *"/linux/cgroupsPath: must not contain '..'"* ]]
 }
 
-@test "a cgroup that is frozen is not fit for a container" {
+@test "a frozen cgroup is refused for a container" {
 	local dir
 	dir=$(cgroup_mount)/$ID.cold
 	mkdir "$dir"
@@ -91,11 +91,11 @@ load helpers
 	[[ "$output" == *"container's cgroup unexpectedly frozen"*"(write 0 to cgroup.freeze of '/$ID.cold', or of the one above it that is frozen)"* ]] || { echo "$output"; return 1; }
 	echo 0 >"$dir/cgroup.freeze"
 	run -0 tare run -b "$BUNDLE" "$ID"
-	# It was there before, and stays.
+	# The cgroup existed before, so it stays.
 	rmdir "$dir"
 }
 
-@test "where no cgroup can be made, the error says how to do without one" {
+@test "if no cgroup can be made, the error names the option that does without one" {
 	in_own_mounts() { # COMMAND, OPTIONS...
 		unshare -m --propagation private sh -c "$1"' && shift && exec "$@"' sh "$@" 2>&1
 	}
@@ -110,7 +110,7 @@ load helpers
 	done
 }
 
-@test "what this version cannot do is refused by name" {
+@test "what this version does not support is refused by name" {
 	refuse() {
 		config "$1"
 		run -1 tare run -b "$BUNDLE" "$ID"
@@ -165,7 +165,7 @@ load helpers
 	[ "$output" = 300 ]
 }
 
-@test "a racing neighbour that swaps directories for links gets nothing onto the host" {
+@test "a racing neighbour that swaps directories for links puts nothing onto the host" {
 	canary=$WORK/canary
 	mkdir -p "$canary" "$BUNDLE/rootfs/shared/dir"
 	ln -s "$canary" "$BUNDLE/rootfs/shared/link"
@@ -178,7 +178,7 @@ load helpers
 	[ -z "$(ls -A "$canary")" ]
 }
 
-@test "a configuration that is no JSON is named, in the bundle and outside of it" {
+@test "a configuration that is not JSON is named, in the bundle and outside of it" {
 	echo '{' >"$BUNDLE/config.json"
 	run_container "" 1
 	[[ "$output" == *"$BUNDLE/config.json: line 2, column 1:"* ]]
@@ -186,14 +186,14 @@ load helpers
 	[[ "$output" == *" $BUNDLE/config.json: line 2, column 1:"* ]]
 }
 
-@test "a root file system that is not there is named as that" {
+@test "a root file system that does not exist is named" {
 	mv "$BUNDLE/rootfs" "$BUNDLE/elsewhere"
 	run_container "" 1
 	[[ "$output" == *"/root/path: cannot open the root file system '$BUNDLE/rootfs': no such file or directory ("*"container's files"* ]]
 	mv "$BUNDLE/elsewhere" "$BUNDLE/rootfs"
 }
 
-@test "more mount sources than descriptors: the limit is named where it can be raised" {
+@test "more mount sources than descriptors: the limit is named if it can be raised" {
 	config '.mounts+=[range(120)|{destination:"/m\(.)",type:"bind",source:"rootfs/tmp",options:["bind"]}]'
 	run -1 sh -c 'ulimit -Sn 100; ulimit -Hn 200; exec "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
 	[[ "$output" == *"/mounts/"*"too many open files (the limit of open files is 100: raise it with ulimit -n, up to 200)" ]]
@@ -201,7 +201,7 @@ load helpers
 	[[ "$output" == *"/mounts/"*"too many open files" ]]
 }
 
-@test "where a link of the image leads to a missing place, that place is made and used" {
+@test "a dangling link of the image is followed, and its missing target is made and used" {
 	mkdir -p "$BUNDLE"/rootfs/{var,etc,deep/er} "$WORK/vol"
 	echo content >"$WORK/vol/file"
 	ln -s /run "$BUNDLE/rootfs/var/run"
@@ -209,7 +209,7 @@ load helpers
 	ln -s /var/run/far/away "$BUNDLE/rootfs/deep/hop"
 	ln -s ../deep/er/up/file "$BUNDLE/rootfs/etc/file"
 	ln -s ../../../../../../outside/dir "$BUNDLE/rootfs/out"
-	# A directory below a link, a file whose name is a link over two more, one that leads above the root.
+	# A directory below a link, a file that a chain of two more links leads to, and a link that leads above the root.
 	config --arg v "$WORK/vol" '.mounts+=[{destination:"/var/run/below/it",type:"bind",source:$v,options:["bind"]},
 		{destination:"/etc/file",type:"bind",source:($v+"/file"),options:["bind"]},
 		{destination:"/out",type:"bind",source:$v,options:["bind"]}] | .process.cwd="/var/run/work/dir"'
@@ -217,12 +217,12 @@ load helpers
 	[ "$output" = $'/run/work/dir\ncontent\ncontent\ncontent\ncontent\n../deep/er/up/file\n/run\n../../../../../../outside/dir' ] || { echo "$output"; return 1; }
 	[ -d "$BUNDLE/rootfs/outside/dir" ] && [ ! -e "$WORK/outside" ] && [ ! -e "$BUNDLE/outside" ]
 	[ -f "$BUNDLE/rootfs/run/far/away/file" ] && [ ! -s "$BUNDLE/rootfs/run/far/away/file" ]
-	# Once more, when it is there.
+	# Again, now that the target exists.
 	inside 'cat /etc/file'
 	[ "$output" = content ]
 }
 
-@test "links that lead in a circle, and files in the way, are named" {
+@test "links in a loop, and files where a directory is needed, are named" {
 	ln -s b "$BUNDLE/rootfs/a"
 	ln -s a "$BUNDLE/rootfs/b"
 	: >"$BUNDLE/rootfs/file"
@@ -238,7 +238,7 @@ load helpers
 	[[ "$output" == *"'/file/x' as the working directory: not a directory" ]]
 }
 
-@test "a mount target that cannot be made is not said to be opened" {
+@test "the error for a mount target that cannot be made does not claim that it was opened" {
 	mkdir "$BUNDLE/rootfs/mine"
 	chown -R 0:0 "$BUNDLE/rootfs"
 	chmod 755 "$WORK" "$BUNDLE"
@@ -250,7 +250,7 @@ load helpers
 	[[ "$output" == *"cannot make mount target '/mine/here' in the root file system"*"container's root user"* ]]
 }
 
-@test "--log to a FIFO that nobody reads is refused, and one that is read gets the lines" {
+@test "--log to a FIFO without a reader is refused, and one with a reader gets the lines" {
 	mkfifo "$WORK/fifo"
 	run -1 timeout -k 1 "$HANGS" "$TARE" --root "$ROOT" --log "$WORK/fifo" state "$ID"
 	[[ "$output" == *"cannot open log file"*"nobody reads from it"* ]]
@@ -261,7 +261,7 @@ load helpers
 	grep -q "does not exist" "$WORK/lines"
 }
 
-@test "paths that are too long are refused, not shortened" {
+@test "paths that are too long are refused, not truncated" {
 	config '.mounts+=[{"destination":("/"+("a/"*2100)),"type":"tmpfs","source":"t"}] | .linux.maskedPaths=["/"+("b/"*2100)]'
 	run -1 tare check -b "$BUNDLE"
 	[[ "$output" == *"config: /mounts/7/destination: the path is too long"*"config: /linux/maskedPaths/0: the path is too long"* ]]

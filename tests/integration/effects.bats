@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# What limits do: to a program that wants more than its own, and between two containers. These cases change the machine
-# (a scheduler of the disk, swap, huge pages, a device), so that they are for one which is nobody's: the VM, where they
-# run alone. How long something takes there says little, so bounds are wide, and where possible shares of one thing.
+# The effect of limits: on a program that exceeds its own, and between two containers. These cases change the machine
+# (disk scheduler, swap, huge pages, an RDMA device), so they run only in the VM, and alone. Durations vary a lot there,
+# so the bounds are wide, and shares of one resource are compared where possible.
 load helpers
 
 setup_file() {
@@ -10,15 +10,15 @@ setup_file() {
 	modprobe rdma_rxe
 }
 
-# The case needs a machine of its own, with these controllers.
+# Skips the case unless the machine may be changed and has these controllers.
 controllers() {
-	[ -n "${TARE_MACHINE_IS_OURS:-}" ] || skip "not on a machine that is somebody's"
+	[ -n "${TARE_MACHINE_IS_OURS:-}" ] || skip "needs a machine that the tests may change"
 	for name in "$@"; do
 		grep -qw "$name" "$(cgroup_mount)/cgroup.controllers" || host_lacks "no controller '$name' in cgroup v2"
 	done
 }
 
-# The block device below the case's directory, and its number.
+# The block device that holds the case's directory, and its number.
 disk() {
 	local number
 	number=$(stat -c %d "$WORK")
@@ -34,7 +34,7 @@ teardown() {
 	end_case
 }
 
-# To be done when the case is over, whatever became of it.
+# Registers a command that runs when the case is over, also if it failed.
 restore() { # command
 	echo "$1" >>"$WORK/restore"
 }
@@ -44,7 +44,8 @@ set_machine() { # FILE VALUE
 	echo "$2" >"$1"
 }
 
-# Two containers of one root run the script at the same time, below one cgroup, each with resources of its own.
+# Two containers with the same root file system run the script at the same time, in cgroups of one parent, each with its
+# own resources.
 pair() { # RESOURCES RESOURCES SCRIPT
 	mkdir "$(cgroup_mount)/$ID.pair"
 	script "$3"
@@ -70,7 +71,7 @@ bytes_read() { # NUMBER
 	member "$1" io.stat | sed -n "s/^$DEVICE .*rbytes=\([0-9]*\).*/\1/p"
 }
 
-# What both have got of something between now and seconds later: $first and $second.
+# How much of something each of the two consumes from now until that many seconds later, in $first and $second.
 shares() { # seconds command
 	local a b
 	a=$($2 1) b=$($2 2)
@@ -84,7 +85,7 @@ limits() {
 	config --arg path "$(named_path "$ID")" ".linux.cgroupsPath=\$path | .linux.resources=$1"
 }
 
-# How many milliseconds the container takes.
+# Measures how many milliseconds the container takes.
 takes() {
 	local begin
 	begin=$(date +%s%3N)
@@ -101,7 +102,7 @@ takes() {
 	[ "$second" -gt $((3 * first)) ]
 }
 
-@test "cpu: one that is idle gets what the other leaves" {
+@test "cpu: an idle container gets what the other leaves over" {
 	controllers cpu cpuset
 	pair '{cpu:{cpus:"0",idle:1}}' '{cpu:{cpus:"0"}}' 'while :; do :; done'
 	[ "$(member 1 cpu.idle)" = 1 ]
@@ -109,7 +110,7 @@ takes() {
 	[ "$second" -gt $((5 * first)) ]
 }
 
-@test "cpu: a quota is a share of the time, whatever the other has" {
+@test "cpu: a quota limits the time, whether the other uses its own or not" {
 	controllers cpu
 	pair '{cpu:{quota:10000,period:100000}}' '{}' 'while :; do :; done'
 	shares 3 cpu_usage
@@ -118,7 +119,7 @@ takes() {
 	[ "$second" -gt $((2 * first)) ]
 }
 
-@test "cpu: what was not used of the quota can be, up to the burst" {
+@test "cpu: unused quota can be used later, up to the burst" {
 	controllers cpu
 	limits '{cpu:{quota:20000,period:100000,burst:20000}}'
 	inside 'for n in 1 2 3; do sleep 1; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; done; cat /sys/fs/cgroup/cpu.stat'
@@ -145,7 +146,7 @@ takes() {
 	[ "$second" -gt $((2 * first)) ]
 }
 
-# The script takes so many milliseconds under a throttle, most of which are the throttle's.
+# Under the throttle the script takes at least that many milliseconds, most of them because of the throttle.
 throttle() { # RESOURCES MILLISECONDS SCRIPT
 	script "$3"
 	limits '{}'
@@ -158,7 +159,7 @@ throttle() { # RESOURCES MILLISECONDS SCRIPT
 	[ "$milliseconds" -ge $((free + 1500)) ]
 }
 
-@test "blockIO: bytes a second, and operations a second" {
+@test "blockIO: bytes per second, and operations per second" {
 	controllers io
 	disk
 	local of="[{major:${DEVICE%:*},minor:${DEVICE#*:},rate"
@@ -170,7 +171,7 @@ throttle() { # RESOURCES MILLISECONDS SCRIPT
 	throttle "{blockIO:{throttleWriteIOPSDevice:$of:20}]}}" 2500 'dd if=/dev/zero of=/file bs=64k count=64 conv=notrunc oflag=direct'
 }
 
-@test "memory: what is reserved stays when others want it" {
+@test "memory: the reservation is kept when another container needs memory" {
 	controllers memory
 	for number in 1 2; do dd if=/dev/zero of="$BUNDLE/rootfs/file$number" bs=1M count=24 status=none; done
 	dd if=/dev/zero of="$BUNDLE/rootfs/large" bs=1M count=192 status=none
@@ -188,7 +189,7 @@ throttle() { # RESOURCES MILLISECONDS SCRIPT
 	[ -e "$BUNDLE/rootfs/done" ]
 	echo "# $(kept) of 25165824 bytes are still there" >&3
 	[ "$(kept)" -ge 24000000 ]
-	# The same without a reservation.
+	# Again without a reservation.
 	echo 0 >"$(cgroup_mount)/$ID.pair/1/memory.low"
 	for _ in 1 2 3 4 5 6 7 8; do
 		tare exec "$ID.2" sh -c 'cat /large >/dev/null'
@@ -198,14 +199,14 @@ throttle() { # RESOURCES MILLISECONDS SCRIPT
 	[ "$(kept)" -lt 20000000 ]
 }
 
-@test "memory: swap is there beside the limit, or it is not" {
+@test "memory: swap is available up to the limit of both, or not at all" {
 	controllers memory
 	dd if=/dev/zero of="$WORK/swap" bs=1M count=128 status=none
 	chmod 600 "$WORK/swap"
 	mkswap "$WORK/swap" >/dev/null
 	restore "swapoff $WORK/swap"
 	swapon "$WORK/swap"
-	# Of noise, because the kernel keeps pages of zeros nowhere.
+	# Random data, because the kernel does not write pages of zeros to swap.
 	script 'dd if=/dev/urandom of=/dev/null bs=24M count=1 iflag=fullblock 2>/dev/null; echo $?; cat /sys/fs/cgroup/memory.peak /sys/fs/cgroup/memory.swap.peak'
 	limits '{memory:{limit:8388608,swap:67108864}}'
 	run -0 tare run -b "$BUNDLE" "$ID"
@@ -218,13 +219,13 @@ throttle() { # RESOURCES MILLISECONDS SCRIPT
 	[ "${lines[2]}" = 0 ]
 }
 
-@test "hugepageLimits: more pages than that cannot be reserved" {
+@test "hugepageLimits: more pages than the limit cannot be reserved" {
 	controllers hugetlb
 	[ "$(uname -m)" = x86_64 ] || not_here "numbers of x86-64"
 	set_machine /proc/sys/vm/nr_hugepages 8
 	[ "$(cat /proc/sys/vm/nr_hugepages)" = 8 ]
 	cp "$TOOLS/probe" "$BUNDLE/rootfs/bin/"
-	# mmap(2) of two pages, and of three: private, anonymous, huge.
+	# mmap(2) of two pages and of three, private, anonymous and huge.
 	config '.process.args=["probe","9:0:4194304:3:0x40022:-1:0","11:0:0","9:0:6291456:3:0x40022:-1:0"]'
 	limits '{hugepageLimits:[{pageSize:"2MB",limit:6291456}]}'
 	run -0 tare run -b "$BUNDLE" "$ID"
@@ -235,7 +236,7 @@ throttle() { # RESOURCES MILLISECONDS SCRIPT
 	[[ "$output" =~ ^9\ [0-9]+\ 0$ ]]
 }
 
-@test "rdma: no more handles of a device than that" {
+@test "rdma: more handles of a device than the limit cannot be opened" {
 	controllers rdma
 	local dir
 	restore "rdma link delete tare0; ip link delete tare-rdma"
@@ -247,7 +248,8 @@ throttle() { # RESOURCES MILLISECONDS SCRIPT
 	create "$ID"
 	dir=$(named_dir "$ID")
 	[ "$(cat "$dir/rdma.max")" = "tare0 hca_handle=1 hca_object=4 " ]
-	# ib_uverbs_get_context of rdma/ib_user_verbs.h, by a process of the container's cgroup: the second is one too many.
+	# ib_uverbs_get_context of rdma/ib_user_verbs.h, by a process in the container's cgroup. The second one exceeds
+	# the limit.
 	run -0 python3 - "$dir/cgroup.procs" /dev/infiniband/uverbs* <<'P'
 import ctypes, os, struct, sys
 files = [os.open(sys.argv[2], os.O_RDWR) for _ in range(2)]

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# Real engines on top, each with storage and sockets of its own in the case's directory. They mount what they need in
-# the namespace that they are started in, the case's, so that its mounts are compared at the end alone.
+# Real engines that call tare. Each has its storage and sockets in the case's directory. They mount file systems in the
+# case's mount namespace, so mounts are compared only at the end.
 load helpers
 
-# What an engine's own filter makes of calls that the kernel would answer otherwise: an allowed one, one that is denied
-# (perf_event_open(2) of no address is EFAULT without a filter), one that is newer than all profiles. And what an allowed
-# call costs.
-judge() { # program that runs its arguments in a container of the engine, with its filter
+# Checks an engine's own filter by calls that would return something else without it: one allowed call, one that is
+# denied (perf_event_open(2) with a null address fails with EFAULT without a filter), and one that is newer than all
+# profiles. Also prints what an allowed call costs.
+check_filter() { # program that runs its arguments in a container of the engine, with its filter
 	run -0 "$1" probe 39 298:0:0:0:0:0 600
 	[[ "${lines[0]}" =~ ^39\ [1-9][0-9]*\ 0$ ]]
 	[ "${lines[1]}" = "298 -1 1" ]
@@ -17,7 +17,7 @@ judge() { # program that runs its arguments in a container of the engine, with i
 	echo "# getpid under the filter of $1: $with ns, without $without ns" >&3
 }
 
-# An image of busybox, and the tools for judge, as a tar archive.
+# Makes an image of busybox and the tools for check_filter, as a tar archive.
 image() {
 	[ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || host_lacks "engines need cgroup v2 on /sys/fs/cgroup"
 	watch_mounts ends
@@ -63,7 +63,8 @@ teardown() {
 	[ "$(uname -m)" = x86_64 ] || not_here "numbers of x86-64"
 	cp "$TOOLS/probe" "$BUNDLE/rootfs/bin/probe"
 	with_podman
-	# 278 is vmsplice, which it denies, and which finds no descriptor (EBADF) where it is allowed.
+	# 278 is vmsplice: podman's profile denies it. Without the filter it fails with EBADF, because the descriptor is
+	# not open.
 	for options in '' '--security-opt no-new-privileges'; do
 		# shellcheck disable=SC2086
 		run -0 engine run --rm --network none $options localhost/busybox probe 39 278:99 9999
@@ -85,7 +86,7 @@ teardown() {
 	done
 }
 
-@test "podman's life of a container: detached, exec, pause, update, stop, logs" {
+@test "podman: a container's life: detached, exec, pause, update, stop, logs" {
 	with_podman
 	engine run -d --name life --network none localhost/busybox sh -c 'trap "echo stopped; exit 3" TERM; echo begun; while :; do sleep 0.1; done' >/dev/null 3>&-
 	run -0 engine exec life cat /proc/1/comm
@@ -115,13 +116,13 @@ podmans-filter-unconfined() {
 
 @test "podman's own filter" {
 	with_podman
-	judge podmans-filter
+	check_filter podmans-filter
 	run -0 podmans-filter-unconfined probe 298:0:0:0:0:0
 	[ "$output" = "298 -1 14" ]
 }
 
-# An engine's daemon, in the background; whose name is not there any more has ended. On a busy machine that is emulated
-# it takes minutes.
+# Starts an engine's daemon in the background and waits until it is ready. On a busy emulated machine this takes
+# minutes. A daemon whose process has disappeared has failed.
 begin_daemon() { # name, what succeeds when it is up, command and arguments
 	local name=$1 up=$2 last=$((SECONDS + 600))
 	shift 2
@@ -142,8 +143,8 @@ end_daemon() { # name
 	while [ -e "/proc/$(cat "$WORK/$1.pid")" ]; do sleep 0.2; done
 }
 
-# dockerd gives a containerd that it starts itself 15 seconds, and containerd a shim two and five: not enough for an
-# emulated machine that is busy.
+# dockerd gives a containerd that it starts itself 15 seconds, and containerd gives a shim two and five seconds. Both
+# are too short for a busy emulated machine, so containerd is started here, with longer timeouts.
 with_docker() { # flags of dockerd
 	command -v dockerd >/dev/null || host_lacks "no docker"
 	image
@@ -171,7 +172,7 @@ dockers() {
 	timeout 120 docker -H "unix://$WORK/docker.sock" "$@"
 }
 
-@test "docker run, with limits, and its life of a container" {
+@test "docker run, with limits, and a container's life" {
 	with_docker
 	run -0 dockers run --rm --runtime tare --network none busybox echo hello
 	[ "$output" = hello ]
@@ -214,16 +215,17 @@ containerds-filter-unconfined() {
 	containerds --rootfs "$BUNDLE/rootfs" "c$RANDOM" "$@"
 }
 
-@test "the own filters of docker and of containerd" {
+@test "docker's and containerd's own filters" {
 	with_docker
-	judge dockers-filter
-	judge containerds-filter
+	check_filter dockers-filter
+	check_filter containerds-filter
 }
 
-# Docker's shim looks for the kernel's count once start has returned: where start waits for more than the execution of the
-# program, it is too late each time. On a busy machine it is too late sometimes, with every runtime, so that one of
-# several times has to do. The cgroups are made by tare: systemd removes its own with the last process, and the count.
-@test "docker says of a container that ran out of memory at once that it did" {
+# Docker's shim reads the kernel's count of OOM kills once start has returned. If start waited for more than the
+# execution of the program, the shim would always be too late. On a busy machine it is sometimes too late with every
+# runtime, so one success of several attempts suffices. tare makes the cgroups, because systemd would remove a scope's
+# cgroup, and the count, with the last process.
+@test "docker reports that a container ran out of memory right after its start" {
 	with_docker --exec-opt native.cgroupdriver=cgroupfs
 	for n in 1 2 3 4 5; do
 		run -137 dockers run --name "oom$n" --runtime tare --network none --memory 16m busybox tail /dev/zero

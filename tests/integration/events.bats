@@ -13,29 +13,29 @@ controllers() {
 	done
 }
 
-# 16 MiB without swap.
+# 16 MiB of memory, no swap.
 limit_memory() {
 	config '.linux.resources+={memory:{limit:16777216,swap:16777216},pids:{limit:50}}'
 }
 
-@test "events --stats prints one line of what the container uses" {
+@test "events --stats prints one line with what the container uses" {
 	start_sleep
 	run -0 tare events --stats "$ID"
 	[ "${#lines[@]}" = 1 ]
 	jq -e --arg id "$ID" '.type=="stats" and .id==$id and (.data|type=="object") and
 		(.data|has("cpu") and has("memory") and has("pids") and has("blkio") and has("hugetlb"))' <<<"$output"
-	# The core of cgroup2 counts CPU time without a controller.
+	# The core of cgroup2 counts CPU time without any controller.
 	jq -e '.data.cpu.usage|.total>0 and .total>=.kernel and .total>=.user' <<<"$output"
 }
 
-# The command in the background; it has begun to watch once it has the cgroup's files open.
+# Starts events in the background. It watches once it has opened the cgroup's files.
 watch_events() {
 	timeout --foreground "$HANGS" "$TARE" --root "$ROOT" events --interval=1h "$ID" >"$WORK/events" 3>&- &
 	watcher=$!
 	wait_for 'readlink /proc/$(pgrep -P $watcher -x tare)/fd/* 2>/dev/null | grep -q /cgroup.events'
 }
 
-@test "events prints statistics at each interval, and ends with the container" {
+@test "events prints statistics at each interval, and exits with the container" {
 	start_sleep
 	timeout "$HANGS" "$TARE" --root "$ROOT" events --interval 200ms "$ID" >"$WORK/events" 3>&- &
 	watcher=$!
@@ -46,7 +46,7 @@ watch_events() {
 	jq -se --arg id "$ID" 'length>=3 and all(.[]; .type=="stats" and .id==$id)' "$WORK/events"
 }
 
-@test "events ends when the container is deleted while it is watched" {
+@test "events exits when the container is deleted" {
 	start_sleep
 	watch_events
 	tare delete --force "$ID"
@@ -54,7 +54,7 @@ watch_events() {
 	[ ! -s "$WORK/events" ]
 }
 
-@test "events goes on while the container is paused" {
+@test "events continues while the container is paused" {
 	start_sleep
 	timeout "$HANGS" "$TARE" --root "$ROOT" events --interval 100ms "$ID" >"$WORK/events" 3>&- &
 	watcher=$!
@@ -64,7 +64,7 @@ watch_events() {
 	wait "$watcher"
 }
 
-@test "events of a container that is not running, and of none" {
+@test "events of a container that is not running, and of one that does not exist" {
 	run -1 tare events nothing
 	[[ "$output" == *"does not exist"* ]]
 	start_sleep
@@ -76,7 +76,7 @@ watch_events() {
 	[[ "$output" == *"container with id $ID is not running"* ]]
 }
 
-@test "intervals that are none" {
+@test "invalid intervals" {
 	start_sleep
 	for interval in 5 0 0s -1s 1d "" "5 s"; do
 		run -1 tare events --interval "$interval" "$ID"
@@ -84,7 +84,7 @@ watch_events() {
 	done
 }
 
-@test "events says each time that memory ran out, and statistics say how much there is" {
+@test "events reports each time that memory ran out, and statistics report the limits" {
 	controllers memory pids
 	script 'for n in 1 2; do while [ ! -e /go$n ]; do usleep 50000; done; dd if=/dev/zero of=/dev/null bs=64M count=1; done; sleep 1000'
 	limit_memory
@@ -107,7 +107,7 @@ watch_events() {
 	jq -e '.status=="stopped"' <<<"$output"
 }
 
-# systemd may remove a scope's cgroup before what it has counted can be read: there, one of several times has to do.
+# systemd may remove a scope's cgroup before its counters can be read. There, one success of several attempts suffices.
 in_time() { # command...
 	for _ in 1 2 3 4 5; do
 		if "$@"; then return 0; fi
@@ -116,7 +116,7 @@ in_time() { # command...
 	return 1
 }
 
-# What state says of a container's end, perhaps a moment later.
+# The container's oomKills, as state reports it once it has stopped. The count may arrive a moment later.
 ended_with() { # kills
 	create "$ID" && tare start "$ID" && wait_for '[ "$(status_of "$ID")" = stopped ]' || return 1
 	for _ in 1 2 3 4 5; do
@@ -127,7 +127,7 @@ ended_with() { # kills
 	tare delete "$ID" && [ "$kills" = "$1" ]
 }
 
-@test "state says of a stopped container how often memory ran out" {
+@test "state reports how often a stopped container ran out of memory" {
 	controllers memory pids
 	limit_memory
 	script 'for n in 1 2; do dd if=/dev/zero of=/dev/null bs=64M count=1; done; exit 3'
@@ -138,21 +138,21 @@ ended_with() { # kills
 	in_time ended_with 0
 }
 
-# What run says at an end with that status, and state of it then.
+# Runs a container that exits with that status. Checks what run prints, and what state reports afterwards.
 ends() { # status text kills
 	run tare run --keep -b "$BUNDLE" "$ID"
 	[ "$status" = "$1" ] && end=$(tare state "$ID" | jq -c '[.exitStatus,.oomKills]') && tare delete "$ID" &&
 		echo "$output $end" && [ "$output" = "${2:+tare: run $ID: $2}" ] && [ "$end" = "[$1,$3]" ]
 }
 
-@test "run says that memory was the reason" {
+@test "run reports that memory was the reason" {
 	controllers memory pids
 	limit_memory
 	script 'exec dd if=/dev/zero of=/dev/null bs=64M count=1'
 	in_time ends 137 "container init was OOM-killed (memory limit too low?)" 1
 	script 'dd if=/dev/zero of=/dev/null bs=64M count=1 2>/dev/null; exit 137'
 	in_time ends 137 "a process of the container was OOM-killed (memory limit too low?)" 1
-	# A program that lives with it has its own status.
+	# A program that handles the death of its child exits with its own status.
 	script 'dd if=/dev/zero of=/dev/null bs=64M count=1 2>/dev/null; exit 3'
 	in_time ends 3 "" 1
 	script 'exit 137'
@@ -168,14 +168,14 @@ is_told() {
 		jq -se --arg id "$ID" '. == [{type:"oom",id:$id}]' "$WORK/events"
 }
 
-@test "events says of a container's last process that memory ran out" {
+@test "events reports that a container's last process ran out of memory" {
 	controllers memory pids
 	script 'while [ ! -e /go ]; do usleep 50000; done; exec dd if=/dev/zero of=/dev/null bs=64M count=1'
 	limit_memory
 	in_time is_told
 }
 
-@test "statistics have pressure and block I/O where the kernel counts them" {
+@test "statistics have pressure and block I/O if the kernel counts them" {
 	controllers memory io
 	script 'dd if=/dev/zero of=/file bs=1M count=4 conv=fsync 2>/dev/null; sleep 1000'
 	limit_memory
@@ -188,8 +188,8 @@ is_told() {
 	[ ! -e /proc/pressure/cpu ] || jq -e '[.data|.cpu,.memory,.blkio|.psi.some|.avg10,.avg60,.avg300,.total]|all(type=="number")' <<<"$output"
 }
 
-# By SIGPIPE, or by an error where that is ignored.
-@test "events ends when nobody reads it any more" {
+# By SIGPIPE, or by the write error if SIGPIPE is ignored.
+@test "events exits when its output has no reader" {
 	start_sleep
 	run -0 timeout "$HANGS" sh -c '"$1" --root "$2" events --interval 50ms "$3" 2>/dev/null | head -n 2' sh "$TARE" "$ROOT" "$ID"
 	[ "${#lines[@]}" = 2 ]

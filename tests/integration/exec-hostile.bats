@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# exec into a container that wants something of the host.
+# exec into a container that attacks the host.
 load helpers
 
 hostile() {
@@ -8,7 +8,7 @@ hostile() {
 	sum=$(cksum <"$TARE")
 }
 
-# Whatever happened inside, the runtime's own file is what it was.
+# The runtime's own file must be unchanged.
 untouched() {
 	[ "$(cksum <"$TARE")" = "$sum" ]
 }
@@ -19,7 +19,8 @@ untouched() {
 	printf '#!/proc/self/exe\n' >"$BUNDLE/rootfs/bin/sh"
 	chmod 755 "$BUNDLE/rootfs/bin/sh"
 	for args in "" "a" "a b" "3 init"; do
-		# init as a program of the container knows what to say; one built with sanitizers has no loader there.
+		# The shebang executes init as a program of the container, which fails by itself. With sanitizers init
+		# is dynamic, and the container lacks its loader.
 		status=0
 		output=$(tare exec "$ID" sh $args 2>&1) || status=$?
 		[ "$status" -eq 127 ] || [[ "$status $output" == 255*"no such file"* ]]
@@ -62,7 +63,8 @@ untouched() {
 			[ "$status" -eq 255 ] || { echo "$cwd: $output"; return 1; }
 		done
 	done
-	# What is seen from a directory that is outside: a file of the host, and a root that is not the container's.
+	# What a process finds that is outside of the root: a file of the host, and a working directory that is not the
+	# container's root.
 	echo canary >"$WORK/canary"
 	look='cat ".$0/canary" 2>/dev/null; [ "$(stat -c %d:%i .)" = "$(stat -c %d:%i /)" ] && echo "$(pwd -P) inside"'
 	run -1 nsenter -t "$(pid_of "$ID")" -m -r --wd=/ /bin/sh -c "$look" "$WORK"
@@ -94,15 +96,15 @@ untouched() {
 	run -255 tare exec -t "$ID" true
 	[[ "$output" == *terminal* ]]
 	[ "$(cat "$BUNDLE/rootfs/tmp/file")" = canary ]
-	# A multiplexer of the right number, but of no devpts.
+	# A multiplexer of the right device number that belongs to no devpts.
 	tare exec "$ID" sh -c 'rm /dev/ptmx; mknod /dev/ptmx c 5 2; ls -l /dev/ptmx'
 	run -255 tare exec -t "$ID" true
-	# A device of another number in its place is not opened for use.
+	# A device of another number at its path is not opened.
 	tare exec "$ID" sh -c 'rm /dev/ptmx; mknod /dev/ptmx c 1 5'
 	run -255 tare exec -t "$ID" true
 }
 
-@test "a process with CAP_SYS_PTRACE sees nobody of more rights than its own" {
+@test "a process with CAP_SYS_PTRACE sees no process with more rights than its own" {
 	command -v python3 >/dev/null || not_here "needs python3"
 	cp "$TOOLS/tracer" "$BUNDLE/rootfs/bin/tracer"
 	config '.process.capabilities.bounding=["CAP_SYS_PTRACE","CAP_KILL"] | .process.capabilities.effective=["CAP_SYS_PTRACE","CAP_KILL"] | .process.capabilities.permitted=["CAP_SYS_PTRACE","CAP_KILL"] | .process.args=["tracer","/tmp/seen"]'
@@ -112,7 +114,8 @@ untouched() {
 	for i in $(seq "$(rounds 300)"); do
 		timeout 10 "$TARE" --root "$ROOT" exec "$ID" true </dev/null >"$WORK/out" 2>&1 || true
 	done
-	# One that somebody wants to know of, who takes his time, is there to be met meanwhile.
+	# A receiver of the pidfd that is slow to accept keeps the exec in the container for longer, so that the tracer
+	# can meet it.
 	for i in 1 2 3 4 5; do
 		python3 -c '
 import os, socket, sys, time
@@ -133,8 +136,8 @@ for i in range(2):
 		kill "$server" 2>/dev/null || true
 	done
 	tare exec "$ID" touch /tmp/stop || true
-	# The tracer has caught some before their execve, and writes what it could see: capabilities outside of the
-	# container's, and descriptors and programs of the host.
+	# The tracer has caught some processes before their execve. It writes what it could see of them: capabilities
+	# that the container does not have, and descriptors and programs of the host.
 	wait_for 'grep -q ^end "$BUNDLE/rootfs/tmp/seen"'
 	run cat "$BUNDLE/rootfs/tmp/seen"
 	[[ "$output" != *excess* ]] || { echo "$output"; return 1; }
@@ -143,7 +146,8 @@ for i in range(2):
 	untouched
 }
 
-# A container whose filter kills for a call, and which has not met it: create does nothing under it.
+# Creates a container with a filter that kills for a call. Nothing of create runs under the filter, so the container is
+# complete.
 killing() { # CALL
 	[ "$(uname -m)" = x86_64 ] || not_here "needs seccomp"
 	config --arg call "$1" '.process.args=["sleep","1000"] | .process.noNewPrivileges=true |
@@ -156,21 +160,21 @@ exec_process() { # flags
 	run timeout "$HANGS" "$TARE" --root "$ROOT" exec "$@" --process "$WORK/process.json" "$ID"
 }
 
-@test "an exec that is cut off says so at once, and leaves the container as it was" {
+@test "an exec that is killed early reports it at once, and leaves the container as it was" {
 	killing chdir
 	sooner_than 4500 exec_process
 	[[ "$status $output" == "255 "*"signal 31"*seccomp* ]]
 	[ "$(status_of "$ID")" = created ]
 }
 
-@test "an exec that its filter kills is a failure that names the filter, whenever that is" {
+@test "an exec that its filter kills is a failure that names the filter, at any moment" {
 	for call in setsid execve $(is_emulated || echo sendmsg recvmsg rt_sigprocmask); do
 		killing "$call"
 		for flags in "" "-d" "-d --pid-file $WORK/pid"; do
-			# Nobody waits for anything, or is told of what has not been.
+			# The exec fails at once, and writes no pid file.
 			# shellcheck disable=SC2086
 			sooner_than 4500 exec_process $flags
-			# Not every way to execute something takes every call.
+			# Not every way to execute a program makes every one of these calls.
 			[ "$call$flags$status" != recvmsg0 ] && [ "$call$flags$status" != recvmsg-d0 ] || continue
 			[[ "$status $output" == "255 "*"signal 31"*seccomp* ]] || { echo "$call $flags: $status $output"; return 1; }
 			[ ! -e "$WORK/pid" ]
@@ -178,7 +182,7 @@ exec_process() { # flags
 		[ "$(tare ps --format json "$ID" | jq length)" = 1 ]
 		tare delete --force "$ID"
 	done
-	# Where nothing gets its turn at once, too: whose end it was is waited for.
+	# Also on a busy machine: exec waits for the status of the process that was killed.
 	killing setsid
 	busy=
 	for _ in 1 2 3 4; do
@@ -193,7 +197,7 @@ exec_process() { # flags
 	kill $busy
 	[[ "$status $output" == "255 "*"signal 31"*seccomp* ]] || { echo "beside others: $status $output"; return 1; }
 	tare delete --force "$ID"
-	# A program that is killed for its own calls has been executed.
+	# If the filter kills the program for a call of its own, the program has been executed.
 	killing mkdir
 	jq '.args=["mkdir","/tmp/made"]' "$WORK/process.json" >"$WORK/mkdir.json"
 	for _ in $(seq "$(rounds 10)"); do

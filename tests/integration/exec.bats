@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# exec: a further process in a container.
+# exec: an additional process in a container.
 load helpers
 
-# A container that only waits, to execute things in.
+# A container that only waits, to execute processes in.
 waiting() {
 	config '.process.args=["sleep","10000"]'
 	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
@@ -22,7 +22,7 @@ process_file() {
 	[[ "$output" == *sleep* ]]
 }
 
-@test "exec returns the program's status, 128 and the signal, or 255 for its own failure" {
+@test "exec returns the program's status, 128 plus the signal, or 255 for its own failure" {
 	waiting
 	run -7 tare exec "$ID" sh -c 'exit 7'
 	run -143 tare exec "$ID" sh -c 'kill -TERM $$'
@@ -30,17 +30,17 @@ process_file() {
 	[[ "$output" == *"executable file not found"* ]]
 	[ "${#lines[@]}" -eq 1 ]
 	run -255 tare exec "$ID"
-	run -255 tare exec nobody true
+	run -255 tare exec missing true
 	[[ "$output" == *"does not exist"* ]]
 }
 
-@test "exec hands its own standard descriptors on" {
+@test "exec passes its own standard descriptors to the program" {
 	waiting
 	run -0 bash -c 'echo from outside | "$0" --root "$1" exec "$2" cat' "$TARE" "$ROOT" "$ID"
 	[ "$output" = "from outside" ]
 }
 
-@test "exec has the container's environment, identity and limits, or what its flags say" {
+@test "exec has the container's environment, identity and limits, or what its flags state" {
 	config '.process.env=["PATH=/bin","A=1","B=2"] | .process.user={"uid":5,"gid":6,"additionalGids":[7,8],"umask":63} |
 		.process.cwd="/tmp" | .process.noNewPrivileges=true | .process.rlimits=[{"type":"RLIMIT_NOFILE","soft":100,"hard":200}]'
 	waiting
@@ -60,7 +60,7 @@ process_file() {
 	[ "${lines[2]}" = /bin ]
 }
 
-@test "nothing is in an exec's environment that nobody put there" {
+@test "an exec's environment has nothing that was not configured" {
 	environment() { run -0 bash -c '"$0" --root "$1" exec "${@:2}" | tr "\0" "\n" | sort | paste -sd " "' "$TARE" "$ROOT" "$@"; }
 	show="cat /proc/self/environ"
 	config '.process.env=["PATH=/bin","A=1"] | .process.user={"uid":5,"gid":6}'
@@ -84,7 +84,7 @@ process_file() {
 	[ "${lines[1]}" = 6 ]
 }
 
-@test "exec --user cannot be talked into root" {
+@test "exec --user does not accept invalid ids as root" {
 	config '.process.user={"uid":5,"gid":6}'
 	waiting
 	for user in "1:" ":2" ":" "" "0x1" "-1" "+1" "4294967295" "4294967296" "18446744073709551616" " 1" "1 " "name" "1:name" "1:-1" "1:4294967295" "1:2:3" "1,2"; do
@@ -102,7 +102,7 @@ process_file() {
 	[ "$output" = 4294967294 ]
 }
 
-@test "exec --cap adds, and inherits nothing" {
+@test "exec --cap adds capabilities, but no inheritable ones" {
 	config '.process.capabilities={"bounding":["CAP_KILL"],"effective":["CAP_KILL"],"permitted":["CAP_KILL"]}'
 	waiting
 	run -0 tare exec -c CAP_NET_RAW "$ID" grep ^Cap /proc/self/status
@@ -112,7 +112,8 @@ process_file() {
 	[ "${lines[3]}" = "CapBnd:	0000000000002020" ]
 	[ "${lines[4]}" = "CapAmb:	0000000000000000" ]
 	tare delete --force "$ID"
-	# Nor is what the container cannot inherit ambient; CAP_NET_RAW 13, CAP_KILL 5.
+	# A capability that is not inheritable in the container does not become ambient. CAP_NET_RAW is 13, CAP_KILL is
+	# 5.
 	config '["CAP_KILL"] as $k | .process.capabilities={"bounding":$k,"effective":$k,"permitted":$k,"inheritable":["CAP_KILL"]} | .process.user={"uid":7,"gid":7}'
 	waiting
 	run -0 tare --log "$WORK/log" exec -c CAP_NET_RAW -c CAP_KILL "$ID" grep -E '^Cap(Inh|Amb|Eff)' /proc/self/status
@@ -128,7 +129,7 @@ process_file() {
 	config '.process.capabilities={"bounding":["CAP_KILL"],"effective":["CAP_KILL"],"permitted":["CAP_KILL"]}'
 	waiting
 	lacking() { setpriv --inh-caps -net_raw,-kill --bounding-set -net_raw,-kill "$TARE" --root "$ROOT" --log "$WORK/log" exec "$@"; }
-	# What the container has is not asked for.
+	# Capabilities of the container alone cause no warning.
 	run -0 lacking "$ID" true
 	[ -z "$output" ]
 	[ ! -s "$WORK/log" ]
@@ -142,7 +143,7 @@ process_file() {
 	[ "$(grep -c warning "$WORK/log")" = 2 ]
 	grep -q "warning.*CAP_KILL" "$WORK/log"
 	grep -q "warning.*/capabilities/effective/0.*CAP_NEW_THING" "$WORK/log"
-	# An exec that fails has one reason, and that stands in the last line.
+	# An exec that fails has one reason, in the last line, and no warnings.
 	: >"$WORK/log"
 	run -255 lacking -c CAP_NET_RAW "$ID" no-such-program
 	run -1 grep warning "$WORK/log"
@@ -156,7 +157,7 @@ process_file() {
 	[ "$output" = "NoNewPrivs:	0" ]
 }
 
-@test "exec --process takes everything from the document, and what it lacks from the container" {
+@test "exec --process uses the document, and the container for what the document lacks" {
 	config '.process.capabilities={"bounding":["CAP_KILL"],"effective":["CAP_KILL"],"permitted":["CAP_KILL"]} | .process.rlimits=[{"type":"RLIMIT_NOFILE","soft":99,"hard":199}]'
 	waiting
 	process_file '{"cwd":"/tmp","args":["sh","-c","id -u; pwd; echo $X; ulimit -n; grep -E \"CapEff|NoNew\" /proc/self/status"],"env":["PATH=/bin","X=y"],"user":{"uid":3,"gid":4},"noNewPrivileges":true}'
@@ -165,7 +166,7 @@ process_file() {
 	[ "${lines[1]}" = /tmp ]
 	[ "${lines[2]}" = y ]
 	[ "${lines[3]}" = 99 ]
-	# The effective set of another user than root, as the document asks: that of the container.
+	# The effective set of a user other than root is the container's, as the document has none.
 	[ "${lines[4]}" = "CapEff:	0000000000000000" ] || [ "${lines[4]}" = "CapEff:	0000000000000020" ]
 	[ "${lines[5]}" = "NoNewPrivs:	1" ]
 	process_file '{"cwd":"/","args":["true"],"user":{"uid":"root"}}'
@@ -178,7 +179,7 @@ process_file() {
 	[[ "$output" == *"no such file"* ]]
 }
 
-@test "exec --process without a user is nobody else than the container, and root only if asked" {
+@test "exec --process without a user keeps the container's user, and is root only on request" {
 	config '.process.user={"uid":5,"gid":6,"additionalGids":[7],"umask":63}'
 	waiting
 	for user in '' ',"user":null'; do
@@ -188,14 +189,14 @@ process_file() {
 		run -0 tare exec --process "$WORK/process.json" --user 8:9 "$ID"
 		[ "${lines[0]} ${lines[1]}" = "8 9" ]
 	done
-	for user in '{}:uid' '{"gid":5}:uid' '{"uid":5}:gid' '{"uid":null,"gid":5}:uid' '{"username":"nobody"}:uid'; do
+	for user in '{}:uid' '{"gid":5}:uid' '{"uid":5}:gid' '{"uid":null,"gid":5}:uid' '{"username":"www-data"}:uid'; do
 		echo '{"cwd":"/","args":["id"],"env":["PATH=/bin"],"user":'"${user%:*}}" >"$WORK/process.json"
 		run -255 tare exec --process "$WORK/process.json" "$ID"
 		[[ "$output" == *"/user/${user##*:}"*"is required"* ]] || { echo "$user: $output"; return 1; }
 	done
 }
 
-@test "exec --detach returns when the program runs, with its pid in a file" {
+@test "exec --detach returns when the program runs, with the pid in a file" {
 	waiting
 	tare exec -d --pid-file "$WORK/pid" "$ID" sh -c 'sleep 1000' </dev/null >/dev/null 2>&1 3>&-
 	pid=$(cat "$WORK/pid")
@@ -210,7 +211,7 @@ process_file() {
 	[ ! -e "$WORK/pid2" ]
 }
 
-@test "exec --tty gives a terminal of the container's devpts" {
+@test "exec --tty provides a terminal of the container's devpts" {
 	waiting
 	run -0 command script -qec "'$TARE' --root '$ROOT' exec -t '$ID' sh -c 'test -t 0 && test -t 1 && tty; echo \$\$; cat /proc/self/stat | cut -d\" \" -f7'" /dev/null </dev/null
 	output=$(tr -d '\r' <<<"$output")
@@ -273,18 +274,18 @@ P
 	[[ "$output" == *"cannot use console socket"* ]]
 }
 
-@test "exec --preserve-fds hands on these descriptors and no others" {
+@test "exec --preserve-fds passes these descriptors and no others" {
 	waiting
 	run -0 bash -c 'for n in $(seq 10 60); do eval "exec $n</etc/passwd"; done; exec 3<<<three 4<<<four 5</; "$0" --root "$1" exec --preserve-fds 2 "$2" sh -c "cat <&3; cat <&4; ls /proc/self/fd | sort -n | xargs echo"' "$TARE" "$ROOT" "$ID"
 	[ "${lines[0]}" = three ]
 	[ "${lines[1]}" = four ]
-	# ls itself has one more, of the directory.
+	# ls itself has one more open, the directory.
 	[ "${lines[2]}" = "0 1 2 3 4 5" ]
 }
 
-@test "exec --preserve-fds skips the numbers that are not open, and nothing of the runtime's gets them" {
+@test "exec --preserve-fds skips numbers that are not open, and no descriptor of the runtime takes them" {
 	waiting
-	# The runtime's own files take the numbers that are free.
+	# The runtime's own files get the free numbers.
 	show='cat <&9; cat <&40; ls /proc/self/fd | sort -n | xargs echo'
 	for n in 38 39 65536; do
 		run -0 with_gaps "$TARE" --root "$ROOT" exec --preserve-fds $n "$ID" sh -c "$show"
@@ -297,9 +298,9 @@ P
 	[[ "$output" == *"cannot preserve descriptors 3 to 8: none of them is open"* ]]
 }
 
-@test "a descriptor to preserve that the caller has not is missed, whatever has its number by now" {
+@test "a descriptor to preserve that the caller does not have is missed, even if its number is in use by now" {
 	waiting
-	# The runtime's own files get the numbers that are free.
+	# The runtime's own files get the free numbers.
 	for n in 1 2 3; do
 		missing="cannot preserve descriptors 3 to $((2 + n)): none of them is open"
 		[ $n -gt 1 ] || missing="cannot preserve descriptor 3: it is not open"
@@ -314,13 +315,13 @@ P
 	run -1 tare state "$ID.b"
 }
 
-@test "an empty label is no label, and the container's stays" {
-	# Where AppArmor is not enabled this is the one profile that everything has.
+@test "an empty label is no label: the container's label stays" {
+	# Without AppArmor, unconfined is the only profile.
 	config '.process.apparmorProfile="unconfined"'
 	waiting
 	for flag in --no-new-privs --apparmor= --process-label=; do
 		run -0 "$TARE" --root "$ROOT" --debug --log "$WORK/$flag" exec $flag "$ID" true
-		# The label is set through this.
+		# The label is set through this procfs.
 		grep -q open-procfs "$WORK/$flag" || { cat "$WORK/$flag"; return 1; }
 	done
 }
@@ -337,7 +338,7 @@ P
 	grep -q "got it" "$WORK/exec.out"
 }
 
-@test "exec --cgroup goes below the container's cgroup and nowhere else" {
+@test "exec --cgroup places the process below the container's cgroup and nowhere else" {
 	waiting
 	cgroup=$(cgroup_mount)$(grep ^0: /proc/"$(pid_of "$ID")"/cgroup | cut -d: -f3)
 	mkdir "$cgroup/sub"
@@ -351,7 +352,7 @@ P
 	kill -9 "$(cat "$WORK/pid")"
 }
 
-# An init that manages cgroups itself: it is in $cgroup/moved, and nobody can be in $cgroup.
+# A container with an init that manages cgroups itself: init is in $cgroup/moved, and $cgroup can have no processes.
 moved() {
 	waiting
 	init=$(pid_of "$ID")
@@ -363,13 +364,13 @@ moved() {
 	echo "+$controller" >"$cgroup/cgroup.subtree_control" || not_here "cannot enable a controller"
 }
 
-@test "exec follows an init that has moved into a cgroup of its own" {
+@test "exec follows an init that has moved into a child cgroup" {
 	moved
 	tare exec -d --pid-file "$WORK/pid" "$ID" sleep 100 </dev/null >/dev/null 2>&1 3>&-
 	grep -q "/moved$" /proc/"$(cat "$WORK/pid")"/cgroup
 }
 
-@test "exec refuses an init that has moved into a cgroup that is frozen" {
+@test "exec refuses an init that has moved into a frozen cgroup" {
 	moved
 	echo 1 >"$cgroup/moved/cgroup.freeze"
 	wait_for 'grep -q "frozen 1" "$cgroup/moved/cgroup.events"'
@@ -407,14 +408,14 @@ moved() {
 	[ "$(status_of "$ID")" = created ]
 }
 
-@test "exec reads no configuration: an edited or removed bundle does not matter" {
+@test "exec reads no configuration: a bundle that is edited or removed does not matter" {
 	waiting
 	rm "$BUNDLE/config.json"
 	run -0 tare exec "$ID" echo fine
 	[ "$output" = fine ]
 }
 
-@test "exec works from the record where the stored plan is damaged" {
+@test "exec works from the record if the stored plan is damaged" {
 	config '.process.env=["PATH=/bin","A=kept"]'
 	waiting
 	for damage in 'truncate -s 100 "$ROOT/$ID/plan"' 'rm "$ROOT/$ID/plan"' 'printf x | dd of="$ROOT/$ID/plan" bs=1 seek=200 conv=notrunc 2>/dev/null'; do
@@ -426,11 +427,11 @@ moved() {
 	done
 }
 
-@test "what another version of tare made can be looked at, executed in, stopped and deleted" {
+@test "a container of another version of tare can be inspected, entered, stopped and deleted" {
 	keys() { tare exec "$ID" grep -c "_ses.$ID" /proc/keys; }
 	[ -e /proc/keys ] || not_here "the kernel has no keyrings to look at"
 	config '.linux.maskedPaths=[] | .process.args=["sleep","1000"]'
-	# A keyring that the container was made without is not made then.
+	# If the container was created without a keyring, exec does not make one.
 	create --no-new-keyring "$ID"
 	tare start "$ID"
 	run -1 keys
@@ -443,7 +444,7 @@ moved() {
 		run -0 keys
 		with=$output
 		sed -i "$change" "$ROOT/$ID/record"
-		# The plan is of no use to another version either.
+		# Another version cannot use the stored plan either.
 		printf '\377\377' | dd of="$ROOT/$ID/plan" bs=1 seek=8 conv=notrunc 2>/dev/null
 		[ "$(status_of "$ID")" = running ]
 		[ "$(tare list -q)" = "$ID" ]
@@ -472,7 +473,7 @@ moved() {
 	[ "$output" = $'1\n8' ]
 }
 
-@test "exec sets the cpu affinity that the configuration asks for" {
+@test "exec sets the cpu affinity that the configuration requests" {
 	[ "$(nproc)" -ge 2 ] || not_here "needs two cpus"
 	config '.process.execCPUAffinity={"initial":"0","final":"1"}'
 	waiting
@@ -481,7 +482,7 @@ moved() {
 	process_file '{"cwd":"/","args":["grep","Cpus_allowed_list","/proc/self/status"],"env":["PATH=/bin"],"user":{"uid":0,"gid":0},"execCPUAffinity":{"initial":"0"}}'
 	run -0 tare exec -p "$WORK/process.json" "$ID"
 	[[ "$output" == *$'\t0' ]]
-	# Without any, all of them, whatever the caller's own is.
+	# Without an initial affinity all cpus are allowed, whatever the caller's affinity is.
 	process_file '{"cwd":"/","args":["nproc"],"env":["PATH=/bin"],"user":{"uid":0,"gid":0},"execCPUAffinity":{"final":"0-1"}}'
 	run -0 taskset -c 0 "$TARE" --root "$ROOT" exec -p "$WORK/process.json" "$ID"
 	[ "$output" = 2 ]
@@ -497,7 +498,7 @@ moved() {
 	[ "$(grep -c "_ses.$ID" "$BUNDLE/rootfs/tmp/keys")" -eq 1 ]
 }
 
-@test "the session keyring is nobody else's, and an exec finds it all the same" {
+@test "the session keyring belongs to one container, and exec finds it" {
 	grep -q keyring /proc/keys || not_here "no keys in this kernel"
 	serial() { tare "${@:2}" exec "$ID" sed -n "s/ .*_ses\\.$ID$1: .*//p" /proc/keys; }
 	config '.linux.maskedPaths -= ["/proc/keys"] | .process.args=["sh","-c","cat /proc/keys >/tmp/keys; sleep 10000"]'
@@ -506,24 +507,24 @@ moved() {
 	own=$(sed -n "s/ .*_ses\.$ID\.[0-9a-f]\{16\}: .*//p" "$BUNDLE/rootfs/tmp/keys")
 	[ -n "$own" ]
 	[ "$(serial '\.[0-9a-f]*')" = "$own" ]
-	# Another root directory may have a container of the same name.
+	# A container in another state root may have the same id.
 	"$TARE" --root "$ROOT.other" --cgroup-manager disabled run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
 	other=$("$TARE" --root "$ROOT.other" exec "$ID" sed -n "s/ .*_ses\.$ID\..*//p" /proc/keys)
 	"$TARE" --root "$ROOT.other" delete --force "$ID"
 	[ -n "$other" ]
 	[ "$other" != "$own" ]
-	# The name is not told to the rest of the user's processes.
+	# The key is not visible to the user's other processes.
 	run -1 grep -F "_ses.$ID" /proc/keys
-	# Another version has no use for the stored plan.
+	# Another version cannot use the stored plan.
 	rm "$ROOT/$ID/plan"
 	[ "$(serial '\.[0-9a-f]*')" = "$own" ]
-	# What an older one made has the name without more.
+	# A container of an older version has a keyring with the shorter name.
 	sed -i '1s/.*/tare 2/;/^keyring /d;/^pid-namespace /d;/^time-namespace /d' "$ROOT/$ID/record"
 	[ -n "$(serial '')" ]
 	[ "$(serial '')" != "$own" ]
 }
 
-@test "exec in a user namespace is the container's root, and no more" {
+@test "exec in a user namespace is the container's root and has no more rights" {
 	config '.linux.namespaces += [{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
 	chown -R 100000:100000 "$BUNDLE/rootfs"
 	chmod 711 "$WORK"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# Flags that say nothing about a container itself, and what helps at the command line.
+# Flags that do not concern a container itself, and help at the command line.
 load helpers
 
-# Carries out a command below a subreaper, which adopts and waits for whatever else comes, and writes its own pid.
+# Runs a command below a subreaper that writes its own pid, and adopts and waits for all orphans.
 below_subreaper() { # command...
 	python3 - "$WORK/reaper" "$@" 3>&- <<-'EOF'
 		import ctypes, os, subprocess, sys
@@ -25,7 +25,7 @@ parent_of() { # pid
 	sed -n 's/^PPid:\t//p' "/proc/$1/status"
 }
 
-@test "run adopts the orphans of a container, and does not with --no-subreaper" {
+@test "run adopts the orphans of a container, but not with --no-subreaper" {
 	command -v python3 >/dev/null || not_here "needs python3"
 	config '.linux.namespaces|=map(select(.type!="pid"))'
 	mkfifo "$BUNDLE/rootfs/stop"
@@ -45,7 +45,7 @@ parent_of() { # pid
 		else
 			wait_for '[ "$(parent_of "$orphan")" = "$(cat "$WORK/reaper")" ]'
 		fi
-		# The other orphan has ended: whoever adopted it has waited for it.
+		# The other orphan has exited, and the process that adopted it has waited for it.
 		wait_for '[ "$(pgrep -P "$runtime,$(cat "$WORK/reaper")" | wc -l)" = 3 ]'
 		[ "$(parent_of "$(cat "$WORK/pid")")" = "$runtime" ]
 		echo >"$BUNDLE/rootfs/stop"
@@ -56,7 +56,7 @@ parent_of() { # pid
 	done
 }
 
-@test "a container that tare does not wait for is its caller's child, with and without --no-subreaper" {
+@test "a container that tare does not wait for becomes its caller's child, with and without --no-subreaper" {
 	command -v python3 >/dev/null || not_here "needs python3"
 	config '.process.args=["sleep","1000"]'
 	for command in create "create --no-subreaper" "run -d" "run -d -no-subreaper"; do
@@ -73,7 +73,7 @@ parent_of() { # pid
 	done
 }
 
-@test "--log-level debug says what is done, the others do not, and there are no more" {
+@test "--log-level debug logs the steps, the other levels do not, and further levels are refused" {
 	config '.process.args=["true"] | .process.capabilities.bounding+=["CAP_NOT_KNOWN"]'
 	for level in error warning; do
 		run -0 tare --log "$WORK/$level" --log-format json --log-level $level run -b "$BUNDLE" "$ID"
@@ -98,13 +98,13 @@ parent_of() { # pid
 	done
 }
 
-# A command of root's, or of the user 65534's, where nothing is in /run but a directory of that user's.
+# Runs a command as root or as user 65534, in a mount namespace with an empty /run except for a directory of that user.
 with_own_run() { # USER command...
 	unshare -m --propagation private sh -c 'mount -t tmpfs -o mode=755 none /run && mkdir /run/user && mkdir -m 700 /run/user/65534 &&
 		chown 65534:65534 /run/user/65534 && user=$0 && exec setpriv --reuid $user --regid $user --clear-groups "$@"' "$@" </dev/null 3>&-
 }
 
-@test "without --root state is in /run/tare, wherever root's XDG_RUNTIME_DIR is" {
+@test "without --root, root's state is in /run/tare, whatever XDG_RUNTIME_DIR is" {
 	unset XDG_RUNTIME_DIR
 	before=$(stat -c %i /run/tare 2>/dev/null || true)
 	cat >"$WORK/try" <<-'EOF'
@@ -147,7 +147,7 @@ with_own_run() { # USER command...
 		"$1" delete --force "$3"
 		ls -A "$4/tare" /run
 	EOF
-	# The directory of its own /run is used where the variable is not set.
+	# The directory below /run is used if the variable is not set.
 	XDG_RUNTIME_DIR=$WORK/xdg run -0 with_own_run 65534 sh "$WORK/try" "$WORK/tare" "$BUNDLE" "$ID" "$WORK/xdg"
 	[ "${lines[0]}" = "$WORK/xdg/tare/$ID/record 65534" ]
 	[ "${lines[*]:1}" = "$ID $ID created /run: user $WORK/xdg/tare:" ]
@@ -155,14 +155,14 @@ with_own_run() { # USER command...
 	run -0 with_own_run 65534 sh "$WORK/try" "$WORK/tare" "$BUNDLE" "$ID" /run/user/65534
 	[ "${lines[0]}" = "/run/user/65534/tare/$ID/record 65534" ]
 	[ "${lines[1]}" = "$ID" ]
-	# There is none for anybody else.
+	# Other users have no such directory.
 	run -1 setpriv --reuid 65533 --regid 65533 --clear-groups "$WORK/tare" list
 	[[ "$output" == *"cannot choose a directory for containers: XDG_RUNTIME_DIR is not set and there is no --root" ]]
 	XDG_RUNTIME_DIR=xdg run -1 setpriv --reuid 65534 --regid 65534 --clear-groups "$WORK/tare" list
 	[[ "$output" == *"cannot use XDG_RUNTIME_DIR 'xdg': not absolute, and there is no --root" ]]
 }
 
-# What is offered for a line of words, of which the last one is not finished. It is sorted.
+# Prints the completions of a command line that has an unfinished last word, sorted.
 completed() { # words...
 	(
 		unset -f tare
@@ -176,7 +176,7 @@ completed() { # words...
 	)
 }
 
-@test "bash completes commands, flags and the ids of a root" {
+@test "bash completes commands, flags and the ids of a state root" {
 	mkdir "$WORK/path"
 	ln -s "$(realpath "$TARE")" "$WORK/path/tare"
 	commands=$("$TARE" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
@@ -185,19 +185,19 @@ completed() { # words...
 	[ "$(completed "" | grep -x help)" = help ]
 	[ "$(completed p)" = $'pause\nplan\nps' ]
 	[ "$(completed help sta)" = $'start\nstate' ]
-	# The flags before a command, and those of each command with them.
+	# Global flags before a command, and the command's own flags together with the global ones after it.
 	long() { grep -oE -- ' --[a-z-]+' | tr -d ' ' | sort -u; }
 	globals=$("$TARE" --help | long)
 	[[ "$globals" == *--systemd-cgroup* ]]
 	[ "$(completed --)" = "$globals" ]
-	# Each of them asks ten programs: where that takes its time, some have to do.
+	# Each command needs ten programs. On a slow machine some of the commands suffice.
 	! is_emulated || commands="create exec list"
 	for command in $commands; do
 		diff <({ "$TARE" help "$command" | long; printf '%s\n' --root --log; } | sort -u) <(completed "$command" --)
 	done
 	[ "$(completed create --no-)" = "$("$TARE" help create | long | grep -- --no-)" ]
 	[ "$(completed --root "$ROOT" run --det)" = --detach ]
-	# The ids of the root that the line names, in each way that it can be.
+	# The ids of the state root that the command line names, in every form that it can be named.
 	for id in one two; do create "$ID.$id"; done
 	both=$ID.one$'\n'$ID.two
 	for command in start state exec $(is_emulated || echo kill delete ps pause resume update events); do
@@ -208,26 +208,26 @@ completed() { # words...
 	[ "$(completed --root = "$ROOT" state "")" = "$both" ]
 	[ "$(completed -root "$ROOT" --debug state "")" = "$both" ]
 	[ "$(completed --root "$WORK/none" state "$ID")" = "" ]
-	# A root that has a command's name is none.
+	# A value of --root that is a command's name is not mistaken for a command.
 	[ "$(completed --root run "")" = "$(completed "")" ]
 }
 
-@test "without a log, warnings that the specification wants and --debug go to standard error" {
+@test "without a log, required warnings and --debug go to standard error" {
 	config '.process.args=["sh","-c","echo out; echo err >&2"] | .process.capabilities.bounding+=["CAP_NOT\u0007KNOWN"] | .hooks.poststop=[{path:"/bin/false"},{path:"/no/hook"}]'
 	run -0 --separate-stderr tare run -b "$BUNDLE" "$ID"
 	[ "$output" = out ]
 	[ "${#stderr_lines[@]}" = 4 ]
-	# What concerns the start is said before the end of a program that may run for long.
+	# Warnings about the start are printed before the program exits, because it may run for long.
 	[[ "$stderr" == *"tare: warning: /process/capabilities/bounding/3: unknown capability 'CAP_NOT?KNOWN' is ignored"* ]]
 	[ "${stderr_lines[2]}" = "tare: warning: /hooks/poststop/0: hook '/bin/false' ended with status 1" ]
 	[ "${stderr_lines[3]}" = "tare: warning: /hooks/poststop/1: cannot execute hook '/no/hook': No such file or directory" ]
 	run -0 --separate-stderr tare --log-format json run -b "$BUNDLE" "$ID"
 	[ "$(grep '^{' <<<"$stderr" | jq -rs 'map(.level)|join(" ")')" = "warning warning warning" ]
-	# With a log they are there alone.
+	# With a log they go only there.
 	run -0 --separate-stderr tare --log "$WORK/log" run -b "$BUNDLE" "$ID"
 	[ "$stderr" = err ]
 	[ "$(grep -c level=warning "$WORK/log")" = 3 ]
-	# A failure is one line still.
+	# A failure is still one line.
 	config '.process.args=["/none"]'
 	run -1 --separate-stderr tare run -b "$BUNDLE" "$ID"
 	[ "${#stderr_lines[@]}" = 1 ]
@@ -241,7 +241,7 @@ completed() { # words...
 	tare delete --force "$ID"
 }
 
-@test "usage errors reach the log, wherever it is named" {
+@test "usage errors reach the log, at any place of the flag" {
 	fails() { # status, words of the error, arguments
 		local status_=$1 words=$2
 		shift 2
@@ -267,7 +267,7 @@ completed() { # words...
 	done
 }
 
-@test "exit status: 255 for each failure of exec itself, 1 for those of other commands" {
+@test "exit status: 255 for every failure of exec itself, 1 for those of other commands" {
 	for arguments in "exec" "exec --wrong x true" "exec x" "exec none true" "exec --cap x none true" "exec --preserve-fds x none true"; do
 		# shellcheck disable=SC2086
 		run -255 tare $arguments
@@ -280,7 +280,7 @@ completed() { # words...
 	run -1 tare --wrong exec x true
 }
 
-@test "a file that is - is standard input or output, and spec writes to what is no regular file" {
+@test "a file named - is standard input or output, and spec writes to files that are not regular" {
 	cd "$WORK"
 	run -0 tare spec -f -
 	[ "$(jq -r .root.path <<<"$output")" = rootfs ]

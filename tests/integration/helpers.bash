@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the cases share. Each case gets a bundle of busybox of its own in $BUNDLE and a state root in $ROOT.
-# What all cases go through does with the shell's own means what they can: starting a program is what costs most in an
-# emulated machine.
+# What the cases share. Each case gets its own busybox bundle in $BUNDLE and its own state root in $ROOT. The steps that
+# all cases share use the shell's builtins where possible: starting a program is what costs most in an emulated machine.
 
 bats_require_minimum_version 1.5.0
 TARE=${TARE:-$BATS_TEST_DIRNAME/../../build/src/tare}
@@ -14,7 +13,7 @@ setup() {
 	WORK=$(mktemp -d)
 	BUNDLE=$WORK/bundle
 	ROOT=$WORK/state
-	# What mktemp made there is once only, which a process id is not: another suite may have its own of them.
+	# mktemp's name is unique. A process id is not: another suite may run in another pid namespace.
 	ID=t$$.${WORK##*.}
 	template "$BATS_RUN_TMPDIR/bundle"
 	cp -a "$BATS_RUN_TMPDIR/bundle/." "$BUNDLE"
@@ -22,8 +21,8 @@ setup() {
 	watch_mounts
 }
 
-# The bundle that each case gets a copy of, and the symbolic links to busybox, which all cases have in common as hard
-# links: some hundred new ones for each would be most of what a case costs.
+# Makes the bundle that each case copies, and the symbolic links to busybox. The cases share the links as hard links:
+# several hundred new links would be most of what a case costs.
 template() { # path
 	[ ! -d "$1" ] || return 0
 	BUNDLE=$WORK/template
@@ -37,9 +36,9 @@ for name in sys.stdin.read().split(): os.symlink("busybox", sys.argv[1] + "/" + 
 	BUNDLE=$WORK/bundle
 }
 
-# From here to the end of the case the mounts of the case's namespace do not change, not even for a moment: they are
-# the host's for all that the case starts. A case that has to change them itself calls this again when it has. With
-# "ends" they may change meanwhile, and are the same at the end.
+# From now to the end of the case the mounts of the case's namespace must not change, not even for a moment: for
+# everything that the case starts, this namespace is the host's. A case that changes the mounts itself calls this again
+# afterwards. With "ends" they may change in between, but must be the same at the end.
 watch_mounts() { # [ends]
 	end_watch
 	coproc WATCH { exec "$TOOLS/mountwatch" "$WORK/watch.end" "$WORK/watch.report" "$@" 3>&-; }
@@ -49,13 +48,13 @@ watch_mounts() { # [ends]
 
 end_watch() {
 	[ -n "${watch:-}" ] || return 0
-	# Opened like this it does not wait for a reader.
+	# Opening a FIFO for reading and writing does not wait for a reader.
 	: <>"$WORK/watch.end"
 	wait "$watch" || { echo "mountwatch ended with status $?"; return 1; }
 	watch=
 }
 
-# What a case made is gone, and the mounts are what they were.
+# Everything that the case made is removed, and the mounts are the same as before.
 teardown() {
 	end_case
 }
@@ -76,7 +75,7 @@ end_case() {
 	if compgen -G "$(cgroup_of "$ID*")"; then return 1; fi
 }
 
-# What an engine has mounted for a case. It may still be unmounting that itself.
+# Removes the mounts that an engine made for a case. The engine may still be unmounting them itself.
 unmount_work() {
 	for _ in {1..50}; do
 		mounts=$(grep -o " $WORK/[^ ]*" /proc/self/mountinfo | sort -ru)
@@ -87,8 +86,8 @@ unmount_work() {
 	return 1
 }
 
-# A case that cannot run says so. TARE_MUST_RUN=1 makes that a failure; TARE_MUST_RUN=tools only where something
-# is missing that can be installed, and not where this host's kernel or hierarchy lacks it (host_lacks).
+# Skips a case that cannot run. TARE_MUST_RUN=1 makes that a failure. TARE_MUST_RUN=tools makes it a failure only if
+# something is missing that can be installed, and not if this host's kernel or hierarchy lacks it (host_lacks).
 not_here() {
 	[ "${TARE_MUST_RUN:-0}" = 0 ] || { echo "cannot run here: $1" >&2; return 1; }
 	skip "$1"
@@ -106,8 +105,8 @@ tare() {
 	esac
 }
 
-# With TARE_MANAGER=systemd these are what systemd makes: the cgroupsPath that names a cgroup after the container,
-# and the directory that it then is.
+# The cgroupsPath that names a cgroup after the container, and the directory of that cgroup: with TARE_MANAGER=systemd
+# those of a scope.
 named_path() { # ID
 	if [ "${TARE_MANAGER:-}" = systemd ]; then echo ":tare:$1"; else echo "/$1"; fi
 }
@@ -120,7 +119,7 @@ named_dir() { # ID
 	fi
 }
 
-# A case about paths, of which systemd has its own, or about something else that it does differently.
+# Skips a case about paths, which systemd chooses itself, or about something else that systemd does differently.
 not_systemd() { # [reason]
 	[ "${TARE_MANAGER:-}" != systemd ] || skip "${1:-systemd has paths of its own}"
 }
@@ -135,7 +134,7 @@ script() {
 	config --arg s "$1" '.process.args=["sh","-c",$s]'
 }
 
-# create leaves init waiting with the caller's output, which must not be the pipe that bats reads to its end.
+# After create, init waits with the caller's output open. That must not be the pipe that bats reads to its end.
 create() {
 	tare create -b "$BUNDLE" "$@" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&-
 }
@@ -155,7 +154,8 @@ cgroup_mount() {
 	if [ -e /sys/fs/cgroup/cgroup.controllers ]; then echo /sys/fs/cgroup; else echo /sys/fs/cgroup/unified; fi
 }
 
-# Where a container's cgroup is unless it says something else: beside the caller's, or where systemd makes it.
+# The directory of a container's cgroup if the configuration names none: beside the caller's cgroup, or that of
+# systemd's scope.
 cgroup_of() { # ID
 	if [ "${TARE_MANAGER:-}" = systemd ]; then
 		named_dir "$1"
@@ -174,19 +174,19 @@ status_of() {
 	tare state "$1" | jq -r .status
 }
 
-# An emulated machine's: it has a name of its own.
+# Whether this is an emulated machine, as its processor's name shows.
 is_emulated() {
 	grep -q 'QEMU Virtual CPU' /proc/cpuinfo
 }
 
-# How often something is repeated until it is believed. Sanitizers and emulation take ten times as long for each: they
-# get a tenth of them.
+# How often something is repeated. With sanitizers or in an emulated machine each round takes ten times as long, so a
+# tenth of the rounds is run.
 rounds() { # N
 	if is_emulated || grep -q __asan_init "$TARE"; then echo $(($1 / 10)); else echo "$1"; fi
 }
 
-# Something that takes longer than so many seconds hangs. It is no measure of speed: a busy machine, an emulated one and
-# sanitizers stay far below it.
+# If something takes longer than this many seconds, it hangs. This is no measure of speed: a busy machine, an emulated
+# one and sanitizers stay far below it.
 HANGS=120
 
 wait_for() {
@@ -197,8 +197,8 @@ wait_for() {
 	done
 }
 
-# For a fault that only shows as waiting for a time limit of tare's own: one of several attempts takes less than that.
-# A busy machine delays some of them, the fault all.
+# For a fault that only shows as waiting until a time limit of tare expires: at least one of several attempts takes less
+# than that. A busy machine delays some attempts, the fault all of them.
 sooner_than() { # milliseconds, command...
 	local attempt begin
 	for attempt in 1 2 3 4 5; do
@@ -210,7 +210,8 @@ sooner_than() { # milliseconds, command...
 	return 1
 }
 
-# Another name for a socket, with a path of exactly so many bytes, in $LONG: a program can only bind to a short one.
+# Gives a socket another name, whose path has exactly that many bytes, in $LONG. A program can bind only to a short
+# path.
 long_path() { # SOCKET BYTES
 	local dir=$WORK/long
 	while [ $(($2 - ${#dir})) -gt 250 ]; do dir+=/$(printf '%0200d' 0); done
@@ -220,7 +221,7 @@ long_path() { # SOCKET BYTES
 	ln "$1" "$LONG"
 }
 
-# A command with standard descriptors and 9 and 40, whatever else the caller has.
+# Runs a command with only the standard descriptors, 9 and 40 open, whatever the caller has open.
 with_gaps() { # COMMAND...
 	bash -c 'for fd in $(ls /proc/$$/fd); do [ "$fd" -lt 3 ] || eval "exec $fd>&-"; done; exec 9<<<nine 40<<<forty; exec "$@"' _ "$@"
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# What an error says to do about it is true: each of several possible causes is told from the others.
+# The hints of error messages are true: if an error has several possible causes, tare finds out which one it is.
 load helpers
 
 fails() { # words of the error
@@ -32,14 +32,14 @@ fails() { # words of the error
 	cp -a "$BUNDLE/." "$WORK/jail/b"
 	run -1 unshare -m --propagation private sh -c 'mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" /tare --root /s --cgroup-manager disabled run -b /b x' "$WORK/jail"
 	[[ "$output" == *"cannot start init in its namespaces: operation not permitted (a process in a chroot cannot make user namespaces"* ]] || { echo "$output"; return 1; }
-	# A user namespace without maps, in which the caller is nobody.
+	# A user namespace without maps, in which the caller's id is the overflow id.
 	chmod 755 "$WORK" "$BUNDLE"
 	cp "$TARE" "$WORK/tare"
 	run -1 unshare -U "$WORK/tare" --root "$WORK/none" check -b "$BUNDLE"
 	[[ "$output" == *"the caller's user or group id has no mapping in its own user namespace"* ]] || { echo "$output"; return 1; }
 }
 
-@test "a root directory that others may write to: one that is shared stays so" {
+@test "a root directory that others may write to: if it is shared, the hint does not change it" {
 	mkdir -m 1777 "$WORK/shared"
 	mkdir -m 775 "$WORK/own"
 	run -1 "$TARE" --root "$WORK/shared" run -b "$BUNDLE" "$ID"
@@ -52,7 +52,7 @@ fails() { # words of the error
 	run -0 "$TARE" --root "$WORK/own" run -b "$BUNDLE" "$ID"
 }
 
-@test "a limit of processes that keeps the program from starting is named" {
+@test "the limit of processes is named if it prevents the program's execution" {
 	config '.process.args=["true"]|.process.user={uid:64999,gid:64999}|.process.rlimits=[{type:"RLIMIT_NPROC",soft:1,hard:1}]|.process.capabilities={}'
 	setpriv --reuid 64999 --regid 64999 --clear-groups sleep 1000 3>&- 9>&- &
 	sleeper=$!
@@ -62,7 +62,7 @@ fails() { # words of the error
 	[[ "$output" == *"/process/args: exec: \"true\": resource temporarily unavailable (the program's user has more processes than RLIMIT_NPROC allows)" ]] || { echo "$output"; return 1; }
 }
 
-@test "too much of arguments or environment: which, and that it is not memory" {
+@test "too large arguments or environment: the error names which, and does not blame memory" {
 	python3 -c 'import json, sys
 c = json.load(open(sys.argv[1])); c["process"]["args"] = ["true"]
 c["process"]["env"] = ["PATH=/bin"] + ["V%d=%s" % (i, "x" * 99000) for i in range(75)]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 load helpers
 
-# Each hook writes its state and what it sees into a file of its own; container-side ones into the container.
+# Each hook writes its state and what it sees into files of its own. startContainer writes them in the container.
 all_hooks() {
 	cat >"$WORK/hook" <<'H'
 #!/bin/sh
@@ -21,7 +21,7 @@ H
 		poststart:[hook("poststart")],poststop:[hook("poststop")]}'
 }
 
-@test "all six: where, in which order, with which state" {
+@test "all six hooks: namespaces, order, state" {
 	all_hooks
 	config '.process.args=["sleep","1000"]'
 	create "$ID"
@@ -44,14 +44,14 @@ H
 	[ "$order" = "$(sort <<<"$order")" ]
 }
 
-@test "run calls all of them, too" {
+@test "run calls all hooks, too" {
 	all_hooks
 	config '.process.args=["true"]'
 	run -0 tare run -b "$BUNDLE" "$ID"
 	for h in prestart createRuntime createContainer poststart poststop; do [ -e "$WORK/out.d/$h.state" ]; done
 }
 
-@test "a failing hook ends the creation and leaves nothing" {
+@test "a failing hook aborts the creation and leaves nothing" {
 	for kind in prestart createRuntime createContainer; do
 		config --arg k $kind '.hooks={} | .hooks[$k]=[{path:"/bin/sh",args:["sh","-c","echo because >&2; exit 5"]}]'
 		run -1 tare run -b "$BUNDLE" "$ID"
@@ -79,7 +79,7 @@ H
 	[[ "$output" == *"hook '/bin/sh -c true': no such file or directory (its name has a space in it: arguments are items of args)" ]]
 }
 
-@test "a failing poststop hook is a warning, and the others still run" {
+@test "a failing poststop hook is a warning, and the other hooks still run" {
 	config --arg f "$WORK/ran" '.hooks={"poststop":[{"path":"/bin/false"},{"path":"/bin/touch","args":["touch",$f]}]} | .process.args=["true"]'
 	run -0 tare --log "$WORK/log" run -b "$BUNDLE" "$ID"
 	[ -z "$output" ]
@@ -87,8 +87,8 @@ H
 	grep -q poststop "$WORK/log"
 }
 
-@test "environment and arguments that are not given" {
-	# Without env a hook of the runtime has the runtime's, with an empty one nothing.
+@test "hooks without env or args" {
+	# Without env a hook of the runtime gets the runtime's environment, and with an empty env nothing.
 	config --arg e "$WORK/env1" '.hooks={"createRuntime":[{"path":"/usr/bin/env","args":["env","sh","-c",("env >"+$e)]}]} | .process.args=["true"]'
 	MINE=yes run -0 tare run -b "$BUNDLE" "$ID"
 	grep -qx MINE=yes "$WORK/env1"
@@ -96,12 +96,12 @@ H
 	MINE=yes run -0 tare run -b "$BUNDLE" "$ID"
 	[ -e "$WORK/env2" ]
 	[ ! -s "$WORK/env2" ]
-	# startContainer's is the container's.
+	# startContainer gets the container's environment.
 	config '.hooks={"startContainer":[{"path":"/bin/sh","args":["sh","-c","env >/env3"]}]} | .process.env+=["OWN=1"]'
 	MINE=yes run -0 tare run -b "$BUNDLE" "$ID"
 	grep -qx OWN=1 "$BUNDLE/rootfs/env3"
 	run ! grep -q MINE "$BUNDLE/rootfs/env3"
-	# Without args the program's name is its path.
+	# Without args the program's argv[0] is its path.
 	printf '#!/bin/sh\ntr "\\0" " " </proc/$$/cmdline >"%s"\n' "$WORK/argv" >"$WORK/hook"
 	chmod 755 "$WORK/hook"
 	config --arg h "$WORK/hook" '.hooks={"createRuntime":[{"path":$h}]}'
@@ -109,7 +109,7 @@ H
 	[ "$(cat "$WORK/argv")" = "/bin/sh $WORK/hook " ]
 }
 
-@test "a hook that does not read its state, that writes a lot, and that leaves a child behind" {
+@test "a hook that does not read its state, writes a lot, or leaves a child running" {
 	config --arg c "$WORK/child" '.annotations=([range(2000)|{key:("key"+tostring),value:("x"*100)}]|from_entries) |
 		.hooks={"createRuntime":[{"path":"/bin/true"},{"path":"/bin/sh","args":["sh","-c","yes | head -c 1000000; yes | head -c 1000000 >&2"]},
 			{"path":"/bin/sh","args":["sh","-c","sleep 1000 & echo $! >$CHILD"],"env":["PATH=/bin:/usr/bin",("CHILD="+$c)]}]} | .process.args=["echo","fine"]'
@@ -118,15 +118,16 @@ H
 		kill "$(cat "$WORK/child")"
 		[ "$output" = fine ]
 	}
-	# It was not waited for, not even for a while.
+	# The hook's child was not waited for, not even for a while.
 	is_emulated && limit=$((HANGS * 1000)) || limit=2500
 	sooner_than "$limit" leaves_child
 }
 
-@test "what a hook left writing for ever does not count against its time, and its own last words are read" {
+@test "output that a hook's children write forever does not use up its time, and its own last line is read" {
 	writers='for i in 1 2; do nice -n -20 cat /dev/zero & done; sleep 0.3'
 	config --arg s "renice -n -20 \$\$ >/dev/null; $writers; exit 0" '.hooks={"createRuntime":[{"path":"/bin/sh","args":["sh","-c",$s],"timeout":60}]} | .process.args=["true"]'
-	# On one processor, with less of a right to it: whoever empties the pipe finds it full again.
+	# tare runs on the same processor with a lower priority than the writers: the pipe is full whenever it has been
+	# emptied.
 	cpu=$(taskset -pc $$ | sed 's/.*: //; s/[,-].*//')
 	for _ in 1 2 3; do
 		run -0 taskset -c "$cpu" nice -n 19 "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
@@ -155,7 +156,7 @@ H
 	[ "$(sed -n 4p "$WORK/saw")" = 1 ]
 }
 
-@test "what a hook mounts before pivot_root is the container's" {
+@test "what a hook mounts before pivot_root is in the container" {
 	mkdir "$BUNDLE/rootfs/added"
 	cat >"$WORK/hook" <<'H'
 #!/bin/sh
@@ -192,7 +193,7 @@ H
 	run -1 tare start "$ID"
 	[[ "$output" == *"/hooks/startContainer/0"* ]]
 	[ ! -e "$ROOT/$ID" ]
-	# A program that is missing leaves a stopped container.
+	# If the program is missing, a stopped container remains.
 	config 'del(.hooks)'
 	create "$ID"
 	rm "$BUNDLE/rootfs/bin/sleep" "$BUNDLE/rootfs/bin/busybox"
@@ -200,7 +201,7 @@ H
 	[ "$(status_of "$ID")" = stopped ]
 }
 
-@test "each hook: its namespaces, its directory, its root, and the pid that it knows the container by" {
+@test "each hook: its namespaces, its directory, its root, and the container's pid in its state" {
 	cat >"$WORK/hook" <<'H'
 #!/bin/sh
 out=$2/$1.seen
@@ -237,14 +238,14 @@ H
 	}
 	seen prestart "$outer" "$BUNDLE" "/only-here*" "$pid" "$BUNDLE"
 	seen createRuntime "$outer" "$BUNDLE" "/only-here*" "$pid" "$BUNDLE"
-	# Before pivot_root: the root is still the runtime's, the directory is the container's root.
+	# Before pivot_root: the root is still the runtime's, and the working directory is the container's root.
 	seen createContainer "$inner" "$BUNDLE/rootfs" "/only-here*" 1 "$BUNDLE"
 	seen startContainer "$inner" /here /only-here 1 "$BUNDLE"
 	seen poststart "$outer" "$BUNDLE" "/only-here*" "$pid" "$BUNDLE"
 	seen poststop "$outer" "$BUNDLE" "/only-here*" 0 "$BUNDLE"
 }
 
-@test "poststart comes behind the program's execution, poststop behind the deletion" {
+@test "poststart runs after the program's execution, poststop after the deletion" {
 	cat >"$WORK/hook" <<'H'
 #!/bin/sh
 state=$(cat)
@@ -270,7 +271,7 @@ H
 	[ ! -d "$cgroup" ]
 }
 
-@test "a path that is not absolute, and a timeout that is none, are refused for every hook" {
+@test "a path that is not absolute, and an invalid timeout, are refused for every hook" {
 	for hook in prestart createRuntime createContainer startContainer poststart poststop; do
 		refused() { # JSON, where, why
 			config --arg k $hook ".hooks={} | .hooks[\$k]=[{path:\"/bin/true\"},$1]"
@@ -285,7 +286,7 @@ H
 	done
 }
 
-@test "a hook past its timeout, each kind" {
+@test "every kind of hook is killed after its timeout" {
 	for hook in createContainer startContainer poststart; do
 		config --arg k $hook '.hooks={} | .hooks[$k]=[{path:"/bin/sleep",args:["sleep","1000"],timeout:1}] | .process.args=["sleep","1000"]'
 		run -1 timeout "$HANGS" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
@@ -305,12 +306,12 @@ H
 	config '.process.env=["PATH=/bin","OWN=1"] | .process.args=["true"]
 		| .hooks={startContainer:[{path:"/hook"},{path:"/hook",args:["zero","/empty"],env:[]},{path:"/hook",args:["zero","/set"],env:["A=1","B=2"]}]}'
 	MINE=yes run_container
-	# What the program gets, HOME included.
+	# The same environment as the program's, including HOME.
 	[ "$(cat "$BUNDLE/rootfs/unset")" = $'PATH=/bin\nOWN=1\nHOME=/home/of/root' ]
 	[ "$(cat "$BUNDLE/rootfs/unset.argv")" = "/bin/sh /hook " ]
 	[ ! -s "$BUNDLE/rootfs/empty" ]
 	[ "$(cat "$BUNDLE/rootfs/set")" = $'A=1\nB=2' ]
-	# createContainer's program and environment are the runtime's.
+	# A createContainer hook's program and environment are the runtime's.
 	printf '#!/bin/sh\necho "$MINE $OWN" >%s\n' "$WORK/runtime" >"$WORK/hook"
 	chmod 755 "$WORK/hook"
 	config --arg h "$WORK/hook" '.hooks={createContainer:[{path:$h}]}'
@@ -318,7 +319,7 @@ H
 	[ "$(cat "$WORK/runtime")" = "yes " ]
 }
 
-@test "a poststop hook whose bundle is gone starts in /, the others need it" {
+@test "without the bundle, a poststop hook starts in /, and the others fail" {
 	config --arg w "$WORK" '.process.args=["sleep","1000"] | .hooks={poststop:[{path:"/bin/sh",args:["sh","-c",("pwd >"+$w+"/stopped")]}]}'
 	create "$ID"
 	tare start "$ID"
@@ -335,7 +336,7 @@ H
 	[ ! -e "$WORK/started" ]
 }
 
-# Whether a text is in a process's environment, in its arguments, or anywhere else in its memory.
+# Whether a text is in a process's environment, arguments, or elsewhere in its memory.
 holds() { # PID TEXT
 	python3 - "$1" "$2" <<'P'
 import sys
@@ -356,7 +357,7 @@ sys.exit(0 if found else 1)
 P
 }
 
-@test "init has nothing of the caller's environment, whatever hooks run in it" {
+@test "init does not have the caller's environment, whatever hooks run in it" {
 	command -v python3 >/dev/null || not_here "needs python3"
 	grep -q __asan_init "$TARE" && skip "the sanitizer's own areas are not to be read"
 	hook='[{path:"/bin/true"}]' own='[{path:"/bin/true",env:["A=1"]}]'
@@ -374,13 +375,13 @@ P
 		[ -z "$(ls -l "/proc/$pid/fd" | grep memfd)" ]
 		tare delete --force "$ID"
 	done
-	# The same text is found where it is.
+	# The check itself finds the text in a process that has it.
 	SECRET=$secret sleep 1000 3>&- &
 	holds $! "$secret"
 	kill $!
 }
 
-@test "a createContainer hook that states no environment has the caller's, however large, and init does not while it runs" {
+@test "a createContainer hook without env gets the caller's environment, however large, and init does not have it meanwhile" {
 	cat >"$WORK/hook" <<'H'
 #!/bin/sh
 tr '\0' '\n' </proc/self/environ >"$1"
@@ -399,7 +400,7 @@ H
 		[ "$(cat "$WORK/seen")" = "PATH=/usr/bin:/bin"$'\n'"LARGE=$large"$'\nEMPTY=\nno-equals-sign-is=none' ]
 		[[ "$(cat "$WORK/seen.cmdline")" == $'tare\n3\n'@(init|bridge) ]]
 		[ ! -s "$WORK/seen.init" ]
-		# In a user namespace the hook may not even look.
+		# In a user namespace the hook may not be permitted to read it.
 		[ -e "$WORK/seen.init" ] || [ "$namespaces" != . ]
 	done
 }

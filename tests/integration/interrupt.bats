@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# create, run and exec wait for others, and nobody has to wait with them: a signal ends it, and nothing is left.
+# create, run and exec wait for other processes. A signal ends the wait, and nothing is left.
 load helpers
 
-# Runs tare in the background, with signals as a terminal has them; its pid is in $job.
+# Runs tare in the background, with the signal dispositions of a terminal's job. Its pid is in $job.
 background() { # ARGS
 	env --default-signal=INT,TERM,HUP,QUIT "$TARE" --root "$ROOT" "$@" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&- &
 	job=$!
@@ -32,7 +32,7 @@ deaf() {
 	wait_for '[ -S "$WORK/deaf" ]'
 }
 
-@test "create and run end by a signal while a hook of the runtime hangs" {
+@test "a signal ends create and run while a hook of the runtime hangs" {
 	hook prestart "echo \$\$ >$WORK/here; exec sleep 1000"
 	for signal in TERM HUP INT QUIT; do
 		for command in create run; do
@@ -47,7 +47,7 @@ deaf() {
 	done
 }
 
-@test "create and run end by a signal while a hook inside hangs" {
+@test "a signal ends create and run while a hook in the container hangs" {
 	mkdir "$WORK/d"
 	hook createContainer "touch $WORK/d/here; exec sleep 1000"
 	for command in create run; do
@@ -67,7 +67,7 @@ deaf() {
 	nothing_left
 }
 
-@test "run ends by a signal while a poststart hook hangs" {
+@test "a signal ends run while a poststart hook hangs" {
 	config '.process.args=["sleep","1000"]'
 	hook poststart "touch $WORK/here; exec sleep 1000"
 	background run -b "$BUNDLE" "$ID"
@@ -77,7 +77,7 @@ deaf() {
 	nothing_left
 }
 
-@test "a signal that the caller ignores ends nothing" {
+@test "a signal that the caller ignores has no effect" {
 	config '.process.args=["true"]'
 	hook prestart "touch $WORK/here; while [ ! -e $WORK/go ]; do sleep 0.05; done"
 	(trap "" HUP TERM; exec "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID") </dev/null >"$WORK/out" 2>&1 3>&- &
@@ -91,11 +91,11 @@ deaf() {
 	wait "$job" || { cat "$WORK/out"; return 1; }
 }
 
-@test "create ends by a signal, and by itself, when nobody takes the console" {
+@test "a signal, or a timeout, ends create while no process accepts the console" {
 	deaf
 	config '.process.terminal=true'
 	background create --pid-file "$WORK/pid" --console-socket "$WORK/deaf" -b "$BUNDLE" "$ID"
-	# Where it waits for the console, as a rule; a signal that comes sooner ends it in the same way.
+	# By now create usually waits for the console. A signal that arrives earlier has the same effect.
 	wait_for '[ -e "$ROOT/$ID" ]'
 	sleep 0.5
 	kill -TERM "$job"
@@ -109,7 +109,7 @@ deaf() {
 	nothing_left
 }
 
-@test "exec into a paused container ends by a signal" {
+@test "a signal ends an exec into a paused container" {
 	config '.process.args=["sleep","1000"]'
 	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
 	tare pause "$ID"
@@ -122,7 +122,7 @@ deaf() {
 		[ ! -e "$WORK/pid" ]
 		[ "$(wc -l <"$(cgroup_of "$ID")/cgroup.procs")" -eq 1 ]
 	done
-	# One that nobody interrupts runs once it can.
+	# Without a signal the exec continues when the container is resumed.
 	background exec --ignore-paused "$ID" echo there
 	wait_for '[ "$(wc -l <"$(cgroup_of "$ID")/cgroup.procs")" = 2 ]'
 	tare resume "$ID"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# AppArmor profiles and SELinux labels: what the kernel says of the process, and errors where a label cannot be.
+# AppArmor profiles and SELinux labels: what the kernel reports for the process, and errors if a label cannot be set.
 load helpers
 
 has_apparmor() {
@@ -10,7 +10,7 @@ has_selinux() {
 	[ -e /sys/fs/selinux/enforce ]
 }
 
-# A profile of this case's own that allows all but reading /secret.
+# Loads a profile that allows everything but reading /secret.
 profile() { # NAME
 	has_apparmor || host_lacks "AppArmor is not enabled"
 	command -v apparmor_parser >/dev/null || not_here "needs apparmor_parser"
@@ -27,7 +27,7 @@ teardown() {
 	end_case
 }
 
-@test "apparmorProfile confines the program, and what it starts" {
+@test "apparmorProfile confines the program and its children" {
 	profile "$ID"
 	echo hidden >"$BUNDLE/rootfs/secret"
 	config --arg p "$ID" '.process.apparmorProfile=$p'
@@ -45,7 +45,7 @@ teardown() {
 	[ "${lines[1]}" = "NoNewPrivs:	1" ]
 }
 
-@test "a profile is set through the runtime's own procfs, whatever covers /proc" {
+@test "a profile is set through the runtime's own procfs, even if another mount covers /proc" {
 	profile "$ID"
 	config --arg p "$ID" '.process.apparmorProfile=$p | .mounts|=map(if .destination=="/proc" then {destination:"/proc",type:"tmpfs",source:"tmpfs"} else . end) | .linux.maskedPaths=[] | .linux.readonlyPaths=[] | .process.args=["sleep","1000"]'
 	mkdir -p "$BUNDLE/rootfs/proc/self/attr/apparmor"
@@ -55,7 +55,7 @@ teardown() {
 	[ ! -s "$BUNDLE/rootfs/proc/self/attr/apparmor/exec" ]
 }
 
-@test "the runtime's hooks are not confined, the container's own are" {
+@test "hooks of the runtime are not confined, hooks of the container are" {
 	profile "$ID"
 	config --arg p "$ID" --arg w "$WORK" '.process.apparmorProfile=$p | .process.args=["true"] |
 		.hooks={createRuntime:[{path:"/bin/sh",args:["sh","-c",("cat /proc/self/attr/current >"+$w+"/runtime")]}],
@@ -65,7 +65,7 @@ teardown() {
 	[ "$(cat "$BUNDLE/rootfs/container")" = "$ID (enforce)" ]
 }
 
-@test "exec has the container's profile, or the one that it asks for" {
+@test "exec has the container's profile, or the one that it requests" {
 	profile "$ID"
 	profile "$ID-other"
 	config --arg p "$ID" '.process.apparmorProfile=$p | .process.args=["sleep","1000"]'
@@ -99,7 +99,7 @@ teardown() {
 	[[ "${lines[1]}" == *100000* ]]
 }
 
-@test "a profile that is not loaded is an error that says how to load it" {
+@test "the error for a profile that is not loaded names the command that loads it" {
 	has_apparmor || host_lacks "AppArmor is not enabled"
 	config '.process.apparmorProfile="there-is-no-such-profile"'
 	run -1 tare create -b "$BUNDLE" "$ID"
@@ -148,7 +148,7 @@ teardown() {
 	[[ "$output" == *"cannot set SELinux label"* ]]
 }
 
-@test "run.oci.mount_context_type chooses the option, and nothing else is one" {
+@test "run.oci.mount_context_type selects the option, and other values are refused" {
 	config '.linux.mountLabel="a:b:c:s0" | .annotations={"run.oci.mount_context_type":"rootcontext"}'
 	run -0 tare plan -b "$BUNDLE"
 	[[ "$output" == *"rootcontext=a:b:c:s0"* ]]

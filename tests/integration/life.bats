@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What cannot be told is no answer, what could not be taken back is reported, and what is left over is removed.
+# A state that cannot be determined is an error and not a guess, what could not be undone is reported, and what is left
+# is removed.
 load helpers
 
 sleeper() {
@@ -13,12 +14,13 @@ is_running() {
 	[ "$(status_of "$ID")" = running ]
 }
 
-# In a pid namespace of its own, with the procfs of that.
+# Runs tare in a new pid namespace with its own procfs.
 away() { # ARGS
 	unshare -mpf --mount-proc --propagation private "$TARE" --root "$ROOT" "$@"
 }
 
-# With a failure of one kind of system call, on the path if that is not empty. Leaks cannot be looked for under strace.
+# Runs tare with an injected failure of one kind of system call, only on the path if that is not empty. LeakSanitizer
+# does not work under strace.
 failing() { # PATH INJECTION ARGS
 	command -v strace >/dev/null || not_here "needs strace"
 	local path=$1 injection=$2
@@ -47,7 +49,7 @@ nothing_left() {
 	[ ! -e "$(named_dir "$ID")" ] || { echo "the cgroup is left"; return 1; }
 }
 
-@test "in another pid namespace no command takes a running container for a stopped one" {
+@test "from another pid namespace no command treats a running container as stopped" {
 	sleeper
 	for command in delete state start pause resume "kill ${ID}" "exec $ID true" "update --pids-limit 5 $ID" "kill $ID 0" "kill $ID KILL"; do
 		# shellcheck disable=SC2086
@@ -65,7 +67,8 @@ nothing_left() {
 	run -0 away list
 	[[ "$output" == *"warning: container $ID: cannot tell whether the container lives"* ]]
 	[[ "$output" == *"$ID"*" unknown "* ]]
-	# Its pid is that of another process there, if it has one at all; /proc is that of the first.
+	# In that namespace the pid belongs to another process, or to none, and /proc is still that of the first
+	# namespace.
 	for command in delete "exec $ID true" "kill $ID KILL"; do
 		# shellcheck disable=SC2086
 		set -- $command
@@ -79,13 +82,13 @@ nothing_left() {
 	tare delete "$ID"
 }
 
-@test "in another pid namespace delete --force ends a container by its cgroup" {
+@test "from another pid namespace delete --force kills a container by its cgroup" {
 	not_systemd
 	sleeper
 	away delete --force "$ID"
 	wait_for 'has_died "$pid"'
 	nothing_left
-	# Without a cgroup there is nothing to end it by.
+	# Without a cgroup this is not possible.
 	config 'del(.linux.cgroupsPath)'
 	"$TARE" --root "$ROOT" --cgroup-manager disabled run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
 	pid=$(pid_of "$ID")
@@ -96,7 +99,7 @@ nothing_left() {
 	nothing_left
 }
 
-@test "in another time namespace a running container is none that has stopped" {
+@test "from another time namespace a running container is not treated as stopped" {
 	[ -e /proc/self/ns/time ] || host_lacks "needs time namespaces"
 	sleeper
 	for command in delete state "exec $ID true" "kill $ID KILL"; do
@@ -109,7 +112,7 @@ nothing_left() {
 	done
 }
 
-@test "an error while looking at init is no answer" {
+@test "an error while looking at init is reported, not taken for an answer" {
 	sleeper
 	config 'del(.linux.cgroupsPath)'
 	create "other.$ID"
@@ -129,7 +132,7 @@ nothing_left() {
 	is_running
 }
 
-@test "an error while looking at the gate or the cgroup is no answer" {
+@test "an error while looking at the gate or the cgroup is reported, not taken for an answer" {
 	not_systemd
 	sleeper
 	config 'del(.linux.cgroupsPath)'
@@ -146,14 +149,14 @@ nothing_left() {
 	[[ "$output" == *"cannot tell which container cgroup"*"input/output error"* ]]
 	[ "$(status_of "other.$ID")" != "" ]
 	is_running
-	# A mount namespace without the hierarchy.
+	# A mount namespace without the cgroup hierarchy.
 	run ! unshare -m --propagation private sh -c 'mount -t tmpfs none /sys/fs/cgroup; exec "$@"' sh "$TARE" --root "$ROOT" state "$ID"
 	[[ "$output" == *"cannot tell whether the container is paused"* ]]
 	run ! unshare -m --propagation private sh -c 'mount -t tmpfs none /sys/fs/cgroup; exec "$@"' sh "$TARE" --root "$ROOT" delete --force "$ID"
 	[ -e "$ROOT/$ID" ]
 }
 
-@test "a process that /proc hides is not dead" {
+@test "a process that /proc hides is not treated as dead" {
 	config '.process.user={uid:1000,gid:1000}'
 	sleeper
 	for command in delete state; do
@@ -167,7 +170,7 @@ nothing_left() {
 	is_running
 }
 
-@test "a container whose init is dead is stopped, and delete ends what is left in its cgroup" {
+@test "a container with a dead init is stopped, and delete kills what is left in its cgroup" {
 	config 'del(.linux.namespaces[]|select(.type=="pid"))'
 	script 'sleep 1000 & echo $! >/tmp/left; exec sleep 1000'
 	config --arg c "$(named_path "$ID")" '.linux.cgroupsPath=$c'
@@ -182,7 +185,7 @@ nothing_left() {
 	nothing_left
 }
 
-@test "kill 0 tests for life" {
+@test "kill 0 tests whether the container is alive" {
 	config '.process.args=["sleep","1000"]'
 	create "$ID"
 	for signal in 0 00; do
@@ -201,7 +204,7 @@ nothing_left() {
 	[[ "$output" == *"container does not exist"* ]]
 }
 
-@test "list: a root that was named is there, the default one need not be" {
+@test "list: a root that is named must exist, the default one need not" {
 	run -1 tare list
 	[[ "$output" == *"cannot open the root directory '$ROOT': no such file or directory"* ]]
 	run -1 tare list -q
@@ -213,20 +216,21 @@ nothing_left() {
 	[ "$output" = "$ID" ]
 }
 
-# --- what tare forks ---
+# --- processes that tare forks ---
 
-# Runs tare in the background; its pid is in $job.
+# Runs tare in the background. Its pid is in $job.
 background() { # ARGS
 	"$TARE" --root "$ROOT" "$@" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&- &
 	job=$!
 }
 
-# A zombie is dead: the first process of a machine may take its time to wait for it.
+# A zombie is dead: the machine's first process may be slow to wait for it.
 has_died() { # PID
 	[[ ! -e /proc/$1/stat || $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) =~ ^(Z|$) ]]
 }
 
-# Kills it while it waits for a process that it has forked, whose pid is in a file; that is gone then.
+# Kills tare while it waits for a process that it forked. That process wrote its pid to FILE, and must be killed as
+# well.
 killed_with() { # FILE
 	file=$1
 	wait_for '[ -s "$file" ]' || { cat "$WORK/err"; return 1; }
@@ -243,7 +247,7 @@ user_namespace() {
 		.linux.gidMappings=.linux.uidMappings'
 }
 
-@test "a hook ends with the tare that waits for it" {
+@test "a hook is killed with the tare that waits for it" {
 	for kind in prestart createRuntime; do
 		config --arg k $kind --arg s "echo \$\$ >$WORK/$kind; exec sleep 1000" 'del(.hooks) | .hooks[$k]=[{path:"/bin/sh",args:["sh","-c",$s]}]'
 		background create -b "$BUNDLE" "$ID"
@@ -257,7 +261,7 @@ user_namespace() {
 	nothing_left
 }
 
-@test "init and its hooks end with the parent, after a change of ids, too" {
+@test "init and its hooks are killed with the parent, also after a change of ids" {
 	user_namespace
 	dir=$(named_dir "$ID")
 	config --arg c "$(named_path "$ID")" '.linux.cgroupsPath=$c'
@@ -273,7 +277,7 @@ user_namespace() {
 	nothing_left
 }
 
-@test "the process that holds the namespace of an idmapped mount ends with tare" {
+@test "the process that holds the namespace of an idmapped mount is killed with tare" {
 	user_namespace
 	mkdir "$WORK/data"
 	config --arg d "$WORK/data" '.mounts+=[{destination:"/data",type:"bind",source:$d,options:["bind","idmap"]}]'
@@ -283,7 +287,7 @@ user_namespace() {
 	nothing_left
 }
 
-@test "ps ends with tare" {
+@test "ps is killed with tare" {
 	mkdir "$WORK/bin"
 	printf '#!/bin/sh\necho $$ >%s\nexec sleep 1000\n' "$WORK/ps" >"$WORK/bin/ps"
 	chmod +x "$WORK/bin/ps"
@@ -293,9 +297,9 @@ user_namespace() {
 	tare delete --force "$ID"
 }
 
-# --- what cannot be taken back, and what is left over ---
+# --- what cannot be undone, and what is left ---
 
-@test "what run cannot remove is an error, and stays for delete" {
+@test "what run cannot remove is an error, and stays for delete to remove" {
 	not_systemd
 	config --arg c "/$ID" '.linux.cgroupsPath=$c'
 	script 'while [ ! -e /tmp/go ]; do sleep 0.05; done; exit 3'
@@ -313,7 +317,7 @@ user_namespace() {
 	nothing_left
 }
 
-@test "what create cannot remove is a part of its error, and stays for delete" {
+@test "what create cannot remove is part of its error, and stays for delete to remove" {
 	not_systemd
 	config --arg c "/$ID/a/b" '.linux.cgroupsPath=$c | .hooks={prestart:[{path:"/bin/false"}]}'
 	run ! failing "$(cgroup_mount)/$ID/a" "unlinkat:error=EROFS" create -b "$BUNDLE" "$ID" </dev/null 3>&-
@@ -324,7 +328,7 @@ user_namespace() {
 	[ ! -e "$(cgroup_mount)/$ID" ]
 }
 
-@test "without descriptors nothing is left, or is reported and removed by delete" {
+@test "with too few descriptors nothing is left, or it is reported and delete removes it" {
 	not_systemd
 	config --arg c "/$ID/a/b" '.linux.cgroupsPath=$c | .process.args=["true"]'
 	for command in create run; do
@@ -341,14 +345,14 @@ user_namespace() {
 	done
 }
 
-@test "an error while the directory of a container is made leaves none" {
+@test "an error while a container's directory is made leaves no directory" {
 	for injection in flock:error=EIO readlinkat:error=EIO readlinkat:error=ENOMEM; do
 		run ! failing "" "$injection" create -b "$BUNDLE" "$ID" </dev/null 3>&-
 		nothing_left || { echo "$injection: $output"; return 1; }
 	done
 }
 
-@test "delete killed at any change is finished by the next one" {
+@test "if delete is killed at any step, the next delete completes it" {
 	not_systemd
 	config --arg c "/$ID/a/b" '.linux.cgroupsPath=$c'
 	for name in unlinkat renameat2 kill; do
@@ -365,7 +369,7 @@ user_namespace() {
 	done
 }
 
-# --- what is written by name ---
+# --- files that are written by name ---
 
 @test "a pid file replaces a regular file and nothing else" {
 	config '.process.args=["sleep","1000"]'

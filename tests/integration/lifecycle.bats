@@ -20,7 +20,7 @@ load helpers
 	[[ "$output" == *"does not exist"* ]]
 }
 
-@test "the state document has what the specification wants" {
+@test "the state document has what the specification requires" {
 	config '.annotations={"a b":"1 %\n2"}'
 	create "$ID"
 	run -0 tare state "$ID"
@@ -46,9 +46,9 @@ load helpers
 	wait_for '[ "$(cat "$BUNDLE/rootfs/tmp/ran")" = ran ]'
 }
 
-# An engine begins to watch a container once start has returned: after the end of file, which is the execution of the
-# program, start looks whether it was executed, removes the gate and exits.
-@test "start does hardly anything once the program was executed" {
+# An engine starts to watch a container once start has returned. Once the end of file reports the execution of the
+# program, start only checks that it was executed, removes the gate and exits.
+@test "start does little after the program was executed" {
 	command -v strace >/dev/null || not_here "needs strace"
 	! grep -q __asan_init "$TARE" || skip "sanitizers make calls of their own"
 	config '.process.args=["sleep","1000"] | .linux.seccomp={defaultAction:"SCMP_ACT_ALLOW"}'
@@ -77,7 +77,7 @@ load helpers
 	create "$ID"
 }
 
-@test "wrong ids" {
+@test "invalid ids" {
 	for id in "a/b" ".." "." "a b" "../x" "ü"; do
 		run -1 tare create -b "$BUNDLE" "$id"
 		[[ "$output" == *"invalid container ID format"* ]]
@@ -105,7 +105,7 @@ load helpers
 	run -0 tare kill --all "$ID" 9
 }
 
-@test "kill works before start; signals by name and number" {
+@test "kill works before start, and accepts signals by name and number" {
 	for signal in KILL SIGKILL 9; do
 		create "$ID"
 		run -0 tare kill "$ID" $signal
@@ -120,7 +120,7 @@ load helpers
 	[ "$(status_of "$ID")" = created ]
 }
 
-@test "kill takes the signal as kill(1) does, before and behind the id" {
+@test "kill accepts the signal like kill(1), before and after the id" {
 	script 'for s in HUP USR1 USR2 WINCH 40; do trap "echo $s >>/got" $s; done; : >/got; while :; do sleep 0.05; done'
 	create "$ID"
 	tare start "$ID"
@@ -162,7 +162,7 @@ load helpers
 	wait_for '[ "$(status_of "$ID")" = stopped ]'
 }
 
-@test "the default signal is the image's" {
+@test "the image's stop signal is the default" {
 	config '.annotations={"org.opencontainers.image.stopSignal":"SIGUSR1"} |
 		.process.args=["sh","-c","trap \"exit 42\" USR1; touch /tmp/here; while :; do sleep 0.1; done"]'
 	tare run --keep -b "$BUNDLE" "$ID" >"$WORK/out" 3>&- &
@@ -183,7 +183,7 @@ load helpers
 	run -0 tare delete "$ID"
 }
 
-@test "list: table, JSON, ids, and none" {
+@test "list: table, JSON, ids, and an empty list" {
 	mkdir "$ROOT"
 	run -0 tare list -f json
 	[ "$output" = null ]
@@ -198,7 +198,7 @@ load helpers
 	[ "${#lines[@]}" -eq 3 ]
 }
 
-@test "delete --force of a running container ends all of its processes" {
+@test "delete --force of a running container kills all its processes" {
 	script 'sleep 1000 & sleep 1000 & sleep 1000'
 	create "$ID"
 	tare start "$ID"
@@ -220,18 +220,18 @@ load helpers
 	pid=$(pid_of "$ID")
 	kill -9 "$pid"
 	wait_for '[ "$(status_of "$ID")" = stopped ]'
-	# A scope of systemd's goes by itself.
+	# systemd removes a scope itself.
 	wait_for '[ ! -e "$(cgroup_of "$ID")" ] || rmdir "$(cgroup_of "$ID")"'
 	run -0 tare delete --force "$ID"
 	mkdir -p "$ROOT/$ID"
 	echo nonsense >"$ROOT/$ID/record"
 	run -1 tare state "$ID"
 	[[ "$output" == *damaged* ]]
-	# Nothing says where the container is: that is not a success.
+	# Nothing states where the container is, so this is not a success.
 	run -1 tare delete --force "$ID"
 	[[ "$output" == *"processes and its cgroup"*left* ]]
 	[ ! -e "$ROOT/$ID" ]
-	# Killed before it wrote its record.
+	# The creator was killed before it wrote the record.
 	mkdir -p "$ROOT/$ID"
 	run -0 tare delete --force "$ID"
 	[ ! -e "$ROOT/$ID" ]
@@ -251,11 +251,11 @@ load helpers
 		[ "$status" -eq 1 ]
 		run -1 tare state "$ID"
 	}
-	# Less than a lock is waited for.
+	# Less than the time that a command waits for a lock.
 	sooner_than 8000 deletes
 }
 
-@test "delete --force gets by a hook that does not end, in start and in create" {
+@test "delete --force does not wait for a hook that hangs, in start and in create" {
 	config '.process.args=["sleep","1000"] | .hooks={poststart:[{path:"/bin/sleep",args:["sleep","300"]}]}'
 	create "$ID"
 	"$TARE" --root "$ROOT" start "$ID" >"$WORK/start" 2>&1 3>&- &
@@ -288,7 +288,7 @@ load helpers
 	rm "$BUNDLE/config.json"
 }
 
-@test "delete --force ends the processes of a container whose record is damaged" {
+@test "delete --force kills the processes of a container with a damaged record" {
 	config '.process.args=["sleep","1000"]'
 	for command in create "run -d"; do
 		tare $command -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
@@ -302,7 +302,8 @@ load helpers
 	done
 }
 
-# What root would do on the word of a record: run its hooks, kill its pid, remove its cgroup.
+# A record of a container with a poststop hook. root would run the hooks, kill the pid and remove the cgroup that a
+# record names.
 foreign_record() {
 	printf '#!/bin/sh\ntouch %s/pwned\n' "$WORK" >"$WORK/hook"
 	chmod 755 "$WORK/hook"
@@ -328,7 +329,7 @@ foreign_record() {
 	[ -e "$WORK/pwned" ]
 }
 
-@test "a container's directory or record of somebody else is not acted upon" {
+@test "a container's directory or record that another user owns or may write to is not acted upon" {
 	foreign_record
 	for name in . record; do
 		for what in "chown 12345" "chmod g+w" "chmod o+w"; do
@@ -345,7 +346,7 @@ foreign_record() {
 	[ -e "$WORK/pwned" ]
 }
 
-@test "start and exec of a container that is killed meanwhile say that it is not running" {
+@test "start and exec of a container that is killed meanwhile report that it is not running" {
 	config '.process.args=["sleep","1000"] | .hooks.startContainer=[{path:"/bin/sh",args:["sh","-c","touch /tmp/here; exec sleep 1000"]}]'
 	create "$ID"
 	"$TARE" --root "$ROOT" start "$ID" </dev/null >"$WORK/start" 2>&1 3>&- &
@@ -366,7 +367,7 @@ foreign_record() {
 	[ "$status" -eq 255 ] && [[ "$(cat "$WORK/exec")" == *"container not running"* ]]
 }
 
-@test "start, exec and delete at once: nobody blames a pipe or a file" {
+@test "start, exec and delete at once: no error blames a pipe or a file" {
 	config '.process.args=["sleep","1000"]'
 	for n in $(seq $((5 + $(rounds 20)))); do
 		create "$ID"
@@ -381,12 +382,12 @@ foreign_record() {
 	done
 }
 
-# systemd takes a scope away itself, and no other one has its name before.
+# systemd removes a scope itself, and its name is free only then.
 scope_is_gone() { # ID
 	[ "${TARE_MANAGER:-}" != systemd ] || wait_for '[ ! -e "$(named_dir "'"$1"'")" ]'
 }
 
-@test "a container that has ended leaves the next one in its cgroup alone" {
+@test "commands on a stopped container do not touch the next container in its cgroup" {
 	config --arg c "$(named_path "$ID.shared")" '.process.args=["sleep","1000"] | .linux.cgroupsPath=$c'
 	create "$ID"
 	tare kill "$ID" KILL
@@ -403,7 +404,7 @@ scope_is_gone() { # ID
 	[ ! -e "$(named_dir "$ID.shared")" ]
 }
 
-@test "a container gets nothing of the one whose cgroup it takes over" {
+@test "a container inherits nothing from an earlier one in the same cgroup" {
 	config --arg c "$(named_path "$ID.shared")" '.linux.cgroupsPath=$c'
 	create "$ID"
 	before=$(stat -c %i "$(named_dir "$ID.shared")")
@@ -411,14 +412,14 @@ scope_is_gone() { # ID
 	wait_for '[ "$(status_of "$ID")" = stopped ]'
 	scope_is_gone "$ID.shared"
 	create "$ID.next"
-	# No setting is in a cgroup that is another one.
+	# It is a new cgroup, which has none of the old one's settings.
 	[ "$(stat -c %i "$(named_dir "$ID.shared")")" != "$before" ]
 	tare delete "$ID"
 	tare delete --force "$ID.next"
 	[ ! -e "$(named_dir "$ID.shared")" ]
 }
 
-# Somebody's process in a cgroup under the path of a container that has ended, or was never finished.
+# A process of no container, in the cgroup at the path of a container that has stopped or was never finished.
 somebodys() {
 	sh -c "echo \$\$ >'$1/cgroup.procs'; exec sleep 1000" 3>&- &
 	sleeper=$!
@@ -433,7 +434,7 @@ left_alone() {
 	wait_for 'rmdir "'"$1"'"'
 }
 
-@test "what is nobody's container in the cgroup of a stopped one is left alone" {
+@test "processes of no container in the cgroup of a stopped one are left alone" {
 	not_systemd
 	dir=$(cgroup_mount)/$ID.shared
 	config --arg c "/$ID.shared" '.linux.cgroupsPath=$c'
@@ -450,7 +451,7 @@ left_alone() {
 	left_alone "$dir"
 }
 
-# Creation ends in a hook of the runtime, without a chance to clean up.
+# The creator is killed in a hook of the runtime, so it cannot clean up.
 killed_creation() {
 	config --arg c "/$ID.shared" --arg w "$WORK" '.linux.cgroupsPath=$c | .hooks.createRuntime=[{path:"/bin/sh",args:["sh","-c","echo >\($w)/here; exec sleep 1000"]}]'
 	rm -f "$WORK/here"
@@ -464,7 +465,7 @@ killed_creation() {
 	wait_for '[ -z "$(cat "$dir/cgroup.procs")" ]'
 }
 
-@test "a creation that was killed: a cgroup that was there stays, and what has come to its place, too" {
+@test "a creation that was killed: delete leaves a cgroup that existed before, and one that was made at its path since" {
 	not_systemd
 	dir=$(cgroup_mount)/$ID.shared
 	mkdir "$dir"
@@ -482,7 +483,7 @@ killed_creation() {
 	[ ! -e "$dir" ]
 }
 
-# Another state root knows nothing of the containers of this one.
+# A different state root, which does not know the containers of this one.
 elsewhere() {
 	"$TARE" --root "$WORK/elsewhere" ${TARE_MANAGER:+--cgroup-manager "$TARE_MANAGER"} "$@"
 }
@@ -491,7 +492,7 @@ elsewhere_created() {
 	elsewhere create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- || { cat "$WORK/out"; return 1; }
 }
 
-@test "two state roots with the same id: one cgroup is one container's, and the other leaves it alone" {
+@test "two state roots with the same id: a cgroup belongs to one container, and the other leaves it alone" {
 	config --arg c "$(named_path "$ID")" '.process.args=["sleep","1000"] | .linux.cgroupsPath=$c'
 	create "$ID"
 	run -1 elsewhere create -b "$BUNDLE" "$ID"
@@ -506,7 +507,8 @@ elsewhere_created() {
 	pid=$(elsewhere state "$ID" | jq .pid)
 	dir=$(named_dir "$ID")
 	cp "$ROOT/$ID/record" "$WORK/record"
-	# Stopped, and one whose creator was killed before it knew more than a name.
+	# The record of a stopped container, and those of creators that were killed before they recorded more than the
+	# id.
 	for change in '' 's/^pid .*/pid 0/' 's/^pid .*/pid 0/; s/^cgroup-path .*/cgroup-path /'; do
 		mkdir -p "$ROOT/$ID"
 		sed "$change" "$WORK/record" >"$ROOT/$ID/record"
@@ -522,10 +524,10 @@ elsewhere_created() {
 	[ ! -e "$dir" ] || rmdir "$dir"
 }
 
-@test "two who delete one container leave the next one of its id alone" {
+@test "two commands that delete one container leave the next one with its id alone" {
 	config '.process.args=["sleep","1000"] | .hooks={poststop:[{path:"/bin/sleep",args:["sleep","1"]}]}'
 	create "$ID"
-	# Both wait for the same lock; the one that gets it frees the id, and keeps the lock while its hook runs.
+	# Both wait for the same lock. The one that gets it frees the id, and holds the lock while its hook runs.
 	mkfifo "$WORK/go"
 	flock "$ROOT/$ID" cat "$WORK/go" 3>&- &
 	holder=$!
@@ -547,7 +549,7 @@ elsewhere_created() {
 	tare start "$ID"
 }
 
-@test "an init that was moved out of its cgroup is ended, and what comes to its place is let alone" {
+@test "an init that was moved out of its cgroup is killed, and a new cgroup at its path is left alone" {
 	not_systemd
 	config '.process.args=["sleep","1000"]'
 	other=$(cgroup_mount)/$ID.other
@@ -578,7 +580,7 @@ elsewhere_created() {
 	rmdir "$dir" "$other"
 }
 
-@test "delete --force works where the host's cgroups are mounted somewhere else by now" {
+@test "delete --force works if the host's cgroups are mounted elsewhere by now" {
 	not_systemd
 	config '.process.args=["sleep","1000"]'
 	create "$ID"
@@ -591,7 +593,7 @@ elsewhere_created() {
 	run -1 tare state "$ID"
 }
 
-@test "what a creator that was killed at once has left is swept" {
+@test "what a creator that was killed at once has left is removed" {
 	mkdir -p "$ROOT/$ID"
 	run -0 tare list
 	[ "${#lines[@]}" -eq 1 ]
@@ -609,7 +611,8 @@ elsewhere_created() {
 	tare delete --force "$ID"
 }
 
-# Somebody on the host who is the container's user there: what is his to divide he divides as fast as he can.
+# Processes of the host with the container's user id, which owns the cgroup. They make child cgroups as fast as they
+# can.
 dividers() { # directory
 	for _ in 1 2 3; do
 		python3 -c 'import os, signal, sys, time
@@ -624,10 +627,10 @@ for n in range(1000000):
 	wait_for '[ "$(find "$dir" -mindepth 1 -maxdepth 1 -type d | wc -l)" -gt 300 ]'
 }
 
-@test "who divides the cgroup from outside holds up neither kill --all nor delete" {
+@test "processes that make child cgroups from outside delay neither kill --all nor delete" {
 	not_systemd
 	local most=1000000
-	# As fast as there they are not found in an emulated machine.
+	# In an emulated machine that many are not listed fast enough.
 	if is_emulated; then most=2000; fi
 	dir=$(cgroup_mount)/$ID.divided
 	config --arg c "/$ID.divided" --arg most "$most" '.process.args=["sh","-c","trap \"echo >/tmp/usr1\" USR1; while :; do sleep 0.1; done"] | .process.user={uid:1000,gid:1000} | .linux.cgroupsPath=$c

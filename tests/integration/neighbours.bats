@@ -2,7 +2,7 @@
 # Processes that share a pid namespace with what the runtime starts, and have the same ids and capabilities.
 load helpers
 
-# $ID is a container of the thief; the others are born into its pid namespace.
+# $ID is the container of the thief. The other containers start in its pid namespace.
 thief() {
 	cp "$TOOLS/thief" "$BUNDLE/rootfs/bin/thief"
 	config '.process.args=["thief","/tmp/seen"] | .process.noNewPrivileges=true'
@@ -13,11 +13,11 @@ thief() {
 caught_nothing() {
 	: >"$BUNDLE/rootfs/tmp/stop"
 	wait_for 'grep -q ^end "$BUNDLE/rootfs/tmp/seen"'
-	grep -q ^met "$BUNDLE/rootfs/tmp/seen" || { echo "nobody was met"; return 1; }
+	grep -q ^met "$BUNDLE/rootfs/tmp/seen" || { echo "the thief met no process"; return 1; }
 	! grep ^took "$BUNDLE/rootfs/tmp/seen"
 }
 
-@test "a container born into the pid namespace of another one gives nothing of the host away" {
+@test "a container that starts in the pid namespace of another one discloses nothing of the host" {
 	thief
 	mkdir "$WORK/victim"
 	ln -s "$BUNDLE/rootfs" "$WORK/victim/rootfs"
@@ -30,7 +30,7 @@ caught_nothing() {
 	caught_nothing
 }
 
-@test "with a user namespace of its own, too" {
+@test "also with its own user namespace" {
 	chmod 711 "$WORK"
 	thief
 	mkdir "$WORK/victim"
@@ -46,7 +46,7 @@ caught_nothing() {
 	caught_nothing
 }
 
-@test "exec gives nothing of the host away, and believes nobody but its own child" {
+@test "exec discloses nothing of the host, and believes no process but its own child" {
 	thief
 	for _ in $(seq "$(rounds 300)"); do
 		run -0 tare exec "$ID" true
@@ -54,7 +54,7 @@ caught_nothing() {
 	caught_nothing
 }
 
-# A startContainer hook that waits until somebody has copied init's sockets.
+# A startContainer hook that waits until another process has copied init's sockets.
 held() { # ARGS of the program
 	config '.process.args=$ARGS.positional | .hooks.startContainer=[{path:"/bin/sh",args:["sh","-c","touch /tmp/here; while [ ! -e /tmp/go ]; do sleep 0.05; done"]}]' --args "$@"
 	create "$ID"
@@ -77,12 +77,12 @@ go() {
 	tare delete --force "$ID"
 }
 
-@test "start ends with the program though somebody keeps init's socket open" {
-	# Less than start waits for a program that goes on.
+@test "start returns when the program has run and exited, though another process keeps init's socket open" {
+	# Less than start waits for a program that continues to run.
 	sooner_than 8000 go
 }
 
-@test "start ends before the program though somebody keeps init's socket open" {
+@test "start returns before the program exits, though another process keeps init's socket open" {
 	held sleep 1000
 	touch "$BUNDLE/rootfs/tmp/go"
 	status=0; wait "$start" || status=$?
@@ -91,7 +91,7 @@ go() {
 	[ "$(status_of "$ID")" = running ]
 }
 
-@test "start fails when init dies though somebody keeps its socket open" {
+@test "start fails if init is killed, though another process keeps its socket open" {
 	held sleep 1000
 	kill -KILL "$(pid_of "$ID")"
 	status=0; wait "$start" || status=$?

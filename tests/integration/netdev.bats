@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# linux.netDevices: the host's end of a pair of virtual Ethernet devices moves.
+# linux.netDevices: one end of a pair of virtual Ethernet devices moves from the host into the container.
 
 load helpers
 
@@ -7,8 +7,8 @@ setup_file() {
 	command -v ip >/dev/null || skip "needs ip of iproute2"
 }
 
-# NAME and its peer NAMEp, which goes with it, on the host. A device that has an address from the beginning is not
-# given another by udev, whenever that comes to it.
+# Makes NAME and its peer NAMEp on the host; deleting one deletes both. If the device gets an address when it is made,
+# udev does not give it another one later.
 pair() { # name [address]
 	ip link add "$1" ${2:+address "$2"} type veth peer name "${1}p" 2>/dev/null || host_lacks "no virtual Ethernet devices"
 }
@@ -40,7 +40,7 @@ teardown() {
 	run -1 ip link show dev "v$$a"
 }
 
-@test "names: its own, a template, one that is taken" {
+@test "names: the same, a template, one that is in use" {
 	pair "v$$a"
 	pair "v$$b"
 	pair "v$$c"
@@ -67,15 +67,16 @@ teardown() {
 	[[ "$output" == *"/linux/netDevices/none0: cannot find network device 'none0': no such device"* ]]
 	[[ "$(ip addr show dev "v$$a")" == *",UP"*"inet 10.9.8.7/24"*"inet6 fd00::7/64"* ]]
 	[[ "$(ip addr show dev "v$$b")" != *",UP"* ]]
-	# Much later, in init.
+	# A failure that occurs much later, in init.
 	config 'del(.linux.netDevices.none0) | .process.args=["no such program"]'
 	run -1 tare create -b "$BUNDLE" "$ID"
 	[[ "$(ip addr show dev "v$$a")" == *",UP"*"inet 10.9.8.7/24"*"inet6 fd00::7/64"* ]]
 	ip link show dev "v$$b"
 }
 
-# What is to be the same afterwards, of the case's own namespace. Of lifetimes just that there is one; and the
-# address that the kernel itself gives a link has its route only when no duplicate has been found.
+# Prints what must be the same afterwards in the network namespace of a process. Of a lifetime only whether there is
+# one. It waits for duplicate address detection, because the kernel adds the route of a link-local address only after
+# it.
 network() {
 	wait_for "! nsenter -n -t $1 ip -6 addr show tentative | grep -q ."
 	nsenter -n -t "$1" ip -j -d addr | jq -cS '.[] | select(.ifname!="lo") | .ifname as $n |
@@ -87,7 +88,7 @@ network() {
 	done | sort
 }
 
-# A namespace with pairs va and vb, all ends up, whose pid is in $pid.
+# A network namespace with pairs va and vb, all peers up. $pid is a process in it.
 namespace() {
 	unshare -n sleep 300 3>&- &
 	pid=$!
@@ -135,7 +136,7 @@ namespace() {
 	[[ "$output" != *"could not be put back"* ]]
 	network $pid >"$WORK/after"
 	diff "$WORK/before" "$WORK/after"
-	# The same in another order, and for one that is down.
+	# Again, in another order, and with a device that is down.
 	nsenter -n -t $pid ip link set vb down
 	network $pid | grep -v 10.80.0.0/16 >"$WORK/before"
 	config '.linux.netDevices={"vb":{},"va":{}}'
@@ -143,14 +144,14 @@ namespace() {
 	[[ "$output" != *"could not be put back"* ]]
 	network $pid | grep -v 10.80.0.0/16 >"$WORK/after"
 	diff "$WORK/before" "$WORK/after"
-	# The kernel takes no way over a device that is down, the other one it does.
+	# The kernel refuses a route over a device that is down, and accepts the other one.
 	run -0 nsenter -n -t $pid ip route show 10.80.0.0/16
 	[[ "$output" == "10.80.0.0/16 via 10.9.8.1 dev va"* ]]
 	kill $pid
 	wait $pid || true
 }
 
-@test "a device that cannot have its name back, as it is somebody else's by then, is told of" {
+@test "a device that cannot get its name back, because another one has it by then, is reported" {
 	namespace
 	nsenter -n -t $pid ip link set va up
 	nsenter -n -t $pid ip addr add 10.9.8.7/24 dev va
@@ -163,7 +164,7 @@ namespace() {
 	config --arg h "$WORK/hook" '.linux.netDevices={"va":{"name":"eth0"},"vb":{}} | .hooks.createRuntime=[{"path":$h,"env":["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]}]'
 	run -1 nsenter -n -t $pid "$TARE" --root "$ROOT" create -b "$BUNDLE" "$ID"
 	[[ "$output" == *"(and network device 'va' could not be put back as it was: File exists)"* ]] || { echo "$output"; return 1; }
-	# Where the kernel moves first and names then, all else is as it was.
+	# If the kernel moves a device before it is renamed, everything else is as before.
 	if nsenter -n -t $pid ip link show dev eth0; then
 		[[ "$(nsenter -n -t $pid ip addr show dev eth0)" == *",UP"*"10.9.8.7/24"* ]]
 	fi
@@ -196,13 +197,13 @@ namespace() {
 		| .linux.namespaces|=map(if .type=="network" then .path=$p else . end)'
 	inside 'ip addr show dev eth7'
 	[[ "$output" == *",UP"* ]]
-	# It is the namespace's now, and no longer the runtime's to move.
+	# The device belongs to that namespace now, and the runtime does not move it back.
 	nsenter -n -t $pid ip link show dev eth7
 	kill $pid
 	wait $pid || true
 }
 
-@test "no network namespace of its own: refused" {
+@test "without a network namespace of its own netDevices are refused" {
 	config '.linux.netDevices={"lo":{}} | .linux.namespaces|=map(select(.type!="network"))'
 	run -1 tare create -b "$BUNDLE" "$ID"
 	[[ "$output" == *"/linux/netDevices: the container needs a network namespace of its own"* ]]

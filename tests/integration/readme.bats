@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# The commands of README.md, as they stand there: each block of shell is run by a case, which names it by its first line.
+# Runs each block of shell commands in README.md, verbatim. The case names the block by its first line.
 load helpers
 
 README=$BATS_TEST_DIRNAME/../../README.md
 
-# First lines that are more than a shell quotes well.
+# First lines that are hard to quote in shell.
 read -r in_steps <<'END'
 jq '.process.terminal = false | .process.args = ["busybox", "sleep", "1000"]' config.json > new && mv new config.json
 END
@@ -12,7 +12,7 @@ read -r with_limits <<'END'
 jq '.linux.resources.memory.limit = 67108864' config.json > new && mv new config.json
 END
 
-# All first lines, or the block that has this one.
+# Print all first lines, or the block that begins with this one.
 first_lines() {
 	awk 'is_first { print } { is_first = /^```sh$/ }' "$README"
 }
@@ -22,7 +22,7 @@ block() { # first line
 		in_block { print } { is_first = /^```sh$/ } END { exit !found }' "$README"
 }
 
-# Makes a block the script $WORK/block. In the place of the tare that is installed are the test's and its state root.
+# Writes a block to the script $WORK/block. The command tare in it is the test's, with the test's state root.
 prepare() { # first line
 	mkdir -p "$WORK/path"
 	printf '#!/bin/sh\nexec "%s" --root "%s" "$@"\n' "$TARE" "$ROOT" >"$WORK/path/tare"
@@ -36,7 +36,7 @@ perform() { # first line
 	(cd "$WHERE" && PATH=$WORK/path:$PATH ${AS:-} sh -e "$WORK/block") 3>&-
 }
 
-# Where a block goes that begins by making a bundle.
+# Runs a block that makes a bundle and changes to it.
 begin_bundle() { # first line
 	WHERE=$WORK/somewhere
 	mkdir "$WHERE"
@@ -56,7 +56,7 @@ teardown() {
 	for line in "${lines[@]}"; do
 		grep -qF "$line" "$BATS_TEST_FILENAME" || { echo "no case for: $line"; return 1; }
 	done
-	# Nothing is a block that is not fenced.
+	# An indented block would be missed.
 	run -1 grep -nE '^    [a-z]' "$README"
 }
 
@@ -74,14 +74,14 @@ teardown() {
 	[[ "$output" == *"I am process 1 on host tare, uid=0 gid=0"* ]] || { echo "$output"; return 1; }
 }
 
-@test "README: the tests are run by what runs this case" {
+@test "README: the command that runs the tests exists" {
 	[ "$(block 'sh .ci/run')" = 'sh .ci/run' ]
 	[ ! -e "$BATS_TEST_DIRNAME/../../.ci" ] || [ -x "$BATS_TEST_DIRNAME/../../.ci/run" ]
 }
 
 @test "README: two minutes by hand" {
 	begin_bundle 'mkdir -p bundle/rootfs/bin && cd bundle'
-	# A terminal, on which "exit" is typed.
+	# A terminal, in which "exit" is typed.
 	prepare 'tare run first'
 	cd "$WHERE"
 	PATH=$WORK/path:$PATH run -0 command script -qec "sh -e '$WORK/block'" /dev/null <<<'exit'

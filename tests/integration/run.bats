@@ -83,8 +83,8 @@ load helpers
 	run -1 tare run -b "$BUNDLE" --config "$WORK/empty" x
 	[[ "$output" == *"$WORK/empty: line 1, column 1: there is no JSON in it" ]]
 	for command in state start kill delete pause resume ps events; do
-		run -1 tare "$command" nobody
-		[ "${lines[0]}" = "tare: $command nobody: container does not exist" ]
+		run -1 tare "$command" missing
+		[ "${lines[0]}" = "tare: $command missing: container does not exist" ]
 	done
 	run -1 tare wrong
 	[[ "$output" == *"unknown command"* ]]

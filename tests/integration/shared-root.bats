@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 load helpers
 
-# A root file system that another container shares: its directories are renamed while this container starts. A
-# createRuntime hook runs when everything is mounted, in the host's mount namespace, which allows the rename.
+# Renames directories of a root file system that another container shares, while this container starts. A createRuntime
+# hook runs when everything is mounted, in the host's mount namespace, where the rename is possible.
 renames() { # command in the root file system
 	config --arg d "$BUNDLE/rootfs" --arg c "$1" '.hooks.createRuntime=[{path:"/bin/sh",args:["sh","-c","cd \"$0\" && "+$c,$d]}]'
 }
 
-# What a program of the container must not be able to read or write, in a procfs wherever it is.
+# What a program of the container must not be able to read or write, in any procfs.
 PROTECTED='for keys in /proc/keys /*/keys; do
 		if [ -s $keys ]; then echo "$keys is readable"; fi
 		file=${keys%/keys}/sys/kernel/core_pattern
 		if [ -e $file ] && (: >>$file); then echo "$file is writable"; fi
 	done 2>/dev/null; echo looked'
 
-@test "a mount whose directory is renamed during the start is not lost: the start fails" {
+@test "a mount is not lost if its directory is renamed during the start: the start fails" {
 	mkdir -p "$BUNDLE"/rootfs/{proc,sys,dev}
 	script "$PROTECTED"
 	for dir in proc sys dev; do
@@ -22,7 +22,7 @@ PROTECTED='for keys in /proc/keys /*/keys; do
 		run -1 tare run -b "$BUNDLE" "$ID"
 		[[ "$output" == *": /mounts/"*": cannot find the mount on '/$dir': the path leads elsewhere (its directory was renamed"* ]] || { echo "$dir: $output"; return 1; }
 		rm -r "$BUNDLE/rootfs/$dir" && mv "$BUNDLE/rootfs/moved" "$BUNDLE/rootfs/$dir"
-		# A link to where it is leads to it.
+		# A symbolic link to the directory leads to the mount.
 		renames "mv $dir moved && ln -s moved $dir"
 		run -0 tare run -b "$BUNDLE" "$ID"
 		[ "$output" = looked ] || { echo "$dir: $output"; return 1; }
@@ -43,7 +43,7 @@ PROTECTED='for keys in /proc/keys /*/keys; do
 	[[ "$output" == *": /mounts/7: cannot find the mount on '/vol'"* ]]
 }
 
-@test "a mount that covers another is the one that counts, also by a link of the image" {
+@test "if a mount covers another the upper one is used, also through a link of the image" {
 	mkdir -p "$BUNDLE"/rootfs/{run,var} "$WORK/one" "$WORK/two"
 	ln -s /run "$BUNDLE/rootfs/var/run"
 	echo one >"$WORK/one/file"
@@ -56,7 +56,7 @@ PROTECTED='for keys in /proc/keys /*/keys; do
 	[ -d "$WORK/two/inner" ] && [ ! -e "$WORK/one/inner" ]
 }
 
-@test "a racing neighbour that renames /proc: what is masked stays masked" {
+@test "a racing neighbour that renames /proc cannot uncover masked paths" {
 	mkdir -p "$BUNDLE"/rootfs/{proc,other}
 	script "$PROTECTED"
 	(cd "$BUNDLE/rootfs" && while :; do mv proc was; mv other proc; mv was other; done) 2>/dev/null 3>&- &

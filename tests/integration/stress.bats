@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 load helpers
 
-# Runs a command, and fails if it leaves a process behind: what loses its parent becomes a child of this one.
-leaving_nobody() {
+# Runs a command, and fails if a process of it is left: orphans become children of this subreaper.
+leaving_no_process() {
 	python3 -c '
 import ctypes, os, subprocess, sys, time
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
@@ -28,7 +28,7 @@ sys.exit(1)
 	for i in $(seq "$(rounds 50)"); do
 		for command in create run "run -d"; do
 			# shellcheck disable=SC2016
-			run -0 leaving_nobody bash -c '
+			run -0 leaving_no_process bash -c '
 				"$0" --root "$1" '"$command"' -b "$2" "$3" </dev/null >"$4" 2>&1 3>&- &
 				sleep "0.00$((RANDOM % 10))$((RANDOM % 10))"
 				kill -9 $! 2>/dev/null
@@ -44,7 +44,7 @@ sys.exit(1)
 @test "1,000 containers one after another" {
 	config '.process.args=["true"]'
 	# shellcheck disable=SC2016
-	run -0 leaving_nobody bash -c 'set -e; for i in $(seq "$4"); do "$0" --root "$1" run -b "$2" "$3" </dev/null; done' \
+	run -0 leaving_no_process bash -c 'set -e; for i in $(seq "$4"); do "$0" --root "$1" run -b "$2" "$3" </dev/null; done' \
 		"$TARE" "$ROOT" "$BUNDLE" "$ID" "$(rounds 1000)"
 	[ -z "$output" ]
 	[ -z "$(ls -A "$ROOT")" ]
@@ -53,7 +53,7 @@ sys.exit(1)
 @test "200 containers created at once" {
 	config '.process.args=["sleep","1000"]'
 	# shellcheck disable=SC2016
-	run -0 leaving_nobody bash -ec '
+	run -0 leaving_no_process bash -ec '
 		for i in $(seq 200); do
 			"$0" --root "$1" create -b "$2" "$3.$i" </dev/null >>"$4" 2>&1 3>&- &
 			pids="$pids $!"
@@ -65,7 +65,7 @@ sys.exit(1)
 	[ -z "$(ls -A "$ROOT")" ]
 }
 
-@test "init outlives the process that created it, however soon that ends" {
+@test "init outlives the process that created it, however soon that exits" {
 	config '.process.args=["sleep","1000"]'
 	for i in $(seq "$(rounds 100)"); do
 		create "$ID"

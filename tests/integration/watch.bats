@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# What all other cases rely on: each has mounts of its own, and sees what is done to them, and to them alone.
+# What all other cases rely on: each case has its own mounts, and sees every change of them and no others.
 load helpers
 
-# A namespace within the case's, and the report of a watch in it. In "elsewhere" is the namespace that it was made from,
-# whose mounts propagate.
+# Watches a mount namespace that is made from the case's, runs the script in it ("here") or in the namespace that it was
+# made from ("elsewhere"), from which mounts propagate. The report is in $report.
 watched() { # elsewhere | here, script
 	rm -rf "$WORK/inner" && mkdir -p "$WORK/inner/dir" "$WORK/inner/early"
 	(
@@ -30,7 +30,7 @@ watched() { # elsewhere | here, script
 	report=$(<"$WORK/inner/watch.report")
 }
 
-@test "a change of the case's mounts is seen, also one that is taken back at once" {
+@test "a change of the case's mounts is seen, also one that is undone at once" {
 	watched here 'mount -t tmpfs new "$WORK/dir"'
 	[[ "$report" == *"+"*" $WORK/inner/dir "*"the mounts changed: 1 lines" ]]
 	watched here 'mount -t tmpfs new "$WORK/dir"; umount "$WORK/dir"'
@@ -45,15 +45,15 @@ watched() { # elsewhere | here, script
 	[[ "$report" == *"+"*" $WORK/inner/early "*" shared:"*"the mounts changed: 2 lines" ]]
 }
 
-@test "what is mounted and unmounted elsewhere is not the case's" {
+@test "mounts and unmounts in another namespace are not reported" {
 	watched elsewhere 'mount -t tmpfs new "$WORK/dir"; umount "$WORK/early"; umount "$WORK/dir"'
 	[ -z "$report" ] || { echo "$report"; return 1; }
-	# The kernel takes away the mounts on a directory that is removed, in all namespaces.
+	# The kernel removes the mounts on a directory that is removed, in all namespaces.
 	watched elsewhere 'umount "$WORK/early"; rmdir "$WORK/early"; umount "$WORK/a\\b c"; rmdir "$WORK/a\\b c"'
 	[ -z "$report" ] || { echo "$report"; return 1; }
 }
 
-@test "a case's mounts are none of the caller's" {
+@test "a case's mounts are separate from the caller's" {
 	[ "$(readlink /proc/self/ns/mnt)" != "$(readlink "/proc/$PPID/ns/mnt")" ]
 	! grep -E ' (shared|master):' /proc/self/mountinfo
 }
