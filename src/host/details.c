@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What only the commands that describe the host ask for. Whatever cannot be read counts as absent. */
+/*
+ * Facts that only the commands that describe the host need. A fact that cannot be read counts as absent.
+ * Process: the parent, with the rights of the caller.
+ */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #include <tare/host.h>
 
-/* The first line of a small file; "" if there is none. */
+/* Reads the first line of a small file; "" if the file cannot be read. */
 static void read_line(const char *path, char *buf, size_t size)
 {
 	if (io_read_small(AT_FDCWD, path, 0, buf, size) < 0)
@@ -14,7 +17,7 @@ static void read_line(const char *path, char *buf, size_t size)
 	buf[strcspn(buf, "\n")] = '\0';
 }
 
-static bool is_line(const char *path, const char *expected)
+static bool is_first_line(const char *path, const char *expected)
 {
 	char line[64];
 
@@ -40,10 +43,10 @@ static void probe_namespaces(struct host_details *details)
 		details->namespaces |= exists(paths[i]) ? 1u << i : 0;
 	read_line("/proc/sys/user/max_user_namespaces", line, sizeof line);
 	details->has_user_ns = (details->namespaces & 1) != 0 && str_to_u64(line, UINT64_MAX, &max) && max > 0;
-	/* The second is Debian's and Arch's own switch. */
+	/* The first is Ubuntu's sysctl, the second that of Debian and Arch. */
 	details->is_userns_restricted =
-		is_line("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") ||
-		is_line("/proc/sys/kernel/unprivileged_userns_clone", "0");
+		is_first_line("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") ||
+		is_first_line("/proc/sys/kernel/unprivileged_userns_clone", "0");
 }
 
 void host_probe_details(struct host_details *ret_details)
@@ -58,7 +61,7 @@ void host_probe_details(struct host_details *ret_details)
 		read_line(path, details.cgroup_controllers, sizeof details.cgroup_controllers);
 	}
 	read_line("/sys/kernel/security/lsm", details.lsm, sizeof details.lsm);
-	details.has_apparmor = is_line("/sys/module/apparmor/parameters/enabled", "Y");
+	details.has_apparmor = is_first_line("/sys/module/apparmor/parameters/enabled", "Y");
 	details.has_selinux = exists("/sys/fs/selinux/enforce");
 	probe_namespaces(&details);
 	*ret_details = details;
@@ -66,7 +69,7 @@ void host_probe_details(struct host_details *ret_details)
 
 /* --- file systems --- */
 
-/* Whether a line of text is this one; lines of /proc/filesystems begin with "nodev\t" or "\t". */
+/* Whether /proc/filesystems lists type. Each of its lines is "nodev\tTYPE" or "\tTYPE". */
 static bool has_filesystem_line(const char *text, const char *type)
 {
 	size_t len = strlen(type);
@@ -82,7 +85,10 @@ static bool has_filesystem_line(const char *text, const char *type)
 
 #define MODULES_MAX ((size_t)64 << 20)
 
-/* The kernel asks for "fs-TYPE" when it is to mount an unknown type; depmod(8) lists the names it can have. */
+/*
+ * To mount an unknown type, the kernel requests the module "fs-TYPE". depmod(8) lists the modules that have
+ * such an alias in modules.alias.
+ */
 static bool has_module(const char *type)
 {
 	_cleanup_free_ char *path = NULL, *alias = NULL;
@@ -101,7 +107,7 @@ bool host_has_filesystem(const char *type)
 {
 	_cleanup_buf_ struct buf text = {0};
 
-	/* No type has a blank in it, and one with a line feed would match parts of lines. */
+	/* A type never contains a blank or tab; one with a line feed would match across lines. */
 	if (str_is_empty(type) || strpbrk(type, " \t\n") != NULL)
 		return false;
 	if (io_read_file(AT_FDCWD, "/proc/filesystems", 1 << 20, &text) == 0 && text.data != NULL &&

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The facts about this machine and the caller that every start needs. Process: the parent, in the caller's
+ * namespaces.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -15,7 +19,7 @@
 
 #include <tare/host.h>
 
-#define INITIAL_USER_NS 4026531837ull /* <linux/proc_ns.h> PROC_USER_INIT_INO: part of the kernel's ABI */
+#define INITIAL_USER_NS 4026531837ull /* PROC_USER_INIT_INO of <linux/proc_ns.h>: part of the kernel's ABI */
 
 static int probe_kernel(struct host *host, struct err *err)
 {
@@ -24,7 +28,7 @@ static int probe_kernel(struct host *host, struct err *err)
 	const char *at;
 
 	if (uname(&name) < 0)
-		return err_system(err, errno, "cannot ask for the kernel's version");
+		return err_system(err, errno, "cannot read the kernel's version");
 	str_format(host->machine, sizeof host->machine, "%s", name.machine);
 	at = name.release;
 	for (int i = 0; i < 2; i++) {
@@ -54,7 +58,9 @@ static int probe_identity(struct host *host, struct err *err)
 		return err_system(err, r, "cannot read the caller's capabilities");
 	host->capabilities = data[0].effective | (uint64_t)data[1].effective << 32;
 	host->is_privileged = host->capabilities >> CAP_SYS_ADMIN & 1;
-	/* As /proc/sys/kernel/cap_last_cap, for one system call: 5.14 has CAP_CHECKPOINT_RESTORE (since 5.9).
+	/*
+	 * The same number as /proc/sys/kernel/cap_last_cap, for one system call instead of three: Linux 5.14
+	 * always has CAP_CHECKPOINT_RESTORE (since 5.9), so the search begins there.
 	 */
 	host->last_capability = CAP_CHECKPOINT_RESTORE;
 	while (k_prctl(PR_CAPBSET_READ, (unsigned long)host->last_capability + 1, 0, 0, 0) >= 0)
@@ -80,7 +86,7 @@ static bool is_cgroup2(const char *path)
 	return k_statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-/* Undoes the octal escapes of mountinfo (blank, tab, line feed and backslash) in place. */
+/* Decodes the octal escapes of mountinfo (blank, tab, line feed and backslash) in place. */
 static void unescape(char *text)
 {
 	char *out = text;
@@ -114,7 +120,7 @@ static void search_cgroup2(struct host *host)
 		if (field == NULL)
 			continue;
 		unescape(field);
-		/* The last one that is mounted at a place is the one to be seen there: ask the place itself. */
+		/* A later mount may cover this one, so check what the mount point shows now. */
 		if (strlen(field) >= sizeof host->cgroup_mount || !is_cgroup2(field))
 			continue;
 		str_format(host->cgroup_mount, sizeof host->cgroup_mount, "%s", field);
@@ -123,8 +129,9 @@ static void search_cgroup2(struct host *host)
 }
 
 /*
- * cgroups(7): "id:controllers:path", of the v2 hierarchy "0::path". A path that begins with "/.." is outside
- * of the caller's cgroup namespace, and one that was removed leads nowhere: neither can have children here.
+ * cgroups(7): each line is "id:controllers:path", that of the v2 hierarchy is "0::path". A path that begins
+ * with "/.." is outside of the caller's cgroup namespace, and one with " (deleted)" was removed: no cgroup can
+ * be created below either of them.
  */
 static void read_own_cgroup(struct host *host, char *text)
 {
@@ -198,7 +205,10 @@ void host_probe_namespace(struct host *host, int ns, const char *path)
 		found->errnum = -fd;
 		return;
 	}
-	/* Whatever else the path leads to, a device say, shall not get an ioctl that is not meant for it. */
+	/*
+	 * Only for a namespace file: other files, a device for example, may give this ioctl number another
+	 * meaning.
+	 */
 	type = k_fstatfs(fd, &fs) == 0 && fs.f_type == NSFS_MAGIC ? k_ioctl(fd, NS_GET_NSTYPE, NULL) : -ENOTTY;
 	found->actual_type = type < 0 ? 0 : type;
 	if (type >= 0 && k_fstat(fd, &st) == 0 && k_fstatat(AT_FDCWD, own[ns], &own_st, 0) == 0)
