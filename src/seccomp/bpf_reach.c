@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a compiled program may come to, without a call that it is asked about. */
+/*
+ * Which results a compiled filter can return for system calls of the native architecture, found without running
+ * it. Process: the parent.
+ */
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stddef.h>
 
 #include <tare/seccomp.h>
 
-#define X32_BIT 0x40000000u /* of a number: asm/unistd.h of x86-64 */
+#define X32_BIT 0x40000000u /* __X32_SYSCALL_BIT of a system call number, asm/unistd.h of x86-64 */
 
-/* What the accumulator may hold, as a set. */
+/* What the accumulator can hold, as a set of bits. */
 #define HOLDS_ARCH 1u
 #define HOLDS_NUMBER 2u
 #define HOLDS_OTHER 4u
@@ -28,8 +31,8 @@ static bool is_deadly(uint32_t result)
 	       action == SECCOMP_RET_TRAP;
 }
 
-/* Whether a comparison can come out as it is asked for by a call of the native architecture. */
-static bool can_be(const struct sock_filter *row, unsigned int holds, uint32_t arch, bool is_true)
+/* Whether a comparison can have the result is_true for a system call of the native architecture. */
+static bool can_result_in(const struct sock_filter *row, unsigned int holds, uint32_t arch, bool is_true)
 {
 	uint16_t op = BPF_OP(row->code);
 
@@ -41,7 +44,8 @@ static bool can_be(const struct sock_filter *row, unsigned int holds, uint32_t a
 }
 
 struct reached {
-	unsigned char holds[BPF_MAXINSNS + 256]; /* at each row; 0: nobody comes here. A jump is at most 255 */
+	unsigned char
+		holds[BPF_MAXINSNS + 256]; /* HOLDS_* at each row, 0: unreachable; a jt or jf is at most 255 */
 	uint32_t arch;
 };
 
@@ -52,14 +56,14 @@ static void jump(struct reached *reached, const struct sock_filter *row, uint32_
 	for (unsigned int bit = HOLDS_ARCH; bit <= HOLDS_OTHER; bit <<= 1) {
 		if ((reached->holds[at] & bit) == 0)
 			continue;
-		if (can_be(row, bit, reached->arch, true))
+		if (can_result_in(row, bit, reached->arch, true))
 			next[row->jt] |= (unsigned char)bit;
-		if (can_be(row, bit, reached->arch, false))
+		if (can_result_in(row, bit, reached->arch, false))
 			next[row->jf] |= (unsigned char)bit;
 	}
 }
 
-/* Jumps lead forward only, so one pass meets every row after all that lead to it. */
+/* BPF only has forward jumps, so one pass visits each row after all rows that lead to it. */
 bool seccomp_can_kill(const struct sock_filter *filter, uint32_t count)
 {
 	struct reached reached = {.holds = {HOLDS_OTHER}, .arch = seccomp_arch_native()};
@@ -78,7 +82,7 @@ bool seccomp_can_kill(const struct sock_filter *filter, uint32_t count)
 		else if (BPF_CLASS(row->code) == BPF_ALU)
 			reached.holds[i + 1] |= HOLDS_OTHER;
 		else if (row->code != (BPF_RET | BPF_K) || is_deadly(row->k))
-			return true; /* or not of this room's making */
+			return true; /* or an instruction that libseccomp never generates */
 	}
 	return false;
 }

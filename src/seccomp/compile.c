@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Compiles the seccomp section of the configuration by libseccomp. Process: the parent. */
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -8,10 +9,10 @@
 
 #include "private.h"
 
-#define TREE 2                  /* SCMP_FLTATR_CTL_OPTIMIZE: a binary tree of the system calls */
-#define API_LEVEL 6             /* of libseccomp: all that 5.14 has; probing the kernel is left out */
+#define TREE 2      /* value of SCMP_FLTATR_CTL_OPTIMIZE: a binary tree of the system calls */
+#define API_LEVEL 6 /* of libseccomp: has everything that Linux 5.14 has, so the kernel need not be probed */
 #define X32_BIT 0x40000000u     /* __X32_SYSCALL_BIT */
-#define ARM_PRIVATE 0x000f0000u /* __ARM_NR_BASE: not in the order in which calls were invented */
+#define ARM_PRIVATE 0x000f0000u /* __ARM_NR_BASE: numbers from here are not in order of age */
 
 struct compiler {
 	const struct spec_seccomp *spec;
@@ -26,7 +27,7 @@ static void release(struct compiler *c)
 		seccomp_release(c->context);
 }
 
-/* --- words of the specification to those of libseccomp --- */
+/* --- constants of the specification as those of libseccomp --- */
 
 static uint32_t action_of(enum spec_seccomp_action action, const struct spec_uint *errno_ret)
 {
@@ -68,7 +69,6 @@ static struct scmp_arg_cmp comparison_of(const struct spec_seccomp_arg *arg)
 	return (struct scmp_arg_cmp){arg->index, ops[arg->op], arg->value, arg->value_two};
 }
 
-/* 0: libseccomp does not know it. */
 uint32_t seccomp_arch_token(const char *name)
 {
 	char lower[32];
@@ -104,7 +104,9 @@ static int add_architectures(struct compiler *c)
 	return 0;
 }
 
-/* Conditions on one and the same argument cannot all be in one rule of libseccomp: each is a rule of its own.
+/*
+ * A rule of libseccomp can have only one condition on each argument. If there are several on one argument, each
+ * condition becomes a rule of its own.
  */
 static bool is_one_rule(const struct spec_seccomp_rule *rule)
 {
@@ -124,7 +126,7 @@ static int add_name(struct compiler *c, const struct spec_seccomp_rule *rule, co
 	int number = seccomp_syscall_resolve_name(name), r = 0;
 	_cleanup_free_ struct scmp_arg_cmp *args = NULL;
 
-	/* libseccomp takes no rule that says what happens anyway. */
+	/* libseccomp refuses a rule that has the default action. */
 	if (number == __NR_SCMP_ERROR || action == c->default_action)
 		return 0;
 	args = mem_alloc((rule->arg_count + 1) * sizeof *args);
@@ -160,10 +162,10 @@ static int add_rules(struct compiler *c)
 	return 0;
 }
 
-/* --- what is newer than the filter --- */
+/* --- system calls that are newer than the filter --- */
 
-/* The highest number of a call that the filter names; -1 if it names none of this architecture. */
-static int64_t newest_call(const struct spec_seccomp *spec, uint32_t token)
+/* The highest system call number that the filter names; -1 if it names none of this architecture. */
+static int64_t highest_number(const struct spec_seccomp *spec, uint32_t token)
 {
 	int64_t newest = -1;
 
@@ -179,10 +181,10 @@ static int64_t newest_call(const struct spec_seccomp *spec, uint32_t token)
 	return newest;
 }
 
-static void add_newer(struct buf *out, const struct spec_seccomp *spec, uint32_t token)
+static void add_newer_block(struct buf *out, const struct spec_seccomp *spec, uint32_t token)
 {
-	int64_t newest = newest_call(spec, token);
-	/* x86-64 and x32 are one architecture to the kernel, and a bit of the number tells them apart. */
+	int64_t newest = highest_number(spec, token);
+	/* seccomp_data.arch is the same for x86-64 and x32: a bit of the number distinguishes them. */
 	uint32_t audit = token == SCMP_ARCH_X32 ? SCMP_ARCH_X86_64 : token;
 	uint32_t ceiling = token == SCMP_ARCH_X32   ? X32_BIT * 2
 			   : token == SCMP_ARCH_ARM ? ARM_PRIVATE
@@ -200,24 +202,24 @@ static void add_newer(struct buf *out, const struct spec_seccomp *spec, uint32_t
 		buf_add(out, block, sizeof block);
 }
 
-static void add_all_newer(struct compiler *c, struct buf *out)
+static void add_newer_blocks(struct compiler *c, struct buf *out)
 {
 	uint32_t native = seccomp_arch_native();
 
 	if (c->default_action != SCMP_ACT_ERRNO(EPERM))
 		return;
-	add_newer(out, c->spec, native);
+	add_newer_block(out, c->spec, native);
 	for (size_t i = 0; i < c->spec->architectures.count; i++) {
 		uint32_t token = seccomp_arch_token(c->spec->architectures.v[i]);
 
 		if (token != native)
-			add_newer(out, c->spec, token);
+			add_newer_block(out, c->spec, token);
 	}
 }
 
-/* --- together --- */
+/* --- the whole --- */
 
-/* libseccomp writes to descriptors only. */
+/* libseccomp can only write to a descriptor. */
 static int export(struct compiler *c, struct buf *out)
 {
 	_cleanup_fd_ int fd = k_memfd_create("seccomp", MFD_CLOEXEC);
@@ -225,7 +227,7 @@ static int export(struct compiler *c, struct buf *out)
 
 	if (r == 0)
 		r = (int)k_lseek(fd, 0, SEEK_SET);
-	/* One more than the kernel takes, so that what is too long is seen. */
+	/* One instruction more than the kernel accepts, so that compile() detects a filter that is too long. */
 	return r < 0 ? r : io_read_fd(fd, (BPF_MAXINSNS + 1) * sizeof(struct sock_filter), out);
 }
 
@@ -240,7 +242,10 @@ static int begin(struct compiler *c)
 		return err_set(c->err, ERR_UNSUPPORTED, 0, "/linux/seccomp/defaultAction",
 			       "libseccomp cannot make a filter with this default action");
 	r = seccomp_attr_set(c->context, SCMP_FLTATR_CTL_OPTIMIZE, TREE);
-	/* A call of an architecture that is not in the filter: no thread of such a program can go on. */
+	/*
+	 * A system call of an architecture that the filter does not list kills the process, not only the
+	 * thread: a program cannot continue without one of its threads.
+	 */
 	if (r == 0)
 		r = seccomp_attr_set(c->context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	return r < 0 ? err_set(c->err, ERR_UNSUPPORTED, r, "/linux/seccomp", "cannot make a filter") : 0;
@@ -257,14 +262,13 @@ static int compile(struct compiler *c, struct seccomp_program *ret)
 		r = add_rules(c);
 	if (r < 0)
 		return r;
-	add_all_newer(c, &out);
+	add_newer_blocks(c, &out);
 	r = export(c, &out);
 	if (r < 0 && r != -EFBIG)
 		return err_set(c->err, ERR_UNSUPPORTED, r, "/linux/seccomp", "cannot generate the filter");
 	if (out.len > BPF_MAXINSNS * sizeof(struct sock_filter))
 		return err_set(c->err, ERR_CONFIG, E2BIG, "/linux/seccomp",
-			       "the filter has more than %d instructions, which the kernel does not take",
-			       BPF_MAXINSNS);
+			       "the filter has more than %d instructions, the kernel's limit", BPF_MAXINSNS);
 	ret->count = (uint32_t)(out.len / sizeof(struct sock_filter));
 	ret->filter = (struct sock_filter *)(void *)take_ptr(out.data);
 	return 0;
@@ -309,7 +313,7 @@ int seccomp_unknown_names(const struct spec_seccomp *spec,
 	return count;
 }
 
-/* One filter has one byte order, which is this machine's. */
+/* A filter has one byte order, that of this machine: libseccomp refuses architectures of the other one. */
 static bool is_usable(uint32_t token)
 {
 	scmp_filter_ctx context = token == 0 ? NULL : seccomp_init(SCMP_ACT_ALLOW);

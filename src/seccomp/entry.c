@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A compiled program as bytes that can be kept, and the name that they are kept under. */
+/* Stores a compiled program as bytes: the entry, its key, and the name of its file. Process: the parent. */
 #include <errno.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -7,10 +7,10 @@
 
 #include "private.h"
 
-#define REVISION 2 /* to be raised with whatever changes the program that a configuration compiles to */
+#define REVISION 2 /* increase with each change of the program that a configuration compiles to */
 static const char entry_magic[8] = "tareSEC2";
 
-/* An entry: the head, the bytes of the key, the instructions. */
+/* Layout of an entry: this head, the bytes of the key, the instructions. */
 struct head {
 	char magic[sizeof entry_magic];
 	uint64_t sum; /* of the whole entry with sum itself 0 */
@@ -28,7 +28,10 @@ static uint64_t sum_of(const struct head *head, const void *key, const void *fil
 	return sum_add(sum, filter, head->count * sizeof(struct sock_filter));
 }
 
-/* Everything has its length or is of fixed length, so that no two configurations have the same bytes. */
+/*
+ * Each field is preceded by its length, or count, or has a fixed length, so that different configurations never
+ * have the same bytes.
+ */
 static void add_number(struct buf *out, uint64_t value)
 {
 	buf_add(out, &value, sizeof value);
@@ -64,11 +67,11 @@ static void add_rule(struct buf *out, const struct spec_seccomp_rule *rule)
 void seccomp_key_make(const struct spec_seccomp *spec, struct seccomp_key *ret)
 {
 	const struct scmp_version *version = seccomp_version();
-	const uint64_t makers[] = {REVISION, version->major, version->minor, version->micro,
-				   seccomp_arch_native()};
+	const uint64_t versions[] = {REVISION, version->major, version->minor, version->micro,
+				     seccomp_arch_native()};
 	struct buf text = {0};
 
-	buf_add(&text, makers, sizeof makers);
+	buf_add(&text, versions, sizeof versions);
 	add_number(&text, spec->default_action);
 	add_optional(&text, &spec->default_errno_ret);
 	add_list(&text, &spec->architectures);
@@ -101,8 +104,8 @@ void seccomp_seal(const struct seccomp_program *program, const struct seccomp_ke
 	buf_add(out, program->filter, program->count * sizeof *program->filter);
 }
 
-/* Whether size bytes are a head of this key followed by as many bytes as it states. */
-static bool is_whole(const struct head *head, size_t size, const struct seccomp_key *key)
+/* Whether size is that of a complete entry: head, key and as many instructions as head states. */
+static bool is_complete(const struct head *head, size_t size, const struct seccomp_key *key)
 {
 	return memcmp(head->magic, entry_magic, sizeof head->magic) == 0 && head->key_size == key->bytes.len &&
 	       head->count > 0 && head->count <= BPF_MAXINSNS &&
@@ -118,7 +121,7 @@ int seccomp_unseal(const void *data, size_t size, const struct seccomp_key *key,
 	if (size < sizeof head)
 		return -EBADMSG;
 	memcpy(&head, data, sizeof head);
-	if (!is_whole(&head, size, key) || memcmp(bytes, key->bytes.data, head.key_size) != 0)
+	if (!is_complete(&head, size, key) || memcmp(bytes, key->bytes.data, head.key_size) != 0)
 		return -EBADMSG;
 	filter = bytes + head.key_size;
 	if (head.sum != sum_of(&head, bytes, filter))

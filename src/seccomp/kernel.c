@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the running kernel has of what a configuration asks for. */
+/*
+ * Actions and flags of seccomp(2) that the running kernel has, and those that a configuration needs. Process:
+ * the parent.
+ */
 #include <errno.h>
 #include <linux/seccomp.h>
 
@@ -12,7 +15,7 @@ static const struct {
 	{"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
 	{"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
 	{"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
-	{"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", 1u << 5}, /* not in the oldest headers */
+	{"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", 1u << 5}, /* Linux 5.19, missing in older headers */
 };
 #define WAIT_KILLABLE_RECV (1u << 5)
 
@@ -40,14 +43,20 @@ uint32_t seccomp_flags(const struct spec_seccomp *spec)
 		for (size_t k = 0; k < ARRAY_SIZE(flags); k++)
 			if (str_equal(spec->flags.v[i], flags[k].name))
 				value |= flags[k].value;
-	/* It is about notifications, and an error of seccomp(2) where there are none. */
+	/* seccomp(2) fails with EINVAL if this flag is set without NEW_LISTENER. */
 	if (!is_notify)
 		return value & ~WAIT_KILLABLE_RECV;
-	/* seccomp(2) takes one of the two; init has only one thread to synchronize. */
+	/*
+	 * seccomp(2) refuses TSYNC together with NEW_LISTENER. init has only one thread, so TSYNC has no effect
+	 * there.
+	 */
 	return (value | SECCOMP_FILTER_FLAG_NEW_LISTENER) & ~(uint32_t)SECCOMP_FILTER_FLAG_TSYNC;
 }
 
-/* Without a program a known flag comes as far as reading one (EFAULT). */
+/*
+ * seccomp(2) checks the flags before it reads the program: a NULL program fails with EFAULT if it knows all
+ * flags.
+ */
 static bool has_flags(uint32_t value)
 {
 	return k_call3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, value, NULL) == -EFAULT;
