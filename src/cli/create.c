@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* create, run, plan and check: the commands that read a bundle. */
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <tare/check.h>
@@ -160,7 +161,7 @@ static void on_finding(void *context, const struct err *finding)
 static int check(struct cli_call *call, const void *options, struct err *err)
 {
 	const struct cli_create_options *o = options;
-	struct findings f = {.out = &call->out, .is_coloured = isatty(1)};
+	struct findings f = {.out = &call->out, .is_coloured = isatty(1) && getenv("NO_COLOR") == NULL};
 	struct create_options create;
 	int r = cli_is_json(o->format, &f.is_json, err);
 

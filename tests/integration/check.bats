@@ -514,3 +514,12 @@ config: /process/args: is missing
 	run -0 setpriv --bounding-set -net_raw "$TARE" --root "$ROOT" check -b "$BUNDLE"
 	[ "${lines[0]}" = "note: /process/capabilities: CAP_NET_RAW cannot be granted here" ]
 }
+
+@test "check has colours on a terminal, and none with NO_COLOR" {
+	good
+	jq '.xyz=1' <"$WORK/good.json" >"$BUNDLE/config.json"
+	run -0 env -u NO_COLOR script -qec "'$TARE' --root '$ROOT' check -b '$BUNDLE'" /dev/null </dev/null
+	[[ "${lines[0]}" == $'\e[31mnote\e[0m: /xyz: '* ]]
+	run -0 env NO_COLOR=1 script -qec "'$TARE' --root '$ROOT' check -b '$BUNDLE'" /dev/null </dev/null
+	[[ "${lines[0]}" == "note: /xyz: "* ]]
+}
