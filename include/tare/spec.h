@@ -2,10 +2,10 @@
 /*
  * spec: config.json as typed, validated, constant data (runtime-spec 1.3.0).
  *
- * Pure: reads no file, asks the kernel nothing. Everything that spec_parse returns lives in the spec's own
- * arena until spec_free. Strings are NUL-terminated and never contain NUL. What is absent in the
- * configuration is NULL, has is_set false, or count 0; the parser fills in no defaults but those named here.
- * Absent is also what is null, and what is "" where an empty string could mean nothing else.
+ * Functions of this header read no file and make no system call. Everything that spec_parse returns lives in
+ * the spec's arena until spec_free. Strings are NUL-terminated and contain no other NUL. A property that is
+ * absent in the configuration is NULL, has is_set false, or count 0; the parser adds no defaults except those
+ * stated here. A value of null means absent, and so does "" where an empty string can have no other meaning.
  */
 #ifndef TARE_SPEC_H
 #define TARE_SPEC_H
@@ -59,7 +59,7 @@ struct spec_namespace {
 	uint32_t index;   /* in /linux/namespaces, for messages */
 };
 struct spec_id_map {
-	uint32_t container_id, host_id, size; /* size > 0; neither range passes 2^32 - 2 */
+	uint32_t container_id, host_id, size; /* size > 0; the highest id of a range is at most 2^32 - 2 */
 };
 struct spec_id_maps {
 	struct spec_id_map *v;
@@ -107,8 +107,8 @@ struct spec_process {
 		uint16_t height, width;
 	} console_size;        /* never set if !terminal */
 	const char *cwd;       /* absolute, required */
-	struct spec_list env;  /* every entry has "=" after a non-empty name; last duplicate wins, done here */
-	struct spec_list args; /* count may be 0: then start must refuse */
+	struct spec_list env;  /* NAME=VALUE, names not empty and unique: the parser keeps the last duplicate */
+	struct spec_list args; /* count may be 0; start must then fail */
 	struct spec_rlimit *rlimits;
 	size_t rlimit_count;
 	bool has_user, has_capabilities;
@@ -148,7 +148,7 @@ struct spec_hook {
 	const char *path;      /* absolute */
 	struct spec_list args; /* absent or empty: v NULL */
 	struct spec_list env;  /* absent (v NULL) differs from empty */
-	uint32_t timeout;      /* seconds, 0: none was given */
+	uint32_t timeout;      /* seconds; 0: no timeout */
 };
 struct spec_hooks {
 	struct spec_hook *v;
@@ -218,20 +218,20 @@ struct spec_resources {
 		struct spec_uint hca_handles, hca_objects;
 	} * rdma;
 	size_t rdma_count;
-	struct spec_map unified; /* keys hold no "/" */
+	struct spec_map unified; /* keys contain no "/" */
 };
 
 /* --- the rest of linux --- */
 struct spec_device {
 	char type;                  /* 'c' (also for "u"), 'b', 'p' */
 	const char *path;           /* absolute, no empty or "." components, no "/" or ".." at its end */
-	bool is_repeated;           /* an earlier one has the same path, and all that this one says */
+	bool is_repeated;           /* an earlier device has the same path and all properties of this one */
 	int64_t major, minor;       /* 0 for 'p' */
 	struct spec_uint file_mode; /* permission bits, <= 07777 */
 	struct spec_uint uid, gid;
 };
 struct spec_net_device {
-	const char *host_name, *container_name; /* container_name NULL: the same */
+	const char *host_name, *container_name; /* container_name NULL: the name is kept */
 };
 enum spec_seccomp_arg_op {
 	SPEC_SECCOMP_NE,
@@ -260,7 +260,7 @@ struct spec_seccomp_arg {
 struct spec_seccomp_rule {
 	struct spec_list names; /* at least one */
 	enum spec_seccomp_action action;
-	struct spec_uint errno_ret; /* only with ERRNO, TRACE (the schema's meaning) */
+	struct spec_uint errno_ret; /* only with ERRNO and TRACE */
 	struct spec_seccomp_arg *args;
 	size_t arg_count;
 };
@@ -268,7 +268,7 @@ struct spec_seccomp {
 	bool is_set;
 	enum spec_seccomp_action default_action;
 	struct spec_uint default_errno_ret;
-	struct spec_list architectures; /* "SCMP_ARCH_*", each a name of the spec */
+	struct spec_list architectures; /* "SCMP_ARCH_*", only names that runtime-spec lists */
 	struct spec_list flags;         /* "SECCOMP_FILTER_FLAG_*"; v NULL if absent */
 	const char *listener_path, *listener_metadata;
 	struct spec_seccomp_rule *rules;
@@ -325,7 +325,7 @@ struct spec {
 		const char *nodes;
 	} memory_policy; /* MPOL_*, MPOL_F_* of <linux/mempolicy.h>; nodes: a node list, syntax checked, NULL if
 			    empty */
-	struct spec_map sysctl; /* keys as given, in either form: spec_sysctl_path takes both */
+	struct spec_map sysctl; /* keys as written, in either form that spec_sysctl_path accepts */
 	struct spec_seccomp seccomp;
 	enum spec_propagation rootfs_propagation;
 	struct spec_list masked_paths, readonly_paths; /* absolute */
@@ -335,29 +335,30 @@ struct spec {
 		uint32_t domain;
 	} personality; /* PER_LINUX, PER_LINUX32 */
 
-	struct spec_list warnings; /* what the spec wants logged but not refused: e.g. unknown capabilities */
+	struct spec_list warnings; /* "POINTER: TEXT": what runtime-spec wants logged and not refused */
 };
 
 /*
- * Parses and validates len bytes of JSON text (which need not end with NUL). All rules that need nothing
- * but the configuration itself are checked here: types, ranges, enums, required keys, absolute paths,
- * duplicates, what must and must not come together. The first wrong value is refused with kind ERR_CONFIG,
- * where = its JSON pointer; malformed JSON with "line L, column C" in the message.
+ * Parses and validates len bytes of JSON text (which need not end with NUL). Checks all rules that depend on
+ * the configuration alone: types, ranges, enums, required keys, absolute paths, duplicates, and properties that
+ * require or exclude each other. Fails with -EINVAL at the first wrong value: *err has the kind ERR_CONFIG and
+ * the JSON pointer of the value. For malformed JSON the pointer is empty and the message begins with "line L,
+ * column C".
  *
  * Runs in the parent. *ret_spec is untouched on failure; the caller frees it with spec_free.
  */
 int spec_parse(const char *json, size_t len, struct spec **ret_spec, struct err *err) MUST_CHECK;
 
 /*
- * The same, but goes on after a wrong value and hands every finding to the callback (at most 1,000), for
- * "tare check", and as findings of kind ERR_NONE (at most 1,000) warnings and keys that are not known. Returns
- * the number of findings without those; *ret_spec is NULL unless that is 0.
+ * Like spec_parse, but continues after a wrong value, for "tare check". Calls on_finding for each finding (at
+ * most 1,000). Warnings and unknown keys (at most 1,000) are also passed to on_finding, with the kind ERR_NONE.
+ * Returns the number of findings of other kinds; *ret_spec is NULL unless that number is 0.
  */
 typedef void (*spec_finding)(void *context, const struct err *finding);
 int spec_parse_all(const char *json, size_t len, spec_finding on_finding, void *context,
 		   struct spec **ret_spec);
 
-void spec_free(struct spec *spec); /* NULL is fine */
+void spec_free(struct spec *spec); /* spec may be NULL */
 static inline void spec_freep(struct spec **spec)
 {
 	spec_free(*spec);
@@ -366,52 +367,58 @@ static inline void spec_freep(struct spec **spec)
 #define _cleanup_spec_ __attribute__((cleanup(spec_freep)))
 
 /*
- * The process document of "exec --process": the same rules as /process in a configuration, plus that args
- * must not be empty. JSON pointers start at the document's own root. The result is a spec in which only
- * process is set.
+ * Parses the process document of "exec --process" by the rules of /process in a configuration. In addition,
+ * args is required, and a user needs a uid and a gid. JSON pointers start at the root of the document. In the
+ * result only has_process and process are set.
  */
 int spec_parse_process(const char *json, size_t len, struct spec **ret_spec, struct err *err) MUST_CHECK;
 
 /*
- * The document of "update --resources": the same rules as /linux/resources in a configuration. JSON pointers
- * start at the document's own root. The result is a spec in which only resources is set.
+ * Parses the document of "update --resources" by the rules of /linux/resources in a configuration, and refuses
+ * a whole configuration. JSON pointers start at the root of the document. In the result only has_resources and
+ * resources are set.
  */
 int spec_parse_resources(const char *json, size_t len, struct spec **ret_spec, struct err *err) MUST_CHECK;
 
 /*
- * Names: each table is used in both directions, for parsing and for "features". spec_*_name return NULL
- * past the end of the table, so that they can be enumerated from 0.
+ * Names of the specification, from the tables that the parser uses. Each function returns NULL for a number
+ * without a name, so that "features" can enumerate the names from 0 up.
  */
 const char *spec_namespace_name(enum spec_ns ns);     /* "user", "mount", ... */
 const char *spec_hook_name(enum spec_hook_kind kind); /* "prestart", "createRuntime", ... */
 const char *spec_rlimit_name(int resource);           /* "RLIMIT_CPU", ... */
-const char *spec_capability_name(int capability);     /* "CAP_CHOWN", ...; as <linux/capability.h> */
+const char *spec_capability_name(int capability);     /* "CAP_CHOWN", ... of <linux/capability.h> */
 const char *spec_memory_policy_mode_name(int index);  /* "MPOL_DEFAULT", ... */
 const char *spec_memory_policy_flag_name(int index);
-const char *spec_seccomp_action_name(int index); /* every name of the spec */
+const char *spec_seccomp_action_name(int index); /* every name in runtime-spec */
 const char *spec_seccomp_operator_name(int index);
 const char *spec_seccomp_architecture_name(int index);
 const char *spec_seccomp_flag_name(int index);
 const char *spec_namespace_list(int index); /* alphabetical, for features */
 
-/* The value of an annotation, or NULL. */
+/* The value of an annotation, or NULL; belongs to spec. */
 const char *spec_annotation(const struct spec *spec, const char *key);
 
-/* What spec_sysctl_owner says about a sysctl key: the namespace that it belongs to. */
+/* Result of spec_sysctl_owner for a sysctl that a container must not set. */
 #define SPEC_SYSCTL_FORBIDDEN (-1)
 /*
- * The namespace that a sysctl belongs to (kernel.msg* and friends and fs.mqueue.* ipc, net.*
- * network, kernel.domainname uts, user.* user), or SPEC_SYSCTL_FORBIDDEN (kernel.hostname and all others).
- * key is in either form: dots, or slashes where a component itself has dots (as sysctl(8)).
+ * The namespace (enum spec_ns) that a sysctl belongs to: ipc (fs.mqueue.* and the System V limits of kernel.*),
+ * network (net.*), uts (kernel.domainname) or user (user.*). SPEC_SYSCTL_FORBIDDEN for all others, including
+ * kernel.hostname, for which the configuration has a property. key is in one of the forms of sysctl(8):
+ * separated by dots, or by slashes, for components that contain dots.
  */
 int spec_sysctl_owner(const char *key);
-/* key as a path below /proc/sys ("net/ipv4/ip_forward"). -EINVAL if it has "..", "." or empty components. */
+/*
+ * Writes key as a path below /proc/sys ("net/ipv4/ip_forward") into ret. -EINVAL if it has "..", "." or empty
+ * components, or does not fit into size bytes.
+ */
 int spec_sysctl_path(const char *key, char *ret, size_t size) MUST_CHECK;
 
 /*
- * A cpu or node list ("0-3,7") as used by cgroups and affinity: calls on_range for each range, in the text's
- * order; numbers are at most 65535. Blanks may stand around ranges; an empty list is fine. -EINVAL if it is
- * malformed (strides are not understood); on_range may have been called by then.
+ * Parses a list of cpus or memory nodes ("0-3,7"; cpuset(7), "List format"). Calls on_range for each range, in
+ * the order of the text; numbers are at most 65535. Blanks around ranges are allowed; an empty list is valid.
+ * Fails with -EINVAL if the list is malformed or has a stride ("0-8:2"); on_range may have been called before
+ * the failure.
  */
 int spec_list_parse(const char *text, void (*on_range)(void *context, uint32_t first, uint32_t last),
 		    void *context) MUST_CHECK;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Parses JSON text into a tree with yajl, after checks that yajl does not make. */
 #include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_parse.h>
@@ -86,10 +87,11 @@ static size_t escape_length(const unsigned char *text, size_t left, const char *
 }
 
 /*
- * yajl accepts overlong UTF-8 and replaces a broken surrogate pair silently; two texts that differ in the
- * file must not become the same string. Returns the offset of the first wrong byte.
+ * Checks UTF-8 and escapes, because yajl accepts overlong UTF-8 and silently replaces broken surrogate pairs:
+ * two different texts in the file would become the same string. Returns the offset of the first wrong byte,
+ * with *problem set, or len.
  */
-static size_t text_check(const unsigned char *text, size_t len, const char **problem)
+static size_t check_text(const unsigned char *text, size_t len, const char **problem)
 {
 	size_t at = 0;
 
@@ -117,7 +119,7 @@ static bool is_container(enum dom_type type)
 	return type == DOM_ARRAY || type == DOM_OBJECT;
 }
 
-/* NULL, with the problem set, if a limit is passed. */
+/* Appends a node to the innermost open array or object. NULL, with builder->problem set, at a limit. */
 static struct dom_node *builder_add(struct builder *builder, enum dom_type type)
 {
 	struct dom_node *parent = builder->depth > 0 ? builder->open[builder->depth - 1] : NULL;
@@ -305,17 +307,18 @@ static int refuse_at(const char *json, size_t offset, const char *problem, struc
 }
 
 /*
- * yajl stands behind a token that it dislikes, but on a character that it dislikes within one; and before the
- * token where it expected a comma in an object.
+ * The offset of the wrong character, or of the end of the wrong token. yajl has consumed a token or a character
+ * outside of tokens that it refuses; it has not consumed a character that it refuses within a token, nor a
+ * token in the place of a comma in an object.
  */
 static size_t yajl_offset(const char *problem, size_t consumed)
 {
-	bool is_behind = str_has_prefix(problem, "parse error") ||
-			 strstr(problem, "invalid char in json") != NULL;
+	bool is_consumed = str_has_prefix(problem, "parse error") ||
+			   strstr(problem, "invalid char in json") != NULL;
 
 	if (strstr(problem, "after key and value") != NULL)
-		is_behind = false;
-	return consumed - (is_behind && consumed > 0);
+		is_consumed = false;
+	return consumed - (is_consumed && consumed > 0);
 }
 
 static bool is_blank(const char *json, size_t len)
@@ -325,26 +328,26 @@ static bool is_blank(const char *json, size_t len)
 	return len == 0;
 }
 
-/* yajl's own words without its "parse error: " and its full stop. */
+/* Reports yajl's message without its prefix "parse error: " and its full stop. */
 static int refuse_yajl(yajl_handle handle, const char *json, size_t len, struct err *err)
 {
 	unsigned char *text = yajl_get_error(handle, 0, NULL, 0);
 	const char *problem = (const char *)text;
-	size_t offset = yajl_offset(problem, yajl_get_bytes_consumed(handle)), words_len;
-	char words[128];
+	size_t offset = yajl_offset(problem, yajl_get_bytes_consumed(handle)), message_len;
+	char message[128];
 
 	if (strstr(problem, "error: ") != NULL)
 		problem = strstr(problem, "error: ") + strlen("error: ");
 	if (strstr(problem, "premature EOF") != NULL) {
 		offset = len;
-		problem = is_blank(json, len) ? "there is no JSON in it" : "the text ends too early";
+		problem = is_blank(json, len) ? "the text has no JSON value" : "the text ends too early";
 	}
-	str_format(words, sizeof words, "%s", problem);
-	words_len = strlen(words);
-	while (words_len > 0 && (words[words_len - 1] == '\n' || words[words_len - 1] == '.'))
-		words[--words_len] = '\0';
+	str_format(message, sizeof message, "%s", problem);
+	message_len = strlen(message);
+	while (message_len > 0 && (message[message_len - 1] == '\n' || message[message_len - 1] == '.'))
+		message[--message_len] = '\0';
 	yajl_free_error(handle, text);
-	return refuse_at(json, offset, words, err);
+	return refuse_at(json, offset, message, err);
 }
 
 int dom_parse(struct dom *dom, struct arena *texts, const char *json, size_t len, struct err *err)
@@ -360,7 +363,7 @@ int dom_parse(struct dom *dom, struct arena *texts, const char *json, size_t len
 	if (len > SPEC_SIZE_MAX)
 		return err_set(err, ERR_CONFIG, 0, NULL, "the text has %zu bytes, %u at most are allowed", len,
 			       SPEC_SIZE_MAX);
-	offset = text_check((const unsigned char *)json, len, &problem);
+	offset = check_text((const unsigned char *)json, len, &problem);
 	if (problem != NULL)
 		return refuse_at(json, offset, problem, err);
 	status = yajl_parse(handle, (const unsigned char *)json, len);
@@ -380,7 +383,7 @@ void dom_done(struct dom *dom)
 	dom->duplicates = NULL;
 }
 
-/* --- looking at the tree --------------------------------------------------------------------------------- */
+/* --- reading the tree --------------------------------------------------------------------------------- */
 
 const struct dom_node *dom_member(const struct dom_node *node, const char *key)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON text as a tree of nodes, for the row tables to walk.
+ * dom: parses JSON text into a tree of nodes, which the tables of field.h read.
  *
- * Stricter than RFC 8259 asks: UTF-8 must be valid, strings hold no NUL and no lone surrogate, no object has
- * a key twice, nesting and the number of values are limited. Numbers stay as they were written.
+ * Stricter than RFC 8259 requires: UTF-8 must be valid, strings must not contain NUL or a lone surrogate,
+ * duplicate keys are recorded, nesting and the number of values are limited. Numbers are kept as text.
  */
 #ifndef TARE_SPEC_DOM_H
 #define TARE_SPEC_DOM_H
 
 #include <tare/base.h>
 
-/* 48 bytes a node: what the largest document may cost is bounded by this, not by SPEC_SIZE_MAX alone. */
+/* Limits the memory of the tree, 48 bytes a node: a node can need as little as two bytes of SPEC_SIZE_MAX. */
 #define DOM_VALUES_MAX (1u << 20)
 
 enum dom_type {
@@ -36,34 +36,34 @@ struct dom_node {
 	enum dom_type type;
 };
 
-struct dom_duplicate { /* a key that its object had before */
+struct dom_duplicate { /* a key that an earlier member of the same object has */
 	struct dom_duplicate *next;
 	const struct dom_node *node;
 };
 
 struct dom {
-	struct arena nodes;  /* the tree; also free for what lives as long as the tree */
+	struct arena nodes;  /* the tree, and the reader's temporary data, freed together */
 	struct arena *texts; /* keys and strings, which outlive the tree */
 	const struct dom_node *root;
 	struct dom_duplicate *duplicates;
 };
 
 /*
- * Parses len bytes. Keys and strings are put into texts, everything else into dom->nodes; the caller ends
- * the tree with dom_done, after a failure too. -EINVAL with kind ERR_CONFIG and "line L, column C" (counted
- * in characters, from 1) if the text is malformed or passes a limit. Duplicate keys are no failure here:
+ * Parses len bytes. Allocates keys and strings in texts, everything else in dom->nodes; the caller frees the
+ * tree with dom_done, also after a failure. Fails with -EINVAL, kind ERR_CONFIG and "line L, column C" (counted
+ * in characters, from 1) if the text is malformed or exceeds a limit. Duplicate keys are not a failure here:
  * they are listed in dom->duplicates.
  */
 int dom_parse(struct dom *dom, struct arena *texts, const char *json, size_t len, struct err *err) MUST_CHECK;
 void dom_done(struct dom *dom);
 #define _cleanup_dom_ __attribute__((cleanup(dom_done)))
 
-/* The member of an object, or NULL; also NULL if node is NULL or no object, or the member is null. */
+/* The member of an object. NULL if there is none, if its value is null, or if node is NULL or not an object. */
 const struct dom_node *dom_member(const struct dom_node *node, const char *key);
 
 /*
- * Writes the JSON pointer (RFC 6901) of node into ret; with a key, the pointer of the member that node has
- * or lacks. Control characters become "?", since pointers are printed. Cut if size is too small.
+ * Writes the JSON pointer (RFC 6901) of node into ret; with a key, the pointer of that member of node, which
+ * need not exist. Control characters become "?", because pointers are printed. Truncated to size bytes.
  */
 void dom_pointer(const struct dom_node *node, const char *key, char *ret, size_t size);
 

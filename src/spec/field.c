@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The parsers that rows of tables name: each converts one JSON value to one member of a struct. */
 #include <string.h>
 
 #include "field.h"
@@ -215,7 +216,7 @@ void field_enum(struct reader *reader, const struct dom_node *node, const struct
 static bool read_flags(struct reader *reader, const struct dom_node *node, const struct field *field,
 		       uint64_t *ret)
 {
-	bool is_good = true;
+	bool is_valid = true;
 	uint64_t bit;
 
 	*ret = 0;
@@ -225,9 +226,9 @@ static bool read_flags(struct reader *reader, const struct dom_node *node, const
 		if (reader_name(reader, item, field->detail, &bit))
 			*ret |= bit;
 		else
-			is_good = false;
+			is_valid = false;
 	}
-	return is_good;
+	return is_valid;
 }
 
 void field_flags32(struct reader *reader, const struct dom_node *node, const struct field *field, void *target)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Row tables: which key of a JSON object goes into which member of a struct, and by which parser.
+ * Tables that describe JSON objects: which parser converts which key into which member of a struct.
  *
- * Nothing here returns an error. A wrong value is refused (reader_refuse), its target stays as it was, and
- * reading goes on, so that one pass can find everything. Keys without a row are ignored, as the spec
- * demands, and at most noted; an explicit null is the same as an absent key.
+ * No function here returns an error. A wrong value is reported with reader_refuse, its target is not changed,
+ * and reading continues, so that one pass finds all errors. Keys without a row are ignored, as runtime-spec
+ * requires, and only reported as notes; an explicit null is the same as an absent key.
  */
 #ifndef TARE_SPEC_FIELD_H
 #define TARE_SPEC_FIELD_H
@@ -17,36 +17,36 @@ struct table;
 
 struct reader { /* one conversion of a document */
 	struct spec *spec;
-	struct arena *arena;   /* of what goes into the spec */
-	struct arena *scratch; /* of what is gone when the conversion ends */
+	struct arena *arena;   /* of data in the spec */
+	struct arena *scratch; /* of data that is freed after the conversion */
 	spec_finding on_finding;
 	void *context;
-	int findings, max_findings; /* further ones are dropped */
-	int notes_left;             /* how many more notes may be handed over, as findings of kind ERR_NONE */
+	int findings, max_findings; /* findings above the maximum are counted and not reported */
+	int notes_left;             /* how many more notes (findings of kind ERR_NONE) may be reported */
 	size_t warning_cap;
-	bool has_bad_namespaces; /* rules about them would only repeat what was found already */
+	bool has_bad_namespaces; /* skip the rules about namespaces, which would repeat that */
 };
 
-/* Hands a finding about node to the callback. hint may be NULL. */
+/* Reports a finding about node to on_finding. hint may be NULL. */
 void reader_refuse(struct reader *reader, const struct dom_node *node, const char *fmt, ...) FORMAT(3, 4);
 void reader_refuse_hint(struct reader *reader, const struct dom_node *node, const char *hint, const char *fmt,
 			...) FORMAT(4, 5);
-/* The same about the member key that object has or lacks. */
+/* Reports a finding about the member key of object, which need not exist. */
 void reader_refuse_key(struct reader *reader, const struct dom_node *object, const char *key, const char *fmt,
 		       ...) FORMAT(4, 5);
-/* nearest.c: names a member that has no row in the table, unless the specification has it elsewhere. */
-void nearest_note_unknown(struct reader *reader, const struct dom_node *node, const struct table *table);
+/* nearest.c: reports a key without a row in table as a note, except for keys of other platforms or engines. */
+void nearest_report_unknown(struct reader *reader, const struct dom_node *node, const struct table *table);
 
-/* Adds "POINTER: TEXT" to spec->warnings, and hands it over as a note. */
+/* Adds "POINTER: TEXT" to spec->warnings, and reports it as a note. */
 void reader_warn(struct reader *reader, const struct dom_node *node, const char *fmt, ...) FORMAT(3, 4);
 
-/* text in quotes, shortened and without control characters, for a message. Lives in reader->scratch. */
+/* text in quotes for a message: shortened, control characters replaced by "?". Lives in reader->scratch. */
 const char *reader_quote(struct reader *reader, const char *text);
 
-/* False, with a finding, unless node is of the type. */
+/* Returns false and reports a finding if node has another type. */
 bool reader_expect(struct reader *reader, const struct dom_node *node, enum dom_type type);
 
-/* False, with a finding, unless node is an integer from min to max. */
+/* reader_int and reader_uint return false and report a finding unless node is an integer in the range. */
 struct range {
 	int64_t min;
 	uint64_t max;
@@ -63,15 +63,19 @@ struct name_table {
 	const struct name *v;
 	size_t count;
 };
+/* Converts a name to its value. Returns false and reports a finding if node is not a name of the table. */
 bool reader_name(struct reader *reader, const struct dom_node *node, const struct name_table *names,
 		 uint64_t *ret);
 
-/* An array of strings into ret; each is shown to check first, if there is one. False if one was refused. */
+/*
+ * Converts an array of strings to *ret. Each must pass check, unless check is NULL. Returns false, with *ret
+ * unchanged, if one was refused.
+ */
 typedef bool (*string_check)(struct reader *reader, const struct dom_node *node, const void *detail);
 bool reader_strings(struct reader *reader, const struct dom_node *node, string_check check, const void *detail,
 		    struct spec_list *ret);
 
-/* For finding what is given twice without comparing all with all: sorted by name, then by index. */
+/* For finding duplicates by sorting, because comparing all pairs is quadratic: by name, then by index. */
 struct named {
 	const char *name;
 	size_t len, index;
@@ -79,8 +83,8 @@ struct named {
 };
 void reader_named_sort(struct named *v, size_t count);
 bool reader_named_equal(const struct named *a, const struct named *b);
-/* Refuses each v[i].node whose name stood before; sorts v. what as in "unknown <what>". */
-void reader_refuse_twice(struct reader *reader, struct named *v, size_t count, const char *what);
+/* Refuses each v[i].node with the name of an earlier one; sorts v. Messages: "<what> 'NAME' given twice". */
+void reader_refuse_duplicates(struct reader *reader, struct named *v, size_t count, const char *what);
 
 struct field;
 /* target is the struct that the table describes, not the member. */
@@ -91,17 +95,17 @@ struct field {
 	field_parser parse;
 	size_t offset;
 	size_t count_offset; /* of the number of elements, where offset is a pointer to the first */
-	size_t set_offset;   /* of a bool that tells that the key was there; 0: none */
+	size_t set_offset;   /* of a bool that is set if the key exists; 0: none */
 	bool is_required;
-	struct range range; /* of numbers; both 0: as large as the target's type */
-	const void *detail; /* struct table or struct name_table, as the parser wants */
+	struct range range; /* of numbers; both 0: the range of the target's type */
+	const void *detail; /* struct table, struct name_table or text, depending on the parser */
 };
 struct table {
 	const struct field *fields;
 	size_t count;
 	size_t size;       /* of an element, where the table describes the elements of an array */
 	size_t key_offset; /* field_keyed: of the const char * for the element's key */
-	/* Rules between members. Called only if no member was refused. */
+	/* Checks rules that concern several members. Called only if no member was refused. */
 	void (*check)(struct reader *reader, const struct dom_node *node, void *target);
 };
 #define TABLE(fields_, ...)                                                                                    \
@@ -113,10 +117,10 @@ struct table {
 		.key = (key_), .parse = (parser_), .offset = offsetof(type_, member_), __VA_ARGS__             \
 	}
 
-/* Reads an object into target by table; false if something was refused. */
+/* Converts an object to target as the table describes. False if a value was refused. */
 bool reader_object(struct reader *reader, const struct dom_node *node, const struct table *table, void *target);
 
-/* --- the parsers; the member's type in brackets --- */
+/* --- parsers, with the type of the member that they set --- */
 void field_bool(struct reader *, const struct dom_node *, const struct field *, void *);     /* bool */
 void field_opt_bool(struct reader *, const struct dom_node *, const struct field *, void *); /* spec_bool */
 void field_u16(struct reader *, const struct dom_node *, const struct field *, void *);
@@ -127,7 +131,7 @@ void field_i64(struct reader *, const struct dom_node *, const struct field *, v
 void field_opt_int(struct reader *, const struct dom_node *, const struct field *, void *);  /* spec_int */
 void field_opt_uint(struct reader *, const struct dom_node *, const struct field *, void *); /* spec_uint */
 void field_u32_array(struct reader *, const struct dom_node *, const struct field *, void *);
-/* [const char *] "" is refused (field_string), or the same as absent (field_text) */
+/* const char *; "" is refused by field_string, and means absent to field_text. */
 void field_string(struct reader *, const struct dom_node *, const struct field *, void *);
 void field_text(struct reader *, const struct dom_node *, const struct field *, void *);
 void field_absolute(struct reader *, const struct dom_node *, const struct field *, void *); /* a path */

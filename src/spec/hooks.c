@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The table of hooks in a configuration (runtime-spec config.md, POSIX-platform Hooks). */
 #include "rows.h"
 
 static void check_hook(struct reader *reader, const struct dom_node *node, void *target)
@@ -7,7 +8,7 @@ static void check_hook(struct reader *reader, const struct dom_node *node, void 
 
 	(void)reader;
 	(void)node;
-	/* An argv without argv[0] is none. */
+	/* An empty args means absent: argv[0] is then the path. */
 	if (hook->args.count == 0)
 		hook->args.v = NULL;
 }

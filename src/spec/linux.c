@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of the linux section (runtime-spec config-linux.md), without resources and seccomp. */
 #include <linux/mempolicy.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,7 +13,7 @@ struct namespace_entry {
 	const char *path;
 };
 
-/* A writer without optional strings writes an empty one: no path, so a new namespace. */
+/* An empty path means a new namespace: some writers cannot omit a string and write "". */
 static void parse_namespace_path(struct reader *reader, const struct dom_node *node, const struct field *field,
 				 void *target)
 {
@@ -56,10 +57,12 @@ static void check_id_map(struct reader *reader, const struct dom_node *node, voi
 	const struct spec_id_map *map = target;
 
 	if ((uint64_t)map->container_id + map->size > UINT32_MAX)
-		reader_refuse_key(reader, node, "size", "%u ids from containerID %u pass 4294967294", map->size,
+		reader_refuse_key(reader, node, "size",
+				  "%u ids from containerID %u exceed the highest id, 4294967294", map->size,
 				  map->container_id);
 	if ((uint64_t)map->host_id + map->size > UINT32_MAX)
-		reader_refuse_key(reader, node, "size", "%u ids from hostID %u pass 4294967294", map->size,
+		reader_refuse_key(reader, node, "size",
+				  "%u ids from hostID %u exceed the highest id, 4294967294", map->size,
 				  map->host_id);
 }
 
@@ -102,7 +105,10 @@ static void parse_device_type(struct reader *reader, const struct dom_node *node
 		device->type = type[0] == 'u' ? 'c' : type[0];
 }
 
-/* The path without empty and "." components; a ".." after a link is the file system's to resolve. */
+/*
+ * Stores the path without empty and "." components. ".." is kept: it has to be resolved in the file system,
+ * because the component before it may be a symbolic link.
+ */
 static void parse_device_path(struct reader *reader, const struct dom_node *node, const struct field *field,
 			      void *target)
 {
@@ -144,12 +150,12 @@ static void check_device(struct reader *reader, const struct dom_node *node, voi
 		reader_refuse_key(reader, node, "major", "is required");
 	if (device->type != 'p' && dom_member(node, "minor") == NULL)
 		reader_refuse_key(reader, node, "minor", "is required");
-	/* A zero is what a writer without optional numbers has to put there. */
+	/* 0 is allowed: some writers cannot omit a number. */
 	if (device->type == 'p' && device->major != 0)
-		reader_refuse_key(reader, node, "major", "a device of type 'p' has none");
+		reader_refuse_key(reader, node, "major", "must be 0 or absent for a device of type 'p'");
 	if (device->type == 'p' && device->minor != 0)
-		reader_refuse_key(reader, node, "minor", "a device of type 'p' has none");
-	/* Engines pass st_mode as it is. */
+		reader_refuse_key(reader, node, "minor", "must be 0 or absent for a device of type 'p'");
+	/* Engines copy st_mode, which includes the type of the file. */
 	if ((device->file_mode.value & S_IFMT) == format)
 		device->file_mode.value &= ~(uint64_t)S_IFMT;
 	if (device->file_mode.value > 07777)
@@ -180,7 +186,10 @@ static void merge(struct spec_uint *into, const struct spec_uint *from)
 		*into = *from;
 }
 
-/* Engines list a device for each thing that asks for it. False if both cannot be the same node. */
+/*
+ * Engines list a device once for each request for it. Merges the properties of a repetition into the first one;
+ * false if they contradict each other.
+ */
 static bool merge_device(struct spec_device *into, struct spec_device *again)
 {
 	if (into->type != again->type || into->major != again->major || into->minor != again->minor ||
@@ -217,7 +226,7 @@ static void parse_devices(struct reader *reader, const struct dom_node *node, co
 			first = i;
 		else if (!merge_device(&spec->devices[paths[first].index], &spec->devices[paths[i].index]))
 			reader_refuse_key(reader, paths[i].node, "path",
-					  "device %s given twice, and not as the same",
+					  "device %s given twice, with different properties",
 					  reader_quote(reader, paths[i].name));
 	}
 }
@@ -234,7 +243,7 @@ static bool is_interface_name(const char *name)
 	       !str_equal(name, "..");
 }
 
-/* The kernel numbers interfaces by exactly one "%d". */
+/* The kernel replaces a single "%d" by a number and refuses any other "%". name contains a "%". */
 static bool is_template(const char *name)
 {
 	const char *percent = strchr(name, '%');
@@ -248,13 +257,15 @@ static void check_net_device(struct reader *reader, const struct dom_node *node,
 	const char *name = device->container_name;
 
 	if (!is_interface_name(device->host_name))
-		reader_refuse(reader, node, "%s is no interface name", reader_quote(reader, device->host_name));
+		reader_refuse(reader, node, "%s is not a valid interface name",
+			      reader_quote(reader, device->host_name));
 	if (name == NULL)
 		return;
 	if (!is_interface_name(name))
-		reader_refuse_key(reader, node, "name", "%s is no interface name", reader_quote(reader, name));
+		reader_refuse_key(reader, node, "name", "%s is not a valid interface name",
+				  reader_quote(reader, name));
 	else if (strchr(name, '%') != NULL && !is_template(name))
-		reader_refuse_key(reader, node, "name", "%s may hold a single '%%d' only",
+		reader_refuse_key(reader, node, "name", "%s must have '%%d' once, and no other '%%'",
 				  reader_quote(reader, name));
 }
 
@@ -284,12 +295,12 @@ static void parse_net_devices(struct reader *reader, const struct dom_node *node
 		if (strchr(text, '%') == NULL)
 			names[count++] = (struct named){text, strlen(text), item->index, item};
 	}
-	reader_refuse_twice(reader, names, count, "interface name");
+	reader_refuse_duplicates(reader, names, count, "interface name");
 }
 
 /* --- cgroup path, sysctls -------------------------------------------------------------------------------- */
 
-/* The spec lets a runtime refuse paths; this one would leave the place that the engine delegated. */
+/* runtime-spec allows refusing paths. A ".." could lead out of the cgroup that the engine delegated. */
 static void parse_cgroups_path(struct reader *reader, const struct dom_node *node, const struct field *field,
 			       void *target)
 {
@@ -315,9 +326,10 @@ static const char *sysctl_path(struct reader *reader, const struct dom_node *nod
 	char *path = arena_alloc(reader->scratch, size);
 
 	if (spec_sysctl_path(node->key, path, size) < 0)
-		reader_refuse(reader, node, "%s is no sysctl", reader_quote(reader, node->key));
+		reader_refuse(reader, node, "%s is not a valid name of a sysctl",
+			      reader_quote(reader, node->key));
 	else if (str_equal(path, "kernel/hostname"))
-		reader_refuse(reader, node, "use the property hostname instead");
+		reader_refuse(reader, node, "must not be set: use the property /hostname");
 	else if (spec_sysctl_owner(node->key) == SPEC_SYSCTL_FORBIDDEN)
 		reader_refuse(reader, node, "sysctl %s belongs to no namespace: it would change the host",
 			      reader_quote(reader, node->key));
@@ -340,19 +352,19 @@ static void parse_sysctl(struct reader *reader, const struct dom_node *node, con
 
 		paths[count++] = (struct named){path, strlen(path), item->index, item};
 	}
-	reader_refuse_twice(reader, paths, count, "sysctl");
+	reader_refuse_duplicates(reader, paths, count, "sysctl");
 }
 
 /* --- resctrl --------------------------------------------------------------------------------------------- */
 
 static bool check_schema(struct reader *reader, const struct dom_node *node, const void *detail)
 {
-	bool is_good = node->text[0] != '\0' && strchr(node->text, '\n') == NULL;
+	bool is_valid = node->text[0] != '\0' && strchr(node->text, '\n') == NULL;
 
 	(void)detail;
-	if (!is_good)
-		reader_refuse(reader, node, "must be one line, and not empty");
-	return is_good;
+	if (!is_valid)
+		reader_refuse(reader, node, "must be a single line that is not empty");
+	return is_valid;
 }
 
 static void parse_schema(struct reader *reader, const struct dom_node *node, const struct field *field,
@@ -411,13 +423,13 @@ static void check_memory_policy(struct reader *reader, const struct dom_node *no
 
 	if (value == MPOL_DEFAULT || value == MPOL_LOCAL) {
 		if (has_nodes)
-			reader_refuse_key(reader, node, "nodes", "%s takes no nodes", mode);
+			reader_refuse_key(reader, node, "nodes", "%s accepts no nodes", mode);
 	} else if (value != MPOL_PREFERRED && !has_nodes) {
 		reader_refuse_key(reader, node, "nodes", "%s needs at least one node", mode);
 	}
 	if ((flags & both) == both)
 		reader_refuse_key(reader, node, "flags",
-				  "MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES exclude each other");
+				  "MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES must not be combined");
 	if ((flags & MPOL_F_NUMA_BALANCING) != 0 && value != MPOL_BIND && value != MPOL_PREFERRED_MANY)
 		reader_refuse_key(reader, node, "flags",
 				  "MPOL_F_NUMA_BALANCING needs MPOL_BIND or MPOL_PREFERRED_MANY, not %s", mode);
@@ -430,7 +442,7 @@ static const struct field memory_policy_fields[] = {
 };
 static const struct table memory_policy_table = TABLE(memory_policy_fields, .check = check_memory_policy);
 
-/* The spec defines none so far. */
+/* runtime-spec 1.3.0 defines no flags. */
 static void parse_personality_flags(struct reader *reader, const struct dom_node *node,
 				    const struct field *field, void *target)
 {

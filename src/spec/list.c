@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Parses lists of cpus and memory nodes. */
 #include <errno.h>
 #include <string.h>
 
 #include <tare/spec.h>
 
-/* Far above what the kernel can have (8,192 CPUs, 1,024 nodes), and small enough for callers' bit sets. */
+/* More than the kernel supports (8,192 CPUs, 1,024 nodes), and small enough for the bit sets of callers. */
 #define NUMBER_MAX 65535
 
 static bool read_number(const char **text, uint32_t *ret)

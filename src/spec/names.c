@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Names that the specification defines, and their values in the kernel or in spec.h. */
 #include <linux/capability.h>
 #include <linux/ioprio.h>
 #include <linux/mempolicy.h>
@@ -8,9 +9,9 @@
 
 #include "names.h"
 
-/* Linux 6.9; missing from older headers. */
+/* Since Linux 6.9; headers of older kernels do not define it. */
 #define WEIGHTED_INTERLEAVE 6
-/* Reserved in <linux/sched.h>, but without a macro. */
+/* <linux/sched.h> reserves the number without a macro. */
 #define SCHED_ISO 4
 
 #define NAMES(what_, v_)                                                                                       \

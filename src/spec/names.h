@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tables behind the names in spec.h, and those that only the parser needs. */
+/* names: the tables of names in the specification, for the functions of spec.h and for the parser. */
 #ifndef TARE_SPEC_NAMES_H
 #define TARE_SPEC_NAMES_H
 

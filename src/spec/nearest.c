@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys that no row knows, and what was probably meant by them. */
+/* Reports unknown keys of a configuration, with the most similar known key as a hint. */
 #include <string.h>
 
 #include "field.h"
 
-#define KEY_MAX 40 /* a longer one is like none that is known */
+#define KEY_MAX 40 /* no known key is as long; a longer one is not compared */
 
-/* config.md has them for other platforms, or for engines: they are not misspelt. */
-static const char *const elsewhere[] = {"solaris", "windows",     "vm",      "zos",
-					"freebsd", "commandLine", "username"};
+/* Keys of config.md for other platforms or for engines: valid, and therefore not reported. */
+static const char *const ignored_keys[] = {"solaris", "windows",     "vm",      "zos",
+					   "freebsd", "commandLine", "username"};
 
 static size_t smaller(size_t a, size_t b)
 {
 	return a < b ? a : b;
 }
 
-/* How many letters are to be inserted, deleted, replaced or swapped with their neighbour to get from a to b. */
+/*
+ * The optimal string alignment distance: how many letters must be inserted, deleted, replaced or swapped with
+ * the next one to turn a into b.
+ */
 static size_t distance(const char *a, const char *b)
 {
 	size_t rows[3][KEY_MAX + 1], a_len = strlen(a), b_len = strlen(b);
@@ -36,36 +39,36 @@ static size_t distance(const char *a, const char *b)
 	return rows[a_len % 3][b_len];
 }
 
-/* NULL if none is near: at most a third of the letters may differ. */
+/* The key of table with the smallest distance, which is at most a third of the letters; or NULL. */
 static const char *find_nearest(const char *key, const struct table *table)
 {
 	size_t least = strlen(key) / 3 + 1;
 	const char *nearest = NULL;
 
 	for (size_t i = 0; i < table->count && strlen(key) <= KEY_MAX; i++) {
-		size_t each = strlen(table->fields[i].key) <= KEY_MAX ? distance(key, table->fields[i].key)
-								      : least;
+		size_t current = strlen(table->fields[i].key) <= KEY_MAX ? distance(key, table->fields[i].key)
+									 : least;
 
-		if (each >= least)
+		if (current >= least)
 			continue;
-		least = each;
+		least = current;
 		nearest = table->fields[i].key;
 	}
 	return nearest;
 }
 
-void nearest_note_unknown(struct reader *reader, const struct dom_node *node, const struct table *table)
+void nearest_report_unknown(struct reader *reader, const struct dom_node *node, const struct table *table)
 {
 	const char *nearest;
 	struct err note;
 	char json_pointer[sizeof note.json_pointer];
 
-	for (size_t i = 0; i < ARRAY_SIZE(elsewhere); i++)
-		if (str_equal(node->key, elsewhere[i]))
+	for (size_t i = 0; i < ARRAY_SIZE(ignored_keys); i++)
+		if (str_equal(node->key, ignored_keys[i]))
 			return;
 	reader->notes_left--;
 	dom_pointer(node, NULL, json_pointer, sizeof json_pointer);
-	err_set(&note, ERR_NONE, 0, json_pointer, "is not known and has no effect");
+	err_set(&note, ERR_NONE, 0, json_pointer, "is an unknown key and has no effect");
 	nearest = find_nearest(node->key, table);
 	if (nearest != NULL)
 		err_hint(&note, "the nearest known key is '%s'", nearest);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of the process section (runtime-spec config.md). */
 #include <linux/sched.h>
 #include <string.h>
 
@@ -18,7 +19,8 @@ static bool check_env(struct reader *reader, const struct dom_node *node, const 
 	return equals != NULL && equals != node->text;
 }
 
-static void keep_last(struct reader *reader, struct spec_list *env)
+/* Of several entries with the same name, the last one is kept. */
+static void remove_duplicates(struct reader *reader, struct spec_list *env)
 {
 	struct named *v = arena_alloc(reader->scratch, env->count * sizeof *v);
 	size_t kept = 0;
@@ -43,7 +45,7 @@ static void parse_env(struct reader *reader, const struct dom_node *node, const 
 
 	(void)field;
 	if (reader_strings(reader, node, check_env, NULL, &process->env))
-		keep_last(reader, &process->env);
+		remove_duplicates(reader, &process->env);
 }
 
 static void parse_args(struct reader *reader, const struct dom_node *node, const struct field *field,
@@ -58,7 +60,7 @@ static void parse_args(struct reader *reader, const struct dom_node *node, const
 
 /* --- capabilities ---------------------------------------------------------------------------------------- */
 
-/* An unknown one is no error: the spec wants a warning, so that old runtimes run new configurations. */
+/* runtime-spec requires a warning for unknown capabilities, so that old runtimes run new configurations. */
 static void parse_capability_set(struct reader *reader, const struct dom_node *node, const struct field *field,
 				 void *target)
 {
@@ -121,7 +123,7 @@ static void parse_rlimits(struct reader *reader, const struct dom_node *node, co
 		const struct dom_node *type = dom_member(item, "type");
 		uint64_t bit = UINT64_C(1) << process->rlimits[i].resource;
 
-		/* An unknown name is a finding already, and stands as resource 0. */
+		/* A wrong type has been reported already, and has left resource at 0. */
 		if (type == NULL || type->type != DOM_STRING ||
 		    !str_equal(type->text, spec_rlimit_name(process->rlimits[i].resource)))
 			continue;
@@ -133,7 +135,7 @@ static void parse_rlimits(struct reader *reader, const struct dom_node *node, co
 
 /* --- scheduling ------------------------------------------------------------------------------------------ */
 
-/* sched(7): runtime <= deadline <= period, and a period of 0 is the deadline's. */
+/* sched(7): runtime <= deadline <= period; a period of 0 means that of the deadline. */
 static void check_deadline(struct reader *reader, const struct dom_node *node,
 			   const struct spec_scheduler *scheduler)
 {
@@ -206,7 +208,7 @@ static const struct field console_fields[] = {
 };
 static const struct table console_table = TABLE(console_fields);
 
-/* The spec: must be ignored without a terminal. That goes for wrong values, too. */
+/* runtime-spec: consoleSize must be ignored without a terminal; that includes wrong values. */
 static void parse_console_size(struct reader *reader, const struct dom_node *node, const struct field *field,
 			       void *target)
 {

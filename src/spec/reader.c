@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Converts nodes of the tree as tables describe, and reports what is wrong with them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,23 +7,23 @@
 
 /* --- findings -------------------------------------------------------------------------------------------- */
 
-struct place {
+struct location {
 	const struct dom_node *node;
 	const char *key, *hint;
 };
 
-static void refuse(struct reader *reader, const struct place *place, const char *fmt, va_list args)
+static void refuse(struct reader *reader, const struct location *location, const char *fmt, va_list args)
 {
 	struct err err;
 	char json_pointer[sizeof err.json_pointer], msg[sizeof err.msg];
 
 	if (++reader->findings > reader->max_findings)
 		return;
-	dom_pointer(place->node, place->key, json_pointer, sizeof json_pointer);
+	dom_pointer(location->node, location->key, json_pointer, sizeof json_pointer);
 	str_vformat(msg, sizeof msg, fmt, args);
 	err_set(&err, ERR_CONFIG, 0, json_pointer, "%s", msg);
-	if (place->hint != NULL)
-		err_hint(&err, "%s", place->hint);
+	if (location->hint != NULL)
+		err_hint(&err, "%s", location->hint);
 	reader->on_finding(reader->context, &err);
 }
 
@@ -31,7 +32,7 @@ void reader_refuse(struct reader *reader, const struct dom_node *node, const cha
 	va_list args;
 
 	va_start(args, fmt);
-	refuse(reader, &(struct place){.node = node}, fmt, args);
+	refuse(reader, &(struct location){.node = node}, fmt, args);
 	va_end(args);
 }
 
@@ -41,7 +42,7 @@ void reader_refuse_hint(struct reader *reader, const struct dom_node *node, cons
 	va_list args;
 
 	va_start(args, fmt);
-	refuse(reader, &(struct place){.node = node, .hint = hint}, fmt, args);
+	refuse(reader, &(struct location){.node = node, .hint = hint}, fmt, args);
 	va_end(args);
 }
 
@@ -51,7 +52,7 @@ void reader_refuse_key(struct reader *reader, const struct dom_node *object, con
 	va_list args;
 
 	va_start(args, fmt);
-	refuse(reader, &(struct place){.node = object, .key = key}, fmt, args);
+	refuse(reader, &(struct location){.node = object, .key = key}, fmt, args);
 	va_end(args);
 }
 
@@ -96,7 +97,7 @@ const char *reader_quote(struct reader *reader, const char *text)
 		return "";
 	if (len > QUOTE_MAX) {
 		end = "...'";
-		/* Not in the middle of a character. */
+		/* Do not cut a UTF-8 sequence. */
 		for (len = QUOTE_MAX; len > 0 && (text[len] & 0xc0) == 0x80; len--)
 			;
 	}
@@ -122,7 +123,7 @@ static bool is_integer(const char *text)
 	return text[strspn(text, "-0123456789")] == '\0';
 }
 
-/* Long numbers are valid JSON; a message needs no more than their beginning. */
+/* JSON allows numbers of any length; a message shows only the beginning of a long one. */
 static const char *short_number(struct reader *reader, const char *text)
 {
 	return strlen(text) <= 24 ? text : reader_quote(reader, text);
@@ -174,7 +175,7 @@ bool reader_uint(struct reader *reader, const struct dom_node *node, struct rang
 	return true;
 }
 
-/* Names of a table as a hint, if they all fit. */
+/* The names of a table as a hint; NULL if they do not fit into one. */
 static const char *name_hint(struct reader *reader, const struct name_table *names)
 {
 	_cleanup_buf_ struct buf buf = {0};
@@ -207,30 +208,31 @@ bool reader_strings(struct reader *reader, const struct dom_node *node, string_c
 		    struct spec_list *ret)
 {
 	struct spec_list list = {0};
-	bool is_good = true;
+	bool is_valid = true;
 
 	if (!reader_expect(reader, node, DOM_ARRAY))
 		return false;
 	list.v = arena_alloc(reader->arena, (node->count + (size_t)1) * sizeof *list.v);
 	for (const struct dom_node *item = node->first; item != NULL; item = item->next) {
 		if (!reader_expect(reader, item, DOM_STRING)) {
-			is_good = false;
+			is_valid = false;
 			continue;
 		}
 		if (check != NULL && !check(reader, item, detail))
-			is_good = false;
-		/* A spec_list can be an argv, which is not const. */
+			is_valid = false;
+		/* The cast removes const: a spec_list is also used as an argv. */
 		list.v[list.count++] = (char *)item->text;
 	}
-	if (is_good)
+	if (is_valid)
 		*ret = list;
-	return is_good;
+	return is_valid;
 }
 
 /* --- objects --------------------------------------------------------------------------------------------- */
 
-static void object_member(struct reader *reader, const struct dom_node *node, const struct table *table,
-			  void *target)
+/* Converts one member by its row. A key without a row is ignored, at most reported as a note. */
+static void read_member(struct reader *reader, const struct dom_node *node, const struct table *table,
+			void *target)
 {
 	if (node->type == DOM_NULL)
 		return;
@@ -245,7 +247,7 @@ static void object_member(struct reader *reader, const struct dom_node *node, co
 		return;
 	}
 	if (reader->notes_left > 0)
-		nearest_note_unknown(reader, node, table);
+		nearest_report_unknown(reader, node, table);
 }
 
 bool reader_object(struct reader *reader, const struct dom_node *node, const struct table *table, void *target)
@@ -255,7 +257,7 @@ bool reader_object(struct reader *reader, const struct dom_node *node, const str
 	if (!reader_expect(reader, node, DOM_OBJECT))
 		return false;
 	for (const struct dom_node *member = node->first; member != NULL; member = member->next)
-		object_member(reader, member, table, target);
+		read_member(reader, member, table, target);
 	for (size_t i = 0; i < table->count; i++)
 		if (table->fields[i].is_required && dom_member(node, table->fields[i].key) == NULL)
 			reader_refuse_key(reader, node, table->fields[i].key, "is required");
@@ -264,7 +266,7 @@ bool reader_object(struct reader *reader, const struct dom_node *node, const str
 	return reader->findings == findings;
 }
 
-/* --- given twice ----------------------------------------------------------------------------------------- */
+/* --- duplicates ------------------------------------------------------------------------------------------ */
 
 static int compare_names(const struct named *a, const struct named *b)
 {
@@ -293,7 +295,7 @@ bool reader_named_equal(const struct named *a, const struct named *b)
 	return compare_names(a, b) == 0;
 }
 
-void reader_refuse_twice(struct reader *reader, struct named *v, size_t count, const char *what)
+void reader_refuse_duplicates(struct reader *reader, struct named *v, size_t count, const char *what)
 {
 	reader_named_sort(v, count);
 	for (size_t i = 1; i < count; i++)

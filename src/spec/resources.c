@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of linux.resources (runtime-spec config-linux.md, Control groups). */
 #include <string.h>
 
 #include "rows.h"
@@ -6,7 +7,7 @@
 #define MAJOR_MAX 0xfff
 #define MINOR_MAX 0xfffff
 
-/* The types of spec.h that have no name. */
+/* Types of anonymous structs in spec.h. */
 #define HUGEPAGE_LIMIT __typeof__(*(((struct spec_resources *)NULL)->hugepage_limits))
 #define PRIORITY __typeof__(*(((struct spec_resources *)NULL)->network.priorities))
 #define RDMA __typeof__(*(((struct spec_resources *)NULL)->rdma))
@@ -38,14 +39,14 @@ static void parse_access(struct reader *reader, const struct dom_node *node, con
 	if (!reader_expect(reader, node, DOM_STRING))
 		return;
 	if (access[0] == '\0' || access[strspn(access, "rwm")] != '\0')
-		reader_refuse(reader, node, "must be made of 'r', 'w' and 'm', not %s",
+		reader_refuse(reader, node, "must consist of 'r', 'w' and 'm', not %s",
 			      reader_quote(reader, access));
 	rule->read = strchr(access, 'r') != NULL;
 	rule->write = strchr(access, 'w') != NULL;
 	rule->mknod = strchr(access, 'm') != NULL;
 }
 
-/* What a rule leaves out stands for all of it. */
+/* An omitted type, major, minor or access means all. */
 static void check_rule(struct reader *reader, const struct dom_node *node, void *target)
 {
 	struct spec_device_rule *rule = target;
@@ -183,7 +184,7 @@ static void parse_page_size(struct reader *reader, const struct dom_node *node, 
 	digits = strspn(text, "0123456789");
 	if (digits == 0 || text[0] == '0' || text[digits] == '\0' || strchr("KMG", text[digits]) == NULL ||
 	    !str_equal(text + digits + 1, "B"))
-		reader_refuse(reader, node, "must be like '64KB', '2MB' or '1GB', not %s",
+		reader_refuse(reader, node, "must be a size like '64KB', '2MB' or '1GB', not %s",
 			      reader_quote(reader, text));
 	else
 		field_string(reader, node, field, target);
@@ -230,7 +231,7 @@ static void parse_unified(struct reader *reader, const struct dom_node *node, co
 		return;
 	for (const struct dom_node *item = node->first; item != NULL; item = item->next)
 		if (strchr(item->key, '/') != NULL || str_equal(item->key, ".") || str_equal(item->key, ".."))
-			reader_refuse(reader, item, "the key must be a file's name, not %s",
+			reader_refuse(reader, item, "the key must be the name of a file, not %s",
 				      reader_quote(reader, item->key));
 }
 

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tables that one source file has and another one uses. */
+/* rows: macros for the rows of tables, and the tables that several files of the room use. */
 #ifndef TARE_SPEC_ROWS_H
 #define TARE_SPEC_ROWS_H
 
 #include "names.h"
 
-#define ID_MAX (UINT32_MAX - 1) /* 2^32-1 is "no id" to the kernel */
+#define ID_MAX (UINT32_MAX - 1) /* to the kernel 2^32-1 means "no id" */
 
-/* A member of a struct that is part of the target, and read by a table of its own. */
+/* An object that becomes a struct within the target; table_ describes that struct. */
 #define OBJECT(key_, type_, member_, table_, ...)                                                              \
 	FIELD(key_, field_object, type_, member_, .detail = &(table_), __VA_ARGS__)
-/* An object whose members land in the target itself. */
+/* An object of which table_ stores the members in the target itself. */
 #define INLINE_OBJECT(key_, table_, ...)                                                                       \
 	{                                                                                                      \
 		.key = (key_), .parse = field_object, .detail = &(table_), __VA_ARGS__                         \
 	}
-/* "v" points to "count" structs. */
+/* An array (ARRAY) or an object with arbitrary keys (KEYED) that becomes count_ structs at v_. */
 #define ARRAY(key_, type_, v_, count_, table_)                                                                 \
 	FIELD(key_, field_array, type_, v_, .count_offset = offsetof(type_, count_), .detail = &(table_))
 #define KEYED(key_, type_, v_, count_, table_)                                                                 \
@@ -36,10 +36,10 @@ extern const struct table spec_table_seccomp;
 /* Target: struct spec_id_map. */
 extern const struct table spec_table_id_map;
 
-/* Rules that span the sections of a configuration. root is the whole document. */
+/* Checks rules that concern several sections of a configuration. root is the whole document. */
 void spec_validate(struct reader *reader, const struct dom_node *root);
 
-/* True if text is a version as semver.org (2.0.0) defines it; its major number is put into *ret_major. */
+/* Whether text is a version of Semantic Versioning 2.0.0; stores its major number in *ret_major. */
 bool spec_is_semver(const char *text, uint64_t *ret_major);
 
 #endif

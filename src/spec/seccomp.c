@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of linux.seccomp (runtime-spec config-linux.md, Seccomp). */
 #include "rows.h"
 
-#define ERRNO_MAX 4095    /* MAX_ERRNO of the kernel, which cuts larger ones */
+#define ERRNO_MAX 4095    /* MAX_ERRNO of the kernel, which reduces larger values to it */
 #define TRACE_MAX 0xffffu /* SECCOMP_RET_DATA */
 
 static const struct field arg_fields[] = {
@@ -12,7 +13,7 @@ static const struct field arg_fields[] = {
 };
 static const struct table arg_table = TABLE(arg_fields, .size = sizeof(struct spec_seccomp_arg));
 
-/* key names the errno, action_key the action that shall carry it. */
+/* Checks the errno at key, which the action at action_key returns. Only ERRNO and TRACE can have one. */
 static void check_errno(struct reader *reader, const struct dom_node *node, const char *key,
 			const char *action_key, const struct spec_uint *value)
 {

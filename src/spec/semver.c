@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Checks the syntax of ociVersion. */
 #include <string.h>
 
 #include "rows.h"
@@ -10,10 +11,10 @@
 static bool skip_number(const char **text)
 {
 	size_t len = strspn(*text, DIGITS);
-	bool is_good = len == 1 || (len > 1 && (*text)[0] != '0');
+	bool is_valid = len == 1 || (len > 1 && (*text)[0] != '0');
 
 	*text += len;
-	return is_good;
+	return is_valid;
 }
 
 static bool skip_char(const char **text, char c)
@@ -24,7 +25,7 @@ static bool skip_char(const char **text, char c)
 	return true;
 }
 
-/* Identifiers separated by dots; a number among those of a pre-release has no leading zeros. */
+/* Identifiers separated by dots; numeric identifiers of a pre-release have no leading zeros. */
 static bool skip_identifiers(const char **text, bool is_prerelease)
 {
 	do {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Parses the three documents of spec.h: a configuration, a process, resources. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #define FINDINGS_MAX 1000
 #define NOTES_MAX 1000
 
-/* --- rows ------------------------------------------------------------------------------------------------ */
+/* --- tables ---------------------------------------------------------------------------------------------- */
 
 static void parse_version(struct reader *reader, const struct dom_node *node, const struct field *field,
 			  void *target)
@@ -38,7 +39,7 @@ static void parse_uts_name(struct reader *reader, const struct dom_node *node, c
 			   void *target)
 {
 	if (node->type == DOM_STRING && strlen(node->text) > UTS_NAME_MAX)
-		reader_refuse(reader, node, "must have %d bytes at most, not %zu", UTS_NAME_MAX,
+		reader_refuse(reader, node, "must be at most %d bytes long, not %zu", UTS_NAME_MAX,
 			      strlen(node->text));
 	else
 		field_text(reader, node, field, target);
@@ -55,9 +56,9 @@ static void check_mount(struct reader *reader, const struct dom_node *node, void
 	const struct spec_mount *mount = target;
 
 	if (mount->uid_mappings.count > 0 && mount->gid_mappings.count == 0)
-		reader_refuse_key(reader, node, "gidMappings", "is required beside uidMappings");
+		reader_refuse_key(reader, node, "gidMappings", "is required together with uidMappings");
 	if (mount->gid_mappings.count > 0 && mount->uid_mappings.count == 0)
-		reader_refuse_key(reader, node, "uidMappings", "is required beside gidMappings");
+		reader_refuse_key(reader, node, "uidMappings", "is required together with gidMappings");
 }
 
 static const struct field mount_fields[] = {
@@ -92,7 +93,7 @@ struct document {
 	void (*validate)(struct reader *reader, const struct dom_node *root); /* may be NULL */
 };
 
-struct listener {
+struct finding_target {
 	spec_finding on_finding;
 	void *context;
 	int max, max_notes;
@@ -104,7 +105,7 @@ static void require_id(struct reader *reader, const struct dom_node *user, const
 		reader_refuse_key(reader, user, key, "is required");
 }
 
-/* Whoever names a user says which one: a document that leaves the ids out does not mean root by that. */
+/* A user needs both ids: an omitted id must not silently become that of root. */
 static void validate_process(struct reader *reader, const struct dom_node *root)
 {
 	if (reader->spec->process.has_user) {
@@ -125,10 +126,9 @@ static void validate_resources(struct reader *reader, const struct dom_node *roo
 	for (size_t i = 0; i < table->count && !has_known; i++)
 		has_known = dom_member(root, table->fields[i].key) != NULL;
 	if (whole != NULL && !has_known)
-		reader_refuse_hint(
-			reader, whole, "jq .linux.resources config.json",
-			"is no resource: a whole configuration is not what is expected, but what it has at "
-			"/linux/resources");
+		reader_refuse_hint(reader, whole, "to extract it: jq .linux.resources config.json",
+				   "is not a resource: expected is the value of /linux/resources, not a whole "
+				   "configuration");
 	reader->spec->has_resources = true;
 }
 
@@ -148,8 +148,8 @@ static void read_document(struct reader *reader, const struct dom *dom, const st
 }
 
 /* Returns the number of findings. */
-static int read_text(const char *json, size_t len, const struct document *document,
-		     const struct listener *listener, struct spec **ret_spec)
+static int read_json(const char *json, size_t len, const struct document *document,
+		     const struct finding_target *finding_target, struct spec **ret_spec)
 {
 	_cleanup_spec_ struct spec *spec = mem_alloc(sizeof *spec);
 	_cleanup_dom_ struct dom dom = {0};
@@ -157,58 +157,58 @@ static int read_text(const char *json, size_t len, const struct document *docume
 		.spec = spec,
 		.arena = &spec->arena,
 		.scratch = &dom.nodes,
-		.on_finding = listener->on_finding,
-		.context = listener->context,
-		.max_findings = listener->max,
-		.notes_left = listener->max_notes,
+		.on_finding = finding_target->on_finding,
+		.context = finding_target->context,
+		.max_findings = finding_target->max,
+		.notes_left = finding_target->max_notes,
 	};
 	struct err err;
 
 	if (dom_parse(&dom, &spec->arena, json, len, &err) < 0) {
-		listener->on_finding(listener->context, &err);
+		finding_target->on_finding(finding_target->context, &err);
 		return 1;
 	}
 	read_document(&reader, &dom, document);
 	if (reader.findings > 0)
-		return reader.findings < listener->max ? reader.findings : listener->max;
+		return reader.findings < finding_target->max ? reader.findings : finding_target->max;
 	*ret_spec = take_ptr(spec);
 	return 0;
 }
 
-static void keep_finding(void *context, const struct err *finding)
+static void copy_finding(void *context, const struct err *finding)
 {
 	*(struct err *)context = *finding;
 }
 
-static int read_strictly(const char *json, size_t len, const struct document *document, struct spec **ret_spec,
-			 struct err *err)
+static int parse_document(const char *json, size_t len, const struct document *document, struct spec **ret_spec,
+			  struct err *err)
 {
-	struct listener listener = {keep_finding, err, 1, 0};
+	struct finding_target finding_target = {copy_finding, err, 1, 0};
 
-	return read_text(json, len, document, &listener, ret_spec) > 0 ? -EINVAL : 0;
+	return read_json(json, len, document, &finding_target, ret_spec) > 0 ? -EINVAL : 0;
 }
 
 int spec_parse(const char *json, size_t len, struct spec **ret_spec, struct err *err)
 {
-	return read_strictly(json, len, &config_document, ret_spec, err);
+	return parse_document(json, len, &config_document, ret_spec, err);
 }
 
 int spec_parse_process(const char *json, size_t len, struct spec **ret_spec, struct err *err)
 {
-	return read_strictly(json, len, &process_document, ret_spec, err);
+	return parse_document(json, len, &process_document, ret_spec, err);
 }
 
 int spec_parse_resources(const char *json, size_t len, struct spec **ret_spec, struct err *err)
 {
-	return read_strictly(json, len, &resources_document, ret_spec, err);
+	return parse_document(json, len, &resources_document, ret_spec, err);
 }
 
 int spec_parse_all(const char *json, size_t len, spec_finding on_finding, void *context, struct spec **ret_spec)
 {
-	struct listener listener = {on_finding, context, FINDINGS_MAX, NOTES_MAX};
+	struct finding_target finding_target = {on_finding, context, FINDINGS_MAX, NOTES_MAX};
 
 	*ret_spec = NULL;
-	return read_text(json, len, &config_document, &listener, ret_spec);
+	return read_json(json, len, &config_document, &finding_target, ret_spec);
 }
 
 void spec_free(struct spec *spec)

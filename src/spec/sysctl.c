@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Names of sysctls, and the namespaces that they belong to. */
 #include <errno.h>
 #include <string.h>
 
 #include <tare/spec.h>
 
-/* PATH_MAX; longer names exist nowhere below /proc/sys. */
+/* PATH_MAX: no name below /proc/sys is longer. */
 #define KEY_MAX 4096
 
 /*
- * As sysctl(8): the first separator decides. If it is a dot, dots separate and slashes stand for dots within
- * a component (net.ipv4.conf.eth0/1.forwarding); if it is a slash, the key is a path already.
+ * The first separator decides, as in sysctl(8). If it is a dot, dots separate components and a slash means a
+ * dot within a component (net.ipv4.conf.eth0/1.forwarding). If it is a slash, the key already is a path.
  */
 int spec_sysctl_path(const char *key, char *ret, size_t size)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Rules of the configuration that concern several of its sections. */
 #include "rows.h"
 
 static bool has_namespace(const struct reader *reader, enum spec_ns ns)
@@ -6,13 +7,13 @@ static bool has_namespace(const struct reader *reader, enum spec_ns ns)
 	return reader->spec->namespaces[ns].is_set;
 }
 
-/* "a uts", "an ipc"; only these begin with a vowel that is spoken as one. */
+/* "an" for ipc only: "user" and "uts" begin with the sound of a consonant. */
 static const char *article(enum spec_ns ns)
 {
 	return ns == SPEC_NS_IPC ? "an" : "a";
 }
 
-static void need_namespace(struct reader *reader, const struct dom_node *node, enum spec_ns ns)
+static void require_namespace(struct reader *reader, const struct dom_node *node, enum spec_ns ns)
 {
 	if (node != NULL && !has_namespace(reader, ns))
 		reader_refuse(reader, node, "needs %s %s namespace in /linux/namespaces", article(ns),
@@ -22,17 +23,17 @@ static void need_namespace(struct reader *reader, const struct dom_node *node, e
 static void check_names(struct reader *reader, const struct dom_node *root)
 {
 	if (reader->spec->hostname != NULL)
-		need_namespace(reader, dom_member(root, "hostname"), SPEC_NS_UTS);
+		require_namespace(reader, dom_member(root, "hostname"), SPEC_NS_UTS);
 	if (reader->spec->domainname != NULL)
-		need_namespace(reader, dom_member(root, "domainname"), SPEC_NS_UTS);
+		require_namespace(reader, dom_member(root, "domainname"), SPEC_NS_UTS);
 }
 
 static void check_paths(struct reader *reader, const struct dom_node *linux_node)
 {
 	if (reader->spec->masked_paths.count > 0)
-		need_namespace(reader, dom_member(linux_node, "maskedPaths"), SPEC_NS_MOUNT);
+		require_namespace(reader, dom_member(linux_node, "maskedPaths"), SPEC_NS_MOUNT);
 	if (reader->spec->readonly_paths.count > 0)
-		need_namespace(reader, dom_member(linux_node, "readonlyPaths"), SPEC_NS_MOUNT);
+		require_namespace(reader, dom_member(linux_node, "readonlyPaths"), SPEC_NS_MOUNT);
 }
 
 static void check_mappings(struct reader *reader, const struct dom_node *linux_node, const char *key,
@@ -42,8 +43,8 @@ static void check_mappings(struct reader *reader, const struct dom_node *linux_n
 	const struct dom_node *node = dom_member(linux_node, key);
 
 	if (count > 0)
-		need_namespace(reader, node, SPEC_NS_USER);
-	/* One that was refused already has a count of 0 as well. */
+		require_namespace(reader, node, SPEC_NS_USER);
+	/* count is 0 as well if the mappings were refused: those are not reported again. */
 	else if (user->is_set && user->path == NULL && (node == NULL || node->count == 0))
 		reader_refuse_key(reader, linux_node, key, "a new user namespace needs mappings");
 }
@@ -57,9 +58,9 @@ static void check_time(struct reader *reader, const struct dom_node *linux_node)
 	if (!spec->monotonic_offset.is_set && !spec->boottime_offset.is_set)
 		return;
 	if (!time->is_set)
-		need_namespace(reader, node, SPEC_NS_TIME);
+		require_namespace(reader, node, SPEC_NS_TIME);
 	else if (time->path != NULL)
-		reader_refuse(reader, node, "only a new time namespace can be given offsets, not %s",
+		reader_refuse(reader, node, "can only be set for a new time namespace, not for %s",
 			      reader_quote(reader, time->path));
 }
 
@@ -79,7 +80,7 @@ static void check_sysctl(struct reader *reader, const struct dom_node *linux_nod
 	}
 }
 
-/* Without mappings of its own an idmapped mount takes the container's, which then must exist. */
+/* An idmapped mount without mappings uses those of the container's user namespace, which then must exist. */
 static void check_idmapped_mounts(struct reader *reader, const struct dom_node *root)
 {
 	const struct dom_node *mount = dom_member(root, "mounts");

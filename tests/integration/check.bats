@@ -503,7 +503,7 @@ note /$(printf 'a%.0s' {1..100}) "
 	jq '.process.arsg=.process.args|del(.process.args)|.process.capabilities.bounding+=["CAP_NONE"]' <"$WORK/good.json" >"$BUNDLE/config.json"
 	run -1 tare check -b "$BUNDLE"
 	[ "$output" = "note: /process/capabilities/bounding/3: unknown capability 'CAP_NONE' is ignored
-note: /process/arsg: is not known and has no effect (the nearest known key is 'args')
+note: /process/arsg: is an unknown key and has no effect (the nearest known key is 'args')
 config: /process/args: is missing
 1 finding" ] || { echo "$output"; return 1; }
 }

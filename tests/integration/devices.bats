@@ -229,6 +229,6 @@ refused_path() { # what, and of which property
 	for other in '{"minor":5}' '{"type":"b"}' '{"path":"/dev/full/","fileMode":1}' '{"gid":1}'; do
 		config --argjson o "$other" '.linux.devices=[{"path":"/dev/full","type":"c","major":1,"minor":7,"fileMode":0,"gid":0}]
 			| .linux.devices+=[.linux.devices[0]+$o]'
-		refused_path "device '/dev/full' given twice, and not as the same"
+		refused_path "device '/dev/full' given twice, with different properties"
 	done
 }

@@ -81,7 +81,7 @@ load helpers
 	[[ "$output" == *"/config.json': not a directory (a bundle is the directory that its config.json is in)" ]]
 	: >"$WORK/empty"
 	run -1 tare run -b "$BUNDLE" --config "$WORK/empty" x
-	[[ "$output" == *"$WORK/empty: line 1, column 1: there is no JSON in it" ]]
+	[[ "$output" == *"$WORK/empty: line 1, column 1: the text has no JSON value" ]]
 	for command in state start kill delete pause resume ps events; do
 		run -1 tare "$command" missing
 		[ "${lines[0]}" = "tare: $command missing: container does not exist" ]

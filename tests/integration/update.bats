@@ -103,7 +103,7 @@ update_with() {
 	# A whole configuration, which would change nothing; a key that is not known is no mistake.
 	for document in "$(cat "$BUNDLE/config.json")" '{"linux":{"resources":{"unified":{"cgroup.max.depth":"3"}}}}' '{"linux":1}'; do
 		run -1 tare update -r - "$ID" <<<"$document"
-		[[ "$output" == *": /linux: is no resource: a whole configuration is not what is expected"*"jq .linux.resources config.json)" ]]
+		[[ "$output" == *": /linux: is not a resource: expected is the value of /linux/resources, not a whole configuration"*"jq .linux.resources config.json)" ]]
 	done
 	limit cgroup.max.depth max
 	for document in '{"linux":null}' '{"linus":{}}' '{"linux":{},"unified":{"cgroup.max.depth":"4"}}'; do
