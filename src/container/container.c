@@ -261,20 +261,31 @@ static int remove_unit(const struct state_record *record, struct err *err)
 	return cgroup_remove(mount_fd, record->cgroup_path, 1, err);
 }
 
-/* Where this process cannot see init, the cgroup that init is in ends it; *err is kept where there is none. */
+/*
+ * Kills the processes of a container that was created in another pid namespace through its cgroup. If that is
+ * gone, they are gone with it, unless they were moved out of it or this process sees another part of the
+ * hierarchy: a warning says so. Without a recorded cgroup *err stays.
+ */
 static int kill_unseen(const struct container *container, struct err *err)
 {
 	struct err other;
 	_cleanup_fd_ int cgroup_fd = container_open_cgroup(container, &other);
 	int r = cgroup_fd < 0 ? cgroup_fd : cgroup_is_populated(cgroup_fd);
 
-	if (r <= 0) {
-		err_hint(err,
-			 "run this command in that one; or remove its directory in the root directory once its "
-			 "processes are gone");
-		return -EXDEV;
+	if (r == 0)
+		return 0;
+	if (r > 0)
+		return cgroup_kill(cgroup_fd, KILL_TIMEOUT_MS, err);
+	if (r == -ENOENT && !str_is_empty(container->record.cgroup_path)) {
+		log_line(LOG_SHOWN_WARNING,
+			 "container %s was created in another pid namespace, and its cgroup is gone: processes "
+			 "of it that are left there are not killed",
+			 container->record.id);
+		return 0;
 	}
-	return cgroup_kill(cgroup_fd, KILL_TIMEOUT_MS, err);
+	err_hint(err, "run this command in that one; or remove its directory in the root directory once its "
+		      "processes are gone");
+	return -EXDEV;
 }
 
 /* It goes by name: another command may have freed the id, and another container may have it. */

@@ -54,3 +54,21 @@ int state_read_cgroup_event(const struct state_record *record, const char *key)
 		return r;
 	return str_keyed_u64(events, key, &value) ? value == 1 : -EBADMSG;
 }
+
+int state_is_cgroup_empty(const struct state_record *record)
+{
+	_cleanup_fd_ int fd = state_open_cgroup(record);
+	uint64_t is_populated = 1;
+	char events[256];
+	struct stat stat;
+	int r = fd < 0 ? fd : k_fstatat(fd, "", &stat, AT_EMPTY_PATH);
+
+	if (r < 0)
+		return r;
+	if (record->cgroup_inode == 0 || stat.st_ino != record->cgroup_inode)
+		return 0;
+	r = io_read_small(fd, "cgroup.events", O_NOFOLLOW, events, sizeof events);
+	if (r < 0)
+		return r;
+	return str_keyed_u64(events, "populated", &is_populated) && is_populated == 0;
+}

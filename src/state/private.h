@@ -66,4 +66,10 @@ int state_fail(struct err *err, int errnum, const char *fmt, ...) FORMAT(3, 4);
  */
 int state_open_cgroup(const struct state_record *record) MUST_CHECK;
 
+/*
+ * Whether the cgroup that the container was created in exists and has no process of any pid namespace, in it or
+ * below it. 0 also if another cgroup has its path; -errno if it cannot be found.
+ */
+int state_is_cgroup_empty(const struct state_record *record) MUST_CHECK;
+
 #endif

@@ -197,6 +197,9 @@ static int confirm_dead(const struct state_record *record, pid_t pid, bool is_li
 	struct process process;
 	int r = check_pid_namespace(record, err);
 
+	/* A pid namespace that is gone, such as that of a container with an engine in it, cannot be asked. */
+	if (r == -EXDEV && state_is_cgroup_empty(record) == 1)
+		return 0;
 	if (r >= 0)
 		r = check_proc(err);
 	if (r >= 0 && is_listed)

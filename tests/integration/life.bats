@@ -78,8 +78,27 @@ nothing_left() {
 	done
 	tare kill "$ID" KILL
 	wait_for '[ "$(status_of "$ID")" = stopped ]'
-	run ! away delete "$ID"
 	tare delete "$ID"
+}
+
+@test "a container of a pid namespace that is gone is stopped if its cgroup is empty, and can be removed" {
+	not_systemd
+	config '.process.args=["sleep","1000"]'
+	unshare -mpf --mount-proc "$TARE" --root "$ROOT" run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	wait_for '[ "$(away state "$ID" | jq -r .status)" = stopped ]'
+	away delete "$ID"
+	nothing_left
+	# The cgroup may be gone, too, with that of the engine's own container.
+	unshare -mpf --mount-proc "$TARE" --root "$ROOT" run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	wait_for 'rmdir "$(cgroup_of "$ID")"'
+	run away delete "$ID"
+	# The number of a namespace that is gone is given to a new one: then the container is dead for sure.
+	if [ "$status" -ne 0 ]; then
+		[[ "$output" == *"it was created in another pid namespace"* ]]
+		run -0 away delete --force "$ID"
+		[[ "$output" == *"warning: container $ID was created in another pid namespace, and its cgroup is gone"* ]]
+	fi
+	nothing_left
 }
 
 @test "from another pid namespace delete --force kills a container by its cgroup" {
