@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup: the container's cgroup in the v2 hierarchy, wherever that is mounted. All of it runs in the parent
- * (or in a later command), in the host's namespaces. Paths are relative to the cgroup2 mount and begin with
- * "/"; every file is reached by openat2(RESOLVE_BENEATH|NO_SYMLINKS) from a descriptor of the mount.
+ * cgroup: the container's cgroup in the v2 hierarchy, wherever that is mounted. All functions run in the parent
+ * or in a later command, in the host's namespaces; cgroup_watch_read also runs in the watcher of a scope. Paths
+ * are relative to the cgroup2 mount and begin with "/". Every file is opened below a descriptor of the mount
+ * or of the cgroup, and symbolic links are not followed. The files are described in cgroup-v2.rst of the
+ * kernel's documentation.
  */
 #ifndef TARE_CGROUP_H
 #define TARE_CGROUP_H
@@ -10,124 +12,141 @@
 #include <tare/base.h>
 #include <tare/plan.h>
 
-/* Opens the cgroup2 mount point as a directory and checks that it is one (CGROUP2_SUPER_MAGIC). */
+/*
+ * Opens the cgroup2 mount point as a directory (O_PATH). ERR_UNSUPPORTED if it is another file system (f_type
+ * is not CGROUP2_SUPER_MAGIC).
+ */
 int cgroup_open_mount(const char *mount_point, struct err *err) MUST_CHECK;
 
-/* A cgroup and the way to it. */
+/* An open cgroup, its path, and the mount that the path is relative to. The caller owns all three. */
 struct cgroup_place {
 	int mount_fd, fd;
 	const char *path;
 };
 
 /*
- * Makes the cgroup and what is missing of its parents (0755). *ret_created is the number of trailing
- * components of path that did not exist before: the ones to remove when the container goes. If it exists
- * already it must be empty of processes and not frozen: ERR_STATE "container's cgroup is not empty: N
- * process(es) found" / "container's cgroup unexpectedly frozen". One that an ended container has left, who made
- * it, is made anew: its limits are not the next one's. Returns an O_DIRECTORY descriptor of the
- * cgroup, fit for CLONE_INTO_CGROUP, or a negative errno.
+ * Makes the cgroup and those of its parents that are missing, each with mode 0755. *ret_created is the number
+ * of trailing components of path that this call made: these are removed together with the container. 0: the
+ * cgroup existed. An existing cgroup must have no process and must not be frozen: ERR_STATE "container's cgroup
+ * is not empty: N process(es) found" or "container's cgroup unexpectedly frozen". An empty cgroup that was made
+ * for an earlier container is removed and made again, so that the earlier container's limits do not apply to
+ * the new one; *ret_created is then at least the number that the earlier container had. Returns an O_DIRECTORY
+ * descriptor of the cgroup that CLONE_INTO_CGROUP accepts, or -errno with *err.
  */
 int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, struct err *err) MUST_CHECK;
 
 /*
- * Whether the caller may have a process be born into the cgroup (cgroups(7), "Cgroups v2 delegation
- * containment"): cgroup.procs of it, and of the nearest cgroup that is above both it and the caller's own, has
- * to be the caller's to write. own_path: of the caller's. -EACCES with *err naming the cgroup.
+ * Whether the kernel allows an unprivileged caller to start a process in the cgroup (cgroups(7), "Cgroups v2
+ * delegation containment"): the caller must have write access to cgroup.procs of this cgroup and of the nearest
+ * common ancestor of this cgroup and the caller's, own_path. Otherwise -EACCES; *err names the cgroup.
  */
 int cgroup_check_entry(const struct cgroup_place *place, const char *own_path, struct err *err) MUST_CHECK;
 
 /*
- * Whether cgroup_create, and, unless own_path is NULL, cgroup_check_entry would succeed, as far as that can be
- * told without making a cgroup: the same errors. Changes nothing.
+ * Whether cgroup_create and, unless own_path is NULL, cgroup_check_entry would succeed, as far as this can be
+ * determined without making a cgroup. Fails with their errors. Changes nothing.
  */
 int cgroup_check_create(int mount_fd, const char *path, const char *own_path, struct err *err) MUST_CHECK;
 /*
- * The same of cgroup_enable, for a cgroup that need not be there: whether the cgroups above it that are there
- * have the controllers, and let the caller hand them down.
+ * Whether cgroup_enable would succeed, for a cgroup that may not exist yet: whether its existing ancestors have
+ * the controllers, and the caller may write them to cgroup.subtree_control. Changes nothing.
  */
 int cgroup_check_enable(int mount_fd, const char *path, const struct plan *plan, struct plan_texts controllers,
 			struct err *err) MUST_CHECK;
 
-/* How many components at the end of path do not exist. 0 or -errno with *err. */
+/* The number of trailing components of path that do not exist. 0, or -errno with *err. */
 int cgroup_count_missing(int mount_fd, const char *path, unsigned int *ret_count, struct err *err) MUST_CHECK;
 
 /*
- * Puts down in the cgroup itself whose it is, over what the last owner has put there, and how many components
- * of its path are to be removed with it. owner: a text of up to 2000 bytes that no other container has, now or
- * later.
+ * Sets the owner attribute, an extended attribute of the cgroup that names its container, and replaces an
+ * existing one. owner: a text of at most 2000 bytes that is unique to the container, see state_identity.
+ * created: from cgroup_create, stored in the attribute.
  */
 int cgroup_owner_set(int cgroup_fd, const char *owner, unsigned int created, struct err *err) MUST_CHECK;
 /*
- * As cgroup_owner_set, in what cgroup_create has returned. ERR_STATE if somebody has come between: then the
- * mark is as before. Who comes now finds the mark when he looks again: cgroup_owner, once the first process is
- * there.
+ * Sets the owner attribute of a cgroup that cgroup_create has returned, then repeats the checks of
+ * cgroup_create. If one fails (ERR_STATE), the previous attribute is restored. Another creator may still claim
+ * the cgroup after that: call cgroup_owner_compare once the first process is in the cgroup. From then on, other
+ * creators find the cgroup not empty.
  */
 int cgroup_claim(const struct cgroup_place *place, const char *owner, unsigned int created,
 		 struct err *err) MUST_CHECK;
 
 /*
- * For a cgroup that was there before the container: puts down in it what limits and owner it has. -errno with
- * *err if it cannot. What was put down for an earlier container, and never put back, stays.
+ * For a cgroup that existed before the container: stores its limits and the uid of its owner in an extended
+ * attribute of the cgroup. -errno with *err on failure. If the attribute exists, it was stored for an earlier
+ * container and never restored; it is kept.
  */
 int cgroup_save_state(int cgroup_fd, struct err *err) MUST_CHECK;
 /*
- * The reverse, once it has no process any more: limits and owner as they were then, as far as the kernel takes
- * them, no device rules of tare's, not frozen, no container's. -errno with *err if it cannot be written to.
+ * Restores the state that cgroup_save_state has stored, once the cgroup has no process: limits and owner, as
+ * far as the kernel still accepts the values. Also detaches tare's device program, thaws the cgroup, and
+ * removes both attributes. -errno with *err if the cgroup's files cannot be written; the attributes stay then.
  */
 int cgroup_restore_state(int cgroup_fd, struct err *err) MUST_CHECK;
 
+/* The result of a comparison with the owner attribute. */
 enum cgroup_owner { CGROUP_OWNER_NONE, CGROUP_OWNER_MATCHES, CGROUP_OWNER_DIFFERS };
-/* One of these, or -errno. *ret_created, unless NULL: what the mark says, 0 without one. */
+/*
+ * Compares owner with the owner attribute: an enum cgroup_owner, or -errno. *ret_created, unless NULL, is the
+ * number that the attribute stores, 0 if there is no attribute.
+ */
 int cgroup_owner_compare(int cgroup_fd, const char *owner, unsigned int *ret_created) MUST_CHECK;
-/* The inode number of the cgroup's directory, which the kernel uses once (kernfs). 0 or -errno. */
+/* The inode number of the cgroup's directory, which cgroup2 (kernfs) never gives to another. 0 or -errno. */
 int cgroup_inode(int cgroup_fd, uint64_t *ret_inode) MUST_CHECK;
 
-/* Opens an existing cgroup; -ENOENT (with *err set) if it is gone. */
+/* Opens an existing cgroup; -ENOENT, with *err set, if it does not exist. */
 int cgroup_open(int mount_fd, const char *path, struct err *err) MUST_CHECK;
 
 /*
- * Puts the rules in force for the cgroup by an eBPF program of type BPF_PROG_TYPE_CGROUP_DEVICE attached
- * with BPF_F_ALLOW_MULTI. Rules are an ordered list as in plan.h, the last rule that matches an access
- * decides; nothing matches: denied. A program that this function attached before is replaced atomically.
+ * Enforces the rules by a program of type BPF_PROG_TYPE_CGROUP_DEVICE, attached to the cgroup with
+ * BPF_F_ALLOW_MULTI. Rules are an ordered list as described in plan.h: for each kind of access the last rule
+ * that matches decides, and without a matching rule the access is denied. A program that this function attached
+ * earlier is replaced atomically. Needs CAP_BPF and CAP_NET_ADMIN in the initial user namespace.
  */
 int cgroup_devices_set(int cgroup_fd, const struct plan_device_rule *rules, size_t count,
 		       struct err *err) MUST_CHECK;
-/* Whether the kernel takes the program, which then goes unused. */
+/* Whether the kernel accepts the program of these rules: loads it, attaches nothing. */
 int cgroup_devices_check(const struct plan_device_rule *rules, size_t count, struct err *err) MUST_CHECK;
-/* Takes that program off; none is a success. An empty list of rules would deny everything. */
+/* Detaches that program, so that all devices are allowed. Succeeds if there is none. */
 int cgroup_devices_clear(int cgroup_fd, struct err *err) MUST_CHECK;
 
 /*
- * Enables controllers for the cgroup: in cgroup.subtree_control of every cgroup above it that does not name
- * them yet, from the mount down. They stay enabled when the cgroup goes. Fails with ERR_UNSUPPORTED if one of
- * them is not there, with ERR_SYSTEM (EBUSY, EACCES, ...) if it cannot be enabled; says which one, and at which
- * level.
+ * Enables controllers for the cgroup: adds them to cgroup.subtree_control of each of its ancestors, from the
+ * mount down, where they are missing. They stay enabled when the cgroup is removed. ERR_UNSUPPORTED if an
+ * ancestor does not have a controller, ERR_SYSTEM (EBUSY, EACCES, ...) if it cannot be enabled; *err names the
+ * controller and the ancestor.
  */
 int cgroup_enable(const struct cgroup_place *place, const struct plan *plan, struct plan_texts controllers,
 		  struct err *err) MUST_CHECK;
 
 /*
- * A cgroup made below a threaded domain can hold no process until it is threaded itself (cgroups(7)). It, and
- * what is between, become that if all the controllers are for threads too, and ERR_UNSUPPORTED says which one
- * is not. No other cgroup is changed.
+ * Makes the cgroup threaded if it needs that. A cgroup below a threaded domain is of type "domain invalid" and
+ * can hold no process until it is threaded (cgroups(7), "Thread mode"). The cgroup and those of its ancestors
+ * that are "domain invalid" become threaded; no other cgroup is changed. ERR_UNSUPPORTED names a controller
+ * that a threaded cgroup cannot have.
  */
 int cgroup_make_threaded(const struct cgroup_place *place, const struct plan *plan,
 			 struct plan_texts controllers, struct err *err) MUST_CHECK;
 
-/* Writes one limit as plan.h tells. Fails with ERR_UNSUPPORTED if there is no such file, else with ERR_SYSTEM.
+/*
+ * Writes one limit as described at struct plan_cgroup_write in plan.h. ERR_UNSUPPORTED if the file does not
+ * exist, otherwise ERR_SYSTEM.
  */
 int cgroup_write(int cgroup_fd, const struct plan *plan, const struct plan_cgroup_write *write,
 		 struct err *err) MUST_CHECK;
 
-/* Fails with ERR_STATE if more than the new limit is in use (memory.checkBeforeUpdate); no such file: nothing
- * is. */
+/*
+ * ERR_STATE if more than the new limit is in use (memory.checkBeforeUpdate of runtime-spec). If the file does
+ * not exist, nothing is in use.
+ */
 int cgroup_check_usage(int cgroup_fd, const struct plan *plan, const struct plan_cgroup_usage *usage,
 		       struct err *err) MUST_CHECK;
 
-/* What files of a cgroup have said; cgroup_saved_done frees it. */
+/* Contents of files of a cgroup, as they were read; cgroup_saved_done frees them. */
 struct cgroup_saved_row;
 struct cgroup_saved {
-	int cgroup_fd; /* the caller's */
+	int cgroup_fd; /* owned by the caller */
 	struct cgroup_saved_row *rows;
 	size_t count;
 };
@@ -135,105 +154,113 @@ void cgroup_saved_done(struct cgroup_saved *saved);
 #define _cleanup_cgroup_saved_ __attribute__((cleanup(cgroup_saved_done)))
 
 /*
- * Carries out a plan of plan_build_update. When a step fails, what the ones before it have written is put back;
- * *err says where in the document, and its hint names a file that could not be put back. *ret_saved, which
- * refers to the plan's texts, takes back an update that has succeeded: cgroup_rollback.
+ * Carries out a plan of plan_build_update. If a step fails, the files that earlier steps wrote get their old
+ * values again; *err has the JSON pointer of the failed limit, and its hint names a file whose old value could
+ * not be written. *ret_saved holds the old values, for a cgroup_rollback after a success; it refers to texts of
+ * the plan and must not outlive it.
  */
 int cgroup_update(const struct cgroup_place *place, const struct plan *plan, struct cgroup_saved *ret_saved,
 		  struct err *err) MUST_CHECK;
-/* *err is that of what has failed; its hint becomes the name of a file that could not be put back. */
+/*
+ * Writes the saved values back. *err is the error that made this necessary; a file that cannot be written is
+ * added to it as a hint.
+ */
 void cgroup_rollback(const struct cgroup_saved *saved, struct err *err);
 
 /*
- * systemd writes files that it was not asked about, and rounds: keeps all that it could write, and writes again
- * what is another then.
+ * systemd also writes files of properties that were not set, and rounds values. cgroup_snapshot saves all files
+ * that systemd could write; cgroup_write_snapshot writes back those whose value has changed since.
  */
 void cgroup_snapshot(int cgroup_fd, struct cgroup_saved *ret_kept);
 int cgroup_write_snapshot(const struct cgroup_saved *kept, struct err *err) MUST_CHECK;
 
-/* Makes uid (of the host) the owner of the cgroup and of its files in /sys/kernel/cgroup/delegate (cgroups(7)).
+/*
+ * Makes uid, a uid of the host, the owner of the cgroup's directory and of those of its files that
+ * /sys/kernel/cgroup/delegate lists (cgroups(7); runtime-spec config-linux.md, "Cgroup ownership").
  */
 int cgroup_chown(int cgroup_fd, uid_t uid, struct err *err) MUST_CHECK;
 
 /*
- * A count in memory.events or pids.events, of the cgroup and all below it: "oom_kill" are processes that the
- * OOM killer took, "oom" is how often memory could not be had, "max" (of pids) how often a process could not be
- * made. 0 without the controller.
+ * A counter of memory.events or pids.events, for the cgroup and all cgroups below it. "oom_kill" counts
+ * processes that the OOM killer killed, "oom" allocations that failed at the limit, "max" of pids.events forks
+ * that failed at the limit. 0 if the file or the counter does not exist.
  */
 uint64_t cgroup_event_count(int cgroup_fd, const char *file, const char *key);
 
 /*
- * Kills every process of the cgroup and of all below it, frozen ones too (cgroup.kill), and waits up to
- * timeout_ms until cgroup.events says populated 0. -ETIMEDOUT with *err set otherwise.
+ * Kills all processes of the cgroup and of all cgroups below it, including frozen ones (cgroup.kill), and waits
+ * up to timeout_ms until cgroup.events reads "populated 0". -ETIMEDOUT, with *err set, if that takes longer.
  */
 int cgroup_kill(int cgroup_fd, int timeout_ms, struct err *err) MUST_CHECK;
 
-/* Whether its processes stand still, by its own cgroup.freeze or by one above: 1, 0, or -errno. */
+/* Whether all its processes are stopped, by its own cgroup.freeze or by an ancestor's: 1, 0, or -errno. */
 int cgroup_is_frozen(int cgroup_fd) MUST_CHECK;
 
 /*
- * Stops every process of the cgroup and of all below it, or lets them go on (cgroup.freeze), and waits up to
- * timeout_ms until cgroup.events says so. -ETIMEDOUT with *err set otherwise; what could not be frozen in time
- * is thawed again. A cgroup below a frozen one cannot be thawed.
+ * Stops or continues all processes of the cgroup and of all cgroups below it (cgroup.freeze), and waits up to
+ * timeout_ms until cgroup.events confirms it; otherwise -ETIMEDOUT with *err. If cgroup_freeze fails, it thaws
+ * the cgroup again. A cgroup below a frozen one cannot be thawed.
  */
 int cgroup_freeze(int cgroup_fd, int timeout_ms, struct err *err) MUST_CHECK;
 int cgroup_thaw(int cgroup_fd, int timeout_ms, struct err *err) MUST_CHECK;
 
-/* Whether its processes were asked to stop, have they all done so or not: 1, 0, or -errno. */
+/* Whether cgroup.freeze is 1, even if not all processes have stopped yet: 1, 0, or -errno. */
 int cgroup_is_freezing(int cgroup_fd) MUST_CHECK;
 
-/* Whether any process is in it or below: 1, 0, or -errno. */
+/* Whether the cgroup, or a cgroup below it, has a process: 1, 0, or -errno. */
 int cgroup_is_populated(int cgroup_fd);
 
 /*
- * Removes the cgroup with all that is below it, and then its parents while created > 1 counts them down and
- * they are empty. Lets nobody make more below it from then on (cgroup.max.descendants), which stays so
- * if it cannot be removed. Waits up to 10 s for processes that are dying, and takes 30 s at most: -EBUSY. A
- * cgroup that is gone already is a success.
+ * Removes the cgroup and all cgroups below it, then up to created - 1 of its parents, as long as they are
+ * empty. Sets cgroup.max.descendants to 0 meanwhile, so that no process makes more cgroups below it; if the
+ * cgroup cannot be removed, that value stays. -EBUSY if processes that are dying take longer than 10 s, or the
+ * removal takes longer than 30 s in all. Succeeds if the cgroup does not exist.
  */
 int cgroup_remove(int mount_fd, const char *path, unsigned int created, struct err *err) MUST_CHECK;
 
 /*
- * The pids in the cgroup and below, threaded ones included, in ascending order; the caller frees *ret_pids.
- * Count or -errno; -EBUSY if there is no end to the cgroups below for 10 s.
+ * The pids in the cgroup and in all cgroups below it, threaded ones included, in ascending order; the caller
+ * frees *ret_pids. Returns their number or -errno. -EBUSY if the list of cgroups has not ended after 10 s,
+ * -EXDEV if a process is not visible in this pid namespace.
  */
 int cgroup_pids(int cgroup_fd, pid_t **ret_pids, struct err *err) MUST_CHECK;
 
 /*
- * Lets nobody make a cgroup below it until cgroup_unseal: the file is not among those that go to the owner of a
- * delegated cgroup (cgroups(7)). Where it may not be written, or another process has sealed the cgroup, nothing
- * happens.
+ * Prevents all processes from making a cgroup below this one, until cgroup_unseal: sets cgroup.max.descendants
+ * to 0, a file that the owner of a delegated cgroup cannot write (cgroups(7)). Does nothing if the file cannot
+ * be written, or is 0 already, for example because another process has sealed the cgroup.
  */
 struct cgroup_seal {
-	int cgroup_fd; /* the caller's */
-	char old[24];  /* what cgroup.max.descendants has said; "": nothing to put back */
+	int cgroup_fd; /* owned by the caller */
+	char old[24];  /* the previous value of cgroup.max.descendants; "": do not restore it */
 };
 void cgroup_seal(int cgroup_fd, struct cgroup_seal *ret);
 void cgroup_unseal(const struct cgroup_seal *seal);
 
-/* Two descriptors that the caller closes by cgroup_watch_close. */
+/* Two descriptors; cgroup_watch_close closes them. */
 struct cgroup_watch {
-	int events_fd;
-	int memory_fd;      /* -1 without the memory controller: CGROUP_OOM never comes then */
-	uint64_t oom_kills; /* in the cgroup and below, since it was made, as it was read last */
+	int events_fd; /* cgroup.events */
+	int memory_fd; /* memory.events; -1 without the memory controller: CGROUP_OOM is never reported then */
+	uint64_t oom_kills; /* the last value of oom_kill, which counts from the creation of the cgroup */
 };
 int cgroup_watch_open(int cgroup_fd, struct cgroup_watch *ret, struct err *err) MUST_CHECK;
 void cgroup_watch_close(struct cgroup_watch *watch);
 
-#define CGROUP_OOM 1        /* processes were killed for want of memory, since the last call or the opening */
-#define CGROUP_EMPTY 2      /* it has no process any more, or is gone */
-#define CGROUP_COUNT_READ 4 /* oom_kills is no older than the call */
+#define CGROUP_OOM 1        /* oom_kills has risen since the last call, or since cgroup_watch_open */
+#define CGROUP_EMPTY 2      /* the cgroup has no process, or does not exist */
+#define CGROUP_COUNT_READ 4 /* oom_kills was read during this call */
 /*
- * What there is to tell by now, any of the three. A caller who waits himself polls both descriptors for POLLPRI
- * and looks then; once the cgroup is gone, they are ready for ever.
+ * Reads both files without waiting. Returns a set of the three flags above. A caller that waits by itself polls
+ * both descriptors for POLLPRI and then calls this; once the cgroup is removed, they are always ready.
  */
 int cgroup_watch_read(struct cgroup_watch *watch);
-/* Waits up to timeout_ms for CGROUP_OOM, CGROUP_EMPTY or both; 0 when the time is over. */
+/* Waits up to timeout_ms. Returns CGROUP_OOM, CGROUP_EMPTY, both, or 0 when the time is over. */
 int cgroup_watch_wait(struct cgroup_watch *watch, int64_t timeout_ms);
 
 /*
- * Writes what the cgroup has used, as the object that "events" calls data: CPU times in ns, memory in bytes, no
- * limit as 2^64-1 (for pids as 0). Files that are not there, since their controller is not, are left out.
+ * Writes the resource usage of the cgroup as an object, the member "data" of a line of "events": CPU times in
+ * ns, memory in bytes, "no limit" as 2^64-1 (for pids as 0). Values whose file does not exist, because their
+ * controller is not enabled, are omitted.
  */
 struct json;
 void cgroup_write_stats(int cgroup_fd, struct json *json);

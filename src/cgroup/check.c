@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a cgroup could be made, by what the kernel answers about the nearest one that is there: "check" makes
- * none, since it would be left if it were killed.
+ * Checks whether a cgroup could be made, from the kernel's answers about its nearest existing ancestor. The
+ * command check makes no cgroup to find out, because the cgroup would stay if the command were killed.
  */
 #include <fcntl.h>
-#include <string.h>
 
 #include "file.h"
 
-/* 0, or what mkdirat(2) would say there. */
-static int may_divide(int cgroup_fd)
+/* Whether mkdirat(2) would be permitted in the cgroup: 0, or the errno that it would fail with. */
+static int check_mkdir(int cgroup_fd)
 {
 	return k_faccessat2(cgroup_fd, ".", W_OK | X_OK, AT_EACCESS);
 }
@@ -21,15 +20,15 @@ static int check_existing(const struct cgroup_place *place, const char *own_path
 	return r >= 0 && own_path != NULL ? cgroup_check_entry(place, own_path, err) : r;
 }
 
-/* existing is what there is of the place's path, and place->fd leads to it. */
+/* existing is the part of the place's path that exists; place->fd is open on it. */
 static int check_missing(const struct cgroup_place *place, const struct cgroup_path *existing,
 			 const char *own_path, struct err *err)
 {
-	int r = may_divide(place->fd);
+	int r = check_mkdir(place->fd);
 
 	if (r < 0)
 		return cgroup_create_fail(err, r, place->path, existing);
-	/* It would be born frozen. */
+	/* A cgroup below a frozen one is frozen from the start. cgroup_check_fit also reports an error. */
 	if (cgroup_is_frozen(place->fd))
 		return cgroup_check_fit(place->fd, place->path, true, err);
 	return own_path != NULL ? cgroup_check_common(place, own_path, err) : 0;

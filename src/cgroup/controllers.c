@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Controllers on their way down to a cgroup (cgroup-v2.rst, "Controlling Controllers"): a cgroup has those that
- * its parent names in cgroup.subtree_control, which are at most those that the parent has.
+ * Enables controllers for a cgroup (cgroup-v2.rst, "Controlling Controllers"). A cgroup has the controllers
+ * that its parent lists in cgroup.subtree_control; a parent can list only controllers that it has.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,9 +9,9 @@
 
 #include "file.h"
 
-#define LIST_MAX 512 /* bytes of cgroup.controllers: the kernel knows at most 16 controllers */
+#define LIST_MAX 512 /* bytes of cgroup.controllers: the kernel has at most 16 controllers */
 
-/* Whether the list in the cgroup's file names all of them: 1, 0, or -errno. */
+/* Whether the cgroup's file lists all of names: 1, 0, or -errno. */
 static int has_all(int cgroup_fd, const char *file, const struct plan *plan, struct plan_texts names)
 {
 	char list[LIST_MAX];
@@ -23,14 +23,14 @@ static int has_all(int cgroup_fd, const char *file, const struct plan *plan, str
 	return r < 0 ? r : 1;
 }
 
-/* Calls visit for each cgroup from the mount down to the last or, is_whole, the cgroup itself. */
 struct visit {
 	const struct plan *plan;
-	struct plan_texts names;
+	struct plan_texts names; /* of controllers */
 	int (*visit)(const struct visit *visit, int cgroup_fd, const char *path, struct err *err);
-	bool is_whole;
+	bool has_last; /* the cgroup itself is visited, too */
 };
 
+/* Calls visit->visit for each ancestor of the cgroup, from the mount down, and for the cgroup if has_last. */
 static int visit_levels(const struct cgroup_place *place, const struct visit *visit, struct err *err)
 {
 	struct cgroup_path whole, level;
@@ -39,7 +39,7 @@ static int visit_levels(const struct cgroup_place *place, const struct visit *vi
 	if (r < 0)
 		return err_system(err, r, "cannot open cgroup '%s'", place->path);
 	level = whole;
-	for (size_t i = 0; i < whole.len + visit->is_whole; i++) {
+	for (size_t i = 0; i < whole.len + visit->has_last; i++) {
 		_cleanup_fd_ int fd = -1;
 
 		if (i > 0 && i < whole.len && whole.text[i] != '/')
@@ -59,7 +59,7 @@ static int visit_levels(const struct cgroup_place *place, const struct visit *vi
 
 /* --- enabling --- */
 
-static int hand_down(int cgroup_fd, const char *name)
+static int enable_one(int cgroup_fd, const char *name)
 {
 	char text[64];
 	int len = str_format(text, sizeof text, "+%s", name);
@@ -72,24 +72,25 @@ static const char *hint_of(int r)
 	switch (r) {
 	case -ENOENT:
 	case -EINVAL:
-		return "delegate it: cgroup.subtree_control above, or Delegate= of the systemd unit; a "
-		       "mounted v1 hierarchy or cgroup_disable= takes it away";
+		return "enable it in cgroup.subtree_control of the cgroup above, or by Delegate= of the "
+		       "systemd unit; a controller of a mounted v1 hierarchy or in cgroup_disable= is not "
+		       "available";
 	case -EBUSY:
-		return "that cgroup has processes of its own: move them to one below it, or choose another "
-		       "cgroupsPath";
+		return "that cgroup has processes of its own: move them to a cgroup below it, or choose "
+		       "another cgroupsPath";
 	case -EACCES:
 	case -EPERM:
 	case -EROFS:
-		return "its owner has to delegate it there; systemd does for: systemd-run --user --scope -p "
-		       "Delegate=yes COMMAND";
+		return "the owner of that cgroup has to delegate it; systemd does so with: systemd-run --user "
+		       "--scope -p Delegate=yes COMMAND";
 	case -EOPNOTSUPP:
-		return "that cgroup is threaded, and this controller is none for threads";
+		return "that cgroup is threaded, and this controller does not support threads";
 	default:
 		return NULL;
 	}
 }
 
-/* level is the cgroup that should have handed the controller down. */
+/* level: the cgroup that cannot enable the controller for its children. */
 static int enable_fail(struct err *err, int r, const char *name, const char *level)
 {
 	if (r == -ENOENT || r == -EINVAL)
@@ -103,7 +104,7 @@ static int enable_fail(struct err *err, int r, const char *name, const char *lev
 	return r;
 }
 
-/* All in one write; one by one only to find out which of them is the trouble. */
+/* Enables all controllers by one write. If that fails, writes them one by one to find out which one fails. */
 static int enable_at(const struct visit *visit, int cgroup_fd, const char *path, struct err *err)
 {
 	_cleanup_buf_ struct buf all = {0};
@@ -118,7 +119,7 @@ static int enable_at(const struct visit *visit, int cgroup_fd, const char *path,
 	r = io_write_file(cgroup_fd, "cgroup.subtree_control", all.data, all.len);
 	for (uint32_t i = 0; r < 0 && i < visit->names.count; i++) {
 		const char *name = plan_item(visit->plan, visit->names, i);
-		int each = hand_down(cgroup_fd, name);
+		int each = enable_one(cgroup_fd, name);
 
 		if (each < 0)
 			return enable_fail(err, each, name, path);
@@ -129,7 +130,7 @@ static int enable_at(const struct visit *visit, int cgroup_fd, const char *path,
 int cgroup_enable(const struct cgroup_place *place, const struct plan *plan, struct plan_texts names,
 		  struct err *err)
 {
-	const struct visit visit = {plan, names, enable_at, false};
+	const struct visit visit = {.plan = plan, .names = names, .visit = enable_at};
 	int r = has_all(place->fd, "cgroup.controllers", plan, names);
 
 	if (r < 0)
@@ -137,40 +138,42 @@ int cgroup_enable(const struct cgroup_place *place, const struct plan *plan, str
 	return r > 0 ? 0 : visit_levels(place, &visit, err);
 }
 
-/* --- what enabling would come to --- */
+/* --- checking whether controllers could be enabled --- */
 
-#define OF_THREADS "cpu cpuset perf_event pids" /* cgroups(7), "Thread mode" */
+#define THREADED_CONTROLLERS "cpu cpuset perf_event pids" /* cgroups(7), "Thread mode" */
 
-/* As the kernel answers a "+name" there, as far as it can be told; 0 where it cannot. */
-static int may_hand_down(int cgroup_fd, const char *name)
+/* The errno that writing "+name" would fail with; 0 if it would succeed, or if that cannot be determined. */
+static int check_enable_one(int cgroup_fd, const char *name)
 {
 	char procs[32];
 	int r = k_faccessat2(cgroup_fd, "cgroup.subtree_control", W_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW);
 
 	if (r < 0)
 		return r;
-	/* The hierarchy's root alone has no cgroup.type, and may have processes of its own. */
-	if (str_has_word(OF_THREADS, name) || k_faccessat2(cgroup_fd, "cgroup.type", 0 /* F_OK */, 0) < 0)
+	/* Only the root has no cgroup.type; it may have processes and children with controllers. */
+	if (str_has_word(THREADED_CONTROLLERS, name) ||
+	    k_faccessat2(cgroup_fd, "cgroup.type", 0 /* F_OK */, 0) < 0)
 		return 0;
 	r = io_read_small(cgroup_fd, "cgroup.procs", O_NOFOLLOW, procs, sizeof procs);
 	return r > 0 || r == -EFBIG ? -EBUSY : 0;
 }
 
-/* What the topmost one does not have cannot be handed down. */
+/* Only the topmost cgroup must have the controllers already: the others get them when they are enabled. */
 static int check_level(int cgroup_fd, const struct visit *visit, const char *path, struct err *err)
 {
-	char has[LIST_MAX], given[LIST_MAX];
+	char available[LIST_MAX], enabled[LIST_MAX];
 
-	if (io_read_small(cgroup_fd, "cgroup.controllers", O_NOFOLLOW, has, sizeof has) < 0 ||
-	    io_read_small(cgroup_fd, "cgroup.subtree_control", O_NOFOLLOW, given, sizeof given) < 0)
+	if (io_read_small(cgroup_fd, "cgroup.controllers", O_NOFOLLOW, available, sizeof available) < 0 ||
+	    io_read_small(cgroup_fd, "cgroup.subtree_control", O_NOFOLLOW, enabled, sizeof enabled) < 0)
 		return 0;
 	for (uint32_t i = 0; i < visit->names.count; i++) {
 		const char *name = plan_item(visit->plan, visit->names, i);
 		int r;
 
-		if (str_has_word(given, name))
+		if (str_has_word(enabled, name))
 			continue;
-		r = path[0] == '\0' && !str_has_word(has, name) ? -ENOENT : may_hand_down(cgroup_fd, name);
+		r = path[0] == '\0' && !str_has_word(available, name) ? -ENOENT
+								      : check_enable_one(cgroup_fd, name);
 		if (r < 0)
 			return enable_fail(err, r, name, path);
 	}
@@ -203,14 +206,14 @@ int cgroup_check_enable(int mount_fd, const char *path, const struct plan *plan,
 
 /* --- threaded cgroups --- */
 
-/* The word in cgroup.type; -errno otherwise. */
-static int is_of_type(int cgroup_fd, const char *type)
+/* Whether cgroup.type is this type: 1, 0, or -errno. */
+static int has_type(int cgroup_fd, const char *type)
 {
 	char text[32];
 	int r = io_read_small(cgroup_fd, "cgroup.type", O_NOFOLLOW, text, sizeof text);
 
 	if (r < 0)
-		return is_gone(r) ? 0 : r; /* the root has no type */
+		return is_gone(r) ? 0 : r; /* the root of the hierarchy has no cgroup.type */
 	text[strcspn(text, "\n")] = '\0';
 	return str_equal(text, type);
 }
@@ -220,13 +223,13 @@ static int check_threaded(const struct plan *plan, struct plan_texts names, cons
 	for (uint32_t i = 0; i < names.count; i++) {
 		const char *name = plan_item(plan, names, i);
 
-		if (str_has_word(OF_THREADS, name))
+		if (str_has_word(THREADED_CONTROLLERS, name))
 			continue;
 		err_set(err, ERR_UNSUPPORTED, 0, NULL,
 			"cannot use controller '%s' in cgroup '%s': it is part of a threaded domain", name,
 			path);
 		err_hint(err,
-			 "choose a cgroupsPath elsewhere, or leave out all limits but those of cpu, cpuset and "
+			 "choose a cgroupsPath elsewhere, or remove all limits except those of cpu, cpuset and "
 			 "pids");
 		return -EOPNOTSUPP;
 	}
@@ -235,7 +238,7 @@ static int check_threaded(const struct plan *plan, struct plan_texts names, cons
 
 static int make_threaded(const struct visit *visit, int cgroup_fd, const char *path, struct err *err)
 {
-	int r = is_of_type(cgroup_fd, "domain invalid");
+	int r = has_type(cgroup_fd, "domain invalid");
 
 	(void)visit;
 	if (r > 0)
@@ -246,8 +249,8 @@ static int make_threaded(const struct visit *visit, int cgroup_fd, const char *p
 int cgroup_make_threaded(const struct cgroup_place *place, const struct plan *plan, struct plan_texts names,
 			 struct err *err)
 {
-	const struct visit visit = {plan, names, make_threaded, true};
-	int r = is_of_type(place->fd, "domain invalid");
+	const struct visit visit = {.plan = plan, .names = names, .visit = make_threaded, .has_last = true};
+	int r = has_type(place->fd, "domain invalid");
 
 	if (r < 0)
 		return err_system(err, r, "cannot read cgroup.type of cgroup '%s'", place->path);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The container's cgroup comes to be: made, or taken over where it is empty. */
+/* Makes the container's cgroup, or claims an existing empty one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "file.h"
 
 /*
- * Makes the components of whole that stand behind its first *reached bytes, which move on with each. Whoever
- * races with us and makes one first owns it, and with it what is above: it counts as having existed.
+ * Makes the components of whole that follow its first *reached bytes, and advances *reached with each. If
+ * another process makes a component first, that process owns it and the components above it: they count as
+ * having existed, so *ret_created starts again at 0.
  */
 static int make_missing(int parent_fd, const struct cgroup_path *whole, size_t *reached,
 			unsigned int *ret_created)
@@ -30,7 +30,7 @@ static int make_missing(int parent_fd, const struct cgroup_path *whole, size_t *
 		if (r < 0 && r != -EEXIST)
 			return r;
 		child_fd = path_open_beneath(fd, name, O_RDONLY | O_DIRECTORY, 0);
-		/* A file of that name is nobody's cgroup. */
+		/* EEXIST for a name that is not a directory: it is not a cgroup. */
 		if (r < 0 && child_fd < 0)
 			return child_fd;
 		*ret_created = r == 0 ? *ret_created + 1 : 0;
@@ -56,15 +56,16 @@ int cgroup_check_fit(int cgroup_fd, const char *path, bool is_new, struct err *e
 		if (count > 0) {
 			err_set(err, ERR_STATE, EBUSY, NULL,
 				"container's cgroup is not empty: %zu process(es) found", count);
-			err_hint(err, "set another cgroupsPath, or end what is in '%s'", path);
+			err_hint(err, "set another cgroupsPath, or end the processes in '%s'", path);
 			return -EBUSY;
 		}
 	}
-	/* A new one counts too: it is born frozen below a frozen parent, and a process in it would not run. */
+	/* A new cgroup below a frozen parent is frozen from the start, and a process in it would not run. */
 	r = cgroup_event_now(cgroup_fd, "frozen");
 	if (r > 0) {
 		err_set(err, ERR_STATE, EBUSY, NULL, "container's cgroup unexpectedly frozen");
-		err_hint(err, "write 0 to cgroup.freeze of '%s', or of the one above it that is frozen", path);
+		err_hint(err, "write 0 to cgroup.freeze of '%s', or of the cgroup above it that is frozen",
+			 path);
 		return -EBUSY;
 	}
 	return r < 0 ? err_system(err, r, "cannot read the events of cgroup '%s'", path) : 0;
@@ -93,8 +94,8 @@ int cgroup_create_fail(struct err *err, int r, const char *path, const struct cg
 				      "--cgroup-manager disabled does without");
 		return r;
 	}
-	r = err_system(err, r, "cannot create cgroup '%s': cgroup '/%.*s' is not the caller's to divide", path,
-		       (int)reached->len, reached->text);
+	r = err_system(err, r, "cannot create cgroup '%s': the caller has no write access to cgroup '/%.*s'",
+		       path, (int)reached->len, reached->text);
 	cgroup_hint_delegation(err);
 	return r;
 }
@@ -126,7 +127,7 @@ static int create(int mount_fd, const char *path, unsigned int *ret_created, str
 
 	if (r < 0)
 		return err_system(err, r, "cannot create cgroup '%s'", path);
-	/* The usual case: the parent is there and the cgroup is not. */
+	/* Start with the usual case: the parent exists and the cgroup does not. */
 	existing = whole;
 	cgroup_path_pop(&existing);
 	fd = cgroup_open_existing(mount_fd, &existing);
@@ -154,7 +155,7 @@ int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, str
 	int r;
 
 	if (left < 0)
-		return err_system(err, left, "cannot read the mark of cgroup '%s'", path);
+		return err_system(err, left, "cannot read the owner attribute of cgroup '%s'", path);
 	if (left == 0)
 		return take_fd(&fd);
 	fd_close(&fd);
@@ -168,14 +169,14 @@ int cgroup_create(int mount_fd, const char *path, unsigned int *ret_created, str
 int cgroup_claim(const struct cgroup_place *place, const char *owner, unsigned int created, struct err *err)
 {
 	struct cgroup_owner_value old;
-	int is_marked = created == 0 ? cgroup_owner_read(place->fd, &old) : 0, r;
+	int has_old = created == 0 ? cgroup_owner_read(place->fd, &old) : 0, r;
 
-	if (is_marked < 0)
-		return err_system(err, is_marked, "cannot read the mark of cgroup '%s'", place->path);
+	if (has_old < 0)
+		return err_system(err, has_old, "cannot read the owner attribute of cgroup '%s'", place->path);
 	r = cgroup_owner_set(place->fd, owner, created, err);
 	if (r >= 0)
 		r = cgroup_check_fit(place->fd, place->path, created > 0, err);
-	if (r < 0 && is_marked)
+	if (r < 0 && has_old)
 		(void)!cgroup_owner_write(place->fd, &old);
 	else if (r < 0)
 		cgroup_owner_clear(place->fd);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cgroups of an unprivileged caller: parts of the hierarchy that its owner has delegated (cgroups(7)). */
+/* Checks an unprivileged caller's rights in its delegated part of the hierarchy (cgroups(7)). */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -12,7 +12,7 @@ static bool may_write_procs(int cgroup_fd)
 	return k_faccessat2(cgroup_fd, "cgroup.procs", W_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Cuts the path to the part that it has in common with the other. */
+/* Shortens the path to the nearest common ancestor of both. */
 static void cut_to_common(struct cgroup_path *path, const struct cgroup_path *other)
 {
 	while (path->len > 0 && (path->len > other->len || memcmp(path->text, other->text, path->len) != 0 ||
@@ -20,17 +20,17 @@ static void cut_to_common(struct cgroup_path *path, const struct cgroup_path *ot
 		cgroup_path_pop(path);
 }
 
-static int entry_fail(const struct cgroup_place *place, const struct cgroup_path *json_pointer, struct err *err)
+static int entry_fail(const struct cgroup_place *place, const struct cgroup_path *refusing, struct err *err)
 {
 	err_system(err, EACCES,
-		   "cannot start a process in cgroup '%s': cgroup.procs of cgroup '/%.*s' is not the "
-		   "caller's to write",
-		   place->path, (int)json_pointer->len, json_pointer->text);
+		   "cannot start a process in cgroup '%s': the caller has no write access to cgroup.procs of "
+		   "cgroup '/%.*s'",
+		   place->path, (int)refusing->len, refusing->text);
 	cgroup_hint_delegation(err);
 	return -EACCES;
 }
 
-/* A caller outside of what the mount shows is not below it: the kernel has the answer. */
+/* If the caller's cgroup is outside the mount, it has no path here, and the check is left to the kernel. */
 int cgroup_check_common(const struct cgroup_place *place, const char *own_path, struct err *err)
 {
 	struct cgroup_path path, own;

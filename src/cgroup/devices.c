@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device rules of a cgroup as an eBPF program. Runs in the parent, needs CAP_BPF and CAP_NET_ADMIN (or
- * CAP_SYS_ADMIN) in the initial user namespace.
+ * Translates the device rules of a cgroup into an eBPF program and attaches it. Runs in the parent, needs
+ * CAP_BPF and CAP_NET_ADMIN (or CAP_SYS_ADMIN) in the initial user namespace.
  *
- * What the rules mean. A request names a device and a set of accesses: any of mknod, read, write. For each
- * requested bit the last rule that names both the device and this bit decides, a bit that no rule names is
- * denied, and the request is allowed if all its bits are. Deciding per bit is the only reading under which
- * partial rules say what they seem to say:
+ * The meaning of the rules: a request names a device and a set of accesses, any of mknod, read, write, each a
+ * bit. For each requested bit the last rule that names both the device and this bit decides, a bit that no rule
+ * names is denied, and the request is allowed if all its bits are. Only a decision per bit gives rules with a
+ * part of the bits the effect that their text suggests:
  *  - "deny c 1:3 w" denies an open for reading and writing, since its write bit is denied; a rule that had
  *    to cover the whole request (as an allow rule must) would let O_RDWR through where O_WRONLY is refused;
  *  - "allow c 1:3 r", "allow c 1:3 w" allow an open for reading and writing, as they do in the lists of the
  *    v1 controller, although no single rule covers it.
  *
- * So the program keeps the set of undecided bits and walks the rules from the last to the first. A deny rule
- * that names an undecided bit ends it with "denied"; an allow rule takes its bits out of the set, and when
- * nothing is left all of them are allowed.
+ * So the program keeps the set of undecided bits and checks the rules from the last to the first. A deny rule
+ * that names an undecided bit ends the program with "denied"; an allow rule removes its bits from the set, and
+ * when the set is empty the request is allowed.
  *
- * A request with no bits at all (access(2) with F_OK asks for that) has nothing to be denied: it is allowed
- * if any allow rule names the device, since only such a rule finds the set empty.
+ * A request without any bit (from access(2) with F_OK) is allowed if any allow rule names the device, because
+ * only an allow rule tests whether the set is empty.
  */
 #include <errno.h>
 #include <string.h>
@@ -30,23 +30,25 @@ _Static_assert(PLAN_ACCESS_MKNOD == BPF_DEVCG_ACC_MKNOD && PLAN_ACCESS_READ == B
 		       PLAN_ACCESS_WRITE == BPF_DEVCG_ACC_WRITE,
 	       "the plan's access bits are the kernel's");
 
-/* Which of the programs at a cgroup are ours. At most 15 characters of [A-Za-z0-9_.] (bpf(2)). */
+/* Identifies tare's program at a cgroup. At most 15 characters of [A-Za-z0-9_.] (bpf(2)). */
 static const char program_name[BPF_OBJ_NAME_LEN] = "tare_devices";
 
 /* --- the program --- */
 
-enum { /* registers: R1 is the context, as the kernel hands it over */
+enum { /* registers; the kernel passes the context in R1 */
        REG_RESULT = BPF_REG_0,
        REG_CONTEXT = BPF_REG_1,
        REG_FIELD = BPF_REG_2,     /* the field of the request that is compared */
        REG_UNDECIDED = BPF_REG_3, /* requested bits that no rule has decided yet */
 };
 
-#define RULE_INSNS 11 /* no rule takes more */
-#define FRAME_INSNS 4 /* what stands before the rules, and the end */
-#define RUN_MAX 1000  /* rules with one decision, 4 of these each: a jump goes over 32767 at most */
+#define RULE_INSNS 11 /* the most instructions that one rule needs */
+#define FRAME_INSNS 4 /* the instructions before the rules, and the exit at the end */
+#define RUN_MAX                                                                                                \
+	1000 /* rules that share a decision, 4 instructions each: a jump spans at most 32767 of them           \
+	      */
 
-/* Where a jump goes that is not written yet: stands in the place of its offset. */
+/* Stands for the offset of a jump until its target is emitted. */
 enum target {
 	TO_NEXT = INT16_MIN, /* the rules of another major number */
 	TO_DECISION,
@@ -68,7 +70,7 @@ static void emit(struct program *program, unsigned int code, unsigned int dst, i
 	};
 }
 
-/* What comes now is where the jumps since start go that have this target. */
+/* Makes the next instruction the target of those jumps since start that have this placeholder. */
 static void emit_target(struct program *program, size_t start, enum target target)
 {
 	for (size_t i = start; i < program->len; i++)
@@ -77,9 +79,10 @@ static void emit_target(struct program *program, size_t start, enum target targe
 }
 
 /*
- * Both architectures are little endian: the low half of access_type, the device's type, comes first. A field is
- * loaded anew wherever rules may be met on more than one path: a register that lived on, known to be 1 on one
- * path and known not to be 1 on the other, would make the verifier follow both through all that comes behind.
+ * Both supported architectures are little endian: the low half of access_type, the device's type, comes first.
+ * A field is loaded again wherever the rules that follow can be reached on more than one path. If its register
+ * were kept, known to be 1 on one path and not to be 1 on the other, the verifier would have to check all
+ * following instructions once for each path.
  */
 static void emit_load(struct program *program, unsigned int dst, unsigned int size, size_t offset)
 {
@@ -98,8 +101,8 @@ static bool has_number(const struct plan_device_rule *rule)
 }
 
 /*
- * The tests of the first rule, and of those behind it that have its major number and a minor: whoever meets one
- * goes to the decision, and what comes behind is for the others. Returns how many rules that were.
+ * Emits the tests for the first rule and the following ones that have the same major number and a minor number.
+ * A request that matches jumps to the decision, others continue after the tests. Returns the number of rules.
  */
 static size_t emit_numbers(struct program *program, const struct plan_device_rule *rules, size_t count)
 {
@@ -132,11 +135,11 @@ static void emit_decision(struct program *program, const struct plan_device_rule
 	}
 	emit(program, BPF_JMP | BPF_JSET | BPF_K, REG_UNDECIDED, 1, rule->access);
 	emit(program, BPF_JMP | BPF_JA, 0, TO_END, 0);
-	emit(program, BPF_JMP | BPF_EXIT, 0, 0, 0); /* the result is 0 from the start */
+	emit(program, BPF_JMP | BPF_EXIT, 0, 0, 0); /* the result register is 0 */
 }
 
-/* How many rules from the first one on can share its test of the type and its decision. */
-static size_t run_of(const struct plan_device_rule *rules, size_t count)
+/* The number of rules, from the first one on, that can share its test of the type and its decision. */
+static size_t run_length(const struct plan_device_rule *rules, size_t count)
 {
 	size_t n = 1;
 
@@ -148,7 +151,7 @@ static size_t run_of(const struct plan_device_rule *rules, size_t count)
 	return n;
 }
 
-/* Rules of one run_of. They say the same of their devices, so it does not matter which one is found. */
+/* Emits the rules of one run. All make the same decision, so the order of their tests does not matter. */
 static void emit_run(struct program *program, const struct plan_device_rule *rules, size_t count)
 {
 	size_t start = program->len;
@@ -168,13 +171,13 @@ static void emit_run(struct program *program, const struct plan_device_rule *rul
 	emit_target(program, start, TO_END);
 }
 
-/* A device number has 32 bits, and a rule without access says nothing. */
+/* Device numbers have 32 bits, so a larger one never matches; a rule without access bits decides nothing. */
 static bool is_effective(const struct plan_device_rule *rule)
 {
 	return rule->access != 0 && rule->major <= UINT32_MAX && rule->minor <= UINT32_MAX;
 }
 
-/* Decides every bit of every request: whatever stands before it does not matter. */
+/* Whether the rule decides every bit of every request, so that earlier rules have no effect. */
 static bool is_total(const struct plan_device_rule *rule)
 {
 	return rule->type == 'a' && !has_number(rule) && rule->access == ACCESS_ALL;
@@ -186,7 +189,7 @@ static bool is_known(const struct plan_device_rule *rule)
 	       (rule->access & ~ACCESS_ALL) == 0;
 }
 
-/* The rules that have an effect, the last one first. What nobody has decided is denied without a rule. */
+/* Selects the rules that have an effect, the last one first. Undecided bits are denied without a rule. */
 static size_t select_rules(const struct plan_device_rule *rules, size_t count,
 			   struct plan_device_rule *selected)
 {
@@ -210,7 +213,8 @@ int cgroup_devices_compile(const struct plan_device_rule *rules, size_t count, s
 	_cleanup_free_ struct bpf_insn *insns = NULL;
 	struct program program = {0};
 
-	if (count > (BPF_MAXINSNS * 256 - FRAME_INSNS) / RULE_INSNS) /* a million: the verifier's last limit */
+	/* A million instructions, the verifier's limit (BPF_COMPLEXITY_LIMIT_INSNS of the kernel). */
+	if (count > (BPF_MAXINSNS * 256 - FRAME_INSNS) / RULE_INSNS)
 		return -E2BIG;
 	for (size_t i = 0; i < count; i++)
 		if (!is_known(&rules[i]))
@@ -225,7 +229,7 @@ int cgroup_devices_compile(const struct plan_device_rule *rules, size_t count, s
 	emit_load(&program, REG_UNDECIDED, BPF_W, offsetof(struct bpf_cgroup_dev_ctx, access_type));
 	emit(&program, BPF_ALU64 | BPF_RSH | BPF_K, REG_UNDECIDED, 0, 16);
 	for (size_t i = 0, n; i < count; i += n) {
-		n = run_of(&selected[i], count - i);
+		n = run_length(&selected[i], count - i);
 		emit_run(&program, &selected[i], n);
 	}
 	emit(&program, BPF_JMP | BPF_EXIT, 0, 0, 0);
@@ -233,14 +237,14 @@ int cgroup_devices_compile(const struct plan_device_rule *rules, size_t count, s
 	return (int)program.len;
 }
 
-/* --- its way into the kernel --- */
+/* --- loading and attaching --- */
 
 static int bpf_call(unsigned int command, union bpf_attr *attr)
 {
 	return (int)k_call3(__NR_bpf, command, attr, sizeof *attr);
 }
 
-/* BPF_PROG_LOAD gives EAGAIN when a signal interrupts the verifier. */
+/* BPF_PROG_LOAD fails with EAGAIN when a signal interrupts the verifier. */
 #define LOAD_TRIES 30
 
 static int program_load(const struct bpf_insn *insns, int count)
@@ -258,7 +262,7 @@ static int program_load(const struct bpf_insn *insns, int count)
 	return fd;
 }
 
-/* Opens program id if it is one that cgroup_devices_set attached; -ENOENT otherwise. */
+/* Opens the program with this id if cgroup_devices_set loaded it; otherwise -ENOENT. */
 static int program_open_own(uint32_t id)
 {
 	_cleanup_fd_ int fd = -1;
@@ -283,8 +287,9 @@ static int program_open_own(uint32_t id)
 #define PROGRAMS_MAX 64 /* BPF_CGROUP_MAX_PROGS of the kernel */
 
 /*
- * Opens our program at the cgroup itself (not at its parents); -ENOENT if there is none. Programs of others
- * stay: with BPF_F_ALLOW_MULTI every one of them must allow an access, so none can widen another.
+ * Opens tare's program that is attached to the cgroup itself (not to its parents); -ENOENT if there is none.
+ * Other programs stay attached: with BPF_F_ALLOW_MULTI every program must allow an access, so they cannot allow
+ * more than tare's does.
  */
 static int attached_open(int cgroup_fd)
 {
@@ -346,13 +351,13 @@ static int load_fail(struct err *err, int r)
 {
 	r = devices_fail(err, r, "load");
 	if (r == -EFAULT || r == -E2BIG) /* the verifier's limits: branches, instructions */
-		err_hint(err, "the kernel does not take that many rules: fewer of them, or broader ones");
+		err_hint(err, "the kernel does not accept that many rules: use fewer or broader ones");
 	return r;
 }
 
 /*
- * Rules that allow everything get no program: one that always says yes would cost a call at every open of a
- * device. One that is there is taken off. Whoever may not ask cannot have attached one either.
+ * Rules that allow everything need no program: it would only cost a call at every open of a device. An attached
+ * program is detached. A caller that has no permission to query the programs cannot have attached one.
  */
 int cgroup_devices_clear(int cgroup_fd, struct err *err)
 {
@@ -364,10 +369,10 @@ int cgroup_devices_clear(int cgroup_fd, struct err *err)
 	if (attached_fd < 0)
 		return devices_fail(err, attached_fd, "query");
 	r = program_detach(cgroup_fd, attached_fd);
-	return r < 0 ? devices_fail(err, r, "lift") : 0;
+	return r < 0 ? devices_fail(err, r, "remove") : 0;
 }
 
-/* A program of the kernel's; -ENOENT for rules that need none. */
+/* Loads the rules' program. Its descriptor, -ENOENT for rules that need none, or -errno with *err. */
 static int load(const struct plan_device_rule *rules, size_t count, struct err *err)
 {
 	_cleanup_free_ struct bpf_insn *insns = NULL;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cgroups as directories and files (cgroup-v2.rst of the kernel's documentation). */
+/* Opens cgroups as directories and reads their events (cgroup-v2.rst of the kernel's documentation). */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/statfs.h>
 #include <time.h>
@@ -99,7 +98,22 @@ int cgroup_is_populated(int cgroup_fd)
 	return is_gone(r) ? cgroup_is_populated_without_events(cgroup_fd) : r;
 }
 
-/* --- opening and creating --- */
+int cgroup_is_frozen(int cgroup_fd)
+{
+	int r = cgroup_event_now(cgroup_fd, "frozen");
+
+	return is_gone(r) ? 0 : r;
+}
+
+void cgroup_events_wait(int events_fd, int64_t ms)
+{
+	struct pollfd poll = {.fd = events_fd, .events = POLLPRI};
+	struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+	k_ppoll(&poll, 1, &time, NULL);
+}
+
+/* --- opening --- */
 
 int cgroup_open_mount(const char *mount_point, struct err *err)
 {
@@ -137,21 +151,4 @@ int cgroup_open_existing(int mount_fd, struct cgroup_path *at)
 			return fd;
 		cgroup_path_pop(at);
 	}
-}
-
-int cgroup_is_frozen(int cgroup_fd)
-{
-	int r = cgroup_event_now(cgroup_fd, "frozen");
-
-	return is_gone(r) ? 0 : r;
-}
-
-/* --- killing --- */
-
-void cgroup_events_wait(int events_fd, int64_t ms)
-{
-	struct pollfd poll = {.fd = events_fd, .events = POLLPRI};
-	struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-
-	k_ppoll(&poll, 1, &time, NULL);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The freezer of cgroup2 (cgroup-v2.rst, cgroup.freeze). */
+/* Freezes and thaws the processes of a cgroup (cgroup-v2.rst, cgroup.freeze). */
 #include <errno.h>
 #include <fcntl.h>
 
 #include "file.h"
 
-#define LOOK_AGAIN 100 /* ms; a notification may be late */
+#define RECHECK_MS 100 /* a notification may be late */
 
 /* 0, -ETIMEDOUT, or another errno. */
 static int set_frozen(int cgroup_fd, bool is_frozen, int timeout_ms)
@@ -24,7 +24,7 @@ static int set_frozen(int cgroup_fd, bool is_frozen, int timeout_ms)
 			return r < 0 ? r : 0;
 		if (left <= 0)
 			return -ETIMEDOUT;
-		cgroup_events_wait(events_fd, left < LOOK_AGAIN ? left : LOOK_AGAIN);
+		cgroup_events_wait(events_fd, left < RECHECK_MS ? left : RECHECK_MS);
 	}
 }
 
@@ -37,7 +37,7 @@ int cgroup_freeze(int cgroup_fd, int timeout_ms, struct err *err)
 	(void)!io_write_file(cgroup_fd, "cgroup.freeze", "0", 1);
 	r = err_system(err, r, "cannot freeze the processes of the cgroup");
 	if (r == -ETIMEDOUT)
-		err_hint(err, "one of them waits for a device or a file system and cannot be stopped now");
+		err_hint(err, "one of them is waiting for a device or a file system and cannot be stopped now");
 	return r;
 }
 

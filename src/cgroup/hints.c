@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can be done about a limit that the kernel has refused: the errors of all files are the same few numbers.
- */
+/* Hints for limits that the kernel has refused, found from the errno, the file and the state of the cgroup. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,21 +14,21 @@ static const char *hint_of(int r)
 		return "the kernel is too old for it, or built without it";
 	case -EINVAL:
 	case -ERANGE:
-		return "the kernel takes no such value here";
+		return "the kernel does not accept this value here";
 	case -ENODEV:
 		return "there is no such device";
 	case -EBUSY:
-		return "what is in use now does not allow it";
+		return "the current use does not allow it";
 	case -EACCES:
 	case -EPERM:
-		return "a parent's settings or the caller's rights do not allow it";
+		return "the settings of a cgroup above it, or the caller's rights, do not allow it";
 	default:
 		return NULL;
 	}
 }
 
-/* The first word of text; false if it is no number. */
-static bool first_number(const char *text, uint64_t *ret)
+/* Parses the first word of text; false if it is not a number. */
+static bool parse_first_number(const char *text, uint64_t *ret)
 {
 	char word[24];
 
@@ -37,17 +36,20 @@ static bool first_number(const char *text, uint64_t *ret)
 	return str_to_u64(word, UINT64_MAX, ret);
 }
 
-/* A burst is never above the quota (sched-bwc.rst), and the other one of them may be in force already. */
+/*
+ * A burst must not exceed the quota (sched-bwc.rst). Whichever of the two is set may conflict with the other
+ * one, which is in force already.
+ */
 static bool hint_bandwidth(int cgroup_fd, const char *file, const char *value, struct err *err)
 {
 	bool is_quota = str_equal(file, "cpu.max");
 	uint64_t asked, in_force;
 	char text[64];
 
-	if ((!is_quota && !str_equal(file, "cpu.max.burst")) || !first_number(value, &asked) ||
+	if ((!is_quota && !str_equal(file, "cpu.max.burst")) || !parse_first_number(value, &asked) ||
 	    io_read_small(cgroup_fd, is_quota ? "cpu.max.burst" : "cpu.max", O_NOFOLLOW, text, sizeof text) <
 		    0 ||
-	    !first_number(text, &in_force) || (is_quota ? asked >= in_force : asked <= in_force))
+	    !parse_first_number(text, &in_force) || (is_quota ? asked >= in_force : asked <= in_force))
 		return false;
 	err_hint(err,
 		 is_quota ? "the quota must not be below the burst, which is %llu: set burst, too"
@@ -56,7 +58,7 @@ static bool hint_bandwidth(int cgroup_fd, const char *file, const char *value, s
 	return true;
 }
 
-/* The sizes in the names hugetlb.SIZE.max, with a blank between them. */
+/* Collects each SIZE of the files hugetlb.SIZE.max, separated by blanks. */
 static void read_page_sizes(int cgroup_fd, struct buf *ret)
 {
 	int fd = k_openat(cgroup_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
@@ -102,14 +104,15 @@ void cgroup_hint_refusal(int cgroup_fd, int r, const struct cgroup_refused *refu
 	if (r == -ENOENT && hint_page_size(cgroup_fd, file, err))
 		return;
 	if (r == -ENOSPC && str_has_prefix(file, "cpuset."))
-		err_hint(err, "a cgroup with processes cannot be left without: name all that it may use");
+		err_hint(err, "a cgroup with processes cannot have an empty list: name all that it may use");
 	else if (hint_of(r) != NULL)
 		err_hint(err, "%s", hint_of(r));
 }
 
 void cgroup_hint_delegation(struct err *err)
 {
-	err_hint(err,
-		 "its owner has to delegate it; systemd does for: systemd-run --user --scope -p Delegate=yes "
-		 "COMMAND");
+	err_hint(
+		err,
+		"the owner of that cgroup has to delegate it; systemd does so with: systemd-run --user --scope "
+		"-p Delegate=yes COMMAND");
 }

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All processes of a cgroup are killed. */
+/* Kills all processes of a cgroup. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "file.h"
 
-#define KILL_REPEAT 100 /* ms; a process that was moved in behind the kill gets the next one */
+#define REPEAT_MS 100 /* a process that is moved into the cgroup after a kill is killed by the next one */
 
 /*
- * A threaded cgroup has no cgroup.kill (EOPNOTSUPP). Frozen, it does not grow, and SIGKILL ends a frozen
- * process; who is born before the freeze has reached everybody gets the next one.
+ * A threaded cgroup has no cgroup.kill (EOPNOTSUPP). While it is frozen no process in it can fork, and SIGKILL
+ * kills a frozen process. A process that was forked before all of them were frozen is killed by the next call.
  */
 static int kill_threaded(int cgroup_fd)
 {
@@ -33,7 +29,7 @@ static int kill_threaded(int cgroup_fd)
 	return r;
 }
 
-/* Kills until nobody is left. 0, -ETIMEDOUT, or another errno. */
+/* Kills repeatedly until no process is left. 0, -ETIMEDOUT, or another errno. */
 static int kill_and_wait(int cgroup_fd, int timeout_ms)
 {
 	_cleanup_fd_ int events_fd = cgroup_open_events(cgroup_fd);
@@ -55,7 +51,7 @@ static int kill_and_wait(int cgroup_fd, int timeout_ms)
 		left = deadline - time_ms();
 		if (left <= 0)
 			return -ETIMEDOUT;
-		cgroup_events_wait(events_fd, left < KILL_REPEAT ? left : KILL_REPEAT);
+		cgroup_events_wait(events_fd, left < REPEAT_MS ? left : REPEAT_MS);
 	}
 }
 
@@ -64,6 +60,6 @@ int cgroup_kill(int cgroup_fd, int timeout_ms, struct err *err)
 	int r = kill_and_wait(cgroup_fd, timeout_ms);
 
 	if (r == -ETIMEDOUT)
-		return err_system(err, r, "cannot wait for the processes of the cgroup to die");
+		return err_system(err, r, "cannot kill all processes of the cgroup");
 	return r < 0 ? err_system(err, r, "cannot kill the processes of the cgroup") : 0;
 }

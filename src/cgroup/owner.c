@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whose a cgroup is. Its path says nothing of that: one that is empty may become another container's, who may
- * be in another state root, or somebody's who is none. So it says it itself, in an extended attribute (cgroup2
- * keeps those, xattr(7)): of the kind that nobody in a user namespace can write, unless the caller is there,
- * too.
+ * The owner attribute: an extended attribute (xattr(7)) of a cgroup's directory that names the container the
+ * cgroup belongs to. The path is no proof of that: once the cgroup is empty, another container, of this or of
+ * another state root, or a program that is no container may use it. The attribute is in the "trusted"
+ * namespace, which no process in a user namespace can write; a caller in a user namespace uses "user".
  *
- * A mark is OWNER, a line feed, and the number of components of the path that go with the cgroup.
+ * The value is the owner's text, a line feed, and the number of path components to remove with the cgroup.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 
 #include "file.h"
 
+/* The first one that the kernel lets the caller write is used. */
 static const char *const names[] = {"trusted.tare", "user.tare"};
 
 int cgroup_owner_read(int cgroup_fd, struct cgroup_owner_value *ret)
@@ -32,12 +33,12 @@ int cgroup_owner_read(int cgroup_fd, struct cgroup_owner_value *ret)
 	return 0;
 }
 
-int cgroup_owner_write(int cgroup_fd, const struct cgroup_owner_value *mark)
+int cgroup_owner_write(int cgroup_fd, const struct cgroup_owner_value *value)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		r = k_fsetxattr(cgroup_fd, names[i], mark->text, mark->len, 0);
+		r = k_fsetxattr(cgroup_fd, names[i], value->text, value->len, 0);
 		if (r >= 0)
 			return 0;
 	}
@@ -52,24 +53,25 @@ void cgroup_owner_clear(int cgroup_fd)
 
 int cgroup_owner_set(int cgroup_fd, const char *owner, unsigned int created, struct err *err)
 {
-	struct cgroup_owner_value mark;
-	int len = str_format(mark.text, sizeof mark.text, "%s\n%u", owner, created);
+	struct cgroup_owner_value value;
+	int len = str_format(value.text, sizeof value.text, "%s\n%u", owner, created);
 	int r;
 
-	if (len < 0 || (size_t)len >= sizeof mark.text)
-		return err_system(err, ENAMETOOLONG, "cannot mark the container's cgroup");
-	mark.len = (size_t)len;
-	r = cgroup_owner_write(cgroup_fd, &mark);
-	return r < 0 ? err_system(err, r, "cannot mark the container's cgroup") : 0;
+	if (len < 0 || (size_t)len >= sizeof value.text)
+		return err_system(err, ENAMETOOLONG,
+				  "cannot set the owner attribute of the container's cgroup");
+	value.len = (size_t)len;
+	r = cgroup_owner_write(cgroup_fd, &value);
+	return r < 0 ? err_system(err, r, "cannot set the owner attribute of the container's cgroup") : 0;
 }
 
-/* The number behind the line feed. */
-static unsigned int created_of(const struct cgroup_owner_value *mark)
+/* Parses the number after the line feed; 0 if it is not valid. */
+static unsigned int parse_created(const struct cgroup_owner_value *value)
 {
-	const char *at = memchr(mark->text, '\n', mark->len);
+	const char *at = memchr(value->text, '\n', value->len);
 	unsigned int created = 0;
 
-	for (at = at == NULL ? mark->text + mark->len : at + 1; at < mark->text + mark->len; at++) {
+	for (at = at == NULL ? value->text + value->len : at + 1; at < value->text + value->len; at++) {
 		if (*at < '0' || *at > '9' || created > 1000)
 			return 0;
 		created = created * 10 + (unsigned int)(*at - '0');
@@ -79,10 +81,10 @@ static unsigned int created_of(const struct cgroup_owner_value *mark)
 
 int cgroup_leftover_depth(int cgroup_fd)
 {
-	struct cgroup_owner_value mark;
-	int is_marked = cgroup_owner_read(cgroup_fd, &mark);
+	struct cgroup_owner_value value;
+	int has_owner = cgroup_owner_read(cgroup_fd, &value);
 
-	return is_marked <= 0 ? is_marked : (int)created_of(&mark);
+	return has_owner <= 0 ? has_owner : (int)parse_created(&value);
 }
 
 int cgroup_inode(int cgroup_fd, uint64_t *ret_inode)
@@ -97,17 +99,17 @@ int cgroup_inode(int cgroup_fd, uint64_t *ret_inode)
 
 int cgroup_owner_compare(int cgroup_fd, const char *owner, unsigned int *ret_created)
 {
-	struct cgroup_owner_value mark;
+	struct cgroup_owner_value value;
 	size_t len = strlen(owner);
-	int is_marked = cgroup_owner_read(cgroup_fd, &mark);
+	int has_owner = cgroup_owner_read(cgroup_fd, &value);
 
-	if (is_marked < 0)
-		return is_marked;
+	if (has_owner < 0)
+		return has_owner;
 	if (ret_created != NULL)
-		*ret_created = is_marked ? created_of(&mark) : 0;
-	if (!is_marked)
+		*ret_created = has_owner ? parse_created(&value) : 0;
+	if (!has_owner)
 		return CGROUP_OWNER_NONE;
-	return mark.len > len && memcmp(mark.text, owner, len) == 0 && mark.text[len] == '\n'
+	return value.len > len && memcmp(value.text, owner, len) == 0 && value.text[len] == '\n'
 		       ? CGROUP_OWNER_MATCHES
 		       : CGROUP_OWNER_DIFFERS;
 }

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Makes, compares and removes classes of service and monitoring groups in /sys/fs/resctrl (resctrl.rst of the
+ * kernel's documentation). Runs in the parent, or in a later command, as root.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -22,7 +26,7 @@ int resctrl_open(struct err *err)
 	return -ENODEV;
 }
 
-/* info/last_cmd_status says what the kernel did not like, in a line. */
+/* info/last_cmd_status has one line with the reason for the kernel's last refusal: it becomes the hint. */
 static int fail(struct err *err, int r, int root_fd, const char *verb, const char *what)
 {
 	char status[160];
@@ -38,7 +42,7 @@ static int fail(struct err *err, int r, int root_fd, const char *verb, const cha
 
 /* --- schemata: lines "L3:0=ff;1=ff" --- */
 
-/* The end of a run of characters that are none of stops. */
+/* The first character that is one of stops, or end. */
 static const char *skip_to(const char *at, const char *end, const char *stops)
 {
 	while (at < end && strchr(stops, *at) == NULL)
@@ -46,18 +50,18 @@ static const char *skip_to(const char *at, const char *end, const char *stops)
 	return at;
 }
 
-static const char *skip_blanks(const char *at, const char *end)
+static const char *skip_padding(const char *at, const char *end)
 {
 	while (at < end && (*at == ' ' || *at == '0'))
 		at++;
 	return at;
 }
 
-/* Without what pads them: the kernel aligns its columns, and masks may begin with zeros. */
+/* Compares without padding: the kernel aligns its columns with blanks, and masks may begin with zeros. */
 static bool is_same(const char *a, const char *a_end, const char *b, const char *b_end)
 {
-	a = skip_blanks(a, a_end);
-	b = skip_blanks(b, b_end);
+	a = skip_padding(a, a_end);
+	b = skip_padding(b, b_end);
 	while (a_end > a && a_end[-1] == ' ')
 		a_end--;
 	while (b_end > b && b_end[-1] == ' ')
@@ -65,7 +69,7 @@ static bool is_same(const char *a, const char *a_end, const char *b, const char 
 	return a_end - a == b_end - b && strncasecmp(a, b, (size_t)(a_end - a)) == 0;
 }
 
-/* Whether one "0=ff" of a wanted line is in the actual line. */
+/* Whether item, one "0=ff" of a requested line, is in the actual line. */
 static bool has_value(const char *actual, const char *actual_end, const char *item, const char *item_end)
 {
 	const char *equals = skip_to(item, item_end, "=");
@@ -117,9 +121,9 @@ static int compare(int clos_fd, const struct resctrl_place *place, struct err *e
 		if (actual.data != NULL && has_line(actual.data, line, end))
 			continue;
 		err_set(err, ERR_CONFIG, 0, NULL,
-			"cannot use class '%s': it is there already, and '%.*s' is not what it has",
+			"cannot use class '%s': it exists already, with a schemata other than '%.*s'",
 			place->clos, (int)(end - line), line);
-		err_hint(err, "leave the schemata out to take the class as it is, or name another in closID");
+		err_hint(err, "remove the schemata to use the class as it is, or set another closID");
 		return -EINVAL;
 	}
 	return 0;
@@ -132,7 +136,7 @@ static int open_clos(int root_fd, const char *clos)
 	return path_open_beneath(root_fd, clos[0] == '\0' ? "." : clos, O_RDONLY | O_DIRECTORY, 0);
 }
 
-/* -EEXIST if it is there. */
+/* Makes the class if it is to be made: 0, -EEXIST if it exists, or another -errno. */
 static int make_clos(int root_fd, const struct resctrl_place *place, struct resctrl_made *made)
 {
 	bool is_made = place->is_own || place->schemata != NULL;
@@ -165,7 +169,7 @@ int resctrl_make(int root_fd, const struct resctrl_place *place, struct resctrl_
 	clos_fd = open_clos(root_fd, place->clos);
 	if (clos_fd < 0) {
 		r = err_system(err, clos_fd, "cannot open class '%s' in resctrl", place->clos);
-		err_hint(err, "without schemata closID names a class that is there");
+		err_hint(err, "without schemata, closID has to name an existing class");
 		return r;
 	}
 	if (place->schemata != NULL && r == -EEXIST)

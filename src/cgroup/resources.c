@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Limits as files of a cgroup (cgroup-v2.rst of the kernel's documentation). */
+/* Writes limits to the files of a cgroup, reads its usage, and changes its owner (cgroup-v2.rst). */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -30,7 +30,7 @@ int cgroup_write(int cgroup_fd, const struct plan *plan, const struct plan_cgrou
 	const char *file = plan_get(plan, write->file), *value = plan_get(plan, write->value);
 	int r = write_value(cgroup_fd, file, value);
 
-	/* EOPNOTSUPP: the device's I/O scheduler is not the one that the file belongs to. */
+	/* EOPNOTSUPP: the file belongs to another I/O scheduler than the device's. */
 	if ((r == -ENOENT || r == -EOPNOTSUPP) && write->other_file != 0) {
 		file = plan_get(plan, write->other_file);
 		value = plan_get(plan, write->other_value);
@@ -69,7 +69,7 @@ int cgroup_check_usage(int cgroup_fd, const struct plan *plan, const struct plan
 		return 0;
 	err_set(err, ERR_STATE, EBUSY, NULL, "cannot set a limit of %llu bytes: '%s' is %llu already",
 		(unsigned long long)usage->limit, file, (unsigned long long)current);
-	err_hint(err, "without checkBeforeUpdate the kernel reclaims, or kills, to get below it");
+	err_hint(err, "without checkBeforeUpdate the kernel reclaims memory, or kills, to get below the limit");
 	return -EBUSY;
 }
 
@@ -83,17 +83,18 @@ uint64_t cgroup_event_count(int cgroup_fd, const char *file, const char *key)
 	return count;
 }
 
-/* --- the owner --- */
+/* --- the owner of the files --- */
 
 #define DELEGATE_MAX 4096 /* bytes of a list of file names */
 
-/* runtime-spec config-linux.md, "Cgroup ownership": a kernel without the list has these three. */
+/* runtime-spec config-linux.md, "Cgroup ownership": the files to use on a kernel without the list. */
 static const char delegate_default[] = "cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n";
 
 static int change_owner(int cgroup_fd, const char *name, uid_t uid, struct err *err)
 {
 	int r = k_fchownat(cgroup_fd, name, uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
 
+	/* The list names files of all controllers; a cgroup has only those of its own. */
 	if (r == -ENOENT && name[0] != '\0')
 		return 0;
 	return r < 0 ? err_system(err, r, "cannot make uid %u the owner of the cgroup's '%s'", uid,

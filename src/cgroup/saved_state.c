@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a cgroup was like that somebody else has made, before a container came into it: it stays when the
- * container goes, and is then as it was. It remembers that itself, beside the mark, so that whoever removes
- * what a killed creator has left knows it, too: the owner's uid, then names and contents of files, each with a
- * NUL.
+ * Saves the state of a cgroup that tare has not made, before a container uses it, and restores it when the
+ * container is removed. It is stored in an extended attribute of the cgroup, so that a command that cleans up
+ * after a killed creator finds it, too. The value is the owner's uid, then the name and the content of each
+ * file, each of these terminated by a NUL.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "file.h"
 
-#define MEMORY_MAX ((size_t)64 << 10) /* XATTR_SIZE_MAX of the kernel */
+#define STATE_MAX ((size_t)64 << 10) /* XATTR_SIZE_MAX of the kernel */
 
+/* The first one that the kernel lets the caller write is used, as for the owner attribute. */
 static const char *const names[] = {"trusted.tare.before", "user.tare.before"};
 
 static bool has_suffix(const char *name, const char *suffix)
@@ -26,7 +25,10 @@ static bool has_suffix(const char *name, const char *suffix)
 	return len > suffix_len && str_equal(name + len - suffix_len, suffix);
 }
 
-/* Of the core's files two are limits, and what is written into pressure and peak is not what is read. */
+/*
+ * Whether a file is a limit: a regular file that its owner can read and write. Of the files cgroup.* only
+ * cgroup.max.* are limits, and files *.pressure and *.peak accept other text than they return.
+ */
 static bool is_limit(int dir_fd, const char *name)
 {
 	bool is_of_core = str_has_prefix(name, "cgroup.") && !str_has_prefix(name, "cgroup.max.");
@@ -37,7 +39,7 @@ static bool is_limit(int dir_fd, const char *name)
 	       (stat.st_mode & (S_IRUSR | S_IWUSR)) == (S_IRUSR | S_IWUSR);
 }
 
-static int collect(int cgroup_fd, struct buf *memory)
+static int collect(int cgroup_fd, struct buf *state)
 {
 	int fd = k_openat(cgroup_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -50,60 +52,61 @@ static int collect(int cgroup_fd, struct buf *memory)
 	while ((entry = readdir(dir)) != NULL) {
 		_cleanup_buf_ struct buf value = {0};
 
-		/* Some can only be read while their controller is at work here. */
+		/* Some files cannot be read while their controller is not active in this cgroup. */
 		if (!is_limit(cgroup_fd, entry->d_name) ||
-		    io_read_file(cgroup_fd, entry->d_name, MEMORY_MAX, &value) < 0)
+		    io_read_file(cgroup_fd, entry->d_name, STATE_MAX, &value) < 0)
 			continue;
-		buf_add(memory, entry->d_name, strlen(entry->d_name) + 1);
-		buf_add(memory, value.data, value.len);
-		buf_add(memory, "", 1);
+		buf_add(state, entry->d_name, strlen(entry->d_name) + 1);
+		buf_add(state, value.data, value.len);
+		buf_add(state, "", 1);
 	}
 	closedir(dir);
 	return 0;
 }
 
-static ssize_t recall(int cgroup_fd, char *memory, size_t size)
+/* The length of the stored state, -ENODATA if there is none, -ERANGE if it is longer than size, or -errno. */
+static ssize_t read_stored(int cgroup_fd, char *state, size_t size)
 {
 	ssize_t len = -ENODATA;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names) && len == -ENODATA; i++)
-		len = k_fgetxattr(cgroup_fd, names[i], memory, size);
+		len = k_fgetxattr(cgroup_fd, names[i], state, size);
 	return len;
 }
 
-static int fail(struct err *err, int r)
+static int save_fail(struct err *err, int r)
 {
-	return err_system(err, r, "cannot remember the limits that the cgroup has");
+	return err_system(err, r, "cannot store the previous limits of the cgroup");
 }
 
 int cgroup_save_state(int cgroup_fd, struct err *err)
 {
-	_cleanup_buf_ struct buf memory = {0};
+	_cleanup_buf_ struct buf state = {0};
 	struct stat stat;
 	char one;
-	ssize_t known = recall(cgroup_fd, &one, sizeof one);
+	ssize_t stored = read_stored(cgroup_fd, &one, sizeof one);
 	int r = k_fstatat(cgroup_fd, "", &stat, AT_EMPTY_PATH);
 
-	/* An earlier container, which nobody has deleted, has come to it before. */
-	if (known >= 0 || known == -ERANGE)
+	/* The state was stored for an earlier container in this cgroup that has not been deleted. */
+	if (stored >= 0 || stored == -ERANGE)
 		return 0;
-	r = known != -ENODATA ? (int)known : r;
+	r = stored != -ENODATA ? (int)stored : r;
 	if (r < 0)
-		return fail(err, r);
-	buf_format(&memory, "%u", stat.st_uid);
-	buf_add(&memory, "", 1);
-	r = collect(cgroup_fd, &memory);
+		return save_fail(err, r);
+	buf_format(&state, "%u", stat.st_uid);
+	buf_add(&state, "", 1);
+	r = collect(cgroup_fd, &state);
 	if (r < 0)
-		return fail(err, r);
+		return save_fail(err, r);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		r = k_fsetxattr(cgroup_fd, names[i], memory.data, memory.len, 0);
+		r = k_fsetxattr(cgroup_fd, names[i], state.data, state.len, 0);
 		if (r >= 0)
 			return 0;
 	}
-	return fail(err, r);
+	return save_fail(err, r);
 }
 
-/* --- and back --- */
+/* --- restoring --- */
 
 static bool has_line(const char *text, const char *key, size_t len)
 {
@@ -114,10 +117,10 @@ static bool has_line(const char *text, const char *key, size_t len)
 }
 
 /*
- * The kernel may not take a value any more: the file's controller is gone, or another value stands against it.
- * That is as far as it goes; every other failure is one.
+ * Stores the first failure in *result. It is no failure if the kernel refuses a value that it accepted earlier:
+ * the file's controller may have been disabled, or the value may conflict with another one.
  */
-static void keep_worst(int *result, int r)
+static void keep_failure(int *result, int r)
 {
 	bool is_refusal = r == -EINVAL || r == -ERANGE || r == -EBUSY || r == -EOPNOTSUPP || r == -ENOENT ||
 			  r == -ENODEV || r == -ENOSPC;
@@ -126,10 +129,10 @@ static void keep_worst(int *result, int r)
 		*result = r;
 }
 
-/* A line for each device or resource: those that have come are taken away, those that were are written. */
+/* A nested keyed file has a line for each device or resource: removes the new lines and writes the old ones. */
 static int restore_lines(int cgroup_fd, const char *file, char *now, const char *before, const char *none)
 {
-	_cleanup_free_ char *wanted = mem_dup(before);
+	_cleanup_free_ char *old = mem_dup(before);
 	int r = 0;
 	char *line;
 
@@ -138,11 +141,11 @@ static int restore_lines(int cgroup_fd, const char *file, char *now, const char 
 		_cleanup_free_ char *text = mem_format("%.*s %s", (int)len, line, none);
 
 		if (len > 0 && !has_line(before, line, len))
-			keep_worst(&r, io_write_file(cgroup_fd, file, text, strlen(text)));
+			keep_failure(&r, io_write_file(cgroup_fd, file, text, strlen(text)));
 	}
-	for (char *rest = wanted; (line = strsep(&rest, "\n")) != NULL;)
+	for (char *rest = old; (line = strsep(&rest, "\n")) != NULL;)
 		if (line[0] != '\0')
-			keep_worst(&r, io_write_file(cgroup_fd, file, line, strlen(line)));
+			keep_failure(&r, io_write_file(cgroup_fd, file, line, strlen(line)));
 	return r;
 }
 
@@ -150,7 +153,7 @@ static int restore_file(int cgroup_fd, const char *file, const char *before)
 {
 	const char *none = cgroup_keyed_none(file);
 	_cleanup_buf_ struct buf now = {0};
-	int r = io_read_file(cgroup_fd, file, MEMORY_MAX, &now);
+	int r = io_read_file(cgroup_fd, file, STATE_MAX, &now);
 
 	if (r < 0)
 		return r;
@@ -162,7 +165,7 @@ static int restore_file(int cgroup_fd, const char *file, const char *before)
 	return io_write_file(cgroup_fd, file, before, strlen(before));
 }
 
-/* The text behind the NUL of the one at *at, which moves there; NULL at the end. */
+/* Returns the text at *at and advances *at beyond its NUL; NULL at the end. */
 static const char *next_text(const char **at, const char *end)
 {
 	const char *text = *at;
@@ -172,10 +175,10 @@ static const char *next_text(const char **at, const char *end)
 	return nul == NULL ? NULL : text;
 }
 
-static int restore(int cgroup_fd, const char *memory, size_t len)
+static int restore(int cgroup_fd, const char *state, size_t len)
 {
 	int r = 0;
-	const char *at = memory, *end = memory + len, *file, *before;
+	const char *at = state, *end = state + len, *file, *before;
 	const char *owner = next_text(&at, end);
 	struct stat stat;
 	struct err ignored;
@@ -183,28 +186,30 @@ static int restore(int cgroup_fd, const char *memory, size_t len)
 
 	while ((file = next_text(&at, end)) != NULL && (before = next_text(&at, end)) != NULL)
 		if (strchr(file, '/') == NULL && is_limit(cgroup_fd, file))
-			keep_worst(&r, restore_file(cgroup_fd, file, before));
+			keep_failure(&r, restore_file(cgroup_fd, file, before));
 	if (owner != NULL && str_to_u64(owner, UINT32_MAX, &uid) &&
 	    k_fstatat(cgroup_fd, "", &stat, AT_EMPTY_PATH) >= 0 && stat.st_uid != uid)
-		keep_worst(&r, cgroup_chown(cgroup_fd, (uid_t)uid, &ignored));
+		keep_failure(&r, cgroup_chown(cgroup_fd, (uid_t)uid, &ignored));
 	return r;
 }
 
-/* Its owner attribute goes last, and only if all of it is as before: the next delete then goes on here. */
+/* The owner attribute is removed last, and only after a success, so that the next delete tries again. */
 int cgroup_restore_state(int cgroup_fd, struct err *err)
 {
-	_cleanup_free_ char *memory = mem_alloc(MEMORY_MAX);
-	ssize_t len = recall(cgroup_fd, memory, MEMORY_MAX);
-	int r = cgroup_devices_clear(cgroup_fd, err), thawed;
+	_cleanup_free_ char *state = mem_alloc(STATE_MAX);
+	ssize_t len = read_stored(cgroup_fd, state, STATE_MAX);
+	int r = cgroup_devices_clear(cgroup_fd, err);
 
 	if (r < 0)
 		return r;
 	r = len < 0 && len != -ENODATA ? (int)len : 0;
-	thawed = io_write_file(cgroup_fd, "cgroup.freeze", "0", 1);
-	keep_worst(&r, thawed);
-	/* Twice: an idle cgroup takes no weight, a burst is never above its quota, and the order is none. */
+	keep_failure(&r, io_write_file(cgroup_fd, "cgroup.freeze", "0", 1));
+	/*
+	 * Twice, because some values depend on others and the files have no order: the kernel refuses a weight
+	 * for an idle cgroup, and a burst above the quota.
+	 */
 	for (int i = 0; i < 2 && r >= 0 && len > 0; i++)
-		r = restore(cgroup_fd, memory, (size_t)len);
+		r = restore(cgroup_fd, state, (size_t)len);
 	for (size_t i = 0; i < ARRAY_SIZE(names) && r >= 0; i++) {
 		int removed = k_fremovexattr(cgroup_fd, names[i]);
 
@@ -212,7 +217,7 @@ int cgroup_restore_state(int cgroup_fd, struct err *err)
 			r = removed;
 	}
 	if (r < 0)
-		return err_system(err, r, "cannot put back what the cgroup had before the container");
+		return err_system(err, r, "cannot restore the limits that the cgroup had before the container");
 	cgroup_owner_clear(cgroup_fd);
 	return 0;
 }

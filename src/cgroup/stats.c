@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a cgroup has used, in the words that engines know from runc's "events" (which are those of cgroup v1),
- * from the files of cgroup v2 (cgroup-v2.rst).
+ * Writes the resource usage of a cgroup as JSON, from the files of cgroup v2 (cgroup-v2.rst). The members have
+ * the names that engines expect from runc's "events", which are those of cgroup v1.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "file.h"
@@ -16,7 +15,7 @@
 
 /* --- files --- */
 
-/* The whole of a small file; false and an empty text if it cannot be read: its controller is not here. */
+/* Reads a whole file. False, with an empty text, if it cannot be read: its controller is not enabled. */
 static bool read_text(int cgroup_fd, const char *name, struct buf *text)
 {
 	_cleanup_fd_ int fd = k_openat(cgroup_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
@@ -48,7 +47,7 @@ static bool to_value(const char *text, uint64_t *ret_value)
 	return str_to_u64(text, UINT64_MAX, ret_value);
 }
 
-/* A file that holds one number, or "max". */
+/* Reads a file that contains one number, or "max". */
 static bool read_value(int cgroup_fd, const char *name, uint64_t *ret_value)
 {
 	char text[64];
@@ -107,7 +106,7 @@ static void add_pressure_line(struct json *json, char *line)
 	json_object_end(json);
 }
 
-/* Kernels without pressure stall information give no file, or EOPNOTSUPP on reading. */
+/* On kernels without pressure stall information the file does not exist, or reading fails with EOPNOTSUPP. */
 static void add_pressure(struct json *json, int cgroup_fd, const char *name)
 {
 	_cleanup_buf_ struct buf text = {0};
@@ -205,7 +204,7 @@ static void add_memory_entry(struct json *json, const char *key, const struct me
 	json_object_end(json);
 }
 
-/* cgroup v1 counts memory and swap together, and so does the document. */
+/* The values of swap are the sums of memory and swap, as in cgroup v1. */
 static void add_swap(struct json *json, int cgroup_fd, const struct memory *memory)
 {
 	struct memory swap = {.limit = NO_LIMIT};
@@ -227,7 +226,7 @@ static void add_swap(struct json *json, int cgroup_fd, const struct memory *memo
 	json_object_end(json);
 }
 
-/* Parts of the memory that v1 limited on their own. */
+/* Kinds of memory that have a limit of their own in cgroup v1, and none in v2. */
 static void add_part(struct json *json, const char *key, const char *stat, const char *name)
 {
 	json_key(json, key);
@@ -364,8 +363,8 @@ static void add_block_io(struct json *json, int cgroup_fd)
 
 /* --- huge pages --- */
 
-/* "hugetlb.2MB.current" gives the size "2MB"; false for all other names. */
-static bool page_size(const char *name, char *ret, size_t size)
+/* Extracts "2MB" from "hugetlb.2MB.current"; false for all other names. */
+static bool parse_page_size(const char *name, char *ret, size_t size)
 {
 	const char *at = str_has_prefix(name, "hugetlb.") ? name + strlen("hugetlb.") : NULL;
 	size_t len = at == NULL ? 0 : strcspn(at, ".");
@@ -381,7 +380,7 @@ static void add_huge_page(struct json *json, int cgroup_fd, const char *name)
 	char size[16], events[64];
 	uint64_t usage;
 
-	if (!page_size(name, size, sizeof size) || !read_value(cgroup_fd, name, &usage))
+	if (!parse_page_size(name, size, sizeof size) || !read_value(cgroup_fd, name, &usage))
 		return;
 	str_format(events, sizeof events, "hugetlb.%s.events", size);
 	json_key(json, size);

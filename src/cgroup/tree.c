@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Walks through a cgroup and all that is below it. A container may have made thousands of cgroups, wide or
- * deep: both walks are iterative, hold a fixed number of descriptors and go up again through "..". That is
- * the way back, since a directory of cgroup2 cannot be renamed or be moved (cgroup-v2.rst), and no path
- * grows too long for the kernel.
+ * Lists the processes of a cgroup and all cgroups below it, and removes them. A container may have made
+ * thousands of cgroups, in one directory or nested. Both walks are therefore iterative, use a fixed number of
+ * descriptors, build no path that could become too long, and return to the parent through "..". That is
+ * reliable because a directory of cgroup2 cannot be renamed or moved (cgroup-v2.rst).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -71,7 +71,7 @@ static int move_up(int *fd)
 struct pid_list {
 	pid_t *pids;
 	size_t count, cap;
-	bool has_unseen; /* processes that this pid namespace does not have */
+	bool has_invisible; /* a process is not in this pid namespace */
 };
 
 static void pid_list_add(struct pid_list *list, pid_t pid)
@@ -90,8 +90,8 @@ static void pid_list_done(struct pid_list *list)
 
 #define PROCS_MAX ((size_t)64 << 20) /* bytes: more than PID_MAX_LIMIT lines */
 
-/* The process that thread tid belongs to, 0 if it is gone. */
-static pid_t process_of(uint64_t tid)
+/* The pid of the process that has the thread tid; 0 if it does not exist. */
+static pid_t read_thread_group(uint64_t tid)
 {
 	static const char key[] = "\nTgid:\t";
 	char path[48], status[512];
@@ -99,7 +99,7 @@ static pid_t process_of(uint64_t tid)
 	pid_t pid = 0;
 
 	str_format(path, sizeof path, "/proc/%llu/status", (unsigned long long)tid);
-	/* Only the head of it is wanted: EFBIG leaves that in the buffer, without an end. */
+	/* Only the first lines are needed. With EFBIG they are in the buffer, without a NUL. */
 	memset(status, 0, sizeof status);
 	(void)!io_read_small(AT_FDCWD, path, 0, status, sizeof status - 1);
 	at = strstr(status, key);
@@ -109,8 +109,8 @@ static pid_t process_of(uint64_t tid)
 }
 
 /*
- * A threaded cgroup has a list of threads only (cgroup.procs gives EOPNOTSUPP). Its processes may be listed by
- * a domain further up as well, so that they come several times.
+ * A threaded cgroup only lists its threads (reading cgroup.procs fails with EOPNOTSUPP). Their processes may
+ * also be listed by an ancestor of type "domain", so duplicates are possible.
  */
 static int add_processes(int fd, struct pid_list *list)
 {
@@ -133,15 +133,15 @@ static int add_processes(int fd, struct pid_list *list)
 		*end = '\0';
 		if (!str_to_u64(line, INT32_MAX, &pid))
 			return -EBADMSG;
-		list->has_unseen |= pid == 0;
-		pid_list_add(list, is_threaded ? process_of(pid) : (pid_t)pid);
+		list->has_invisible |= pid == 0;
+		pid_list_add(list, is_threaded ? read_thread_group(pid) : (pid_t)pid);
 	}
 	return 0;
 }
 
 struct walk {
 	int fd;
-	int64_t *resume; /* for each level above, where its listing goes on */
+	int64_t *resume; /* for each level above, the position at which its listing continues */
 	size_t depth, cap;
 };
 
@@ -151,7 +151,7 @@ static void walk_done(struct walk *walk)
 	free(walk->resume);
 }
 
-/* Goes to the first child behind the position of the current directory, or back up: 0 at the very end. */
+/* Moves to the next child of the current directory, or up if there is none. 1, 0 at the end, or -errno. */
 static int walk_step(struct walk *walk, bool *ret_is_new)
 {
 	struct listing listing = {.len = 0};
@@ -171,7 +171,7 @@ static int walk_step(struct walk *walk, bool *ret_is_new)
 	}
 	r = move_down(&walk->fd, entry->name);
 	*ret_is_new = r == 0;
-	if (r < 0) /* gone meanwhile: go on behind it */
+	if (r < 0) /* removed meanwhile: continue after it */
 		return is_gone(r) ? (k_lseek(walk->fd, entry->next, SEEK_SET) < 0 ? -EIO : 1) : r;
 	if (walk->depth == walk->cap) {
 		walk->cap = walk->cap == 0 ? 16 : walk->cap * 2;
@@ -232,20 +232,19 @@ int cgroup_pids(int cgroup_fd, pid_t **ret_pids, struct err *err)
 	if (r < 0) {
 		r = err_system(err, r, "cannot list the processes of the cgroup");
 		if (r == -EBUSY)
-			err_hint(err, "there are too many cgroups below it, or somebody keeps making more; "
+			err_hint(err, "there are too many cgroups below it, or a process keeps making more; "
 				      "'kill --all' with KILL needs no list");
 		return r;
 	}
-	if (list.has_unseen) {
+	if (list.has_invisible) {
 		err_set(err, ERR_STATE, 0, NULL,
-			"cannot list the processes of the cgroup: some are of another pid "
-			"namespace");
+			"cannot list the processes of the cgroup: some are in another pid namespace");
 		err_hint(err, "run this command in the pid namespace in which the container was created");
 		return -EXDEV;
 	}
 	pids = list.pids == NULL ? mem_alloc(sizeof *pids) : take_ptr(list.pids);
 	qsort(pids, list.count, sizeof *pids, compare_pids);
-	/* 0 is a thread that has ended meanwhile; a process that moved during the walk comes twice. */
+	/* 0 is a thread that exited meanwhile; a process that was moved during the walk is listed twice. */
 	for (size_t i = 0; i < list.count; i++)
 		if (pids[i] > 0 && (unique == 0 || pids[i] != pids[unique - 1]))
 			pids[unique++] = pids[i];
@@ -274,7 +273,7 @@ void cgroup_unseal(const struct cgroup_seal *seal)
 /* --- removal --- */
 
 #define BUSY_MS 10000   /* for processes that are dying */
-#define REMOVE_MS 30000 /* in all, however much there is */
+#define REMOVE_MS 30000 /* for the whole removal */
 
 struct removal {
 	int64_t start;
@@ -286,7 +285,7 @@ static bool is_too_long(const struct removal *removal)
 	return time_ms() >= removal->start + REMOVE_MS;
 }
 
-/* Waits a little for processes that are dying; -EBUSY when it has been long enough. */
+/* Waits a moment for processes that are dying; -EBUSY after BUSY_MS. */
 static int removal_wait(struct removal *removal)
 {
 	if (time_ms() >= removal->start + BUSY_MS)
@@ -296,9 +295,9 @@ static int removal_wait(struct removal *removal)
 }
 
 /*
- * Removes the children of the directory up to the first one that is busy and goes down into that: 1. 0 if
- * there is none left. *ret_removed counts. -EBUSY when it has been long enough: whoever owns the cgroups can
- * make new ones as fast as they go.
+ * Removes the children of the directory *fd up to the first one that is busy, then moves *fd down to that one
+ * and returns 1; 0 if no child is left. *ret_removed is the number of children removed. -EBUSY after REMOVE_MS:
+ * the owner of a delegated cgroup can make new cgroups as fast as they are removed.
  */
 static int remove_level(int *fd, const struct removal *removal, unsigned int *ret_removed)
 {
@@ -327,11 +326,11 @@ static int remove_level(int *fd, const struct removal *removal, unsigned int *re
 	}
 }
 
-/* Removes all cgroups below the one that top_fd leads to. 1 if there were any, 0 if not, or -errno. */
+/* Removes all cgroups below top_fd. 1 if it has removed any, 0 if not, or -errno. */
 static int remove_below(int top_fd, struct removal *removal)
 {
 	_cleanup_fd_ int fd = k_openat(top_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	bool is_arrival = false, had_any = false;
+	bool is_first_visit = false, had_any = false;
 	size_t depth = 0;
 
 	if (fd < 0)
@@ -343,25 +342,25 @@ static int remove_below(int top_fd, struct removal *removal)
 		had_any |= removed > 0;
 		if (r == 1) {
 			depth++;
-			is_arrival = true;
+			is_first_visit = true;
 			continue;
 		}
 		if (r < 0 || depth == 0)
 			return r < 0 ? r : had_any;
-		if (removed > 0 || !is_arrival)
+		if (removed > 0 || !is_first_visit)
 			removal->pause = (struct cgroup_pause){0};
-		else /* busy, and not because of children: it has processes */
+		else /* busy although it has no children: it has processes */
 			r = removal_wait(removal);
 		if (r == 0)
 			r = move_up(&fd);
 		if (r < 0)
 			return r;
 		depth--;
-		is_arrival = false;
+		is_first_visit = false;
 	}
 }
 
-/* rmdir(2) of what is not there: a mount that is read-only answers that first. */
+/* rmdir(2). On a read-only mount a directory that does not exist gives EROFS; here it gives ENOENT. */
 static int remove_directory(int parent_fd, const char *name)
 {
 	int r = k_unlinkat(parent_fd, name, AT_REMOVEDIR);
@@ -372,8 +371,8 @@ static int remove_directory(int parent_fd, const char *name)
 }
 
 /*
- * Removes parent/name with all that is below it. Its owner may be who the container runs as; the limit of its
- * descendants is the host's still, and ends the race with him.
+ * Removes parent/name and all cgroups below it. The container's user may own the cgroup and make more cgroups
+ * meanwhile. It does not own cgroup.max.descendants, so that setting this limit to 0 ends the race.
  */
 static int remove_tree(int parent_fd, const char *name, struct removal *removal)
 {
@@ -388,7 +387,7 @@ static int remove_tree(int parent_fd, const char *name, struct removal *removal)
 			return fd;
 		(void)!io_write_file(fd, MAX_DESCENDANTS, "0", 1);
 		r = is_too_long(removal) ? -EBUSY : remove_below(fd, removal);
-		/* Nothing there but processes, or somebody else removes the same: look again in a while. */
+		/* Only processes are left, or another process removes the same cgroups: try again later. */
 		if (r == 0 || is_gone(r))
 			r = removal_wait(removal);
 		if (r < 0)
@@ -429,7 +428,7 @@ int cgroup_remove(int mount_fd, const char *path, unsigned int created, struct e
 		r = err_system(err, r, "cannot remove cgroup '%s'", path);
 		if (r == -EBUSY)
 			err_hint(err, "its processes do not die, or there are too many cgroups below it: "
-				      "delete again goes on from here");
+				      "delete continues from here");
 		return r;
 	}
 	r = remove_parents(mount_fd, &at, created);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * New limits for a cgroup that is in use: all of them, or those that were there before. cgroup v2 has no
- * transactions, so each file is read before it is written, and written back when a later one is refused.
+ * Changes the limits of a cgroup that is in use: all of them, or none. cgroup v2 has no transactions, so each
+ * file is read before it is written, and its old value is written back if a later write fails.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #define FILE_MAX ((size_t)1 << 20)
 
 struct cgroup_saved_row {
-	const char *file; /* the plan's, or of the table below */
+	const char *file; /* a text of the plan, or of systemd_files */
 	char *value;
 };
 
@@ -26,8 +26,8 @@ void cgroup_saved_done(struct cgroup_saved *saved)
 }
 
 /*
- * Files with a line for each device or resource, whose name is the first word of a write (cgroup-v2.rst,
- * "nested keyed"), and what takes a line away again.
+ * Files with a line for each device or resource (cgroup-v2.rst, "Nested keyed"), and the text that removes a
+ * line. The first word of a write is the device or resource.
  */
 static const struct {
 	const char *file, *none;
@@ -49,8 +49,11 @@ const char *cgroup_keyed_none(const char *file)
 	return NULL;
 }
 
-/* The line of text that begins with the first word of value, or none behind that word. The caller frees. */
-static char *line_of(const char *text, const char *value, const char *none)
+/*
+ * The line of text with the same first word as value; without such a line, that word followed by none. The
+ * caller frees it.
+ */
+static char *find_line(const char *text, const char *value, const char *none)
 {
 	size_t len = strcspn(value, " ");
 
@@ -71,15 +74,18 @@ static bool is_number(const char *text)
 	return str_to_u64(text, UINT64_MAX, &value);
 }
 
-/* What has to be written to take the write of value back. io.weight takes a bare number for all devices. */
+/*
+ * The text that undoes a write of value; text is the content of the file before. A write of a number alone to
+ * io.weight sets the line "default".
+ */
 static char *old_value(const char *file, const char *text, const char *value)
 {
 	const char *none = cgroup_keyed_none(file);
 
-	return none == NULL ? mem_dup(text) : line_of(text, is_number(value) ? "default" : value, none);
+	return none == NULL ? mem_dup(text) : find_line(text, is_number(value) ? "default" : value, none);
 }
 
-/* A file that is not there, or cannot be read, is not saved: its write fails, or has nothing to take back. */
+/* A file that does not exist or cannot be read is not saved: the write to it fails, or cannot be undone. */
 static void save(struct cgroup_saved *saved, const char *file, const char *value)
 {
 	_cleanup_buf_ struct buf text = {0};
@@ -92,8 +98,8 @@ static void save(struct cgroup_saved *saved, const char *file, const char *value
 }
 
 /*
- * A cpuset that has processes cannot be emptied any more (kernel/cgroup/cpuset.c, validate_change: ENOSPC).
- * What the empty one stood for are those of the cgroup above.
+ * Once a cpuset has processes, it cannot be made empty again (kernel/cgroup/cpuset.c, validate_change: ENOSPC).
+ * An empty list meant all that the parent has, so that list is written instead.
  */
 static int write_back(int cgroup_fd, const struct cgroup_saved_row *row)
 {
@@ -106,8 +112,8 @@ static int write_back(int cgroup_fd, const struct cgroup_saved_row *row)
 	return io_write_file(cgroup_fd, row->file, text.data, text.len);
 }
 
-/* What is right already is left alone: the kernel does not take everything that it shows. */
-static bool is_as_kept(int cgroup_fd, const struct cgroup_saved_row *kept)
+/* Whether the file still has the saved value: it must not be written then, the kernel may refuse it. */
+static bool is_unchanged(int cgroup_fd, const struct cgroup_saved_row *kept)
 {
 	__attribute__((cleanup(cgroup_saved_done))) struct cgroup_saved now = {.cgroup_fd = cgroup_fd};
 
@@ -115,17 +121,17 @@ static bool is_as_kept(int cgroup_fd, const struct cgroup_saved_row *kept)
 	return now.count > 0 && str_equal(now.rows[0].value, kept->value);
 }
 
-/* The last first. An error of its own is the hint of the one that led to this. */
+/* In reverse order of the writes. */
 void cgroup_rollback(const struct cgroup_saved *saved, struct err *err)
 {
 	for (size_t i = saved->count; i > 0; i--) {
 		const struct cgroup_saved_row *row = &saved->rows[i - 1];
 
-		/* An idle cgroup takes no weight, not even the one that it shows. */
-		if (is_as_kept(saved->cgroup_fd, row))
+		/* For example, the kernel refuses the weight of an idle cgroup, even the one that it shows. */
+		if (is_unchanged(saved->cgroup_fd, row))
 			continue;
 		if (write_back(saved->cgroup_fd, row) < 0)
-			err_hint(err, "and '%s' could not be set back to '%.*s'", row->file,
+			err_hint(err, "and '%s' could not be reset to '%.*s'", row->file,
 				 (int)strcspn(row->value, "\n"), row->value);
 	}
 }
@@ -135,7 +141,7 @@ static int write_limit(struct cgroup_saved *saved, const struct plan *plan,
 {
 	const char *file = plan_get(plan, write->file);
 
-	/* A change of cpu.idle also resets the weight, which is put back behind it. */
+	/* A write to cpu.idle also resets cpu.weight: it is saved first, and so restored after cpu.idle. */
 	if (str_equal(file, "cpu.idle"))
 		save(saved, "cpu.weight", "");
 	save(saved, file, plan_get(plan, write->value));
@@ -144,8 +150,8 @@ static int write_limit(struct cgroup_saved *saved, const struct plan *plan,
 	return cgroup_write(saved->cgroup_fd, plan, write, err);
 }
 
-static int step(const struct cgroup_place *place, struct cgroup_saved *saved, const struct plan *plan,
-		const struct plan_step *step, struct err *err)
+static int update_step(const struct cgroup_place *place, struct cgroup_saved *saved, const struct plan *plan,
+		       const struct plan_step *step, struct err *err)
 {
 	switch ((enum plan_kind)step->kind) {
 	case PLAN_CGROUP_ENABLE:
@@ -155,7 +161,8 @@ static int step(const struct cgroup_place *place, struct cgroup_saved *saved, co
 	case PLAN_CGROUP_WRITE:
 		return write_limit(saved, plan, &step->u.write, err);
 	default:
-		return err_set(err, ERR_PEER, EPROTO, NULL, "an update has no step %u", step->kind);
+		return err_set(err, ERR_PEER, EPROTO, NULL, "cannot carry out step %u in an update",
+			       step->kind);
 	}
 }
 
@@ -166,7 +173,7 @@ int cgroup_update(const struct cgroup_place *place, const struct plan *plan, str
 
 	*ret_saved = (struct cgroup_saved){.cgroup_fd = place->fd};
 	for (uint32_t i = 0; i < plan->step_count; i++) {
-		int r = step(place, ret_saved, plan, &steps[i], err);
+		int r = update_step(place, ret_saved, plan, &steps[i], err);
 
 		if (r >= 0)
 			continue;
@@ -177,11 +184,12 @@ int cgroup_update(const struct cgroup_place *place, const struct plan *plan, str
 	return 0;
 }
 
-/* --- what systemd writes --- */
+/* --- files that systemd writes --- */
 
 /*
- * Of a unit's properties systemd writes all that belong to a controller when one of them changes (systemd's
- * cgroup_context_apply), rounded as it keeps them. An idle cgroup takes no weight, so idle comes first.
+ * When one property of a unit changes, systemd writes all properties of the same controller
+ * (cgroup_context_apply of systemd), with the rounded values that it stores. cpu.idle is first, because an idle
+ * cgroup refuses a weight.
  */
 static const char *const systemd_files[] = {
 	"cpu.idle",         "cpu.weight", "cpu.max",         "memory.min",       "memory.low",
@@ -203,11 +211,11 @@ int cgroup_write_snapshot(const struct cgroup_saved *kept, struct err *err)
 		const struct cgroup_saved_row *row = &kept->rows[i];
 		int r;
 
-		if (is_as_kept(kept->cgroup_fd, row))
+		if (is_unchanged(kept->cgroup_fd, row))
 			continue;
 		r = write_back(kept->cgroup_fd, row);
 		if (r < 0)
-			return err_system(err, r, "cannot set '%s' to '%.*s' again, which systemd has changed",
+			return err_system(err, r, "cannot reset '%s', which systemd has changed, to '%.*s'",
 					  row->file, (int)strcspn(row->value, "\n"), row->value);
 	}
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting for what the kernel tells of a cgroup: that memory ran out in it, and that it is empty. [free] */
+/* Watches a cgroup for OOM kills and for being empty. Part of freestanding programs, too. */
 #include <fcntl.h>
 #include <poll.h>
 #include <time.h>
@@ -7,10 +7,10 @@
 #include "file.h"
 
 /*
- * The kernel delays notifications that follow each other closely, and drops the delayed ones with the cgroup;
- * so it is looked at now and then, too.
+ * The kernel delays notifications that follow each other closely, and drops the delayed ones if the cgroup is
+ * removed. Therefore the files are also read without a notification, at this interval.
  */
-#define LOOK_AGAIN 500 /* ms */
+#define RECHECK_MS 500
 
 int cgroup_read_key(int fd, const char *key, uint64_t *ret)
 {
@@ -64,8 +64,8 @@ void cgroup_watch_close(struct cgroup_watch *watch)
 }
 
 /*
- * systemd removes a scope's cgroup once that is empty: the count comes first, for what it is worth. It may have
- * risen before the last process ended, and only what is read after that is the last word.
+ * systemd removes a scope's cgroup once that is empty. So the count is read first, in case it cannot be read
+ * afterwards, and once more if the cgroup is empty: the count is final only after the last process has exited.
  */
 int cgroup_watch_read(struct cgroup_watch *watch)
 {
@@ -74,7 +74,7 @@ int cgroup_watch_read(struct cgroup_watch *watch)
 
 	if (cgroup_read_event(watch->events_fd, "populated") != 1)
 		result = CGROUP_EMPTY | (read_oom_kills(watch->memory_fd, &kills) < 0 ? 0 : CGROUP_COUNT_READ);
-	/* Its controller was taken away, and poll(2) would not wait any more. */
+	/* The memory controller was disabled: poll(2) on the descriptor would return at once from now on. */
 	if (result == 0)
 		fd_close(&watch->memory_fd);
 	if (kills > watch->oom_kills)
@@ -96,7 +96,7 @@ int cgroup_watch_wait(struct cgroup_watch *watch, int64_t timeout_ms)
 
 		if (result != 0 || left <= 0)
 			return result;
-		left = left < LOOK_AGAIN ? left : LOOK_AGAIN;
+		left = left < RECHECK_MS ? left : RECHECK_MS;
 		time.tv_nsec = left * 1000000;
 		k_ppoll(fds, ARRAY_SIZE(fds), &time, NULL);
 	}

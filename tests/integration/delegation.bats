@@ -86,15 +86,15 @@ teardown() {
 @test "a cgroup that is not delegated to the caller is named, with the command that would delegate one" {
 	delegated
 	config --arg p "/$ID.not/mine" '.linux.cgroupsPath=$p'
-	refused_to "$MINE/caller" "cannot create cgroup '/$ID.not/mine': cgroup '/' is not the caller's to divide: permission denied" "systemd-run --user --scope -p Delegate=yes"
+	refused_to "$MINE/caller" "cannot create cgroup '/$ID.not/mine': the caller has no write access to cgroup '/': permission denied" "systemd-run --user --scope -p Delegate=yes"
 	config 'del(.linux.cgroupsPath) | .linux.resources.unified={"cgroup.max.depth":"5"}'
-	refused_to / "is not the caller's to divide"
+	refused_to / "the caller has no write access to cgroup '"
 	# The target is delegated, but the caller's cgroup is not: the kernel does not permit a move from there.
 	config --arg p "$MINE/x" '.linux.cgroupsPath=$p'
 	mkdir "$(cgroup_mount)/$ID.else"
 	run -1 as_user "/$ID.else" "$WORK/tare" --root "$ROOT" create -b "$BUNDLE" "$ID"
 	rmdir "$(cgroup_mount)/$ID.else"
-	[[ "$output" == *"/linux/cgroupsPath: cannot start a process in cgroup '$MINE/x': cgroup.procs of cgroup '/' is not the caller's to write: permission denied"* ]]
+	[[ "$output" == *"/linux/cgroupsPath: cannot start a process in cgroup '$MINE/x': the caller has no write access to cgroup.procs of cgroup '/': permission denied"* ]]
 	[ ! -e "$DIR/x" ]
 	# For the same reason exec works only from within the delegated cgroup.
 	mine create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1
@@ -108,7 +108,7 @@ teardown() {
 	grep -qw hugetlb "$(cgroup_mount)/cgroup.controllers" || host_lacks "no controller 'hugetlb' in cgroup v2"
 	config --arg p "$MINE/x" '.linux.cgroupsPath=$p | .linux.resources={hugepageLimits:[{pageSize:"2MB",limit:4194304}]}'
 	if ! grep -qw hugetlb "$(cgroup_mount)/cgroup.subtree_control"; then
-		refused_to "$MINE/caller" "cannot enable controller 'hugetlb' in cgroup.subtree_control of cgroup '/'" "its owner has to delegate it there"
+		refused_to "$MINE/caller" "cannot enable controller 'hugetlb' in cgroup.subtree_control of cgroup '/'" "the owner of that cgroup has to delegate it"
 		echo +hugetlb >"$(cgroup_mount)/cgroup.subtree_control"
 	fi
 	refused_to "$MINE" "cannot enable controller 'hugetlb' in cgroup.subtree_control of cgroup '$MINE'" "the caller is in cgroup '$MINE' itself: mkdir $DIR/caller"

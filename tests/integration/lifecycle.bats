@@ -496,7 +496,7 @@ elsewhere_created() {
 	config --arg c "$(named_path "$ID")" '.process.args=["sleep","1000"] | .linux.cgroupsPath=$c'
 	create "$ID"
 	run -1 elsewhere create -b "$BUNDLE" "$ID"
-	[[ "$output" == *"container's cgroup is not empty: 1 process(es) found"*"(set another cgroupsPath, or end what is in '"*"')"* || "$output" == *"already loaded"* ]]
+	[[ "$output" == *"container's cgroup is not empty: 1 process(es) found"*"(set another cgroupsPath, or end the processes in '"*"')"* || "$output" == *"already loaded"* ]]
 	run -0 elsewhere list -q
 	[ -z "$output" ]
 	[ "$(status_of "$ID")" = created ]

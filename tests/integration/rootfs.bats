@@ -120,7 +120,7 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	for many in 20000 50000; do
 		rules "$many"
 		run -1 tare run -b "$BUNDLE" "$ID"
-		[[ "$output" == *"/linux/resources/devices: cannot load the device rules of the cgroup: "*"(the kernel does not take that many rules: "* ]] || { echo "$output"; return 1; }
+		[[ "$output" == *"/linux/resources/devices: cannot load the device rules of the cgroup: "*"(the kernel does not accept that many rules: "* ]] || { echo "$output"; return 1; }
 		run -1 tare state "$ID"
 		[ ! -e "$(named_dir "$ID")" ]
 	done

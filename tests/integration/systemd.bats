@@ -314,7 +314,7 @@ with_systemd() { # script
 	with_systemd 'cd '"$DIR"'; [ ! -e '"$WORK/twice"' ] || echo 0 >cpu.max.burst; "$REAL" "$@" || exit
 		[ -e '"$WORK/twice"' ] || { touch '"$WORK/twice"'; echo 500000 100000 >cpu.max; echo 400000 >cpu.max.burst; }'
 	run -1 "$WORK/bin/tare" --root "$ROOT" update --pids-limit 40 --memory 128m --cpu-quota 23456 "$ID"
-	[[ "$output" == *"cannot set 'cpu.max' to '23456 100000' again, which systemd has changed"* ]]
+	[[ "$output" == *"cannot reset 'cpu.max', which systemd has changed, to '23456 100000'"* ]]
 	diff <(echo "$before") <(state)
 	tare update --pids-limit 40 "$ID"
 	[ "$(cat "$DIR/pids.max")" = 40 ]

@@ -203,14 +203,14 @@ update_with() {
 	limit cpu.max.burst 60000
 	# Too little in any case.
 	run -1 tare update --cpu-quota 10 --cpu-burst 0 "$ID"
-	[[ "$output" == *"the kernel takes no such value here"* ]]
+	[[ "$output" == *"the kernel does not accept this value here"* ]]
 }
 
 @test "a cpuset of a cgroup with processes cannot become empty" {
 	controllers cpuset
 	start_with '{"cpu":{"cpus":"0"}}'
 	run -1 tare update -r - "$ID" <<<'{"unified":{"cpuset.cpus":""}}'
-	[[ "$output" == *"/unified/cpuset.cpus: cannot set 'cpuset.cpus' to '': no space left on device (a cgroup with processes cannot be left without: name all that it may use)"* ]]
+	[[ "$output" == *"/unified/cpuset.cpus: cannot set 'cpuset.cpus' to '': no space left on device (a cgroup with processes cannot have an empty list: name all that it may use)"* ]]
 	limit cpuset.cpus 0
 }
 
@@ -281,7 +281,7 @@ update_with() {
 	start_with '{"cpu":{"shares":1024}}'
 	before=$(cat "$(named_dir "$ID")/cpuset.cpus.effective")
 	run -1 tare update -r - "$ID" <<<'{"cpu":{"cpus":"0"},"unified":{"cgroup.nothing":"1"}}'
-	[[ "$output" != *"could not be set back"* ]] || { echo "$output"; return 1; }
+	[[ "$output" != *"could not be reset"* ]] || { echo "$output"; return 1; }
 	limit cpuset.cpus.effective "$before"
 }
 
