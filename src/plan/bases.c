@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which mounts later steps look below. The root file system may be shared with another container, which can
- * rename the directory that a mount is on: a name that is looked up from the root again leads elsewhere then,
- * and a mask for it would be taken for one of a missing file. So such a mount's descriptor is kept.
+ * Selects the mounts that later steps look up paths below ("bases"): their descriptors stay open. The root file
+ * system may be shared with another container, which can rename the directory of a mount. A lookup from the
+ * root then leads elsewhere, and a path to mask would look as if it did not exist and be skipped. Process: the
+ * parent.
  */
 #include "builder.h"
 
-static const char *path_of(const struct builder *b, const struct plan_step *step)
+static const char *target_of(const struct builder *b, const struct plan_step *step)
 {
 	switch ((enum plan_kind)step->kind) {
 	case PLAN_MOUNT:
@@ -33,7 +34,7 @@ static bool is_base(const struct builder *b, uint32_t index)
 	const char *target = builder_get(b, b->steps[index].u.mount.target);
 
 	for (uint32_t i = index + 1; i < b->step_count; i++) {
-		const char *path = path_of(b, &b->steps[i]);
+		const char *path = target_of(b, &b->steps[i]);
 
 		if (path != NULL && path_is_below(path, target))
 			return true;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Builds the plan of a container from its parts, in the order of the steps. Process: the parent. */
 #include <errno.h>
 #include <string.h>
 
@@ -12,8 +13,9 @@ static bool has_hooks(const struct spec *spec, enum spec_hook_kind kind)
 }
 
 /*
- * The runtime's hooks see the mounts, and may change them, before the container's own root is entered. No hook
- * sees anybody in the unit but init, and the container's own are processes in it that count as any.
+ * Hooks of the parent (prestart, createRuntime) can see and change the container's mounts, so they run after
+ * the mounts and before the pivot. Hooks must see no process but init in the unit, and createContainer hooks
+ * themselves count against its limits, so the placeholder is ended before both.
  */
 static void add_create_hooks(struct builder *b)
 {
@@ -30,7 +32,7 @@ static void add_create_hooks(struct builder *b)
 	plan_add_hooks(b, PLAN_INIT, SPEC_HOOK_CREATE_CONTAINER);
 }
 
-/* Once the ids are mapped, init makes everything as the container's root. */
+/* After the ids are mapped, init creates everything as the container's root. */
 static void add_setup(struct builder *b)
 {
 	struct plan_step *step;
@@ -59,7 +61,7 @@ static void add_setup(struct builder *b)
 		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_NETDEVS_MOVED;
 }
 
-/* Sources that init itself opens come before it changes its ids: the caller's may be needed to reach them. */
+/* Sources that init opens come before it changes its ids: it may need the caller's ids to reach them. */
 static void build(struct builder *b)
 {
 	builder_begin(b);
@@ -79,7 +81,7 @@ static void build(struct builder *b)
 	plan_keep_bases(b);
 }
 
-/* What only a later exec asks for stands in the head. */
+/* The head of the plan stores values that only a later exec needs. */
 static struct plan *finish(struct builder *b)
 {
 	const char *initial = b->spec->process.exec_cpu_affinity.initial;

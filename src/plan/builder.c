@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The builder: appends texts, tables and steps to the image of a plan. Process: the parent. */
 #include <string.h>
 
 #include "builder.h"
@@ -134,7 +135,7 @@ struct plan *builder_finish(struct builder *b)
 
 	builder_align(b);
 	steps_at = b->pool.len;
-	/* The last that is added: without room for more. */
+	/* Nothing is appended after the steps, so the buffer gets no spare capacity. */
 	size = steps_at + b->step_count * sizeof *b->steps;
 	b->pool.data = mem_resize(b->pool.data, size);
 	if (b->step_count > 0)
@@ -202,7 +203,7 @@ const char *plan_clean_path(const char *path, char *ret, size_t size)
 			while (len > 0 && ret[--len] != '/')
 				;
 		} else if (part > 0 && !(part == 1 && path[0] == '.')) {
-			/* Without a part it would be another path. */
+			/* A truncated path would be a different path. */
 			if (len + part + 2 >= size) {
 				ret[0] = '\0';
 				return ret;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The image while it grows. Private to the room. */
+/* The builder: a plan while its parts add texts, tables and steps. Private to the room. Process: the parent. */
 #ifndef TARE_PLAN_BUILDER_H
 #define TARE_PLAN_BUILDER_H
 
@@ -13,139 +13,145 @@ struct builder {
 	const struct spec *spec;
 	const struct host *host;
 	const struct plan_request *request;
-	struct buf pool; /* begins with room for struct plan, so that an offset in it is one in the image */
+	struct buf pool; /* begins with space for struct plan: an offset in it is an offset in the image */
 	struct plan_step *steps;
 	uint32_t step_count, step_cap;
 	int32_t slot_count;
-	struct err *first;       /* of build: where the first finding goes */
-	plan_finding on_finding; /* of check: gets them all */
+	struct err *first;       /* plan_build: receives the first finding */
+	plan_finding on_finding; /* plan_check: receives every finding */
 	void *context;
 	int finding_count;
 
-	/* What several parts need to know. */
+	/* Facts that several parts need. */
 	bool has_new_user, has_user, has_mount_ns, has_bridge, has_cgroup;
-	bool is_watched;                 /* the filter that comes has a listener, which is a descriptor */
-	bool has_bridge_rlimits;         /* of exec: set by the bridge, before it is the user */
-	bool is_user_early;              /* the bridge makes the user namespace, before the time namespace */
-	int32_t ns_slots[SPEC_NS_COUNT]; /* of namespaces that are joined */
-	bool is_settled;
-	bool has_unit; /* the cgroup is systemd's, and scope_step the index of the step that has it made */
+	bool is_watched;                 /* the filter has a listener, which needs a descriptor */
+	bool has_bridge_rlimits;         /* of exec: the bridge sets them, before it changes its user */
+	bool is_user_early;              /* the bridge creates the user namespace, before the time namespace */
+	int32_t ns_slots[SPEC_NS_COUNT]; /* of joined namespaces; PLAN_NO_SLOT: not joined */
+	bool is_placeholder_released;    /* PLAN_RELEASE_PLACEHOLDER is in the plan */
+	bool has_unit;                   /* systemd makes the cgroup, by the step with index scope_step */
 	uint32_t scope_step;
 	int32_t proc_slot, idmap_slot, root_slot, gate_slot, environment_slot;
-	int32_t *source_slots, *idmap_slots; /* a mount each, PLAN_NO_SLOT: none */
+	int32_t *source_slots, *idmap_slots; /* one for each mount; PLAN_NO_SLOT: none */
 	struct arena arena;
 	struct plan_device *devices;
-	plan_text *device_wheres;
+	plan_text *device_pointers; /* JSON pointer of each of devices */
 	size_t device_count;
-	int32_t nodes_slot;            /* of the tmpfs that the parent makes devices in; PLAN_NO_SLOT: none */
-	int32_t notify_slot;           /* of the notify socket's directory; PLAN_NO_SLOT: none is shown */
-	bool is_dev_bound;             /* /dev comes from the host: nothing is made in it */
-	uint32_t setup_uid, setup_gid; /* who makes directories and devices */
+	int32_t nodes_slot;  /* of the tmpfs with the devices that the parent makes; PLAN_NO_SLOT: none */
+	int32_t notify_slot; /* of the directory of the notify socket; PLAN_NO_SLOT: none */
+	bool is_dev_bound;   /* /dev is a mount from the host: nothing is created in it */
+	uint32_t setup_uid, setup_gid; /* ids that create directories and devices */
 };
 
-/* A finding: building goes on, so that "check" sees all of them; plan_build fails at its end. */
+/* Reports an error. Building continues, so that "check" reports all errors; plan_build fails at its end. */
 void builder_finding(struct builder *b, enum err_kind kind, const char *json_pointer, const char *fmt, ...)
 	FORMAT(4, 5);
-/* The same for what a system call said while the host was looked at; words without errno's. */
+/* The same for a failed system call, with its positive errno. */
 void builder_finding_errno(struct builder *b, int errnum, const char *json_pointer, const char *fmt, ...)
 	FORMAT(4, 5);
-/* The same with a JSON pointer made by builder_pointer. */
-plan_text builder_text(struct builder *b, const char *text); /* NULL gives 0 */
+/*
+ * Each appends to the image. A pointer from builder_get is valid until the next of them. builder_pointer
+ * formats a JSON pointer, builder_slot numbers a new slot.
+ */
+plan_text builder_text(struct builder *b, const char *text); /* copies text; NULL gives 0 */
 plan_text builder_pointer(struct builder *b, const char *fmt, ...) FORMAT(2, 3);
 const char *builder_get(const struct builder *b, plan_text text);
 struct plan_texts builder_texts(struct builder *b, char *const *v, size_t count);
 struct plan_table builder_table(struct builder *b, const void *rows, size_t count, size_t row_size);
 int32_t builder_slot(struct builder *b);
 
-/* A new step at the end, zeroed but for who, kind and where. Valid until the next call. */
+/* Appends a step, zeroed except for these three members. Valid until the next call. */
 struct plan_step *builder_step(struct builder *b, enum plan_actor actor, enum plan_kind kind,
 			       plan_text json_pointer);
 
-/* An empty image, with the id if there is a request, and no slot taken. */
+/* Starts an empty image, with the id of the request if there is one, and without slots. */
 void builder_begin(struct builder *b);
-/* Puts the image together; the caller frees it. */
+/* Completes the image and transfers it to the caller: free(3) it. */
 struct plan *builder_finish(struct builder *b);
 void builder_done(struct builder *b);
 
-/* A node list as a mask; -ERANGE for a node that does not fit. */
+/* Parses a list such as "0-3,7" into count words; -ERANGE for a number that does not fit, else -errno. */
 int plan_node_mask(const char *list, uint64_t *words, size_t count);
 
 bool plan_is_new(const struct spec *spec, enum spec_ns ns);
 bool plan_is_joined(const struct spec *spec, enum spec_ns ns);
-uint64_t plan_namespaces(const struct spec *spec); /* CLONE_NEW* of all that it names */
+uint64_t plan_namespaces(const struct spec *spec); /* CLONE_NEW* of all that the configuration lists */
 struct plan_maps builder_maps(struct builder *b, const struct spec_id_maps *uid,
 			      const struct spec_id_maps *gid);
 
-/* The parts, in the order of the plan. */
+/* The parts, in the order of the plan. Each adds steps; the comment names its file. */
 void plan_add_cgroup(struct builder *b); /* cgroup.c */
-void plan_add_limits(struct builder *b); /* resources.c: what is in force before init is born */
-bool plan_begin_unit(struct builder *b); /* unit.c: false if it has no valid name */
-void plan_end_unit(struct builder *b);   /* once all limits are there */
-/* Whoever keeps the unit's place goes, unless he has gone already; nothing without a unit. */
+void plan_add_limits(struct builder *b); /* resources.c: limits that are in force before init starts */
+bool plan_begin_unit(struct builder *b); /* unit.c: false if the unit has no valid name */
+void plan_end_unit(struct builder *b);   /* unit.c: after all early limits */
+/* Ends the process that keeps the unit's cgroup populated. Adds nothing the second time, or without a unit. */
 void plan_add_release_placeholder(struct builder *b);
-void plan_add_unit_set(struct builder *b, uint32_t from); /* limits that stand from step number from on */
-void plan_add_watch(struct builder *b);                   /* unit.c, behind all limits */
-bool plan_asks_limits(const struct builder *b);           /* resources.c: any that needs a cgroup */
-void plan_add_late_limits(struct builder *b);             /* resources.c: what init could not be born under */
-void plan_add_resctrl(struct builder *b);                 /* resctrl.c */
-void plan_copy_resctrl(struct builder *b, const struct plan *container); /* of exec */
-void plan_add_namespaces(struct builder *b);     /* namespaces.c: from opening to the birth of init */
-void plan_add_sources(struct builder *b);        /* mounts.c: numbers the slots of bind sources */
-void plan_add_root(struct builder *b);           /* rootfs.c */
-void plan_add_mounts(struct builder *b);         /* mounts.c */
-void plan_add_device_sources(struct builder *b); /* rootfs.c */
-void plan_add_devices(struct builder *b);        /* rootfs.c */
+void plan_add_unit_set(struct builder *b, uint32_t from); /* unit.c: limits of the steps from index from on */
+void plan_add_watch(struct builder *b);                   /* unit.c: after all limits */
+bool plan_asks_limits(const struct builder *b);           /* resources.c: whether a limit needs a cgroup */
+void plan_add_late_limits(struct builder *b); /* resources.c: limits that init could not start under */
+void plan_add_resctrl(struct builder *b);     /* resctrl.c */
+void plan_copy_resctrl(struct builder *b, const struct plan *container); /* resctrl.c, for exec */
+void plan_add_namespaces(struct builder *b); /* namespaces.c: from opening joined ones to the start of init */
+void plan_add_sources(struct builder *b);    /* mounts.c: opens the sources of binds */
+void plan_add_root(struct builder *b);       /* rootfs.c */
+void plan_add_mounts(struct builder *b);     /* mounts.c */
+void plan_add_device_sources(struct builder *b);                                         /* rootfs.c */
+void plan_add_devices(struct builder *b);                                                /* rootfs.c */
 void plan_add_hooks(struct builder *b, enum plan_actor actor, enum spec_hook_kind kind); /* process.c */
 void plan_add_hooks_status(struct builder *b, enum plan_actor actor, enum spec_hook_kind kind,
 			   const char *status);
-/* The caller's environment for createContainer hooks, before the birth; nothing if each states its own. */
+/* The caller's environment for createContainer hooks. Adds nothing if each of them has an env. */
 void plan_add_environment(struct builder *b); /* process.c */
-void plan_add_late_rootfs(struct builder *b); /* rootfs.c: from pivot to the read-only root */
-void plan_keep_bases(struct builder *b);      /* bases.c: once all steps are there */
+void plan_add_late_rootfs(struct builder *b); /* rootfs.c: from the pivot to the read-only root */
+void plan_keep_bases(struct builder *b);      /* bases.c: after all other steps */
 void plan_add_process(struct builder *b);     /* process.c */
 
-/* Parts of the process that exec has, too; process.c. who is not PLAN_PARENT: the process itself. */
+/* Parts of the process that exec shares; process.c. An actor other than PLAN_PARENT is the process itself. */
 struct plan_program plan_program_of(struct builder *b);
 struct plan_user plan_user_of(struct builder *b);
-/* HOME, by the rights that the process has before it becomes the user; nothing if the environment has it. */
+/* HOME, read with the rights that the process has before it changes its user. Adds nothing if env has HOME. */
 void plan_add_home(struct builder *b, enum plan_actor actor);
 void plan_add_rlimits(struct builder *b, enum plan_actor actor);
 void plan_add_parent_attributes(struct builder *b);
 
-/* Where the process hides from its neighbours: at once, or once the ids are mapped; namespaces.c. */
+/*
+ * PLAN_SET_UNDUMPABLE; namespaces.c. Each actor has two places for it, one as its first step and one (is_late)
+ * after the id maps are written: adds it in the place that fits the caller's privileges.
+ */
 void plan_add_undumpable(struct builder *b, enum plan_actor actor, bool is_late);
-/* The namespaces that init makes once it is the container's root; namespaces.c. */
+/* The namespaces that init creates after it has become the container's root; namespaces.c. */
 void plan_add_own_namespaces(struct builder *b);
 /* Labels of AppArmor and SELinux; labels.c. */
 bool plan_has_labels(const struct builder *b);
 void plan_add_key_label(struct builder *b, enum plan_actor actor);
 void plan_add_labels(struct builder *b, enum plan_actor actor);
-/* "context=LABEL" of /linux/mountLabel, or NULL; lives as long as the builder. */
+/* Returns "context=LABEL" for /linux/mountLabel, or NULL; valid as long as the builder. */
 char *plan_mount_context(struct builder *b);
-/* Adds it to the options of a file system that takes it. Sets mount->options or mount->label, or nothing. */
+/* Adds that option to a file system that supports it: sets mount->options or mount->label, or nothing. */
 void plan_label_mount(struct builder *b, struct plan_mount *mount, const struct spec_list *options);
 
-/* Where in a process's life its seccomp filter is installed; seccomp.c. */
+/* When a process installs its seccomp filter; seccomp.c. */
 enum plan_filter_time {
 	PLAN_FILTER_NEVER,
-	PLAN_FILTER_PRIVILEGED, /* without no_new_privs: while CAP_SYS_ADMIN is there */
-	PLAN_FILTER_WATCHED,    /* with a listener: while the parent is there to hand it on */
-	PLAN_FILTER_LAST,       /* execve alone comes after it */
+	PLAN_FILTER_PRIVILEGED, /* without no_new_privs: while it has CAP_SYS_ADMIN */
+	PLAN_FILTER_WATCHED,    /* with a listener: while the parent can take it and pass it on */
+	PLAN_FILTER_LAST,       /* as late as possible: before startContainer hooks or execve(2) */
 };
-/* The configuration's filter into the image; nothing if there is none. */
+/* Copies the configuration's filter into the image; *ret has an empty program if there is none. */
 void plan_add_filter(struct builder *b, struct plan_filter *ret);
 enum plan_filter_time plan_filter_time(const struct plan_filter *filter, bool is_no_new_privs);
-/* The end of a process's preparation: startContainer hooks, the handover, execve. process.c. */
+/* The last steps of a process: startContainer hooks, the handover, execve(2); process.c. */
 void plan_add_exec(struct builder *b, const struct plan_program *program, const struct plan_filter *filter);
-/* The step, and the parent's that hands a listener on. */
+/* The step that installs the filter, and that of the parent which passes its listener on; seccomp.c. */
 void plan_add_seccomp(struct builder *b, enum plan_actor actor, const struct plan_filter *filter);
 
 /*
- * The path without ".", "..", "//" and a trailing "/", always beginning with "/", in ret; "" if that is too
- * small for it.
+ * Writes path without ".", "..", "//" and a trailing "/" to ret, always with a leading "/"; "" if ret is too
+ * small. Returns ret.
  */
 const char *plan_clean_path(const char *path, char *ret, size_t size);
-/* An absolute host path of one that is relative to the bundle. */
+/* The absolute path on the host of a path that may be relative to the bundle. */
 plan_text plan_host_path(struct builder *b, const char *path);
 
 #endif

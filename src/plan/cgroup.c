@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The container's cgroup: its path, its device rules and its owner. Process: the parent. */
 #include <string.h>
 
 #include "builder.h"
 
-/* Devices that every container may use; they come behind the configured rules and so cannot be denied. */
+/*
+ * Devices that every container can use. They follow the configured rules, so the configuration cannot deny
+ * them.
+ */
 static const struct plan_device_rule default_rules[] = {
 	{-1, -1, 'c', PLAN_ACCESS_MKNOD, true},
 	{-1, -1, 'b', PLAN_ACCESS_MKNOD, true},
@@ -46,7 +50,10 @@ static void add_devices(struct builder *b)
 	builder_step(b, PLAN_PARENT, PLAN_CGROUP_DEVICES, json_pointer)->u.devices = table;
 }
 
-/* config-linux.md, "Cgroups Path": absolute below the mount, otherwise beside the caller's own cgroup. */
+/*
+ * runtime-spec config-linux.md "Cgroups Path": an absolute path is below the mount, a relative one beside the
+ * caller's own cgroup.
+ */
 static plan_text cgroup_path(struct builder *b)
 {
 	const char *asked = b->spec->cgroups_path;
@@ -64,7 +71,7 @@ static plan_text cgroup_path(struct builder *b)
 	return builder_text(b, plan_clean_path(joined, clean, sizeof clean));
 }
 
-/* The host's id of a container's uid; false if it has none. */
+/* Translates a uid of the container to that of the host; false if it is not mapped. */
 static bool host_uid(const struct spec *spec, uint32_t uid, uint32_t *ret)
 {
 	const struct spec_id_maps *maps = &spec->uid_mappings;
@@ -92,9 +99,9 @@ static bool has_option(const struct spec_mount *mount, const char *option)
 }
 
 /*
- * "Cgroup ownership" of runtime-spec config-linux.md: who runs the container's process may divide its cgroup if
- * the container has a cgroup namespace of its own and can write there. What is root's on the host is that
- * already.
+ * runtime-spec config-linux.md "Cgroup ownership": the uid of the container's process owns the cgroup if the
+ * container has a new cgroup namespace and a writable cgroup mount. If that uid is root on the host, it has
+ * these rights already.
  */
 static void add_owner(struct builder *b)
 {
@@ -111,14 +118,14 @@ static void add_owner(struct builder *b)
 		is_writable = (str_equal(mount->type, "cgroup") || str_equal(mount->type, "cgroup2")) &&
 			      !has_option(mount, "ro") && !has_option(mount, "rro");
 	}
-	/* An unprivileged caller's is his, and his it stays. */
+	/* The cgroup of an unprivileged caller already belongs to that caller, and no other owner is set. */
 	if (!plan_is_new(spec, SPEC_NS_CGROUP) || !is_writable || !b->host->is_privileged)
 		return;
 	if (host_uid(spec, spec->process.user.uid, &uid) && uid != 0)
 		builder_step(b, PLAN_PARENT, PLAN_CGROUP_OWNER, 0)->u.number = uid;
 }
 
-/* False if the container gets none. */
+/* False if the container gets no cgroup. */
 static bool add_create(struct builder *b)
 {
 	bool has_path = !str_is_empty(b->spec->cgroups_path);
@@ -132,14 +139,16 @@ static bool add_create(struct builder *b)
 	}
 	if (b->request->is_systemd_cgroup && b->host->cgroup_mount[0] != '\0')
 		return plan_begin_unit(b);
-	/* Most unprivileged callers have no cgroup to make another one in: only where it is asked for. */
+	/*
+	 * Most unprivileged callers cannot create a cgroup, so they get one only if the configuration needs it.
+	 */
 	if (!b->request->is_systemd_cgroup && (!b->host->is_privileged || b->host->is_in_user_ns) &&
 	    !has_path && !plan_asks_limits(b))
 		return false;
 	if (b->host->cgroup_mount[0] == '\0') {
 		builder_finding(b, ERR_UNSUPPORTED, has_path ? "/linux/cgroupsPath" : NULL,
 				"this host has no cgroup2 file system mounted "
-				"(--cgroup-manager disabled does without)");
+				"(--cgroup-manager disabled starts without a cgroup)");
 		return false;
 	}
 	path = cgroup_path(b);
@@ -160,13 +169,13 @@ static bool add_create(struct builder *b)
 void plan_add_cgroup(struct builder *b)
 {
 	b->has_cgroup = add_create(b);
-	/* Whom device programs are not allowed to is who cannot make device nodes either. */
+	/* A caller that cannot attach device programs (BPF) cannot create device nodes either. */
 	if (b->has_cgroup && b->host->is_privileged && !b->host->is_in_user_ns)
 		add_devices(b);
 	plan_add_limits(b);
 	if (b->has_unit)
 		plan_end_unit(b);
-	/* Last, since controllers bring files of their own. */
+	/* Last: enabled controllers add files, which also need the owner. */
 	if (b->has_cgroup)
 		add_owner(b);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The plan of a further process in a container that is there. Its defaults are the steps of the container's
- * own plan, so that no configuration has to be read again.
+ * The plan of another process in an existing container. Its defaults come from the steps of the container's
+ * plan, so the configuration need not be read again. Process: the parent.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -13,12 +13,12 @@
 
 #include "builder.h"
 
-#define BRIDGE_FILES 16 /* more descriptors than the bridge and its child open at a time */
-#define CPU_WORDS 128   /* 8192 cpus, the most that any configuration of the kernel has */
+#define BRIDGE_FILES 16 /* an upper limit of the descriptors that the bridge and its child open at a time */
+#define CPU_WORDS 128   /* 8192 cpus, the maximum of any kernel configuration */
 
 struct exec {
 	struct builder b;
-	struct spec spec; /* only its process */
+	struct spec spec; /* only its process is used */
 	struct plan_request request;
 	const struct plan *container;
 	const struct plan_exec_request *asked;
@@ -26,7 +26,7 @@ struct exec {
 	struct plan_filter filter;
 };
 
-/* --- the process: the container's own, changed --- */
+/* --- the process: that of the container, with changes --- */
 
 static size_t name_length(const char *entry)
 {
@@ -43,7 +43,7 @@ static bool is_replaced(const struct plan_exec_request *asked, const char *entry
 	return false;
 }
 
-/* Of several entries with one name the last one counts. */
+/* The last of several entries with the same name counts. */
 static bool is_last(const struct plan_exec_request *asked, size_t at)
 {
 	size_t len = name_length(asked->env[at]);
@@ -69,8 +69,8 @@ static void merge_env(struct exec *e, char *const *own, size_t own_count)
 			env->v[env->count++] = asked->env[i];
 }
 
-/* The environment of the container's program, without what the runtime had put into it. */
-static void take_env(struct exec *e, const struct plan_step *program)
+/* The environment of the container's program, without the entries that the runtime added. */
+static void inherit_env(struct exec *e, const struct plan_step *program)
 {
 	struct plan_texts texts = {0};
 	char **own;
@@ -85,7 +85,7 @@ static void take_env(struct exec *e, const struct plan_step *program)
 	merge_env(e, own, texts.count);
 }
 
-static void take_user(struct exec *e, const struct plan_user *user)
+static void inherit_user(struct exec *e, const struct plan_user *user)
 {
 	struct spec_process *p = &e->spec.process;
 	const uint64_t sets[SPEC_CAP_SETS] = {
@@ -116,7 +116,7 @@ static const char *container_label(const struct exec *e, enum plan_label_kind ki
 	return NULL;
 }
 
-static void take_labels(struct exec *e)
+static void inherit_labels(struct exec *e)
 {
 	const struct plan_exec_request *asked = e->asked;
 	struct spec_process *p = &e->spec.process;
@@ -125,14 +125,14 @@ static void take_labels(struct exec *e)
 		p->apparmor_profile = container_label(e, PLAN_LABEL_APPARMOR);
 	if (str_is_empty(p->selinux_label))
 		p->selinux_label = container_label(e, PLAN_LABEL_SELINUX);
-	/* An empty one is none, as in a document: nobody loses a label by a variable that is not set. */
+	/* An empty label is ignored, as in a configuration: an unset shell variable must not remove a label. */
 	if (!str_is_empty(asked->apparmor_profile))
 		p->apparmor_profile = asked->apparmor_profile;
 	if (!str_is_empty(asked->selinux_label))
 		p->selinux_label = asked->selinux_label;
 }
 
-static void take_rlimits(struct exec *e)
+static void inherit_rlimits(struct exec *e)
 {
 	const struct plan_step *steps = plan_steps(e->container);
 	struct spec_process *p = &e->spec.process;
@@ -145,7 +145,7 @@ static void take_rlimits(struct exec *e)
 									     steps[i].u.rlimit.hard};
 }
 
-static void take_scheduling(struct exec *e)
+static void inherit_scheduling(struct exec *e)
 {
 	const struct plan_step *scheduler = plan_find(e->container, PLAN_SCHEDULER);
 	const struct plan_step *io = plan_find(e->container, PLAN_IO_PRIORITY);
@@ -178,8 +178,8 @@ static void take_scheduling(struct exec *e)
 	}
 }
 
-/* What the command line says comes last. */
-static void change(struct exec *e)
+/* Options of the command line override everything else. */
+static void apply_options(struct exec *e)
 {
 	const struct plan_exec_request *asked = e->asked;
 	struct spec_process *p = &e->spec.process;
@@ -203,7 +203,9 @@ static void change(struct exec *e)
 	p->capabilities[SPEC_CAP_BOUNDING] |= asked->capabilities;
 	p->capabilities[SPEC_CAP_EFFECTIVE] |= asked->capabilities;
 	p->capabilities[SPEC_CAP_PERMITTED] |= asked->capabilities;
-	/* capabilities(7): ambient ones have to be inheritable, and exec makes nothing inheritable on its own.
+	/*
+	 * capabilities(7): an ambient capability must be inheritable, and exec makes none inheritable by
+	 * itself.
 	 */
 	p->capabilities[SPEC_CAP_AMBIENT] |= asked->capabilities & p->capabilities[SPEC_CAP_INHERITABLE];
 }
@@ -222,20 +224,20 @@ static void make_process(struct exec *e)
 	} else {
 		p->cwd = "/";
 		p->no_new_privileges = plan_find(e->container, PLAN_NO_NEW_PRIVS) != NULL;
-		take_env(e, program);
+		inherit_env(e, program);
 	}
 	if (user != NULL)
-		take_user(e, &user->u.user);
+		inherit_user(e, &user->u.user);
 	if (p->rlimit_count == 0)
-		take_rlimits(e);
+		inherit_rlimits(e);
 	if (!p->user.umask.is_set && umask != NULL)
 		p->user.umask = (struct spec_uint){true, (uint64_t)umask->u.number};
-	take_scheduling(e);
-	take_labels(e);
-	change(e);
+	inherit_scheduling(e);
+	inherit_labels(e);
+	apply_options(e);
 }
 
-static void take_filter(struct exec *e)
+static void inherit_filter(struct exec *e)
 {
 	const struct plan_step *step = plan_find(e->container, PLAN_SECCOMP);
 	const struct plan_filter *filter;
@@ -309,8 +311,11 @@ static void add_container(struct exec *e)
 	e->root_slot = container.root_slot;
 }
 
-/* As the caller, before the container is entered; the cgroup's cpus are in force already. */
-static void add_birth(struct exec *e)
+/*
+ * Steps before the bridge enters the container, with the ids of the caller. The cpus of the cgroup already
+ * apply to the bridge.
+ */
+static void add_spawn(struct exec *e)
 {
 	const struct spec_process *p = &e->spec.process;
 	struct plan_step *step;
@@ -330,8 +335,10 @@ static void add_birth(struct exec *e)
 		builder_step(&e->b, PLAN_BRIDGE, PLAN_OOM_SCORE, json_pointer)->u.number =
 			p->oom_score_adj.value;
 	}
-	/* Through the caller's own procfs: the container's may be a fake. They last until the program is
-	 * executed. */
+	/*
+	 * Labels are written through the caller's procfs, because the container can fake its own. They remain
+	 * set until the program is executed.
+	 */
 	if (plan_find(e->container, PLAN_KEYRING) != NULL)
 		plan_add_key_label(&e->b, PLAN_BRIDGE);
 	plan_add_labels(&e->b, PLAN_BRIDGE);
@@ -388,8 +395,9 @@ static void add_terminal(struct exec *e)
 }
 
 /*
- * The bridge has all rights of the caller while the limits are set, so that nobody has to be waited for after
- * the birth; but for limits that its own next steps would meet, and in a user namespace, where they are gone.
+ * The bridge sets the limits while it has all rights of the caller, so that its child need not wait for the
+ * parent. Exceptions: limits that the next steps of the bridge would exceed, and a user namespace, in which the
+ * caller's rights are lost.
  */
 static bool can_limit_bridge(const struct exec *e)
 {
@@ -403,8 +411,8 @@ static bool can_limit_bridge(const struct exec *e)
 	return !e->b.has_user;
 }
 
-/* Groups of the command line are set also where the container has those of its caller. */
-static void take_groups(const struct exec *e, const struct plan_step *container_user, struct plan_user *user)
+/* Groups of the command line are set even if the container keeps the groups of its caller. */
+static void inherit_groups(const struct exec *e, const struct plan_step *container_user, struct plan_user *user)
 {
 	if (container_user == NULL)
 		return;
@@ -412,7 +420,9 @@ static void take_groups(const struct exec *e, const struct plan_step *container_
 	user->has_callers_groups = container_user->u.user.has_callers_groups && !e->asked->has_groups;
 }
 
-/* In the container, but not among its processes: becomes what the new process is going to be. */
+/*
+ * Inside the container, but outside of its pid namespace: the bridge takes on the identity of the new process.
+ */
 static void add_identity(struct exec *e)
 {
 	const struct plan_step *ids = plan_find(e->container, PLAN_SETUP_IDS);
@@ -437,7 +447,7 @@ static void add_identity(struct exec *e)
 	if (filter_time(e) == PLAN_FILTER_PRIVILEGED)
 		plan_add_seccomp(&e->b, PLAN_BRIDGE, &e->filter);
 	user = plan_user_of(&e->b);
-	take_groups(e, container_user, &user);
+	inherit_groups(e, container_user, &user);
 	if (user.is_setgroups_denied && !user.has_callers_groups && p->user.additional_gid_count > 0)
 		builder_finding(&e->b, ERR_UNSUPPORTED, "/process/user/additionalGids",
 				"cannot set any additional groups in a rootless container");
@@ -445,7 +455,7 @@ static void add_identity(struct exec *e)
 	builder_step(&e->b, PLAN_BRIDGE, PLAN_USER, json_pointer)->u.user = user;
 }
 
-/* What the parent does between the birth and the program; whether there is anything. */
+/* Steps of the parent between the start of init and the program. Returns whether there are any. */
 static bool add_attributes(struct exec *e)
 {
 	uint32_t before = e->b.step_count;
@@ -498,11 +508,11 @@ int plan_build_exec(const struct plan *container, const struct host *host,
 	e.b.has_bridge = true;
 	builder_begin(&e.b);
 	make_process(&e);
-	take_filter(&e);
+	inherit_filter(&e);
 	if (e.spec.process.args.count == 0)
 		builder_finding(&e.b, ERR_USAGE, NULL, "there is no program to execute");
 	add_container(&e);
-	add_birth(&e);
+	add_spawn(&e);
 	add_identity(&e);
 	add_program(&e);
 	if (e.b.finding_count == 0)

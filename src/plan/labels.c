@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Security labels: when which one is set. A label of what is executed comes last, so that the runtime's own
- * hooks do not run under it.
+ * Security labels of AppArmor and SELinux. The label of the program is set as the last one, so that the
+ * runtime's own hooks do not run with it. Process: the parent.
  */
 #include <string.h>
 
 #include "builder.h"
 
-#define LABEL_MAX 4000 /* bytes; the kernel takes a page, with a word in front */
+#define LABEL_MAX 4000 /* bytes; the kernel accepts a page, with a keyword before the label */
 
 static void check_label(struct builder *b, const char *json_pointer, const char *label)
 {
 	if (strlen(label) > LABEL_MAX)
 		builder_finding(b, ERR_CONFIG, json_pointer, "is longer than %d characters", LABEL_MAX);
 	if (strpbrk(label, "\n\r\t ") != NULL && str_equal(json_pointer, "/process/apparmorProfile"))
-		builder_finding(b, ERR_CONFIG, json_pointer, "'%.100s' is not the name of a profile", label);
+		builder_finding(b, ERR_CONFIG, json_pointer,
+				"'%.100s' is not a valid profile name (it contains white space)", label);
 }
 
 static void add_label(struct builder *b, enum plan_actor actor, enum plan_label_kind kind, const char *text)
@@ -48,7 +49,10 @@ void plan_add_labels(struct builder *b, enum plan_actor actor)
 	add_label(b, actor, PLAN_LABEL_SELINUX, b->spec->process.selinux_label);
 }
 
-/* proc and sysfs have one label for everybody, a cgroup file system the policy's own. */
+/*
+ * File systems without a label option: proc and sysfs have one label for all mounts, cgroup2 has that of the
+ * policy, and the label of mqueue is set on its root directory.
+ */
 static bool has_context(const char *type)
 {
 	static const char *const without[] = {"proc", "sysfs", "mqueue", "cgroup2"};
@@ -59,7 +63,10 @@ static bool has_context(const char *type)
 	return true;
 }
 
-/* mount(8) "context=": which of the four it is can be chosen where a policy needs another than the first. */
+/*
+ * mount(8) "context=": the annotation selects one of the four options, for policies that need another one than
+ * the first.
+ */
 static const char *context_option(struct builder *b)
 {
 	static const char *const names[] = {"context", "fscontext", "defcontext", "rootcontext"};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists of numbers as bits: "0-3,7". */
+/* Parses a list of numbers such as "0-3,7" into a bit mask. Process: the parent. */
 #include <errno.h>
 
 #include "builder.h"

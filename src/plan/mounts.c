@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The mounts of the configuration: the steps that open bind sources, and those that mount. Process: the parent.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "options.h"
 
-/* What may be covered below /proc: single files that tell a container of its limits instead of the host's. */
+/*
+ * Files below /proc that a mount may cover: single files that show a container its own limits instead of the
+ * host's values.
+ */
 static bool may_cover_proc(const char *target)
 {
 	static const char *const names[] = {
@@ -26,7 +32,7 @@ static bool may_cover_proc(const char *target)
 	return false;
 }
 
-/* File systems whose superblock is the kernel's: "ro" is a property of the mount alone. */
+/* File systems without a device: "ro" applies to the mount only, not to the superblock. */
 static bool is_pseudo(const char *type)
 {
 	static const char *const names[] = {"proc",   "sysfs",  "tmpfs",   "devpts",
@@ -46,7 +52,7 @@ static bool is_mapped(const struct spec_id_maps *maps, uint64_t id)
 	return false;
 }
 
-/* The kernel says no more than EINVAL about these. */
+/* The kernel only returns EINVAL for these, so the cause is found here. */
 static void check_owner_options(struct builder *b, const struct plan_options *o, const char *json_pointer)
 {
 	if (!b->has_new_user)
@@ -65,8 +71,11 @@ static void check_owner_options(struct builder *b, const struct plan_options *o,
 	}
 }
 
-/* The first thing asked that mount_setattr(2) has no attribute for; NULL if there is none. */
-static const char *not_for_remounts(const struct spec_mount *m, const struct plan_options *o)
+/*
+ * The first option that a remount cannot change: mount_setattr(2) has no attribute for it. NULL if there is
+ * none.
+ */
+static const char *find_unchangeable(const struct spec_mount *m, const struct plan_options *o)
 {
 	if (o->not_for_binds != NULL)
 		return o->not_for_binds;
@@ -77,21 +86,21 @@ static const char *not_for_remounts(const struct spec_mount *m, const struct pla
 	return m->uid_mappings.count > 0 ? "uidMappings" : m->gid_mappings.count > 0 ? "gidMappings" : NULL;
 }
 
-/* What is no attribute of a mount but its superblock's, which binds and remounts do not make. */
+/* Options of the superblock, not of the mount: binds and remounts cannot change them. */
 static void check_superblock(struct builder *b, const struct spec_mount *m, const struct plan_options *o,
 			     const char *json_pointer)
 {
 	const char *option = o->not_for_binds, *advice = "";
 
 	if (option != NULL && strchr(option, ',') != NULL)
-		advice = "; each option is an item of its own";
+		advice = " (write each option as an item of its own)";
 	if (o->is_bind && option != NULL) {
 		builder_finding(b, ERR_CONFIG, json_pointer,
 				"bind mounts cannot have any filesystem-specific options applied: '%s'%s",
 				option, advice);
-	} else if (o->is_remount && not_for_remounts(m, o) != NULL) {
+	} else if (o->is_remount && find_unchangeable(m, o) != NULL) {
 		builder_finding(b, ERR_CONFIG, json_pointer, "remount cannot change '%s'%s",
-				not_for_remounts(m, o), advice);
+				find_unchangeable(m, o), advice);
 	}
 }
 
@@ -119,17 +128,20 @@ static void check_mount(struct builder *b, const struct spec_mount *m, const str
 		builder_finding(b, ERR_CONFIG, json_pointer,
 				"'%s' cannot be mounted because it is inside /proc", target);
 	if (o->is_idmap && !has_maps && (!b->has_user || b->host->namespaces[SPEC_NS_USER].is_own))
-		builder_finding(b, ERR_CONFIG, json_pointer,
-				"an idmapped mount needs uidMappings and gidMappings, or a user namespace of "
-				"the container's own");
+		builder_finding(
+			b, ERR_CONFIG, json_pointer,
+			"an idmapped mount needs uidMappings and gidMappings, or a user namespace other "
+			"than the caller's");
 	if ((o->is_idmap || has_maps) && !b->host->is_privileged)
 		builder_finding(b, ERR_UNSUPPORTED, json_pointer,
 				"an unprivileged caller cannot make idmapped mounts");
 	check_owner_options(b, o, json_pointer);
 }
 
-/* The user namespace whose maps an idmapped mount takes: its own, the one that is joined, or one like the new
- * one. */
+/*
+ * The user namespace that gives an idmapped mount its maps: one with the maps of the mount, the joined one, or
+ * one with the maps of the container.
+ */
 static int32_t add_idmap(struct builder *b, const struct spec_mount *m, const struct plan_options *o)
 {
 	const struct spec_id_maps *uid = &m->uid_mappings, *gid = &m->gid_mappings;
@@ -158,9 +170,9 @@ static int32_t add_idmap(struct builder *b, const struct spec_mount *m, const st
 }
 
 /*
- * A copy taken in the host's mount namespace is a peer of the original where that is shared: what is mounted
- * in the container would appear on the host. It becomes a slave first, unless the root's propagation says
- * that the container's mounts and the host's are to be peers.
+ * A copy that is made in the host's mount namespace is a peer of its original if that is shared: mounts of the
+ * container would appear on the host. So the copy becomes a slave, unless rootfsPropagation requests that the
+ * mounts of container and host are peers.
  */
 static uint64_t copy_propagation(const struct builder *b)
 {
@@ -183,9 +195,9 @@ static void clean_host_path(const struct builder *b, const char *path, char *ret
 }
 
 /*
- * A source in the root file system, below the target of a mount that is listed before: what it names is in that
- * mount, so it is opened once that one is made. Its path in the container, or 0. Idmapped sources are the
- * parent's.
+ * A source in the root file system, below the target of an earlier mount: it is a path in that mount, so init
+ * opens it after the earlier mount is made. Returns its path in the container, or 0 for any other source.
+ * Idmapped sources are always opened by the parent.
  */
 static plan_text inner_source(struct builder *b, const struct spec_mount *m)
 {
@@ -234,7 +246,7 @@ static void add_bind_source(struct builder *b, const struct spec_mount *m, plan_
 	free(o.data.v);
 }
 
-/* Then its nodes are the host's, and nothing is made in it. */
+/* Whether a mount from the host is on /dev: its nodes are the host's, and nothing is created in it. */
 static bool is_dev_from_host(const struct spec *spec)
 {
 	for (size_t i = 0; i < spec->mount_count; i++) {
@@ -254,7 +266,7 @@ static bool is_dev_from_host(const struct spec *spec)
 	return false;
 }
 
-/* A container without a mount namespace has no place of its own for the socket, and gets none. */
+/* A container without a mount namespace has no private place for the socket, and gets none. */
 static void add_notify_source(struct builder *b)
 {
 	plan_text path = builder_text(b, b->request->notify_dir);
@@ -313,7 +325,7 @@ void plan_add_sources(struct builder *b)
 	plan_add_device_sources(b);
 }
 
-static void mount_options(struct plan_mount *mount, const struct plan_options *o)
+static void apply_options(struct plan_mount *mount, const struct plan_options *o)
 {
 	mount->attr_set = o->attr_set;
 	mount->attr_clear = o->attr_clear;
@@ -343,8 +355,8 @@ static bool has_callers_network(const struct builder *b)
 }
 
 /*
- * The directory of the host that has what a cgroup2 mount would show: all of it without a cgroup namespace, the
- * container's own cgroup in a new one. 0: it is not known before init is born.
+ * The directory of the host that shows what a new cgroup2 mount would show: the whole hierarchy without a
+ * cgroup namespace, the container's own cgroup in a new one. 0: its path is unknown until init is started.
  */
 static plan_text cgroup_fallback(struct builder *b)
 {
@@ -364,15 +376,12 @@ static plan_text cgroup_fallback(struct builder *b)
 	return builder_text(b, path);
 }
 
-/*
- * tmpfs that is to be read-only stays writable until devices and the mount points of later mounts are made
- * in it.
- */
+/* A read-only tmpfs stays writable until the devices and the targets of later mounts are created in it. */
 static void mount_filesystem(struct builder *b, struct plan_mount *mount, const struct plan_options *o)
 {
 	const char *type = builder_get(b, mount->type);
 	bool is_tmpfs = str_equal(type, "tmpfs");
-	/* As the kernel is told: the recursive attributes come second. */
+	/* The recursive attributes are applied second and override the others. */
 	uint64_t readonly = ((o->attr_set & ~o->recursive_attr_clear) | o->recursive_attr_set) &
 			    MOUNT_ATTR_RDONLY;
 
@@ -407,7 +416,7 @@ static void add_mount(struct builder *b, const struct spec_mount *m)
 	plan_options_parse(&m->options, &o);
 	o.is_bind |= str_equal(type, "bind");
 	check_mount(b, m, &o, target);
-	mount_options(&mount, &o);
+	apply_options(&mount, &o);
 	inner = b->has_mount_ns ? inner_source(b, m) : 0;
 	if (inner != 0)
 		add_bind_source(b, m, inner);

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The namespaces: which process joins or creates which one, and the start of the bridge and init. Process: the
+ * parent.
+ */
 #include <linux/sched.h>
 
 #include <tare/protocol.h>
@@ -24,7 +28,7 @@ uint64_t plan_namespaces(const struct spec *spec)
 	return flags;
 }
 
-static plan_text ns_where(struct builder *b, enum spec_ns ns)
+static plan_text ns_pointer(struct builder *b, enum spec_ns ns)
 {
 	return builder_pointer(b, "/linux/namespaces/%u/path", b->spec->namespaces[ns].index);
 }
@@ -58,7 +62,7 @@ static void open_joined(struct builder *b)
 		if (!plan_is_joined(b->spec, (enum spec_ns)ns))
 			continue;
 		check_joined(b, (enum spec_ns)ns);
-		json_pointer = ns_where(b, (enum spec_ns)ns);
+		json_pointer = ns_pointer(b, (enum spec_ns)ns);
 		path = builder_text(b, b->spec->namespaces[ns].path);
 		b->ns_slots[ns] = builder_slot(b);
 		step = builder_step(b, PLAN_PARENT, PLAN_OPEN_NAMESPACE, json_pointer);
@@ -75,7 +79,7 @@ static void join(struct builder *b, enum plan_actor actor, enum spec_ns ns, bool
 
 	if (b->ns_slots[ns] == PLAN_NO_SLOT)
 		return;
-	json_pointer = ns_where(b, ns);
+	json_pointer = ns_pointer(b, ns);
 	step = builder_step(b, actor, PLAN_JOIN, json_pointer);
 	step->u.ns.ns = (uint32_t)ns;
 	step->u.ns.slot = b->ns_slots[ns];
@@ -83,8 +87,9 @@ static void join(struct builder *b, enum plan_actor actor, enum spec_ns ns, bool
 }
 
 /*
- * Namespaces that belong to the caller's user namespace can only be entered before the container's own user
- * namespace is, and those that belong to that one only after. The first pass tries, the second insists.
+ * A namespace that belongs to the caller's user namespace can only be entered before the container's user
+ * namespace, and one that belongs to the latter only after it. The first pass ignores EPERM, the second does
+ * not.
  */
 static void join_all(struct builder *b, enum plan_actor actor)
 {
@@ -113,7 +118,7 @@ static void add_sync(struct builder *b, enum plan_actor from, enum plan_actor to
 	builder_step(b, to, PLAN_EXPECT, 0)->u.step = what;
 }
 
-/* Engines give the mappings of a namespace that is joined as well. */
+/* Engines also write mappings for a joined user namespace. */
 static bool has_joined_maps(const struct spec *spec)
 {
 	return plan_is_joined(spec, SPEC_NS_USER) && spec->uid_mappings.count + spec->gid_mappings.count > 0;
@@ -149,9 +154,9 @@ static void add_time(struct builder *b)
 }
 
 /*
- * The cgroup namespace's root is the cgroup of the process that makes it, which is the container's only once
- * init is born into it. The root of mqueue belongs to whoever makes the ipc namespace, which in a user
- * namespace has to be somebody who is there: the container's root.
+ * Namespaces that init must create itself. The root of a cgroup namespace is the cgroup of the process that
+ * creates it, and only init is in the container's cgroup. The root of mqueue belongs to the creator of the ipc
+ * namespace, which in a user namespace must have a mapped id: init after it has become the container's root.
  */
 static uint64_t made_by_init(const struct builder *b)
 {
@@ -170,8 +175,8 @@ void plan_add_own_namespaces(struct builder *b)
 		builder_step(b, PLAN_INIT, PLAN_UNSHARE, 0)->u.number = (int64_t)flags;
 }
 
-/* The time namespace is the bridge's. */
-static uint64_t born_into(const struct builder *b)
+/* Namespaces that clone3(2) creates for init. The time namespace is created by the bridge. */
+static uint64_t clone_flags_of_init(const struct builder *b)
 {
 	uint64_t flags = 0;
 
@@ -188,17 +193,18 @@ static void add_spawn(struct builder *b, enum plan_actor actor, uint64_t flags, 
 	step->u.spawn.flags = flags;
 	step->u.spawn.is_bridge = is_bridge;
 	/*
-	 * In a foreign cgroup namespace a process can be born only where its parent is: cgroups outside of the
-	 * namespace are not found (nsdelegate, cgroups(7)). So the bridge itself goes into the container's
-	 * cgroup.
+	 * clone3(2) into a cgroup fails if the cgroup is outside of the caller's cgroup namespace (nsdelegate,
+	 * cgroups(7)). If the bridge joins a cgroup namespace, init can only start in the bridge's cgroup: the
+	 * bridge itself is started in the container's cgroup.
 	 */
 	step->u.spawn.into_cgroup = is_bridge == (b->has_bridge && b->ns_slots[SPEC_NS_CGROUP] != PLAN_NO_SLOT);
 }
 
 /*
- * A process that shares a pid namespace and has as many rights as init is going to have must not get at init's
- * descriptors, which are the host's. Only a caller that is no root over a new user namespace has to wait with
- * that: the files in /proc through which it writes the id maps would not be its own.
+ * A process in the same pid namespace that has as many rights as init must not access init's descriptors, which
+ * are those of the host. A caller that is not root, or that creates a user namespace inside of another one,
+ * hides init only after the id maps are written: the files in /proc of an undumpable process belong to root, so
+ * this caller could not write the maps.
  */
 static bool is_hidden_late(const struct builder *b)
 {
@@ -222,13 +228,13 @@ static void add_oom_score(struct builder *b)
 
 static void add_bridge(struct builder *b)
 {
-	uint64_t flags = born_into(b);
+	uint64_t flags = clone_flags_of_init(b);
 
 	add_spawn(b, PLAN_PARENT, 0, true);
 	plan_add_undumpable(b, PLAN_BRIDGE, false);
 	join_all(b, PLAN_BRIDGE);
 	if (b->is_user_early) {
-		/* The clock offsets belong to the new user namespace, so that one comes first. */
+		/* The clock offsets belong to the new user namespace, so that namespace is created first. */
 		flags &= ~(uint64_t)CLONE_NEWUSER;
 		builder_step(b, PLAN_BRIDGE, PLAN_UNSHARE, 0)->u.number = CLONE_NEWUSER;
 		add_sync(b, PLAN_BRIDGE, PLAN_PARENT, STEP_UNSHARED);
@@ -242,17 +248,19 @@ static void add_bridge(struct builder *b)
 	if ((b->has_new_user && !b->is_user_early) || has_joined_maps(b->spec))
 		add_maps(b);
 	add_oom_score(b);
-	/* Even without maps: two processes write into one socket now, and init's next message must be the
-	 * later. */
+	/*
+	 * Sent even without maps: the bridge and init write to the same socket, and init's next message must be
+	 * the later one.
+	 */
 	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_MAPPED;
 }
 
-static void add_birth(struct builder *b)
+static void add_processes(struct builder *b)
 {
 	if (b->has_bridge) {
 		add_bridge(b);
 	} else {
-		add_spawn(b, PLAN_PARENT, born_into(b), false);
+		add_spawn(b, PLAN_PARENT, clone_flags_of_init(b), false);
 		plan_add_undumpable(b, PLAN_INIT, false);
 		if (b->has_new_user)
 			add_maps(b);
@@ -272,7 +280,7 @@ static uint32_t mapped_root(const struct spec_id_maps *maps)
 	return maps->count > 0 ? maps->v[0].container_id : 0;
 }
 
-/* As soon as init, or the namespace that it joins, is there: nothing of the container has run yet. */
+/* As soon as init, or the namespace that it joins, exists: no code of the container has run yet. */
 static void add_net_devices(struct builder *b)
 {
 	const struct spec *spec = b->spec;
@@ -332,6 +340,6 @@ void plan_add_namespaces(struct builder *b)
 			b->ns_slots[SPEC_NS_USER] != PLAN_NO_SLOT || (b->has_new_user && has_joined(b));
 	b->is_user_early = b->has_new_user && plan_is_new(spec, SPEC_NS_TIME);
 	plan_add_sources(b);
-	add_birth(b);
+	add_processes(b);
 	add_net_devices(b);
 }

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers as the kernel reads them from a cgroup's files (lib/kstrtox.c, mm/page_counter.c). */
+/*
+ * Parses numbers as the kernel does in files of a cgroup (lib/kstrtox.c, mm/page_counter.c). Process: the
+ * parent.
+ */
 #include <string.h>
 
 #include "unit.h"
 
 #define BLANKS " \t\n\v\f\r"
 
-/* The digits' base, as a prefix says it (lib/kstrtox.c, _parse_integer_fixup_radix); *at moves behind it. */
+/*
+ * The base of the digits, from their prefix (lib/kstrtox.c, _parse_integer_fixup_radix); advances *at past it.
+ */
 static unsigned int take_base(const char **at)
 {
 	if ((*at)[0] != '0')

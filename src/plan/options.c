@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Parses mount options. Process: the parent. */
 #include <string.h>
 
 #include "options.h"
@@ -6,12 +7,11 @@
 enum option_kind {
 	OPTION_ATTR_SET,
 	OPTION_ATTR_CLEAR,
-	OPTION_ATIME,      /* one of several values of a field: clears the field first */
-	OPTION_ATIME_BACK, /* takes back that one value alone; without any the kernel does relatime */
+	OPTION_ATIME,      /* sets one of several values of a field: clears the field first */
+	OPTION_ATIME_UNDO, /* undoes only this value; without any value the kernel applies relatime */
 	OPTION_PROPAGATION,
-	OPTION_SUPERBLOCK, /* handed to the file system under its own name */
-	OPTION_NOTHING, /* the default, or without a word in fsconfig(2): file systems count versions on their
-			   own */
+	OPTION_SUPERBLOCK, /* passed to the file system by its own name */
+	OPTION_NOTHING,    /* no effect: a default, or, as iversion, left to the file system */
 	OPTION_BIND,
 	OPTION_REMOUNT,
 	OPTION_COPY_UP,
@@ -27,7 +27,7 @@ struct option_row {
 
 static const struct option_row rows[] = {
 	{"async", OPTION_SUPERBLOCK, 0, false},
-	{"atime", OPTION_ATIME_BACK, MOUNT_ATTR_NOATIME, false},
+	{"atime", OPTION_ATIME_UNDO, MOUNT_ATTR_NOATIME, false},
 	{"bind", OPTION_BIND, 0, false},
 	{"defaults", OPTION_NOTHING, 0, false},
 	{"dev", OPTION_ATTR_CLEAR, MOUNT_ATTR_NODEV, false},
@@ -46,12 +46,12 @@ static const struct option_row rows[] = {
 	{"noiversion", OPTION_NOTHING, 0, false},
 	{"nolazytime", OPTION_SUPERBLOCK, 0, false},
 	{"nomand", OPTION_NOTHING, 0, false},
-	{"norelatime", OPTION_ATIME_BACK, MOUNT_ATTR_RELATIME, false},
-	{"nostrictatime", OPTION_ATIME_BACK, MOUNT_ATTR_STRICTATIME, false},
+	{"norelatime", OPTION_ATIME_UNDO, MOUNT_ATTR_RELATIME, false},
+	{"nostrictatime", OPTION_ATIME_UNDO, MOUNT_ATTR_STRICTATIME, false},
 	{"nosuid", OPTION_ATTR_SET, MOUNT_ATTR_NOSUID, false},
 	{"nosymfollow", OPTION_ATTR_SET, MOUNT_ATTR_NOSYMFOLLOW, false},
 	{"private", OPTION_PROPAGATION, MS_PRIVATE, false},
-	{"ratime", OPTION_ATIME_BACK, MOUNT_ATTR_NOATIME, true},
+	{"ratime", OPTION_ATIME_UNDO, MOUNT_ATTR_NOATIME, true},
 	{"rbind", OPTION_BIND, 0, true},
 	{"rdev", OPTION_ATTR_CLEAR, MOUNT_ATTR_NODEV, true},
 	{"rdiratime", OPTION_ATTR_CLEAR, MOUNT_ATTR_NODIRATIME, true},
@@ -63,8 +63,8 @@ static const struct option_row rows[] = {
 	{"rnodev", OPTION_ATTR_SET, MOUNT_ATTR_NODEV, true},
 	{"rnodiratime", OPTION_ATTR_SET, MOUNT_ATTR_NODIRATIME, true},
 	{"rnoexec", OPTION_ATTR_SET, MOUNT_ATTR_NOEXEC, true},
-	{"rnorelatime", OPTION_ATIME_BACK, MOUNT_ATTR_RELATIME, true},
-	{"rnostrictatime", OPTION_ATIME_BACK, MOUNT_ATTR_STRICTATIME, true},
+	{"rnorelatime", OPTION_ATIME_UNDO, MOUNT_ATTR_RELATIME, true},
+	{"rnostrictatime", OPTION_ATIME_UNDO, MOUNT_ATTR_STRICTATIME, true},
 	{"rnosuid", OPTION_ATTR_SET, MOUNT_ATTR_NOSUID, true},
 	{"rnosymfollow", OPTION_ATTR_SET, MOUNT_ATTR_NOSYMFOLLOW, true},
 	{"ro", OPTION_ATTR_SET, MOUNT_ATTR_RDONLY, false},
@@ -95,7 +95,7 @@ const char *plan_mount_option_name(int index)
 	return index >= 0 && (size_t)index < ARRAY_SIZE(rows) ? rows[index].name : NULL;
 }
 
-/* The later option wins: what it says is taken out of what earlier ones said. */
+/* A later option wins: it undoes the effect of earlier ones. */
 static void options_attr(struct plan_options *o, uint64_t set, uint64_t clear, bool is_recursive)
 {
 	uint64_t *sets = is_recursive ? &o->recursive_attr_set : &o->attr_set;
@@ -105,17 +105,17 @@ static void options_attr(struct plan_options *o, uint64_t set, uint64_t clear, b
 	*clears = (*clears & ~set) | clear;
 }
 
-/* mount_setattr(2): the whole field has to be cleared to set any of its values. */
+/* mount_setattr(2): the whole field must be cleared to set any of its values. */
 static void options_atime(struct plan_options *o, const struct option_row *row)
 {
 	const uint64_t *set = row->is_recursive ? &o->recursive_attr_set : &o->attr_set;
 	const uint64_t *clear = row->is_recursive ? &o->recursive_attr_clear : &o->attr_clear;
-	bool is_back = row->kind == OPTION_ATIME_BACK;
+	bool is_undo = row->kind == OPTION_ATIME_UNDO;
 
-	if (is_back && (*clear & MOUNT_ATTR__ATIME) != 0 && (*set & MOUNT_ATTR__ATIME) != row->value)
+	if (is_undo && (*clear & MOUNT_ATTR__ATIME) != 0 && (*set & MOUNT_ATTR__ATIME) != row->value)
 		return;
 	options_attr(o, 0, MOUNT_ATTR__ATIME, row->is_recursive);
-	if (is_back)
+	if (is_undo)
 		return;
 	if (row->is_recursive)
 		o->recursive_attr_set |= row->value;
@@ -124,14 +124,14 @@ static void options_atime(struct plan_options *o, const struct option_row *row)
 }
 
 /*
- * As mount(2) has it with MS_BIND | MS_REMOUNT, where engines expect it: the first option about flags of the
- * mount itself clears the flags that its source has and no option asks for. Those about the access time stay
- * until an option about them comes. Options with r have no such effect.
+ * Engines rely on the effect of mount(2) with MS_BIND | MS_REMOUNT: the first option about flags of the mount
+ * clears those flags of the source that no option sets. Flags of the access time are kept until an option sets
+ * one of them. Options with the prefix "r" have no such effect.
  */
 static void options_implied(struct plan_options *o, const struct option_row *row)
 {
 	bool is_flag = row->kind == OPTION_ATTR_SET || row->kind == OPTION_ATTR_CLEAR ||
-		       row->kind == OPTION_ATIME || row->kind == OPTION_ATIME_BACK;
+		       row->kind == OPTION_ATIME || row->kind == OPTION_ATIME_UNDO;
 	bool is_time = row->kind == OPTION_ATIME ||
 		       (row->kind == OPTION_ATTR_SET && row->value == MOUNT_ATTR_NODIRATIME);
 
@@ -169,7 +169,7 @@ static void options_apply(struct plan_options *o, const struct option_row *row, 
 		options_attr(o, 0, row->value, row->is_recursive);
 		break;
 	case OPTION_ATIME:
-	case OPTION_ATIME_BACK:
+	case OPTION_ATIME_UNDO:
 		options_atime(o, row);
 		break;
 	case OPTION_PROPAGATION:

@@ -5,22 +5,22 @@
 
 #include "builder.h"
 
-/* What a list of options comes to. */
+/* The combined effect of a list of options. */
 struct plan_options {
 	uint64_t attr_set, attr_clear, recursive_attr_set, recursive_attr_clear; /* MOUNT_ATTR_* */
 	struct {
 		uint64_t type; /* MS_SHARED ... */
 		bool is_recursive;
 	} propagation[PLAN_PROPAGATIONS];
-	int propagation_count; /* may pass PLAN_PROPAGATIONS: then there were too many */
+	int propagation_count; /* greater than PLAN_PROPAGATIONS if there are too many */
 	bool is_bind, is_recursive, is_remount, is_copy_up, is_idmap, is_idmap_recursive;
-	/* mount(2): of a bind, what is not asked for is cleared, once something is; MOUNT_ATTR_*. */
+	/* MOUNT_ATTR_* that a bind clears because options set others, as in mount(2). */
 	uint64_t attr_implied_clear;
-	const char *not_for_binds; /* the first that changes a superblock, or NULL */
-	struct spec_list data;     /* the rest, for the file system; the strings are the options' own */
+	const char *not_for_binds; /* the first option that changes a superblock, or NULL */
+	struct spec_list data;     /* other options, for the file system; the strings are those of the list */
 };
 
-/* Sorts the options; data.v is allocated, the caller frees it. */
+/* Parses the options. data.v is allocated; the caller frees it. */
 void plan_options_parse(const struct spec_list *options, struct plan_options *ret);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A plan for people and for programs. What is printed is what will be done, in the order of the steps. */
+/* Prints a plan as text for people and as JSON for programs, in the order of the steps. Process: the parent. */
 #include <linux/seccomp.h>
 #include <string.h>
 #include <sys/types.h>
@@ -9,7 +9,7 @@
 
 #include "builder.h"
 
-static const char *const who_names[] = {"parent", "bridge", "init"};
+static const char *const actor_names[] = {"parent", "bridge", "init"};
 
 static const char *const kind_names[PLAN_KINDS] = {
 	[PLAN_CGROUP_CREATE] = "cgroup",
@@ -112,7 +112,7 @@ static const struct bit filter_bits[] = {
 	{SECCOMP_FILTER_FLAG_LOG, "log"},
 	{SECCOMP_FILTER_FLAG_SPEC_ALLOW, "spec-allow"},
 	{SECCOMP_FILTER_FLAG_NEW_LISTENER, "new-listener"},
-	{1u << 5, "wait-killable-recv"}, /* not in the oldest headers */
+	{1u << 5, "wait-killable-recv"}, /* Linux 5.19, missing in older headers */
 };
 
 static void add_bits(struct buf *out, uint64_t value, const struct bit *bits, size_t count, const char *between)
@@ -170,7 +170,7 @@ static const char *const label_names[] = {
 	[PLAN_LABEL_SELINUX] = "selinux",
 	[PLAN_LABEL_SELINUX_KEYS] = "selinux keys",
 };
-/* A value that is a line feed empties the file. */
+/* A value of only a line feed empties the file: print no value. */
 static void add_write(struct buf *out, const struct plan *plan, const struct plan_cgroup_write *write)
 {
 	const char *value = plan_get(plan, write->value);
@@ -180,7 +180,7 @@ static void add_write(struct buf *out, const struct plan *plan, const struct pla
 		buf_format(out, " or %s = %s", plan_get(plan, write->other_file),
 			   plan_get(plan, write->other_value));
 	if (write->flags & PLAN_WRITE_OPTIONAL)
-		buf_add_str(out, " if there is one");
+		buf_add_str(out, " if the file exists");
 	if (write->flags & PLAN_WRITE_TENTATIVE)
 		buf_add_str(out, " if allowed");
 }
@@ -220,7 +220,7 @@ static void add_mount(struct buf *out, const struct plan *plan, const struct pla
 			 ",");
 	}
 	if (m->attr_implied_clear != 0) {
-		buf_add_str(out, " clear-unasked ");
+		buf_add_str(out, " clear-implied ");
 		add_bits(out, m->attr_implied_clear & ~(uint64_t)MOUNT_ATTR__ATIME, attr_bits,
 			 ARRAY_SIZE(attr_bits), ",");
 		buf_add_str(out, (m->attr_implied_clear & MOUNT_ATTR__ATIME) != 0 ? ",atime" : "");
@@ -235,7 +235,7 @@ static void add_mount(struct buf *out, const struct plan *plan, const struct pla
 	}
 	buf_add_str(out, m->is_copy_up ? " copy-up" : "");
 	buf_add_str(out, m->is_readonly_later ? " read-only-later" : "");
-	buf_add_str(out, m->is_base ? " kept" : "");
+	buf_add_str(out, m->is_base ? " keep-fd" : "");
 	if (m->label != 0)
 		add_item(out, " labelled ", plan_get(plan, m->label));
 }
@@ -340,7 +340,7 @@ static void add_rootfs_step(struct buf *out, const struct plan *plan, const stru
 			   s->u.device.major, s->u.device.minor, s->u.device.mode,
 			   s->u.device.is_node    ? " bound from the parent"
 			   : s->u.device.is_bound ? " bound from the host"
-			   : s->u.device.is_found ? " is there"
+			   : s->u.device.is_found ? " must exist"
 						  : "");
 		break;
 	case PLAN_MAKE_NODE:
@@ -372,7 +372,7 @@ static void add_unit(struct buf *out, const struct plan *plan, const struct plan
 	for (uint32_t i = 0; i + 2 < unit->properties.count; i += 3) {
 		add_item(out, " ", plan_item(plan, unit->properties, i));
 		add_item(out, "=", "");
-		/* A list has a line for each of its strings. */
+		/* A list has one string on each line: print them with commas. */
 		for (const char *c = plan_item(plan, unit->properties, i + 2); *c != '\0'; c++)
 			if (*c != '\n' || c[1] != '\0')
 				buf_add(out, *c == '\n' ? "," : c, 1);
@@ -448,7 +448,7 @@ static void add_detail(struct buf *out, const struct plan *plan, const struct pl
 		add_bits(out, (uint64_t)s->u.number, clone_bits, ARRAY_SIZE(clone_bits), " ");
 		break;
 	case PLAN_ID_MAPS:
-		buf_add_str(out, s->u.maps.is_joined ? "are " : "");
+		buf_add_str(out, s->u.maps.is_joined ? "must be " : "");
 		add_maps(out, plan, "uid", s->u.maps.uid);
 		add_maps(out, plan, " gid", s->u.maps.gid);
 		break;
@@ -480,7 +480,7 @@ void plan_print_step(const struct plan *plan, const struct plan_step *step, stru
 {
 	const char *kind = kind_names[step->kind];
 
-	buf_format(out, "%s%s%s", who_names[step->actor], step->actor == PLAN_INIT ? "    " : "  ", kind);
+	buf_format(out, "%s%s%s", actor_names[step->actor], step->actor == PLAN_INIT ? "    " : "  ", kind);
 	for (size_t len = strlen(kind); len < 17; len++)
 		buf_add(out, " ", 1);
 	add_detail(out, plan, step);
@@ -511,7 +511,7 @@ void plan_print_json(const struct plan *plan, struct buf *out)
 		buf_add(&detail, "", 0);
 		add_detail(&detail, plan, &steps[i]);
 		json_object(&json);
-		json_pair(&json, "who", who_names[steps[i].actor]);
+		json_pair(&json, "who", actor_names[steps[i].actor]);
 		json_pair(&json, "step", kind_names[steps[i].kind]);
 		json_pair(&json, "what", detail.data);
 		if (steps[i].json_pointer != 0)

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The container's process: its attributes, environment and user, its hooks, and the last steps of init.
+ * Process: the parent.
+ */
 #include <linux/capability.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -21,8 +25,8 @@ static struct plan_hook one_hook(struct builder *b, const struct spec_hook *hook
 }
 
 /*
- * The state that a hook reads stands in two pieces: only the process that runs it knows the pid that the
- * hook's own pid namespace has for the container.
+ * The state JSON for hooks is stored in two parts, before and after the pid: only the process that runs a hook
+ * knows the pid of the container in the hook's pid namespace.
  */
 static void hook_state(struct builder *b, struct plan_hooks *hooks, const char *status)
 {
@@ -76,7 +80,7 @@ void plan_add_hooks_status(struct builder *b, enum plan_actor actor, enum spec_h
 }
 
 /*
- * Not as init's own environment: the container could read that in /proc/1/environ, and in init's memory, until
+ * A file, not init's environment: the container could read that in /proc/1/environ, and in init's memory, until
  * the program is executed.
  */
 void plan_add_environment(struct builder *b)
@@ -113,7 +117,7 @@ static const char *env_find(const struct spec_list *env, const char *name)
 	return NULL;
 }
 
-/* Also where it is empty, as programs that ask for it have no use for that. */
+/* Also if HOME is empty: programs cannot use an empty one. */
 static bool needs_home(const struct builder *b)
 {
 	return str_is_empty(env_find(&b->spec->process.env, "HOME"));
@@ -129,7 +133,10 @@ void plan_add_home(struct builder *b, enum plan_actor actor)
 	builder_step(b, actor, PLAN_HOME, json_pointer)->u.number = b->spec->process.user.uid;
 }
 
-/* The environment of the program: the configuration's, without what the runtime itself says. */
+/*
+ * The environment of the program: the configuration's, without the variables that the runtime sets itself.
+ * *ret_own is the number of the latter, at the end of the list, without HOME.
+ */
 static struct plan_texts program_env(struct builder *b, uint32_t *ret_own)
 {
 	const struct spec_list *env = &b->spec->process.env;
@@ -175,7 +182,10 @@ struct plan_program plan_program_of(struct builder *b)
 	return program;
 }
 
-/* crun's: files of the host may be open to a group of the caller's that has no number in the container. */
+/*
+ * Annotation of crun: files of the host may be accessible only to a group of the caller that has no id in the
+ * container.
+ */
 #define KEEP_GROUPS "run.oci.keep_original_groups"
 
 struct plan_user plan_user_of(struct builder *b)
@@ -192,12 +202,14 @@ struct plan_user plan_user_of(struct builder *b)
 		.has_callers_groups = str_equal(spec_annotation(b->spec, KEEP_GROUPS), "1"),
 	};
 
-	/* A process that gets a user namespace of its own has every capability in it. */
+	/* A process in a user namespace of the container has every capability there. */
 	if (!b->has_user)
 		grantable &= b->host->capabilities;
 	user.bounding = p->capabilities[SPEC_CAP_BOUNDING] & grantable;
-	/* What capset(2) and prctl(2) would refuse: capabilities(7), "Programmatically adjusting capability
-	 * sets". */
+	/*
+	 * Omits what capset(2) and prctl(2) would refuse: capabilities(7), "Programmatically adjusting
+	 * capability sets".
+	 */
 	user.permitted = p->capabilities[SPEC_CAP_PERMITTED] & grantable;
 	user.effective = p->capabilities[SPEC_CAP_EFFECTIVE] & user.permitted;
 	user.inheritable = p->capabilities[SPEC_CAP_INHERITABLE] & user.bounding;
@@ -230,7 +242,7 @@ static void add_memory_policy(struct builder *b)
 	step->u.memory_policy.nodes = nodes;
 }
 
-/* What the parent sets from outside, where it has the privileges that init may lack in its user namespace. */
+/* Attributes that the parent sets, because init may lack the privileges in its user namespace. */
 void plan_add_parent_attributes(struct builder *b)
 {
 	const struct spec_process *p = &b->spec->process;
@@ -257,10 +269,10 @@ void plan_add_parent_attributes(struct builder *b)
 }
 
 /*
- * prlimit(2) on a process of another uid needs CAP_SYS_RESOURCE over it. A caller without that lets init set
- * its own limits while it is still the caller.
+ * prlimit(2) on a process of another uid needs CAP_SYS_RESOURCE over it. If the caller lacks it, init sets its
+ * own limits while it still has the caller's uid.
  */
-static bool is_rlimit_parents(const struct builder *b)
+static bool is_parent_setting_rlimits(const struct builder *b)
 {
 	if (b->has_bridge_rlimits)
 		return false;
@@ -268,9 +280,9 @@ static bool is_rlimit_parents(const struct builder *b)
 }
 
 /*
- * Descriptors that init needs at its gate and behind it: accept(2) for the starter, pipes for hooks; or for a
- * filter's listener. A smaller limit would leave a container that nobody can start, so it comes into force when
- * they are done.
+ * Whether an RLIMIT_NOFILE is too small for the descriptors that init needs at its gate and after it (accept(2)
+ * for the starter, pipes for hooks), or for the listener of a filter. With it the container could never be
+ * started, so it is set after these are done. *ret_floor is the limit that suffices.
  */
 static bool is_late_rlimit(const struct builder *b, const struct spec_rlimit *rlimit, uint64_t *ret_floor)
 {
@@ -298,7 +310,7 @@ void plan_add_rlimits(struct builder *b, enum plan_actor actor)
 	const struct spec_process *p = &b->spec->process;
 	uint64_t floor;
 
-	if ((actor == PLAN_PARENT) != is_rlimit_parents(b))
+	if ((actor == PLAN_PARENT) != is_parent_setting_rlimits(b))
 		return;
 	for (size_t i = 0; i < p->rlimit_count; i++) {
 		struct plan_rlimit rlimit = {(uint32_t)p->rlimits[i].resource, p->rlimits[i].soft,
@@ -340,7 +352,9 @@ void plan_add_exec(struct builder *b, const struct plan_program *program, const 
 	bool is_last = plan_filter_time(filter, b->spec->process.no_new_privileges) == PLAN_FILTER_LAST;
 	plan_text json_pointer = builder_text(b, "/process/args");
 
-	/* These hooks are programs of the container as much as its own is. */
+	/*
+	 * startContainer hooks are programs of the container: the filter applies to them as to its own program.
+	 */
 	if (is_last && has_hooks)
 		plan_add_seccomp(b, PLAN_INIT, filter);
 	plan_add_hooks(b, PLAN_INIT, SPEC_HOOK_START_CONTAINER);
@@ -399,7 +413,7 @@ void plan_add_process(struct builder *b)
 		if (b->request->is_run)
 			builder_finding(b, ERR_CONFIG, b->spec->has_process ? "/process/args" : "/process",
 					"is missing");
-		/* Nobody comes here, but an exec takes the filter from this plan. */
+		/* init never reaches this step, but an exec copies the filter from it. */
 		if (filter.program.count > 0)
 			plan_add_seccomp(b, PLAN_INIT, &filter);
 	}

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Translates limits of a cgroup, and annotations, to properties of a systemd unit. Process: the parent. */
 #include <string.h>
 
 #include "builder.h"
@@ -24,7 +25,7 @@ static void add_number(const struct sink *sink, const char *name, uint64_t numbe
 	sink->on_property(sink->context, name, "?t", text);
 }
 
-/* "max" with blanks around it. */
+/* Whether value is "max", perhaps with blanks around it. */
 static bool is_max(const char *value)
 {
 	value += strspn(value, BLANKS);
@@ -48,7 +49,7 @@ static bool add_limit(const struct sink *sink, const char *name, const char *val
 	return true;
 }
 
-/* systemd counts no less than one task. */
+/* The minimum of TasksMax is 1. */
 static bool add_tasks(const struct sink *sink, const char *name, const char *value)
 {
 	uint64_t number;
@@ -56,8 +57,10 @@ static bool add_tasks(const struct sink *sink, const char *name, const char *val
 	return add_limit(sink, name, number_parse(value, &number) && number == 0 ? "1" : value);
 }
 
-/* Copies the next word, as blanks end it; false if there is none, or it is longer than a number. */
-static bool next_word(const char **at, char *ret, size_t size)
+/*
+ * Copies the next word, ended by a blank, and advances *at past it; false if there is none or it does not fit.
+ */
+static bool copy_word(const char **at, char *ret, size_t size)
 {
 	size_t len;
 
@@ -69,9 +72,9 @@ static bool next_word(const char **at, char *ret, size_t size)
 }
 
 /*
- * "QUOTA PERIOD" or "max PERIOD" in microseconds; without a period the kernel keeps the one that is in force.
- * systemd keeps the quota of a second, in steps of 10 ms: rounded up, so that a reload never takes away what
- * was granted.
+ * "QUOTA PERIOD" or "max PERIOD" in microseconds; without a period the kernel keeps the current one. systemd
+ * stores the quota per second, in steps of 10 ms: it is rounded up, so that a reload of systemd never reduces
+ * the limit.
  */
 static bool add_bandwidth(const struct sink *sink, const char *name, const char *value)
 {
@@ -79,12 +82,12 @@ static bool add_bandwidth(const struct sink *sink, const char *name, const char 
 	uint64_t quota = 0, period = sink->cpu->period;
 	bool is_limited;
 
-	if (!next_word(&value, quota_text, sizeof quota_text))
+	if (!copy_word(&value, quota_text, sizeof quota_text))
 		return false;
 	is_limited = !str_equal(quota_text, "max");
 	if (is_limited && !str_to_u64(quota_text, UINT64_MAX / 1000000, &quota))
 		return false;
-	if (next_word(&value, period_text, sizeof period_text) &&
+	if (copy_word(&value, period_text, sizeof period_text) &&
 	    (!str_to_u64(period_text, UINT32_MAX, &period) || period == 0))
 		return false;
 	if (value[strspn(value, BLANKS)] != '\0')
@@ -107,13 +110,15 @@ static bool is_one(const char *value)
 
 static bool add_idle(const struct sink *sink, const char *name, const char *value)
 {
-	/* The kernel forgets the weight of a cgroup that was idle; a weight of the configuration comes behind.
+	/*
+	 * The kernel resets the weight of a cgroup that was idle; a weight in the configuration is a later
+	 * write.
 	 */
 	add_number(sink, name, is_one(value) ? 0 : sink->cpu->weight);
 	return true;
 }
 
-/* The kernel's weights of the nice values from -20 to 19 are of 1024, cpu.weight is of 100. */
+/* The kernel's weights for nice -20 to 19, with 1024 for nice 0; cpu.weight has 100 for it. */
 static bool add_nice(const struct sink *sink, const char *name, const char *value)
 {
 	static const uint32_t weights[] = {
@@ -132,19 +137,22 @@ static bool add_nice(const struct sink *sink, const char *name, const char *valu
 	return true;
 }
 
-/* "N" or "default N"; systemd leaves the weight of one device ("8:0 200") to who has set it. */
+/* "N" or "default N"; systemd does not change the weight of a single device ("8:0 200"). */
 static bool add_io_weight(const struct sink *sink, const char *name, const char *value)
 {
 	if (strchr(value, ':') != NULL)
 		return true;
 	value += str_has_prefix(value, "default ") ? strlen("default ") : 0;
-	/* Read as a decimal number, unlike the others (block/blk-iocost.c, ioc_weight_write). */
+	/*
+	 * The kernel parses this file as decimal, unlike the others (block/blk-iocost.c, ioc_weight_write):
+	 * skip leading zeros, which number_parse reads as octal.
+	 */
 	while (value[0] == '0' && value[1] >= '0' && value[1] <= '9')
 		value++;
 	return add_limit(sink, name, value);
 }
 
-#define SET_BYTES 1024 /* 8192 cpus, the most that Linux can have */
+#define SET_BYTES 1024 /* 8192 cpus, the maximum of Linux */
 
 /* A list of numbers and ranges as a bit array, the lowest bit first (systemd: CPUSet). */
 static bool add_set(const struct sink *sink, const char *name, const char *value)
@@ -153,7 +161,7 @@ static bool add_set(const struct sink *sink, const char *name, const char *value
 	uint64_t words[SET_BYTES / 8] = {0};
 	size_t count = 0;
 
-	/* None at all is those of the parent. */
+	/* An empty list means those of the parent cgroup. */
 	if (value[strspn(value, BLANKS)] != '\0' && plan_node_mask(value, words, ARRAY_SIZE(words)) < 0)
 		return false;
 	for (size_t i = 0; i < SET_BYTES; i++)
@@ -170,14 +178,14 @@ static bool add_set(const struct sink *sink, const char *name, const char *value
 	return true;
 }
 
-/* Known to systemd 253 and newer, and only while the unit is made. */
+/* systemd 253 and newer; it can only be set when the unit is created. */
 static bool add_oom_policy(const struct sink *sink, const char *name, const char *value)
 {
 	sink->on_property(sink->context, name, "?s", is_one(value) ? "kill" : "continue");
 	return true;
 }
 
-/* Known to systemd 256 and newer. The kernel takes 0 and 1 alone. */
+/* systemd 256 and newer. The kernel only accepts 0 and 1. */
 static bool add_bool(const struct sink *sink, const char *name, const char *value)
 {
 	uint64_t number;
@@ -222,8 +230,8 @@ bool property_limit(const struct unit_write *write, struct plan_cpu *cpu, plan_p
 
 /* --- annotations --- */
 
-/* 'text' or "text", with \ before what it would mean otherwise; *at moves behind it. */
-static bool take_string(const char **at, struct buf *out)
+/* Parses 'text' or "text", in which \ escapes the next character; advances *at past it. */
+static bool parse_string(const char **at, struct buf *out)
 {
 	const char *c = *at, quote = *c;
 
@@ -240,7 +248,10 @@ static bool take_string(const char **at, struct buf *out)
 	return true;
 }
 
-/* GVariant has \n, \u0041 and the like, which stand for something else than the letter behind the backslash. */
+/*
+ * Whether value has an escape of GVariant other than of a quote or backslash, such as \n or \u0041: those stand
+ * for another character than the one after the backslash.
+ */
 static bool has_other_escape(const char *value)
 {
 	for (; *value != '\0'; value++) {
@@ -258,13 +269,13 @@ static void skip_blanks(const char **at)
 	*at += strspn(*at, " \t");
 }
 
-/* "['a', 'b']" as lines. */
-static bool take_strings(const char *at, struct buf *out)
+/* Parses "['a', 'b']"; appends each string and a line feed to out. */
+static bool parse_strings(const char *at, struct buf *out)
 {
 	at++;
 	skip_blanks(&at);
 	while (*at != ']') {
-		if (!take_string(&at, out))
+		if (!parse_string(&at, out))
 			return false;
 		buf_add_str(out, "\n");
 		skip_blanks(&at);
@@ -283,7 +294,10 @@ static bool is_digits(const char *text)
 	return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
 }
 
-/* "TYPE NUMBER", or a number alone, which is an int32 (GVariant text format). */
+/*
+ * Type of "TYPE NUMBER", or of a number without a type, which is an int32 (GVariant text format); advances
+ * *value to the number. NULL if it is neither.
+ */
 static const char *number_type(const char **value)
 {
 	static const struct {
@@ -300,7 +314,7 @@ static const char *number_type(const char **value)
 	return is_digits(*value) ? "i" : NULL;
 }
 
-/* In range, so that nothing wraps around on its way. */
+/* Whether the number fits its type: a larger one would wrap around. */
 static bool is_in_range(const char *type, const char *value)
 {
 	bool is_negative = value[0] == '-';
@@ -325,8 +339,8 @@ static bool is_in_range(const char *type, const char *value)
 }
 
 /*
- * Times are microseconds on the bus: NAMESec becomes NAMEUSec, if a lower-case letter stands before "Sec", as
- * in TimeoutStopSec.
+ * systemd's bus properties have microseconds: NAMESec becomes NAMEUSec, if a lower-case letter precedes "Sec",
+ * as in TimeoutStopSec.
  */
 static bool is_seconds(const char *name)
 {
@@ -343,7 +357,7 @@ static const char *add_seconds(const struct sink *sink, const char *name, const 
 	uint64_t seconds;
 
 	if (type == NULL || !str_to_u64(number, UINT64_MAX / 1000000, &seconds))
-		return "it takes a number of seconds";
+		return "the value is not a number of seconds";
 	str_format(text, sizeof text, "%llu", (unsigned long long)(seconds * 1000000));
 	sink->on_property(sink->context, micro, "t", text);
 	return NULL;
@@ -367,7 +381,7 @@ const char *property_annotation(const char *name, const char *value, plan_proper
 	const char *at = value, *type;
 
 	if (!is_name(name))
-		return "a name has three letters or more, and nothing else";
+		return "its name must be three or more letters";
 	if (is_seconds(name))
 		return add_seconds(&sink, name, value);
 	if (str_equal(value, "true") || str_equal(value, "false")) {
@@ -375,15 +389,15 @@ const char *property_annotation(const char *name, const char *value, plan_proper
 		return NULL;
 	}
 	if (has_other_escape(value))
-		return "a backslash can stand before a quote or another backslash only";
+		return "the value has a backslash before a character other than a quote or backslash";
 	buf_add_str(&text, "");
 	if (value[0] == '[') {
-		if (!take_strings(value, &text))
+		if (!parse_strings(value, &text))
 			return syntax;
 		on_property(context, name, "as", text.data);
 		return NULL;
 	}
-	if (take_string(&at, &text)) {
+	if (parse_string(&at, &text)) {
 		if (*at != '\0')
 			return syntax;
 		on_property(context, name, "s", text.data);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Functions that read a plan; they also run in init and the bridge. */
 #include <tare/plan.h>
 
 const struct plan_step *plan_find(const struct plan *plan, enum plan_kind kind)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* linux.intelRdt: the class of service of resctrl that the container's processes get. */
+/*
+ * linux.intelRdt: the class of service of resctrl that the container's processes are in. Process: the parent.
+ */
 #include <string.h>
 
 #include "builder.h"
@@ -7,8 +9,8 @@
 #define NAME_LONGEST 255
 
 /*
- * In the order of runtime-spec config-linux.md "IntelRdt": the L3 line, the MB line, and schemata last. What
- * l3CacheSchema says of memory bandwidth yields to memBwSchema.
+ * In the order of runtime-spec config-linux.md "IntelRdt": the L3 line, the MB line, then schemata. An
+ * l3CacheSchema of memory bandwidth ("MB:...") is ignored if memBwSchema is set.
  */
 static plan_text schemata_of(struct builder *b)
 {
@@ -36,9 +38,10 @@ void plan_add_resctrl(struct builder *b)
 		return;
 	if (!b->host->is_privileged || b->host->is_in_user_ns)
 		builder_finding(b, ERR_UNSUPPORTED, "/linux/intelRdt",
-				"only root outside of any user namespace may use resctrl");
+				"only root in the initial user namespace can use resctrl");
 	if ((has_id && strlen(id) > NAME_LONGEST) || (!resctrl.is_own && strlen(clos) > NAME_LONGEST))
-		builder_finding(b, ERR_CONFIG, "/linux/intelRdt", "the class's name is longer than 255 bytes");
+		builder_finding(b, ERR_CONFIG, "/linux/intelRdt",
+				"the name of the class is longer than 255 bytes");
 	resctrl.clos = builder_text(b, resctrl.is_own ? id : str_equal(clos, "/") ? "" : clos);
 	resctrl.schemata = schemata_of(b);
 	if (b->spec->intel_rdt.enable_monitoring)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * linux.resources as writes to files of a cgroup (runtime-spec config-linux.md "Control groups", cgroup-v2.rst
- * of the kernel). The values are those of cgroup v1; what v2 has no word for is refused if it asks for an
- * effect.
+ * Translates linux.resources to writes of files of a cgroup (runtime-spec config-linux.md "Control groups",
+ * cgroup-v2.rst of the kernel). The values are those of cgroup v1; a value that requests something which v2
+ * cannot express is refused. Process: the parent.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,12 +16,12 @@
 struct limits {
 	struct builder *b;
 	const struct spec_resources *r;
-	const char *prefix;     /* of JSON pointers */
-	bool has_cgroup;        /* else only findings are made */
-	bool is_cgroup_missing; /* there is a limit that would need it */
-	bool is_birth;          /* init is to be born under these */
-	const char *late_where; /* the property that is put in force when init is there, or NULL */
-	uint32_t enable;        /* index of the step that names the controllers, which are known at the end */
+	const char *prefix;       /* prefix of JSON pointers */
+	bool has_cgroup;          /* false: only report findings */
+	bool is_cgroup_missing;   /* a limit needs a cgroup, and the container has none */
+	bool is_before_init;      /* init starts under these limits */
+	const char *late_pointer; /* the property that is set only after init has started, or NULL */
+	uint32_t enable;          /* index of the step that lists the controllers, which are known at the end */
 	char controllers[CONTROLLERS_MAX][CONTROLLER_NAME_MAX];
 	size_t controller_count;
 };
@@ -40,7 +40,7 @@ static void refuse_config(struct limits *l, const char *json_pointer, const char
 	builder_finding(l->b, ERR_CONFIG, pointer, "%s", text);
 }
 
-/* The part of a file's name before the first dot; files of the core need no controller. */
+/* The controller is the part of the file name before the first dot; "cgroup." files need none. */
 static void need_controller(struct limits *l, const char *file)
 {
 	size_t len = strcspn(file, ".");
@@ -55,7 +55,7 @@ static void need_controller(struct limits *l, const char *file)
 }
 
 struct write {
-	const char *json_pointer; /* below the prefix */
+	const char *json_pointer; /* appended to the prefix */
 	const char *file, *value;
 	const char *other_file, *other_value;
 	uint32_t flags;
@@ -82,7 +82,10 @@ static void add_write(struct limits *l, const struct write *w)
 	builder_step(l->b, PLAN_PARENT, PLAN_CGROUP_WRITE, json_pointer)->u.write = write;
 }
 
-/* A number, or "max" for -1: where nothing is limited already that asks for nothing. */
+/*
+ * Writes a number, or "max" if value is negative: without the controller there is no limit, so the file may be
+ * missing.
+ */
 static void add_limit(struct limits *l, const char *json_pointer, const char *file, int64_t value)
 {
 	char text[24];
@@ -104,9 +107,9 @@ static void refuse_impossible(struct limits *l)
 		const char *json_pointer, *text;
 	} rows[] = {
 		{r->memory.kernel.value > 0, "/memory/kernel",
-		 "cgroup v2 has no limit of kernel memory: it counts as memory"},
+		 "cgroup v2 has no separate limit of kernel memory, which counts as memory"},
 		{r->memory.kernel_tcp.value > 0, "/memory/kernelTCP",
-		 "cgroup v2 has no limit of TCP buffers: they count as memory"},
+		 "cgroup v2 has no separate limit of TCP buffers, which count as memory"},
 		{r->memory.swappiness.value > 0, "/memory/swappiness", "cgroup v2 has no swappiness"},
 		{r->memory.disable_oom_killer.value, "/memory/disableOOMKiller",
 		 "cgroup v2 cannot disable the OOM killer"},
@@ -145,8 +148,8 @@ static void add_usage(struct limits *l, const char *json_pointer, const char *fi
 }
 
 /*
- * swap is that of v1: memory and swap together. False if nothing is to be written; -1 in *ret is "max". 0 is
- * "not set" in both.
+ * memory.swap of v1 is the sum of memory and swap. Returns false if nothing is to be written, else *ret is the
+ * limit of swap, -1 for "max". 0 means "not set" in both properties.
  */
 static bool swap_limit(struct limits *l, int64_t *ret)
 {
@@ -167,10 +170,10 @@ static bool swap_limit(struct limits *l, int64_t *ret)
 }
 
 /*
- * The kernel charges memory in batches of 64 pages that it keeps for the processor which asked first; where one
- * batch is a large part of the limit, init could be killed on another processor for memory that nobody uses. A
- * limit below one batch is charged page by page, and so is every larger one of that order once a page is
- * charged: init is born under the former, and gets the latter before it is told to go on.
+ * The kernel charges memory in batches of 64 pages, which it caches for the first processor that needs them. If
+ * a batch is a large part of the limit, init could be killed on another processor although the memory is
+ * unused. A limit below one batch is charged page by page, and after the first such page so is a larger limit
+ * of up to four batches: init starts under the former, and the parent sets the latter before init continues.
  */
 #define BATCH_PAGES 64
 
@@ -181,7 +184,7 @@ static bool is_tight(const struct host *host, int64_t memory)
 	return memory >= batch && memory < 4 * batch;
 }
 
-static int64_t limit_at_birth(const struct host *host, int64_t memory)
+static int64_t first_limit(const struct host *host, int64_t memory)
 {
 	return is_tight(host, memory) ? (BATCH_PAGES - 1) * host->page_size : memory;
 }
@@ -191,12 +194,12 @@ static void add_memory(struct limits *l)
 	int64_t memory = l->r->memory.limit.value, reservation = l->r->memory.reservation.value, swap = -1;
 	bool has_swap = swap_limit(l, &swap), is_checked = l->r->memory.check_before_update.value;
 
-	/* Both before anything is written, so that what is refused changes nothing. */
+	/* Both checks come before the first write: a refused update changes nothing. */
 	if (l->has_cgroup && is_checked && has_swap && swap >= 0)
 		add_usage(l, "/memory/swap", "memory.swap.current", swap);
 	if (l->has_cgroup && is_checked && memory > 0)
 		add_usage(l, "/memory/limit", "memory.current", memory);
-	/* A kernel without swap limits what cannot grow: no swap at all is what it has. */
+	/* A kernel without swap has no such file, and no swap is what 0 requests. */
 	if (has_swap && swap == 0)
 		add_write(l, &(struct write){"/memory/swap", "memory.swap.max", "0",
 					     .flags = PLAN_WRITE_OPTIONAL});
@@ -205,7 +208,7 @@ static void add_memory(struct limits *l)
 			  swap);
 	if (memory != 0)
 		add_limit(l, "/memory/limit", "memory.max",
-			  l->is_birth ? limit_at_birth(l->b->host, memory) : memory);
+			  l->is_before_init ? first_limit(l->b->host, memory) : memory);
 	if (reservation != 0)
 		add_limit(l, "/memory/reservation", "memory.low", reservation);
 }
@@ -230,7 +233,7 @@ static void add_device_weights(struct limits *l)
 	}
 }
 
-/* A rate of 0 was the way to take a limit away in v1. */
+/* In v1 a rate of 0 removed the limit. */
 static void add_throttle(struct limits *l, enum spec_throttle kind)
 {
 	static const struct {
@@ -306,7 +309,7 @@ static void add_cpu(struct limits *l)
 	struct write burst = {"/cpu/burst", "cpu.max.burst"};
 	char text[24];
 
-	/* The kernel refuses a weight for an idle cgroup: shares have no effect then, as in v1. */
+	/* The kernel refuses a weight for an idle cgroup; shares have no effect there, as in v1. */
 	if (r->cpu.idle.is_set)
 		add_write(l, &(struct write){"/cpu/idle", "cpu.idle", r->cpu.idle.value != 0 ? "1" : "0",
 					     .flags = r->cpu.idle.value != 0 ? 0 : PLAN_WRITE_OPTIONAL});
@@ -317,7 +320,10 @@ static void add_cpu(struct limits *l)
 	str_format(text, sizeof text, "%llu", (unsigned long long)r->cpu.burst.value);
 	burst.value = text;
 	burst.flags = r->cpu.burst.value == 0 ? PLAN_WRITE_OPTIONAL : 0;
-	/* Never above the quota, at no moment: a lower one goes first, a higher one last. */
+	/*
+	 * The burst must never exceed the quota: a lower one is written before the quota, a higher one after
+	 * it.
+	 */
 	if (r->cpu.burst.is_set && r->cpu.quota.value > 0) {
 		burst.flags |= PLAN_WRITE_TENTATIVE;
 		add_write(l, &burst);
@@ -338,7 +344,7 @@ static void add_cpuset(struct limits *l)
 
 /* --- huge pages, rdma, unified --- */
 
-/* The specification wants reservations limited where the kernel can, and otherwise page faults. */
+/* runtime-spec: limit reservations if the kernel can, otherwise page faults. */
 static void add_huge_pages(struct limits *l)
 {
 	char json_pointer[64], limit[24];
@@ -372,7 +378,9 @@ static void add_rdma(struct limits *l)
 	}
 }
 
-/* The kernel takes one line a write. An empty value empties the file, which a write of nothing would not. */
+/*
+ * The kernel accepts one line for each write(2). A line feed empties the file, a write of zero bytes would not.
+ */
 static void add_lines(struct limits *l, const char *json_pointer, const char *file, const char *value)
 {
 	if (value[0] == '\0')
@@ -387,7 +395,10 @@ static void add_lines(struct limits *l, const char *json_pointer, const char *fi
 	}
 }
 
-/* What does something to processes is no parameter, and a frozen cgroup could not become a container's. */
+/*
+ * Files that act on processes are no parameters; a frozen cgroup, for example, could not become that of a
+ * container.
+ */
 static bool is_action(const char *file)
 {
 	static const char *const actions[] = {"cgroup.freeze", "cgroup.kill", "cgroup.procs", "cgroup.threads",
@@ -406,8 +417,8 @@ static void add_unified(struct limits *l)
 		_cleanup_free_ char *json_pointer = mem_format("/unified/%s", file);
 
 		if (is_action(file))
-			refuse(l, json_pointer, "this file is the runtime's own: it acts on processes");
-		else if (str_equal(json_pointer, l->late_where))
+			refuse(l, json_pointer, "only the runtime writes this file, which acts on processes");
+		else if (str_equal(json_pointer, l->late_pointer))
 			need_controller(l, file);
 		else
 			add_lines(l, json_pointer, file, l->r->unified.v[i].value);
@@ -423,7 +434,7 @@ static void begin_limits(struct limits *l)
 		builder_step(l->b, PLAN_PARENT, PLAN_CGROUP_ENABLE, 0);
 }
 
-/* A plan that needs no controller has no step for them. */
+/* A plan that needs no controllers has no step that enables them. */
 static void end_limits(struct limits *l)
 {
 	struct builder *b = l->b;
@@ -447,9 +458,9 @@ static void end_limits(struct limits *l)
 #define UNIFIED_PIDS "/unified/pids.max"
 
 /*
- * No process at all is a limit, but one that init itself could not be born under; where systemd makes the
- * cgroup, somebody keeps the place until init is there, and the same goes for one. Names the property that asks
- * for it, or NULL.
+ * A limit of 0 processes is valid, but init could not start under it. If systemd makes the cgroup, the
+ * placeholder process is in it until init has started, and createContainer hooks run in it: then the same
+ * applies to a limit of 1. Returns the JSON pointer of the property that sets such a limit, or NULL.
  */
 static const char *late_limit(const struct builder *b, int64_t *ret)
 {
@@ -473,13 +484,13 @@ static void add_pids(struct limits *l)
 {
 	if (!l->r->pids_limit.is_set)
 		return;
-	if (l->late_where != NULL)
+	if (l->late_pointer != NULL)
 		need_controller(l, "pids.max");
 	else
 		add_limit(l, "/pids/limit", "pids.max", l->r->pids_limit.value);
 }
 
-/* unified comes last: what it says about a file that another property also sets is what counts. */
+/* unified is last: it overrides other properties that write the same file. */
 static void add_limits(struct limits *l)
 {
 	begin_limits(l);
@@ -501,10 +512,10 @@ void plan_add_limits(struct builder *b)
 {
 	const struct spec_resources *r = &b->spec->resources;
 	struct limits limits = {
-		.b = b, .r = r, .prefix = IN_CONFIG, .has_cgroup = b->has_cgroup, .is_birth = true};
+		.b = b, .r = r, .prefix = IN_CONFIG, .has_cgroup = b->has_cgroup, .is_before_init = true};
 	int64_t late;
 
-	limits.late_where = b->has_cgroup ? late_limit(b, &late) : NULL;
+	limits.late_pointer = b->has_cgroup ? late_limit(b, &late) : NULL;
 	add_limits(&limits);
 }
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The root file system: devices, links, console, and the steps from the pivot to the read-only root. Process:
+ * the parent.
+ */
 #include <string.h>
 #include <sys/stat.h>
 
@@ -41,7 +45,7 @@ void plan_add_root(struct builder *b)
 	builder_step(b, PLAN_INIT, PLAN_ROOT, json_pointer)->u.root = root;
 }
 
-/* A node that the container's user namespace may not make is shown to it: the host's, bound in its place. */
+/* A device that cannot be created in a user namespace is a bind mount of the host's device. */
 static int32_t add_device_source(struct builder *b, const struct plan_device *device, plan_text json_pointer)
 {
 	enum plan_actor actor = b->host->is_privileged ? PLAN_PARENT : PLAN_INIT;
@@ -61,7 +65,7 @@ static int32_t add_device_source(struct builder *b, const struct plan_device *de
 	return step->u.source.slot;
 }
 
-/* The owner on the host of what an id of the container owns; unset it is the container's root. */
+/* The id on the host of an id of the container; if it is not set, that of the container's root. */
 static uint32_t host_id(struct builder *b, const struct spec_id_maps *maps, const struct spec_uint *asked,
 			uint32_t root_id, const char *json_pointer)
 {
@@ -72,14 +76,18 @@ static uint32_t host_id(struct builder *b, const struct spec_id_maps *maps, cons
 			return maps->v[i].host_id + (uint32_t)(id - maps->v[i].container_id);
 	if (asked->is_set && maps->count == 0)
 		builder_finding(b, ERR_CONFIG, json_pointer,
-				"needs the mappings of the user namespace that is joined in /linux");
+				"needs the mappings of the joined user namespace (set uidMappings and "
+				"gidMappings in /linux)");
 	else if (asked->is_set)
 		builder_finding(b, ERR_CONFIG, json_pointer,
 				"%llu is not mapped in the container's user namespace", (unsigned long long)id);
 	return 0;
 }
 
-/* In a user namespace no device can be made, but for it, where the caller may. */
+/*
+ * A process in a user namespace cannot create a device: the parent creates it for init, if it has the
+ * privileges.
+ */
 static void add_node(struct builder *b, struct plan_device *device, size_t index)
 {
 	const struct spec_device *d = &b->spec->devices[index];
@@ -130,7 +138,10 @@ static bool is_configured(const struct spec *spec, const char *path)
 	return false;
 }
 
-/* Both lists, so that the sources can be opened before init is born and the nodes be made after. */
+/*
+ * Default and configured devices: their sources are opened before init starts, and init makes the devices
+ * later.
+ */
 static void collect_devices(struct builder *b)
 {
 	size_t max = b->spec->device_count + ARRAY_SIZE(default_devices);
@@ -138,7 +149,7 @@ static void collect_devices(struct builder *b)
 	bool is_made = b->host->is_privileged && !b->host->is_in_user_ns;
 
 	b->devices = arena_alloc(&b->arena, max * sizeof *b->devices);
-	b->device_wheres = arena_alloc(&b->arena, max * sizeof *b->device_wheres);
+	b->device_pointers = arena_alloc(&b->arena, max * sizeof *b->device_pointers);
 	for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++) {
 		struct plan_device *d = &b->devices[b->device_count];
 
@@ -160,7 +171,7 @@ static void collect_devices(struct builder *b)
 		device->is_bound = is_bound && device->type != 'p' && !device->is_found;
 		if (device->is_bound && is_made)
 			add_node(b, device, i);
-		b->device_wheres[b->device_count] = builder_pointer(b, "/linux/devices/%zu", i);
+		b->device_pointers[b->device_count] = builder_pointer(b, "/linux/devices/%zu", i);
 		b->device_count++;
 	}
 }
@@ -172,7 +183,7 @@ void plan_add_device_sources(struct builder *b)
 	collect_devices(b);
 	for (size_t i = 0; i < b->device_count; i++)
 		if (b->devices[i].is_bound && !b->devices[i].is_node)
-			b->devices[i].source_slot = add_device_source(b, &b->devices[i], b->device_wheres[i]);
+			b->devices[i].source_slot = add_device_source(b, &b->devices[i], b->device_pointers[i]);
 }
 
 static void add_link(struct builder *b, const char *path, const char *target, const char *needs)
@@ -196,7 +207,7 @@ void plan_add_devices(struct builder *b)
 	if (b->nodes_slot != PLAN_NO_SLOT)
 		builder_step(b, PLAN_INIT, PLAN_COPY_NODES, 0)->u.slot = b->nodes_slot;
 	for (size_t i = 0; i < b->device_count; i++)
-		builder_step(b, PLAN_INIT, PLAN_DEVICE, b->device_wheres[i])->u.device = b->devices[i];
+		builder_step(b, PLAN_INIT, PLAN_DEVICE, b->device_pointers[i])->u.device = b->devices[i];
 	if (b->is_dev_bound)
 		return;
 	add_link(b, "/dev/fd", "/proc/self/fd", "/proc/self/fd");
@@ -236,8 +247,8 @@ static void add_late_readonly(struct builder *b)
 	}
 }
 
-/* A JSON pointer (RFC 6901) to the member key of the object at prefix. */
-static void point_at(char *ret, size_t size, const char *prefix, const char *key)
+/* Formats a JSON pointer (RFC 6901) to member key of the object at prefix. */
+static void format_pointer(char *ret, size_t size, const char *prefix, const char *key)
 {
 	size_t len = (size_t)str_format(ret, size, "%s/", prefix);
 
@@ -258,7 +269,7 @@ static void add_sysctl(struct builder *b, const struct spec_pair *pair)
 	struct plan_step *step;
 	plan_text texts[3], at;
 
-	point_at(json_pointer, sizeof json_pointer, "/linux/sysctl", pair->key);
+	format_pointer(json_pointer, sizeof json_pointer, "/linux/sysctl", pair->key);
 	if (owner >= 0 && b->host->namespaces[owner].is_own)
 		builder_finding(b, ERR_CONFIG, json_pointer,
 				"sysctl \"%s\" is not in a separate kernel namespace", pair->key);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When the filter is installed. What the process still has to do under it must be allowed by it, so later is
- * better: with no_new_privs nothing but execve(2) is left. Without that, installing one needs CAP_SYS_ADMIN.
+ * When the seccomp filter is installed. The filter must allow every system call that the process makes
+ * afterwards, so a later time is better: with no_new_privs, only execve(2) remains. Without no_new_privs,
+ * installing a filter needs CAP_SYS_ADMIN. Process: the parent.
  */
 #include <linux/capability.h>
 #include <linux/filter.h>

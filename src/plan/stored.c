@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A plan as a file: stamps it with the layout and a sum, and checks both when it is read. Process: the parent.
+ */
 #include <stddef.h>
 
 #include <tare/plan.h>
 
 /*
- * What the bytes of a plan mean depends on these; the revision is for changes that sizes and counts do not
- * show.
+ * The layout number of a stored plan. Increase REVISION for a change that none of these sizes and counts shows.
  */
 #define REVISION 2
 #define LAYOUT                                                                                                 \

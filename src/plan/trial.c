@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The part of a plan that "check" carries out: the same steps in the same order, but for those that change the
- * host, or a namespace that other processes are in. What they leave is gone with the process that did them.
+ * The trial: the part of a plan that "check" carries out. It has the same steps in the same order, without
+ * those that change the host or a namespace of other processes. Its effects end with the processes that carry
+ * it out.
  */
 #include <linux/sched.h>
 #include <string.h>
@@ -19,7 +20,7 @@ struct trial {
 	plan_text root_dir; /* "/" */
 };
 
-static void look_around(struct trial *trial)
+static void find_namespaces(struct trial *trial)
 {
 	const struct plan_step *steps = plan_steps(trial->plan);
 
@@ -31,7 +32,7 @@ static void look_around(struct trial *trial)
 	}
 }
 
-static bool is_without(const struct trial *trial, const char *json_pointer)
+static bool is_omitted(const struct trial *trial, const char *json_pointer)
 {
 	for (size_t i = 0; json_pointer != NULL && i < trial->request->without_count; i++)
 		if (path_is_below(trial->request->without[i], json_pointer))
@@ -41,28 +42,28 @@ static bool is_without(const struct trial *trial, const char *json_pointer)
 
 static bool has_cwd(const struct trial *trial)
 {
-	return trial->has_mount_ns && !trial->request->has_empty_root && !is_without(trial, "/process/cwd");
+	return trial->has_mount_ns && !trial->request->has_empty_root && !is_omitted(trial, "/process/cwd");
 }
 
-static bool is_owners(const struct trial *trial, const char *sysctl)
+static bool has_sysctl_namespace(const struct trial *trial, const char *sysctl)
 {
 	int owner = spec_sysctl_owner(sysctl);
 
 	return owner >= 0 && !trial->is_joined[owner];
 }
 
-/* Without one of these the others can still be tried. */
+/* Steps that the request can omit while the others are still tried. */
 static bool is_kept_single(const struct trial *trial, const struct plan_step *step)
 {
 	switch ((enum plan_kind)step->kind) {
 	case PLAN_MOUNT:
-		/* What it changes may be a mount of the root file system, which an empty one does not have. */
+		/* A remount may change a mount in the root file system, which an empty root does not have. */
 		return !step->u.mount.is_remount;
 	case PLAN_HOSTNAME:
 	case PLAN_DOMAINNAME:
 		return !trial->is_joined[SPEC_NS_UTS];
 	case PLAN_SYSCTL:
-		return is_owners(trial, plan_get(trial->plan, step->u.sysctl.key));
+		return has_sysctl_namespace(trial, plan_get(trial->plan, step->u.sysctl.key));
 	case PLAN_MAKE_CWD:
 		return has_cwd(trial);
 	case PLAN_LOOKUP:
@@ -88,10 +89,9 @@ static bool is_kept_single(const struct trial *trial, const struct plan_step *st
 }
 
 /*
- * Not here: cgroups, classes of service, network devices and hooks, which are or change the host's; what the
- * container's own cgroup decides (cpus, memory nodes); what a copy of the caller has tried already
- * (oom_score_adj); the owner of the caller's standard descriptors; and all that comes after COMMITTED, which is
- * never sent.
+ * Not kept: cgroups, classes of service, network devices and hooks, which change the host; cpus and memory
+ * nodes, which depend on the container's cgroup; oom_score_adj, which a copy of the caller has tried already;
+ * the owner of the caller's standard descriptors; and all steps after COMMITTED, which is never sent.
  */
 static bool is_kept(const struct trial *trial, const struct plan_step *step)
 {
@@ -101,7 +101,7 @@ static bool is_kept(const struct trial *trial, const struct plan_step *step)
 	case PLAN_SECCOMP:
 		return !step->u.filter.is_notify;
 	case PLAN_CONTROLLING:
-		return !is_without(trial, "/process/terminal");
+		return !is_omitted(trial, "/process/terminal");
 	case PLAN_EXPECT:
 	case PLAN_OPEN_PROC:
 	case PLAN_OPEN_NAMESPACE:
@@ -125,11 +125,11 @@ static bool is_kept(const struct trial *trial, const struct plan_step *step)
 		return true;
 	default:
 		return is_kept_single(trial, step) &&
-		       !is_without(trial, plan_get(trial->plan, step->json_pointer));
+		       !is_omitted(trial, plan_get(trial->plan, step->json_pointer));
 	}
 }
 
-/* Read-only copies; what is mounted in them does not appear on the host. */
+/* Makes the source a read-only copy. Mounts in it do not appear on the host. */
 static void alter_source(const struct trial *trial, struct plan_step *step)
 {
 	const struct plan_step *root = plan_find(trial->plan, PLAN_ROOT);
@@ -155,7 +155,7 @@ static void alter(const struct trial *trial, struct plan_step *step)
 	}
 }
 
-/* The mount namespace of other processes becomes one of its own, where it has been entered for good. */
+/* After the final join of a mount namespace of other processes, an unshare makes a copy of it. */
 static bool is_entry(const struct plan_step *step)
 {
 	return step->kind == PLAN_JOIN && step->u.ns.ns == SPEC_NS_MOUNT && !step->u.ns.is_tentative;
@@ -181,7 +181,7 @@ static uint32_t select_steps(const struct trial *trial, struct plan_step *ret)
 
 #define ALIGNED(size) (((size) + 15u) & ~15u)
 
-/* Texts and tables stay where they are; the steps that are left come after them. */
+/* Texts and tables keep their offsets; the kept steps are appended. */
 struct plan *plan_build_trial(const struct plan *plan, const struct plan_trial *request)
 {
 	struct trial trial = {.plan = plan, .request = request, .root_dir = plan->size};
@@ -189,7 +189,7 @@ struct plan *plan_build_trial(const struct plan *plan, const struct plan_trial *
 	size_t size = steps_at + ((size_t)plan->step_count + SPEC_NS_COUNT) * sizeof(struct plan_step);
 	struct plan *copy = mem_alloc(ALIGNED(size));
 
-	look_around(&trial);
+	find_namespaces(&trial);
 	memcpy(copy, plan, plan->size);
 	memcpy((char *)copy + trial.root_dir, "/", sizeof "/");
 	copy->steps = steps_at;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The container's cgroup as a unit of systemd: its name, and its properties, which systemd writes again
- * whenever it is told to reload. So every limit that it knows is told to it, beside being written into the
- * cgroup's files.
+ * The container's cgroup as a unit of systemd: its name and its properties. systemd writes its properties to
+ * the cgroup's files again when it reloads, so each limit that it has a property for is set there, besides
+ * being written to the file. Process: the parent.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "unit.h"
 
 #define UNIT_NAME_MAX 255 /* bytes, systemd.unit(5) */
-#define WHERE "/linux/cgroupsPath"
+#define CGROUPS_PATH "/linux/cgroupsPath"
 
 /* --- names --- */
 
@@ -21,7 +21,7 @@ static bool is_unit_char(char c)
 	       (c != '\0' && strchr(":-_.\\@", c) != NULL);
 }
 
-/* systemd.unit(5): what a name cannot have is written as \xNN. */
+/* systemd.unit(5): a character that a name cannot contain is written as \xNN. */
 static void add_escaped(struct buf *out, const char *name)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -62,13 +62,13 @@ struct unit_name {
 	struct buf name;
 };
 
-/* "SLICE:PREFIX:NAME", each of which may be empty but the last. */
+/* Splits "SLICE:PREFIX:NAME"; all but NAME may be empty. */
 static bool split_path(struct builder *b, const char *path, struct unit_name *ret)
 {
 	const char *prefix = strchr(path, ':'), *name = prefix == NULL ? NULL : strchr(prefix + 1, ':');
 
 	if (name == NULL || strchr(name + 1, ':') != NULL || name[1] == '\0') {
-		builder_finding(b, ERR_CONFIG, WHERE,
+		builder_finding(b, ERR_CONFIG, CGROUPS_PATH,
 				"expected cgroupsPath to be of format \"slice:prefix:name\" for systemd "
 				"cgroups, got \"%s\" instead",
 				path);
@@ -93,20 +93,21 @@ static bool name_unit(struct builder *b, struct unit_name *ret)
 	else if (!split_path(b, path, ret))
 		return false;
 	if (!is_slice(ret->slice)) {
-		builder_finding(b, ERR_CONFIG, WHERE, "'%s' is not the name of a slice", ret->slice);
+		builder_finding(b, ERR_CONFIG, CGROUPS_PATH, "'%s' is not the name of a slice", ret->slice);
 		return false;
 	}
 	plain = ret->name;
 	ret->name = (struct buf){0};
 	if (plain.len > 6 && str_equal(plain.data + plain.len - 6, ".slice")) {
-		builder_finding(b, ERR_UNSUPPORTED, WHERE,
-				"a slice cannot hold the container's processes: name a scope");
+		builder_finding(b, ERR_UNSUPPORTED, CGROUPS_PATH,
+				"a slice cannot contain the container's processes (use the name of a scope)");
 		return false;
 	}
 	add_escaped(&ret->name, plain.data);
 	buf_add_str(&ret->name, ".scope");
 	if (ret->name.len > UNIT_NAME_MAX) {
-		builder_finding(b, ERR_CONFIG, WHERE, "the unit's name is longer than %d bytes", UNIT_NAME_MAX);
+		builder_finding(b, ERR_CONFIG, CGROUPS_PATH, "the unit's name is longer than %d bytes",
+				UNIT_NAME_MAX);
 		return false;
 	}
 	return true;
@@ -133,7 +134,7 @@ static void add(void *context, const char *name, const char *type, const char *v
 	struct properties *p = context;
 	const char *const triple[PROPERTY_TEXTS] = {name, type, value};
 
-	/* A later one counts: two of one name would both be sent. */
+	/* A later value replaces an earlier one: systemd would receive both. */
 	for (size_t i = 0; i < p->count; i += PROPERTY_TEXTS) {
 		if (!str_equal(p->v[i], name))
 			continue;
@@ -160,7 +161,7 @@ static void add_own(const char *slice, struct properties *p)
 	add(p, "CPUAccounting", "b", "true");
 	add(p, "IOAccounting", "b", "true");
 	add(p, "TasksAccounting", "b", "true");
-	/* One that failed does not stay behind and keep its name. */
+	/* Otherwise a failed unit would remain loaded, and its name in use. */
 	add(p, "CollectMode", "?s", "inactive-or-failed");
 }
 
@@ -187,7 +188,7 @@ static void add_annotations(struct builder *b, struct properties *p)
 			continue;
 		json_pointer = mem_format("/annotations/%s", key);
 		reason = is_own(key + strlen(ANNOTATION))
-				 ? "this property is the runtime's own"
+				 ? "the runtime sets this property itself"
 				 : property_annotation(key + strlen(ANNOTATION), value, add, p);
 		if (reason != NULL)
 			builder_finding(b, ERR_CONFIG, json_pointer, "cannot set this property of the unit: %s",
@@ -196,11 +197,11 @@ static void add_annotations(struct builder *b, struct properties *p)
 }
 
 /*
- * Tells the limit of a step that is one; false if that cannot be said to systemd. texts is what the step's
- * texts count from.
+ * Reports the properties of a PLAN_CGROUP_WRITE step; false if its value cannot be expressed as a property. The
+ * offsets in the step count from texts.
  */
-static bool tell_limit(const struct plan_step *step, const char *texts, struct plan_cpu *cpu,
-		       plan_property on_property, void *context)
+static bool report_limit(const struct plan_step *step, const char *texts, struct plan_cpu *cpu,
+			 plan_property on_property, void *context)
 {
 	const struct plan_cgroup_write *write = &step->u.write;
 	struct unit_write first, other;
@@ -220,9 +221,9 @@ static void add_limits(struct builder *b, uint32_t from, struct properties *p)
 	for (uint32_t i = from; i < b->step_count; i++) {
 		const struct plan_step *step = &b->steps[i];
 
-		if (!tell_limit(step, b->pool.data, &cpu, add, p))
-			builder_finding(b, ERR_UNSUPPORTED, builder_get(b, step->json_pointer), PLAN_UNTOLD,
-					builder_get(b, step->u.write.value),
+		if (!report_limit(step, b->pool.data, &cpu, add, p))
+			builder_finding(b, ERR_UNSUPPORTED, builder_get(b, step->json_pointer),
+					PLAN_NO_PROPERTY, builder_get(b, step->u.write.value),
 					builder_get(b, step->u.write.file));
 	}
 }
@@ -233,7 +234,7 @@ const struct plan_step *plan_unit_limits(const struct plan *plan, struct plan_cp
 	const struct plan_step *steps = plan_steps(plan);
 
 	for (uint32_t i = 0; i < plan->step_count; i++)
-		if (!tell_limit(&steps[i], (const char *)plan, &cpu, on_property, context))
+		if (!report_limit(&steps[i], (const char *)plan, &cpu, on_property, context))
 			return &steps[i];
 	return NULL;
 }
@@ -248,7 +249,7 @@ bool plan_begin_unit(struct builder *b)
 	struct plan_step *step;
 
 	if (is_named) {
-		json_pointer = builder_text(b, str_is_empty(b->spec->cgroups_path) ? NULL : WHERE);
+		json_pointer = builder_text(b, str_is_empty(b->spec->cgroups_path) ? NULL : CGROUPS_PATH);
 		text = builder_text(b, name.name.data);
 		slice = builder_text(b, name.slice);
 		b->scope_step = b->step_count;
@@ -276,12 +277,15 @@ void plan_end_unit(struct builder *b)
 
 void plan_add_release_placeholder(struct builder *b)
 {
-	if (b->has_unit && !b->is_settled)
+	if (b->has_unit && !b->is_placeholder_released)
 		builder_step(b, PLAN_PARENT, PLAN_RELEASE_PLACEHOLDER, 0);
-	b->is_settled = true;
+	b->is_placeholder_released = true;
 }
 
-/* Behind the files, as an update does it: systemd writes them, too, and the parent writes them again then. */
+/*
+ * After the writes of the files, as in an update: systemd writes the files as well, and the parent then writes
+ * them again.
+ */
 void plan_add_unit_set(struct builder *b, uint32_t from)
 {
 	__attribute__((cleanup(properties_done))) struct properties properties = {.count = 0};
@@ -293,8 +297,9 @@ void plan_add_unit_set(struct builder *b, uint32_t from)
 }
 
 /*
- * What a scope's cgroup has counted goes with its last process. Where memory is limited, the number of those
- * that were killed for it is what tells the reason for the container's end.
+ * systemd removes the cgroup of a scope, and its counters, when the last process has exited. If memory is
+ * limited, the counter of OOM kills is needed to report why the container exited, so a watcher reads it in
+ * time.
  */
 void plan_add_watch(struct builder *b)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Properties of systemd's units, as texts. Private to the room. */
+/* Properties of systemd's units, as texts. Private to the room. Process: the parent. */
 #ifndef TARE_PLAN_UNIT_H
 #define TARE_PLAN_UNIT_H
 
@@ -10,23 +10,24 @@ struct unit_write {
 };
 
 /*
- * A number as the kernel takes it in a file: 0x and 0 in front mean hexadecimal and octal, "K" to "E" behind
- * are powers of 1024, blanks around it mean nothing. False if it is none, or 2^64 - 1 and more.
+ * Parses a number as the kernel does in a file of a cgroup: a leading 0x or 0 means hexadecimal or octal, a
+ * final letter "K" to "E" a power of 1024, and blanks around it are ignored. False if it is not a number, or
+ * 2^64 - 1 or larger.
  */
 bool number_parse(const char *value, uint64_t *ret);
 
 /*
- * The properties (org.freedesktop.systemd1(5)) that make systemd write the same value into the same file of a
- * cgroup: none for a file that it does not know. *cpu is what is in force before and after the write. False,
- * with nothing said, if systemd knows the file and the value is in no notation that is understood here: it
- * would take such a limit back.
+ * Reports the properties (org.freedesktop.systemd1(5)) with which systemd writes the same value to the same
+ * file of a cgroup; none for a file that systemd does not write. *cpu has the values in force before the write,
+ * and is updated. Returns false, without a report, if systemd writes the file but the value has a notation that
+ * is not known here: systemd would then undo this limit.
  */
 bool property_limit(const struct unit_write *write, struct plan_cpu *cpu, plan_property on_property,
 		    void *context);
 
 /*
- * The property of an annotation org.systemd.property.NAME, whose value is GVariant text: true, 'text',
- * uint64 5, ['a', 'b']. Returns NULL, or why it is none.
+ * Reports the property of an annotation org.systemd.property.NAME, with a value in the text format of GVariant:
+ * true, 'text', uint64 5, ['a', 'b']. Returns NULL, or the reason why it is not valid.
  */
 const char *property_annotation(const char *name, const char *value, plan_property on_property, void *context);
 

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The weights of cgroup v1 on the scales of v2, in integers: the same number on every machine, and no
- * mathematical library.
+ * Converts weights of cgroup v1 to those of v2, in integers: the results are the same on every machine, and no
+ * math library is needed. Runs in the parent.
  */
 #include <tare/plan.h>
 
-#define BITS 48 /* behind the point */
+#define BITS 48 /* bits of the fraction */
 #define ONE ((__int128)1 << BITS)
 
-/* log2(x), x > 0, by squaring the mantissa: each time that it reaches 2 is a bit of the result. */
+/*
+ * log2(x) for x > 0, by squaring the mantissa: each square yields one bit of the result, 1 if it is 2 or more.
+ */
 static __int128 log2_fixed(uint64_t x)
 {
 	int shift = __builtin_clzll(x);
-	uint64_t mantissa = x << shift; /* in [1, 2), 63 bits behind the point */
+	uint64_t mantissa = x << shift; /* in [1, 2), 63 bits of fraction */
 	__int128 log = (__int128)(63 - shift);
 
 	for (int i = 0; i < BITS; i++) {
@@ -31,8 +33,7 @@ static __int128 of_weight(uint32_t weight)
 	return log2_fixed(weight) * 612 * ONE / log2_fixed(10) + 126 * ONE;
 }
 
-/* What the sum of the logarithms' rounding errors stays below; the exact cases are 1, 1024 and 262144 shares.
- */
+/* An upper bound of the rounding errors of the logarithms; 1, 1024 and 262144 shares have exact results. */
 #define TOLERANCE (ONE >> 30)
 
 uint32_t plan_cpu_weight(uint64_t shares)

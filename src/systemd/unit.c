@@ -287,8 +287,8 @@ int unit_set(const struct state_record *record, const struct unit_call *call, st
 	else
 		args_add_lines(&args, call->properties);
 	if (untold != NULL)
-		return err_set(err, ERR_UNSUPPORTED, 0, plan_get(call->plan, untold->json_pointer), PLAN_UNTOLD,
-			       plan_get(call->plan, untold->u.write.value),
+		return err_set(err, ERR_UNSUPPORTED, 0, plan_get(call->plan, untold->json_pointer),
+			       PLAN_NO_PROPERTY, plan_get(call->plan, untold->u.write.value),
 			       plan_get(call->plan, untold->u.write.file));
 	if (args.count == fixed)
 		return 0;

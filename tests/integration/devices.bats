@@ -119,7 +119,7 @@ fifo 600 3:4 0:0"
 	described $paths
 	[ "$output" = "$wanted" ] || { echo "$output"; return 1; }
 	config 'del(.linux.uidMappings,.linux.gidMappings) | .linux.devices|=.[:1]'
-	refused_path "needs the mappings of the user namespace that is joined" uid
+	refused_path "needs the mappings of the joined user namespace" uid
 	config 'del(.linux.devices[].uid)'
 	described /dev/full
 	[ "$output" = "character 600 65534:65534 1:7" ]

@@ -104,7 +104,7 @@ load helpers
 	run -1 in_own_mounts "mount -o remount,bind,ro $mount" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
 	[[ "$output" == *": read-only file system ("*"--cgroup-manager disabled does without)" ]]
 	run -1 in_own_mounts "umount -l $mount" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
-	[[ "$output" == *"no cgroup2 file system mounted (--cgroup-manager disabled does without)" ]]
+	[[ "$output" == *"no cgroup2 file system mounted (--cgroup-manager disabled starts without a cgroup)" ]]
 	for what in "mount -o remount,bind,ro $mount" "umount -l $mount"; do
 		run -0 in_own_mounts "$what" "$TARE" --root "$ROOT" --cgroup-manager disabled run -b "$BUNDLE" "$ID"
 	done

@@ -405,7 +405,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	# The caller's own has nothing to map.
 	config '(.linux.namespaces[]|select(.type=="user")).path="/proc/self/ns/user" | del(.linux.uidMappings,.linux.gidMappings)'
 	run -1 tare run -b "$BUNDLE" "$ID"
-	[[ "$output" == *"an idmapped mount needs uidMappings and gidMappings, or a user namespace of the container's own"* ]] || { echo "$output"; return 1; }
+	[[ "$output" == *"an idmapped mount needs uidMappings and gidMappings, or a user namespace other than the caller's"* ]] || { echo "$output"; return 1; }
 }
 
 @test "the file systems of the default configuration" {
@@ -498,9 +498,9 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 			"remount cannot change '$option'"
 	done
 	refused '{"options":["remount","size=1m,mode=700"]}' \
-		"remount cannot change 'size=1m,mode=700'; each option is an item of its own"
+		"remount cannot change 'size=1m,mode=700' (write each option as an item of its own)"
 	refused '{"type":"bind","source":"/tmp","options":["bind,ro"]}' \
-		"bind mounts cannot have any filesystem-specific options applied: 'bind,ro'; each option is an item of its own"
+		"bind mounts cannot have any filesystem-specific options applied: 'bind,ro' (write each option as an item of its own)"
 	# What changes nothing is none of it.
 	config '.mounts[1]={"destination":"/m","options":["remount","async","nolazytime","defaults","ro"]}
 		| .mounts+=[{"destination":"/proc","type":"proc","source":"proc"}]'

@@ -303,7 +303,7 @@ with_systemd() { # script
 	diff <(echo "$before") <(state)
 	echo "the kernel takes what systemd cannot be told"
 	run -1 tare update -r - "$ID" <<<'{"pids":{"limit":40},"unified":{"cpuset.cpus":"all"}}'
-	[[ "$output" == *"/unified/cpuset.cpus: cannot tell systemd 'all' for 'cpuset.cpus': write it in plain numbers"* ]]
+	[[ "$output" == *"/unified/cpuset.cpus: cannot express 'all' of 'cpuset.cpus' as a property of systemd (write it in plain numbers)"* ]]
 	diff <(echo "$before") <(state)
 	echo "systemd has done it, and is not heard"
 	with_systemd '"$REAL" "$@" || exit; [ -e '"$WORK/once"' ] || { touch '"$WORK/once"'; echo lost >&2; exit 1; }'

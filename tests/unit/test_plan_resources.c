@@ -107,9 +107,9 @@ static const struct row refused_rows[] = {
 	{"{'memory':{'kernel':0,'kernelTCP':-1,'swappiness':0,'disableOOMKiller':false,'useHierarchy':false}}",
 	 ""},
 	{"{'memory':{'kernel':1}}",
-	 "!/memory/kernel: cgroup v2 has no limit of kernel memory: it counts as memory"},
+	 "!/memory/kernel: cgroup v2 has no separate limit of kernel memory, which counts as memory"},
 	{"{'memory':{'kernelTCP':1}}",
-	 "!/memory/kernelTCP: cgroup v2 has no limit of TCP buffers: they count as memory"},
+	 "!/memory/kernelTCP: cgroup v2 has no separate limit of TCP buffers, which count as memory"},
 	{"{'memory':{'swappiness':60}}", "!/memory/swappiness: cgroup v2 has no swappiness"},
 	{"{'memory':{'disableOOMKiller':true}}",
 	 "!/memory/disableOOMKiller: cgroup v2 cannot disable the OOM killer"},
@@ -184,7 +184,7 @@ static const struct row other_rows[] = {
 	{"{'unified':{'hugetlb.2MB.max':'1','misc.max':'a 1','weird':'x'}}",
 	 "+hugetlb,misc; hugetlb.2MB.max=1; misc.max=a 1; weird=x"},
 	{"{'unified':{'cgroup.freeze':'1'}}",
-	 "!/unified/cgroup.freeze: this file is the runtime's own: it acts on processes"},
+	 "!/unified/cgroup.freeze: only the runtime writes this file, which acts on processes"},
 	/* what runs is not in the plan of an update */
 	{"{'devices':[{'allow':false}]}", ""},
 	/* the order of everything */

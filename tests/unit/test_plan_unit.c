@@ -105,7 +105,8 @@ static const struct row name_rows[] = {
 	{"a/b.slice:b:c", "", "", PATH "'a/b.slice' is not the name of a slice"},
 	{".slice:b:c", "", "", PATH "'.slice' is not the name of a slice"},
 	{"a.slice:p:c/d", "", "", "p-c\\x2fd.scope Slice:s=a.slice"},
-	{"a.slice:p:pod.slice", "", "", PATH "a slice cannot hold the container's processes: name a scope"},
+	{"a.slice:p:pod.slice", "", "",
+	 PATH "a slice cannot contain the container's processes (use the name of a scope)"},
 };
 
 static const struct row user_rows[] = {
@@ -115,9 +116,9 @@ static const struct row user_rows[] = {
 
 #define N "n.scope Slice:s=system.slice"
 
-#define UNTOLD(file, value)                                                                                    \
-	"!/linux/resources/unified/" file ": cannot tell systemd '" value "' for '" file                       \
-	"': write it in plain numbers"
+#define NO_PROPERTY(file, value)                                                                               \
+	"!/linux/resources/unified/" file ": cannot express '" value "' of '" file                             \
+	"' as a property of systemd (write it in plain numbers)"
 
 static const struct row limit_rows[] = {
 	{"::n", "'memory':{'limit':1000,'swap':3000,'reservation':500}", "",
@@ -149,7 +150,7 @@ static const struct row limit_rows[] = {
 	 N " MemoryHigh:?t=5000 MemoryMin:?t=18446744073709551615 OOMPolicy:?s=kill"},
 	{"::n", "'unified':{'memory.zswap.writeback':'0'}", "", N " MemoryZSwapWriteback:?b=false"},
 	{"::n", "'unified':{'memory.zswap.writeback':'1\\n'}", "", N " MemoryZSwapWriteback:?b=true"},
-	{"::n", "'unified':{'memory.zswap.writeback':'2'}", "", UNTOLD("memory.zswap.writeback", "2")},
+	{"::n", "'unified':{'memory.zswap.writeback':'2'}", "", NO_PROPERTY("memory.zswap.writeback", "2")},
 	{"::n", "'unified':{'memory.oom.group':'0'}", "", N " OOMPolicy:?s=continue"},
 	/* What unified says about the same file counts. */
 	{"::n", "'memory':{'limit':1000},'unified':{'memory.max':'2000'}", "", N " MemoryMax:?t=2000"},
@@ -186,15 +187,15 @@ static const struct row limit_rows[] = {
 	{"::n", "'unified':{'cpuset.cpus':''}", "", N " AllowedCPUs:?ay="},
 	{"::n", "'unified':{'io.weight':'8:0 200'}", "", N},
 	/* What systemd cannot be told it would take back, at its next reload. */
-	{"::n", "'unified':{'memory.max':'99999999999T'}", "", UNTOLD("memory.max", "99999999999T")},
-	{"::n", "'unified':{'memory.high':''}", "", UNTOLD("memory.high", "\n")},
-	{"::n", "'unified':{'pids.max':'many'}", "", UNTOLD("pids.max", "many")},
-	{"::n", "'unified':{'cpu.max':'50000K'}", "", UNTOLD("cpu.max", "50000K")},
-	{"::n", "'unified':{'cpu.max':'50000 0'}", "", UNTOLD("cpu.max", "50000 0")},
-	{"::n", "'unified':{'cpu.max':'max 50000 5'}", "", UNTOLD("cpu.max", "max 50000 5")},
-	{"::n", "'unified':{'cpu.weight.nice':'20'}", "", UNTOLD("cpu.weight.nice", "20")},
-	{"::n", "'unified':{'cpuset.cpus':'all'}", "", UNTOLD("cpuset.cpus", "all")},
-	{"::n", "'unified':{'io.weight':'default 0x10z'}", "", UNTOLD("io.weight", "default 0x10z")},
+	{"::n", "'unified':{'memory.max':'99999999999T'}", "", NO_PROPERTY("memory.max", "99999999999T")},
+	{"::n", "'unified':{'memory.high':''}", "", NO_PROPERTY("memory.high", "\n")},
+	{"::n", "'unified':{'pids.max':'many'}", "", NO_PROPERTY("pids.max", "many")},
+	{"::n", "'unified':{'cpu.max':'50000K'}", "", NO_PROPERTY("cpu.max", "50000K")},
+	{"::n", "'unified':{'cpu.max':'50000 0'}", "", NO_PROPERTY("cpu.max", "50000 0")},
+	{"::n", "'unified':{'cpu.max':'max 50000 5'}", "", NO_PROPERTY("cpu.max", "max 50000 5")},
+	{"::n", "'unified':{'cpu.weight.nice':'20'}", "", NO_PROPERTY("cpu.weight.nice", "20")},
+	{"::n", "'unified':{'cpuset.cpus':'all'}", "", NO_PROPERTY("cpuset.cpus", "all")},
+	{"::n", "'unified':{'io.weight':'default 0x10z'}", "", NO_PROPERTY("io.weight", "default 0x10z")},
 };
 
 #define A "org.systemd.property."
@@ -203,7 +204,7 @@ static const struct row limit_rows[] = {
 	"cannot set this property of the unit: the value is not GVariant text: true, 'text', uint64 5, ['a', " \
 	"'b']"
 #define SET "cannot set this property of the unit: "
-#define ESCAPE SET "a backslash can stand before a quote or another backslash only"
+#define ESCAPE SET "the value has a backslash before a character other than a quote or backslash"
 
 static const struct row annotation_rows[] = {
 	{"::n", "", "'" A "TimeoutStopUSec':'uint64 10000000'", N " TimeoutStopUSec:t=10000000"},
@@ -233,11 +234,12 @@ static const struct row annotation_rows[] = {
 	{"::n", "", "'" A "Xyz':'[\\u0027a\\u0027'", BAD "Xyz: " SYNTAX},
 	{"::n", "", "'" A "Xyz':'[\\u0027a\\u0027 \\u0027b\\u0027]'", BAD "Xyz: " SYNTAX},
 	{"::n", "", "'" A "Xyz':'uint64 '", BAD "Xyz: " SYNTAX},
-	{"::n", "", "'" A "ab':'1'", BAD "ab: " SET "a name has three letters or more, and nothing else"},
-	{"::n", "", "'" A "a.b':'1'", BAD "a.b: " SET "a name has three letters or more, and nothing else"},
-	{"::n", "", "'" A "StopSec':'\\u0027x\\u0027'", BAD "StopSec: " SET "it takes a number of seconds"},
-	{"::n", "", "'" A "PIDs':'[]'", BAD "PIDs: " SET "this property is the runtime's own"},
-	{"::n", "", "'" A "Delegate':'false'", BAD "Delegate: " SET "this property is the runtime's own"},
+	{"::n", "", "'" A "ab':'1'", BAD "ab: " SET "its name must be three or more letters"},
+	{"::n", "", "'" A "a.b':'1'", BAD "a.b: " SET "its name must be three or more letters"},
+	{"::n", "", "'" A "StopSec':'\\u0027x\\u0027'",
+	 BAD "StopSec: " SET "the value is not a number of seconds"},
+	{"::n", "", "'" A "PIDs':'[]'", BAD "PIDs: " SET "the runtime sets this property itself"},
+	{"::n", "", "'" A "Delegate':'false'", BAD "Delegate: " SET "the runtime sets this property itself"},
 };
 
 /* 63 pages first, where 64 to 255 of them are the limit. */
