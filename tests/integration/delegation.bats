@@ -118,7 +118,7 @@ teardown() {
 }
 
 @test "a user's scope of systemd: limits of memory and pids take effect" {
-	command -v as-tester >/dev/null || host_lacks "no user with a manager of his own"
+	command -v as-tester >/dev/null || host_lacks "no user with a service manager"
 	chmod 755 "$WORK"
 	chown -R tester: "$BUNDLE"
 	mkdir "$ROOT" && chown tester: "$ROOT"

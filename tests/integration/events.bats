@@ -159,7 +159,7 @@ ends() { # status text kills
 	in_time ends 137 "" 0
 }
 
-is_told() {
+oom_is_reported() {
 	rm -f "$BUNDLE/rootfs/go"
 	create "$ID" && tare start "$ID" || return 1
 	watch_events
@@ -172,7 +172,7 @@ is_told() {
 	controllers memory pids
 	script 'while [ ! -e /go ]; do usleep 50000; done; exec dd if=/dev/zero of=/dev/null bs=64M count=1'
 	limit_memory
-	in_time is_told
+	in_time oom_is_reported
 }
 
 @test "statistics have pressure and block I/O if the kernel counts them" {

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# Every mount option of runtime-spec config-linux.md ("Linux mount options"), asked from inside.
+# Every mount option of runtime-spec config-linux.md ("Linux mount options"), as it shows in the container.
 load helpers
 
-# The options field of a mount point, "flags superblock-options" as "rw,nosuid rw,size=1024k".
+# The mount and superblock options of a mount point, such as "rw,nosuid rw,size=1024k".
 flags_of() {
 	awk -v p="$1" '$5 == p { print $6, $NF }' <<<"$output" | tail -n 1
 }
@@ -12,15 +12,15 @@ peers_of() {
 	awk -v p="$1" '$5 == p { for (i = 7; $i != "-"; i++) print $i }' <<<"$output" | sed 's/:.*//' | tr '\n' ' '
 }
 
-# Runs the container where the host has more mounts: those that script $1 makes, in a mount namespace of their own.
+# Runs the container on a host with additional mounts, which script $1 makes in a new mount namespace.
 run_with_mounts() {
-	# Private first: what is shared then is not shared with the host.
+	# Private first: mounts that are made shared later are then not shared with the host.
 	run unshare -m --propagation private sh -c "mount --make-r${2:-private} /; $1"'
 		exec "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"'
 	[ "$status" -eq 0 ] || { echo "status $status: $output"; return 1; }
 }
 
-# Two trees, each a tmpfs with another one below: plain/sub has no flags, full/sub all of them.
+# Makes two trees of a tmpfs with another tmpfs in it. The mounts of plain have no flags, those of full have all flags.
 trees() {
 	mkdir "$WORK/plain" "$WORK/full"
 	export TARE ROOT BUNDLE ID WORK
@@ -32,7 +32,7 @@ trees() {
 		done'
 }
 
-# binds SOURCE OPTION...: a recursive bind for each OPTION (a "+" joins several) at /SOURCE-OPTION.
+# binds SOURCE OPTION...: a recursive bind mount at /SOURCE-OPTION for each OPTION; "+" joins several options.
 binds() {
 	local from=$1
 	shift
@@ -40,7 +40,7 @@ binds() {
 		"type":"none","source":($w+"/"+$from),"options":(["rbind"]+(split("+")))}]' --args "$@"
 }
 
-# expect MOUNT FLAGS SUBMOUNT-FLAGS, without "rw"
+# expect MOUNT FLAGS SUBMOUNT-FLAGS: compares both, without "rw".
 expect() {
 	local top sub
 	top=$(flags_of "/$1") sub=$(flags_of "/$1/sub")
@@ -50,7 +50,7 @@ expect() {
 
 FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 
-@test "options that set a flag: alone for the mount, with r for all below" {
+@test "options that set a flag: for the mount alone, and with r for all mounts below" {
 	trees
 	flags='ro nosuid nodev noexec nodiratime noatime nosymfollow strictatime'
 	binds plain $flags $(printf 'r%s ' $flags)
@@ -65,12 +65,12 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	done
 	expect plain-noatime noatime relatime
 	expect plain-rnoatime noatime noatime
-	# The kernel shows neither noatime nor relatime for strictatime.
+	# For strictatime the kernel shows neither noatime nor relatime.
 	expect plain-strictatime "" relatime
 	expect plain-rstrictatime "" ""
 }
 
-@test "options that clear a flag: alone for the mount, with r for all below" {
+@test "options that clear a flag: for the mount alone, and with r for all mounts below" {
 	trees
 	flags='rsuid rdev rexec rdiratime rsymfollow rrw ratime rrelatime'
 	binds full rbind $flags rnorelatime rnostrictatime
@@ -87,7 +87,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	done
 }
 
-@test "a bind has its source's flags, until an option about one of them comes: then what none asks for is cleared" {
+@test "a bind keeps its source's flags until an option sets or clears one: then all flags that no option sets are cleared" {
 	trees
 	binds full "" defaults+async rslave rro rw ro suid nosuid nodev noexec exec dev symfollow nosymfollow atime diratime \
 		norelatime nostrictatime relatime noatime strictatime nodiratime rw+noatime+nodiratime rw+rro+rnoexec
@@ -103,7 +103,8 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 		expect full-$option $option,noatime,nodiratime $FULL
 	done
 	expect full-nosymfollow noatime,nodiratime,nosymfollow $FULL
-	# Those about the access time: what takes one back leaves the others; what sets one replaces all of them.
+	# Access time: an option that clears one setting keeps the others, and an option that sets one replaces all of
+	# them.
 	for option in atime norelatime nostrictatime; do
 		expect full-$option nodiratime,relatime $FULL
 	done
@@ -116,7 +117,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	expect full-rw+rro+rnoexec ro,noexec,noatime,nodiratime $FULL
 }
 
-@test "a flag that the kernel has locked stays, with a warning; clearing it by name is an error" {
+@test "a locked flag stays, with a warning; clearing it by name is an error" {
 	trees
 	chmod 755 "$WORK" "$BUNDLE"
 	cp "$TARE" "$WORK/tare"
@@ -150,7 +151,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	[ "$(grep -c "(and 2 other mounts)" "$WORK/log")" = 1 ] || { cat "$WORK/log"; return 1; }
 }
 
-@test "the last word wins, and what takes back another option leaves the rest alone" {
+@test "the last option wins, and an option that undoes another one keeps the rest" {
 	trees
 	binds plain ro+rw rw+ro noatime+atime noatime+strictatime strictatime+norelatime strictatime+nostrictatime \
 		noatime+nostrictatime noatime+norelatime strictatime+atime nosuid+suid rro+rrw rnoatime+ratime \
@@ -173,7 +174,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	expect plain-rnoatime+rnostrictatime noatime noatime
 }
 
-@test "options that change nothing are taken by binds and by file systems" {
+@test "options without effect are accepted for binds and file systems" {
 	mkdir "$WORK/data"
 	config --arg s "$WORK/data" '["async","defaults","iversion","loud","mand","noiversion","nolazytime","nomand","silent","rw","suid"] as $all
 		| .mounts+=[$all[]|{"destination":("/bind-"+.),"type":"bind","source":$s,"options":["bind",.]},
@@ -185,7 +186,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	done
 }
 
-@test "options with r are for file systems, too" {
+@test "options with r are accepted for file systems, too" {
 	config '["rro","rnosuid","rnodev","rnoexec","rnodiratime","rnoatime","rnosymfollow","rstrictatime"] as $all
 		| .mounts+=[$all[]|{"destination":("/"+.),"type":"tmpfs","source":"t","options":[.]}]
 		| .mounts+=[["rw","ro"],["suid","nosuid"],["dev","nodev"],["exec","noexec"],["diratime","nodiratime"],["relatime","noatime"],["symfollow","nosymfollow"]
@@ -198,7 +199,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	done
 }
 
-@test "features name the specification's options, each of which is above or below" {
+@test "features names the specification's options, each of which a case here tests" {
 	wanted="async atime bind defaults dev diratime dirsync exec idmap iversion lazytime loud mand noatime nodev nodiratime noexec noiversion
 		nolazytime nomand norelatime nostrictatime nosuid nosymfollow private ratime rbind rdev rdiratime relatime remount rexec ridmap rnoatime
 		rnodev rnodiratime rnoexec rnorelatime rnostrictatime rnosuid rnosymfollow ro rprivate rrelatime rro rrw rshared rslave rstrictatime rsuid
@@ -206,7 +207,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	[ "$("$TARE" features | jq -r '.mountOptions[]' | sort | tr '\n' ' ')" = "$(echo $wanted | tr ' ' '\n' | sort | tr '\n' ' ')" ]
 }
 
-@test "options of the superblock, and data that only the file system knows" {
+@test "options of the superblock, and data for the file system" {
 	config '.mounts+=[{"destination":"/sync","type":"tmpfs","source":"t","options":["sync","dirsync","lazytime"]},
 		{"destination":"/async","type":"tmpfs","source":"t","options":["sync","async","lazytime","nolazytime"]},
 		{"destination":"/data","type":"tmpfs","source":"name","options":["size=1m","nr_inodes=77","mode=0711","uid=3","gid=4"]}]'
@@ -221,7 +222,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	[[ "$output" == *"/mounts/0"*"no-such-option"* ]]
 }
 
-@test "what a bind cannot take is refused by name" {
+@test "options that a bind cannot have are refused by name" {
 	for option in sync dirsync lazytime size=1m wrong; do
 		config --arg o $option '.mounts=[{"destination":"/b","type":"bind","source":"rootfs","options":["bind","defaults",$o]}]'
 		run -1 tare run -b "$BUNDLE" "$ID"
@@ -264,7 +265,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	done
 }
 
-@test "a root that is to be a slave has the host's mount as its master; what is mounted there later arrives" {
+@test "a slave root has the host's mount as its master, and mounts made there later arrive" {
 	export TARE ROOT BUNDLE ID WORK
 	mkdir "$BUNDLE/rootfs/later" "$BUNDLE/rootfs/later-too"
 	config '.mounts+=[{"destination":"/own","type":"tmpfs","source":"t"}]'
@@ -275,7 +276,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 		for type in slave rslave; do
 			config --arg t $type '.linux.rootfsPropagation=$t'
 			: >"$WORK/out"
-			# The root file system is a mount of its own, so that nothing else comes from there.
+			# The root file system is a mount point itself, so that no other mounts propagate from there.
 			FLAG=$flag run -0 timeout 60 unshare -m --propagation private sh -c '
 				mount --bind "$BUNDLE/rootfs" "$BUNDLE/rootfs" && mount --make-rshared /
 				"$TARE" --root "$ROOT" run $FLAG -b "$BUNDLE" "$ID" >"$WORK/out" &
@@ -289,7 +290,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 			[ -z "$(peers_of /own)" ]
 		done
 	done
-	# In a user namespace too; any other type has no master.
+	# Also in a user namespace. With any other type the root has no master.
 	chmod 755 "$WORK"
 	chown -R 100000:100000 "$BUNDLE/rootfs"
 	config '.process.args=["cat","/proc/self/mountinfo"]'
@@ -304,7 +305,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	[ "$(peers_of /)" = "master " ] || { echo "$output"; return 1; }
 }
 
-@test "a mount that is made later on the host reaches a slave, and nothing comes back" {
+@test "a later mount of the host reaches a slave, and no mount of the container reaches the host" {
 	trees
 	config --arg w "$WORK" '.mounts+=[{"destination":"/slave","type":"none","source":($w+"/plain"),"options":["rbind","rslave"]}]'
 	script 'mount -t tmpfs t /slave/sub; echo ready; while ! grep -q /slave/later /proc/self/mountinfo; do sleep 0.05; done; echo seen'
@@ -320,7 +321,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	[ "$output" = $'1\nready\nseen' ]
 }
 
-@test "mounts are made in their order; remount changes the one that is there" {
+@test "mounts are made in the order of the list; remount changes an existing mount" {
 	mkdir "$WORK/one" && echo one >"$WORK/one/file"
 	config --arg s "$WORK/one" '.mounts+=[{"destination":"/m","type":"tmpfs","source":"t"},{"destination":"/m/inner","type":"bind","source":$s,"options":["bind"]},
 		{"destination":"/n/inner","type":"bind","source":$s,"options":["bind"]},{"destination":"/n","type":"tmpfs","source":"t"},
@@ -360,7 +361,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	[ "$output" = $'there\nrefused\nthere' ]
 }
 
-@test "idmap takes the container's mapping, ridmap reaches submounts, and half a mapping is refused" {
+@test "idmap uses the container's mapping, ridmap includes submounts, and an incomplete mapping is refused" {
 	export TARE ROOT BUNDLE ID WORK
 	mkdir "$WORK/data"
 	chmod 755 "$WORK"
@@ -380,7 +381,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	[[ "$output" == *"/mounts/0"*"user namespace"* ]]
 }
 
-@test "idmap without mappings takes those of a user namespace that is joined" {
+@test "idmap without mappings uses those of a user namespace that is joined" {
 	mkdir "$WORK/data"
 	touch "$WORK/data/f"
 	chown 7:8 "$WORK/data/f"
@@ -397,12 +398,12 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	[ "$output" = $'7:8\n7:8\n65534:65534\n0:0' ] || { echo "$output"; return 1; }
 	[ "$(stat -c %u:%g "$WORK/data/new")" = 0:0 ]
 	rm "$WORK/data/new"
-	# So with the mappings beside it that it has.
+	# Also if the configuration repeats the mappings.
 	config '.linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
 	run -0 tare run -b "$BUNDLE" "$ID"
 	[ "$output" = $'7:8\n7:8\n65534:65534\n0:0' ] || { echo "$output"; return 1; }
 	tare delete --force "$ID.a"
-	# The caller's own has nothing to map.
+	# The caller's own user namespace maps nothing.
 	config '(.linux.namespaces[]|select(.type=="user")).path="/proc/self/ns/user" | del(.linux.uidMappings,.linux.gidMappings)'
 	run -1 tare run -b "$BUNDLE" "$ID"
 	[[ "$output" == *"an idmapped mount needs uidMappings and gidMappings, or a user namespace other than the caller's"* ]] || { echo "$output"; return 1; }
@@ -417,13 +418,13 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	[[ "$(flags_of /dev/shm)" == "rw,nosuid,nodev,noexec,relatime rw,size=65536k"* ]]
 	[[ "$(flags_of /dev/mqueue)" == "rw,nosuid,nodev,noexec,relatime rw" ]]
 	[[ "$(flags_of /sys/fs/cgroup)" == "ro,nosuid,nodev,noexec,relatime "* ]]
-	# A network of its own shows in sysfs; the message queue of its own ipc namespace in mqueue alone.
+	# sysfs shows the new network namespace, and mqueue the message queues of the new ipc namespace.
 	[[ "$output" == *$'\nlo\n-\n'* ]]
 	[ ! -e /dev/mqueue/own ]
 	[[ "$output" == *"/dev/pts/ptmx"* ]]
 }
 
-@test "without a cgroup namespace a new cgroup2 may not be had: the host's is shown, read-only" {
+@test "without a cgroup namespace, if a new cgroup2 mount is refused, the host's is shown read-only" {
 	chmod 755 "$WORK"
 	chown -R 100000:100000 "$BUNDLE/rootfs"
 	config '.linux.namespaces|=map(select(.type!="cgroup")) | .linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}]
@@ -433,16 +434,16 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	[[ "$(flags_of /sys/fs/cgroup)" == "ro,"* ]]
 }
 
-@test "with a cgroup namespace, where a new cgroup2 may not be had, the rest of the host's is never shown" {
+@test "with a cgroup namespace, if a new cgroup2 mount is refused, the rest of the host's is never shown" {
 	chmod 755 "$WORK"
 	chown -R 100000:100000 "$BUNDLE/rootfs"
 	config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings
 		| (.mounts[]|select(.type=="cgroup").options)=["nosuid","noexec","nodev"]'
-	# The namespace of another user namespace, which shows anything.
+	# A cgroup namespace that belongs to another user namespace, which may show any cgroups.
 	config '(.linux.namespaces[]|select(.type=="cgroup")).path="/proc/self/ns/cgroup"'
 	run -1 tare run -b "$BUNDLE" "$ID"
 	[[ "$output" == *": /mounts/6: cannot mount 'cgroup2' on '/sys/fs/cgroup': operation not permitted (needs a cgroup namespace that belongs to the container's user namespace)" ]] || { echo "$output"; return 1; }
-	# A security module's refusal. The container's own cgroup is what a new mount would show.
+	# A refusal by a security module: the container's own cgroup is shown, like with a new mount.
 	not_systemd
 	command -v strace >/dev/null || not_here "needs strace"
 	config '(.linux.namespaces[]|select(.type=="cgroup"))|=del(.path)'
@@ -453,10 +454,10 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	[ "$(awk '$5 == "/sys/fs/cgroup" { print $4 }' <<<"$output")" = / ] || { echo "$output"; return 1; }
 }
 
-@test "the host's root with a pinned mount namespace in it: all but the pin is shown" {
+@test "the host's root with a pinned mount namespace in it: everything but the pin is shown" {
 	: >"$WORK/pin"
 	config '.mounts+=[{destination:"/host",type:"bind",source:"/",options:["rbind","rslave","ro"]}]'
-	# One namespace is older than another by a number that kernels count on each cpu.
+	# The kernel refuses to bind a namespace file of a newer mount namespace, and numbers namespaces for each cpu.
 	cpu=$(awk '/^Cpus_allowed_list/ { split($2, list, "[-,]"); print list[1] }' /proc/self/status)
 	pinned() {
 		taskset -c "$cpu" unshare -m sh -c 'mount --make-rshared /; mkdir -p "$0/private" "$0/file" && mount --bind "$0/private" "$0/private" && mount --make-private "$0/private"
@@ -475,13 +476,13 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 		chown -R 100000:100000 "$BUNDLE/rootfs"
 		config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
 	done
-	# The root file system itself.
+	# Also for the root file system itself.
 	config '.root.path="/" | .mounts=[] | .linux.namespaces|=map(select(.type!="user")) | .process.args=["true"] | .process.env=["PATH=/bin"] | del(.linux.uidMappings,.linux.gidMappings,.linux.rootfsPropagation)'
 	run pinned
 	[ "$output" = pinned ] || { echo "$output"; return 1; }
 }
 
-@test "remount refuses by name what is no attribute of a mount; so does an item that is a list" {
+@test "remount refuses options that are no mount attribute, and an item that is a list, by name" {
 	refused() { # mount, what is said of it
 		config --argjson m "$1" '.mounts=[{"destination":"/m","type":"tmpfs","source":"t","options":["size=2m"]},
 			({"destination":"/m","type":"tmpfs","source":"t"}+$m)]'
@@ -501,14 +502,14 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 		"remount cannot change 'size=1m,mode=700' (write each option as an item of its own)"
 	refused '{"type":"bind","source":"/tmp","options":["bind,ro"]}' \
 		"bind mounts cannot have any filesystem-specific options applied: 'bind,ro' (write each option as an item of its own)"
-	# What changes nothing is none of it.
+	# Options without effect are accepted.
 	config '.mounts[1]={"destination":"/m","options":["remount","async","nolazytime","defaults","ro"]}
 		| .mounts+=[{"destination":"/proc","type":"proc","source":"proc"}]'
 	inside 'cat /proc/self/mountinfo'
 	[[ "$(flags_of /m)" == "ro,relatime rw,size=2048k"* ]]
 }
 
-@test "options and sources longer than fsconfig(2) takes" {
+@test "options and sources longer than fsconfig(2) accepts" {
 	long=$(printf 'x%.0s' {1..200})
 	mkdir -p "$WORK/$long/lower" "$WORK/$long/other" "$WORK"/{upper,work}
 	echo low >"$WORK/$long/lower/f"
@@ -529,11 +530,11 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 		[[ "$(flags_of /r)" == "ro,relatime ro,sync,lowerdir="* ]]
 		[[ "$(flags_of /t)" == "rw,noexec,relatime rw,size=1024k"* ]]
 		[ "$(awk '$5 == "/t" || $5 == "/r" { print $(NF - 1) }' <<<"$output")" = "$long$long"$'\n'"$long$long" ]
-		# Nothing of how they were made is left.
+		# The mounts that helped to make them are gone.
 		[ "$(awk 'NF > 8 && $(NF - 2) == "tmpfs" && $5 !~ "^/(proc|sys)/" { print $5 }' <<<"$output" | sort | tr '\n' ' ')" = \
 			"/dev /dev/shm /t /tmp " ] || { echo "$output"; return 1; }
 	done
-	# In a user namespace, and in the order of the list; a layer on a mount of the same list.
+	# In a user namespace, in the order of the list, and with a layer on a mount of the same list.
 	chmod 755 "$WORK"
 	chown -R 100000:100000 "$BUNDLE/rootfs" "$WORK/upper" "$WORK/work"
 	config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
@@ -541,7 +542,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	[[ "$output" == $'low\nother\n'* ]] || { echo "$output"; return 1; }
 }
 
-@test "of long options what is wrong is told, and they are a page at most" {
+@test "errors in long options are reported, and the options are a page at most" {
 	long=$(printf 'x%.0s' {1..255})
 	refused() { # mount, what is said of it
 		config --argjson m "$1" '.mounts=[{destination:"/m",type:"tmpfs",source:"t"}+$m]'
@@ -572,7 +573,7 @@ in_user_ns() { # namespaces of the caller, a filter
 	run -0 tare run -b "$BUNDLE" "$ID"
 	[ "$(sed -n 1p <<<"$output")" = "$(ls /sys/class/net | tr '\n' ' ')" ] || { echo "$output"; return 1; }
 	[[ "$output" == *"mkdir: can't create directory '/sys/fs/cgroup/x': Read-only file system"* ]]
-	# All of it is read-only, and nothing that the host mounts later arrives.
+	# All of it is read-only, and later mounts of the host do not arrive.
 	[ "$(awk '$5 ~ "^/sys" && $6 !~ "^ro,.*nosuid,nodev,noexec"' <<<"$output")" = "" ] || { echo "$output"; return 1; }
 	[[ "$(awk '$5 ~ "^/sys" { print $7 }' <<<"$output" | sort -u)" == - ]]
 	[ "$(awk '$5 == "/sys" { print $4, $(NF - 2) }' <<<"$output")" = "/ sysfs" ]
@@ -581,7 +582,7 @@ in_user_ns() { # namespaces of the caller, a filter
 	[[ "$(flags_of /sys)" == "rw,nosuid,nodev,noexec,"* ]]
 }
 
-@test "a file system of a namespace that is not the user namespace's is refused with that namespace's name" {
+@test "a file system of a namespace that the user namespace does not own is refused, naming the namespace" {
 	in_user_ns "ipc pid" .
 	config '.mounts|=map(select(.type!="proc")) | .linux.maskedPaths=[] | .linux.readonlyPaths=[]'
 	run -1 tare run -b "$BUNDLE" "$ID"
@@ -589,7 +590,7 @@ in_user_ns() { # namespaces of the caller, a filter
 	config '.mounts=[{destination:"/proc",type:"proc",source:"proc"}]'
 	run -1 tare run -b "$BUNDLE" "$ID"
 	[[ "$output" == *"/mounts/0: cannot mount 'proc' on '/proc': operation not permitted (needs a pid namespace that belongs to the container's user namespace)" ]] || { echo "$output"; return 1; }
-	# Of a network that is joined the host's /sys would show another one.
+	# With a joined network namespace the host's /sys would show another one.
 	unshare -n sleep 100 3>&- &
 	pid=$!
 	wait_for '[ "$(readlink /proc/$pid/ns/net)" != "$(readlink /proc/self/ns/net)" ]'

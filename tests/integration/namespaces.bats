@@ -17,7 +17,7 @@ ns() {
 	[ "$output" = "$(ns net)"$'\n'"$(ns ipc)" ]
 }
 
-# In the order of the specification; and the kernel's names of them.
+# The types in the order of the specification, each with the kernel's name.
 TYPES="pid:pid network:net mount:mnt ipc:ipc uts:uts user:user cgroup:cgroup time:time"
 
 @test "each type: new, or the runtime's" {
@@ -45,7 +45,7 @@ TYPES="pid:pid network:net mount:mnt ipc:ipc uts:uts user:user cgroup:cgroup tim
 	done
 }
 
-@test "each type given twice, with a path of another type, with one that is not absolute" {
+@test "each type: given twice, with a path of another type, with a relative path" {
 	for type in $TYPES; do
 		config --arg t "${type%:*}" '.linux.namespaces=(.linux.namespaces|map(select(.type!=$t)))+[{"type":$t},{"type":$t}]'
 		run_container "" 1
@@ -71,7 +71,7 @@ TYPES="pid:pid network:net mount:mnt ipc:ipc uts:uts user:user cgroup:cgroup tim
 	inside 'readlink /proc/self/ns/time; cut -d. -f1 /proc/uptime'
 	[ "${lines[0]}" = "$(readlink "/proc/$pid/ns/time")" ]
 	[ "${lines[1]}" -ge 7777777 ]
-	# A mount namespace is joined with what it has: this one has the bundle where the configuration says.
+	# A mount namespace is joined with its mounts. This one has the bundle at the configured path.
 	unshare -m --propagation private sleep 60 3>&- &
 	other=$!
 	wait_for "[ \$(readlink /proc/$other/ns/mnt) != \$(readlink /proc/self/ns/mnt) ]"
@@ -102,7 +102,7 @@ TYPES="pid:pid network:net mount:mnt ipc:ipc uts:uts user:user cgroup:cgroup tim
 	[ "$(head -n 5 <<<"$output")" = "$expected" ]
 }
 
-@test "a path of the wrong type, a missing one, and no namespace at all" {
+@test "a path of the wrong type, a missing path, and a file that is no namespace" {
 	config '(.linux.namespaces[]|select(.type=="network")).path="/proc/self/ns/ipc"'
 	run -1 tare run -b "$BUNDLE" "$ID"
 	[[ "$output" == *"/linux/namespaces/1/path"*"is not a network namespace"* ]]
@@ -114,7 +114,7 @@ TYPES="pid:pid network:net mount:mnt ipc:ipc uts:uts user:user cgroup:cgroup tim
 	[[ "$output" == *"o such file"* ]]
 }
 
-@test "a sysctl of a namespace that is the host's is refused" {
+@test "a sysctl of a namespace that belongs to the host is refused" {
 	config '(.linux.namespaces[]|select(.type=="network")).path="/proc/self/ns/net" | .linux.sysctl={"net.ipv4.ip_forward":"0"}'
 	run -1 tare run -b "$BUNDLE" "$ID"
 	[[ "$output" == *"is not in a separate kernel namespace"* ]]
@@ -138,7 +138,7 @@ user_ns() {
 	[ "$output" = $'1003\n1004\n1004 5' ]
 }
 
-@test "capabilities in a user namespace are the asked ones" {
+@test "capabilities in a user namespace are the requested ones" {
 	user_ns
 	inside 'grep CapEff /proc/self/status'
 	[ "$output" = $'CapEff:\t0000000020000420' ]
@@ -164,7 +164,7 @@ user_ns() {
 	[ "$output" = "$(readlink "/proc/$pid/ns/user")"$'\n'"$(readlink "/proc/$pid/ns/net")"$'\n0' ]
 }
 
-@test "mappings beside a user namespace that is joined are its own, or refused" {
+@test "mappings of a joined user namespace must equal its own, or are refused" {
 	user_ns
 	config '.process.args=["sleep","1000"]'
 	create "$ID.a"
@@ -185,7 +185,7 @@ user_ns() {
 	other '.linux.uidMappings+=[{containerID:5000,hostID:5000,size:1}]' uid
 }
 
-@test "time offsets: each clock, below zero and in nanoseconds" {
+@test "time offsets: each clock, negative, and with nanoseconds" {
 	config '.linux.namespaces+=[{"type":"time"}]'
 	offsets() { # JSON SECS:NANOSECS of monotonic and boottime
 		config ".linux.timeOffsets=$1"
@@ -207,7 +207,7 @@ user_ns() {
 	[ ! -e "$ROOT/$ID" ]
 }
 
-@test "as many lines of mappings as the kernel takes, and no change of owner" {
+@test "as many lines of mappings as the kernel accepts, and no file changes its owner" {
 	user_ns
 	chown -R 400:400 "$BUNDLE/rootfs"
 	chown 0:0 "$BUNDLE/rootfs/etc"
@@ -221,11 +221,11 @@ user_ns() {
 	run_container "" 1
 	[[ "$output" == *"/linux/uidMappings: "*"invalid argument (the kernel takes at most 340 ranges, "* ]] || { echo "$output"; return 1; }
 	[ ! -e "$ROOT/$ID" ]
-	# Fewer, but more than a page of text.
+	# Fewer lines, but more than a page of text.
 	config '.linux.uidMappings=[range(300)|{containerID:(.+100000),hostID:(.+100000),size:1}]'
 	run_container "" 1
 	[[ "$output" == *"lines of less than $(getconf PAGESIZE) bytes together)"* ]] || { echo "$output"; return 1; }
-	# What is wrong with few of them is another thing.
+	# With few lines the cause of the error is another one.
 	config '.linux.uidMappings=[{containerID:0,hostID:100,size:10},{containerID:5,hostID:200,size:10}]'
 	run_container "" 1
 	[[ "$output" == *"invalid argument (ranges overlap"* ]] || { echo "$output"; return 1; }
@@ -257,7 +257,7 @@ user_ns() {
 	[[ "$output" == *"/linux/namespaces: an unprivileged caller needs a user namespace (tare spec --rootless writes one)"* ]]
 }
 
-@test "an unprivileged caller's init that fails at once is heard, whatever is being done for it" {
+@test "the failure of an unprivileged caller's init is reported even if it happens at once" {
 	chmod 755 "$WORK" "$BUNDLE"
 	rm "$BUNDLE/config.json"
 	cp "$TARE" "$WORK/tare"
@@ -272,14 +272,14 @@ user_ns() {
 	done
 }
 
-@test "what a user namespace's container makes belongs to its root, the message queues too" {
+@test "what a container in a user namespace makes belongs to its root, also the message queues" {
 	chmod 711 "$WORK"
 	chown -R 100000:100000 "$BUNDLE/rootfs"
 	config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
 	inside 'stat -c %u:%g /dev/mqueue /dev/shm /dev/pts; readlink /proc/self/ns/ipc'
 	[ "${lines[0]} ${lines[1]} ${lines[2]}" = "0:0 0:0 0:0" ]
 	[ "${lines[3]}" != "$(readlink /proc/self/ns/ipc)" ]
-	# In a user namespace that is joined as well.
+	# Also in a user namespace that is joined.
 	config '.process.args=["sleep","1000"]'
 	tare run -d -b "$BUNDLE" "$ID.first" >"$WORK/out" 2>&1 3>&-
 	config --arg p "/proc/$(pid_of "$ID.first")/ns/user" '(.linux.namespaces[]|select(.type=="user")).path=$p | del(.linux.uidMappings,.linux.gidMappings)'
@@ -287,7 +287,7 @@ user_ns() {
 	[ "$output" = 0:0 ]
 }
 
-@test "an empty path is no path: the namespace is a new one" {
+@test "an empty path is no path: the namespace is new" {
 	inside 'for n in mnt pid net ipc uts cgroup; do readlink /proc/self/ns/$n; done'
 	config '.linux.namespaces|=map(.+{"path":""})'
 	inside 'for n in mnt pid net ipc uts cgroup; do readlink /proc/self/ns/$n; done'

@@ -173,7 +173,7 @@ namespace() {
 	wait $pid || true
 }
 
-@test "into a user namespace, behind a bridge, and into a namespace that is joined" {
+@test "into a user namespace, by way of the bridge process, and into a namespace that is joined" {
 	pair "v$$a"
 	ip addr add 10.9.8.7/24 dev "v$$a"
 	chmod 755 "$WORK"

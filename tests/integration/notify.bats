@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 load helpers
 
-# A service manager: writes what it is told to $WORK/told, a line a message, and closes a barrier's descriptor
-# after $1 seconds. $HOST_SOCKET is its address, which may be $2. With $3 its queue is full from the beginning, and
-# it reads nothing before it gets USR1.
+# A service manager: it writes each message to a line of $WORK/told, and closes a barrier's descriptor after $1 seconds.
+# Its address $HOST_SOCKET may be given as $2. With $3 its queue is full from the beginning, and it reads nothing until
+# it gets USR1.
 manager() {
 	command -v python3 >/dev/null || not_here "needs python3"
 	HOST_SOCKET=${2:-$WORK/host.sock}
@@ -13,7 +13,7 @@ server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 server.bind(sys.argv[1].replace("@", "\0") if sys.argv[1][0] == "@" else sys.argv[1])
 if sys.argv[3]:
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
-    # The queue is full when somebody who has sent nothing has to wait; before that each one's own buffer is.
+    # A sender's own buffer fills up first. The queue is full when a sender that has sent nothing has to wait.
     clients, count, before = [], 0, -1
     while count != before:
         before = count
@@ -54,7 +54,7 @@ end_manager() {
 	wait "$MANAGER" 2>/dev/null || true
 }
 
-@test "start forwards READY=1, then tells the pid, and waits for the manager" {
+@test "start forwards READY=1, then sends the pid, and waits for the manager" {
 	manager 1
 	script 'sleep 1; notify "STATUS=no
 READY=1
@@ -77,7 +77,7 @@ BARRIER=1 fds=1" ]
 	[ ! -e "$ROOT/$ID" ]
 }
 
-@test "run --detach waits, too; for any user, with a read-only root that has no such directory" {
+@test "run --detach also waits; for any user, and with a read-only root that lacks the directory" {
 	manager 0
 	config '.process.user={"uid":1000,"gid":1000} | .root.readonly=true | .process.env+=["NOTIFY_SOCKET=/wrong"]'
 	script 'grep " /run/notify " /proc/self/mountinfo; echo $NOTIFY_SOCKET; notify READY=1; exec sleep 1000'
@@ -90,7 +90,7 @@ BARRIER=1 fds=1" ]
 	done
 	[ "$(tail -n 1 "$WORK/out")" = /run/notify/notify.sock ]
 	[ ! -s "$WORK/err" ]
-	# It is said to the container's program alone.
+	# Only the container's program gets the variable.
 	run -0 tare exec "$ID" sh -c 'echo "${NOTIFY_SOCKET-none}"'
 	[ "$output" = none ]
 	end_manager
@@ -113,7 +113,7 @@ BARRIER=1 fds=1" ]
 	end_manager
 }
 
-@test "a run in the foreground forwards while it waits, and is itself the main process" {
+@test "a run in the foreground forwards while it waits, and is the main process itself" {
 	manager 0 @tare-test-$ID
 	script 'sleep 0.3; notify READY=1; cat; exit 9'
 	mkfifo "$WORK/in"
@@ -133,7 +133,7 @@ BARRIER=1 fds=1" ]
 	end_manager
 }
 
-@test "a program that ends, with READY=1 as its last word or without, ends the waiting" {
+@test "the wait ends when the program exits, with READY=1 as its last message or without" {
 	manager 0
 	export NOTIFY_SOCKET=$HOST_SOCKET
 	config '.process.args=["notify","READY=1"]'
@@ -149,7 +149,7 @@ BARRIER=1 fds=1" ]
 	end_manager
 }
 
-@test "other commands work on a container that is not ready yet" {
+@test "other commands work on a container that is not ready" {
 	manager 0
 	config '.process.args=["sleep","1000"]'
 	export NOTIFY_SOCKET=$HOST_SOCKET
@@ -157,7 +157,7 @@ BARRIER=1 fds=1" ]
 	tare start "$ID" 3>&- &
 	pid=$!
 	wait_for '[ "$(status_of "$ID")" = running ]'
-	# The wait does not keep the lock that other commands wait for.
+	# While it waits, start does not hold the lock that other commands wait for.
 	wait_for 'flock -n "$ROOT/$ID" true'
 	run -0 timeout "$HANGS" "$TARE" --root "$ROOT" delete --force "$ID"
 	wait $pid
@@ -165,7 +165,7 @@ BARRIER=1 fds=1" ]
 	end_manager
 }
 
-@test "a service manager that is gone is a warning; without NOTIFY_SOCKET there is nothing of it" {
+@test "a missing service manager is a warning, and without NOTIFY_SOCKET there is no socket" {
 	inside 'test ! -e /run/notify && test -z "${NOTIFY_SOCKET+set}"'
 	cp "$TOOLS/notify" "$BUNDLE/rootfs/bin/notify"
 	config '.process.args=["notify","READY=1"]'
@@ -191,13 +191,13 @@ BARRIER=1 fds=1" ]
 	end_manager
 }
 
-# Runs the container in the foreground as $pid.
+# Runs the container in the foreground. Its pid is in $pid.
 foreground() {
 	NOTIFY_SOCKET=$HOST_SOCKET "$TARE" --root "$ROOT" --log "$WORK/log" run -b "$BUNDLE" "$ID" >"$WORK/out" 2>&1 3>&- &
 	pid=$!
 }
 
-# Ends it with a signal, and $status is its own; one that does not hear it is killed.
+# Terminates it with a signal, and stores its exit status in $status. If it does not react, it is killed.
 terminate() {
 	kill "$pid"
 	wait_for '! kill -0 "$pid" 2>/dev/null' || kill -KILL "$pid"
@@ -205,7 +205,7 @@ terminate() {
 	wait $pid || status=$?
 }
 
-@test "a manager whose queue is full keeps no signal from the container" {
+@test "a manager with a full queue does not keep signals from the container" {
 	manager 0 "" full
 	script 'trap "exit 7" TERM; notify READY=1; echo said; while true; do sleep 0.1; done'
 	foreground
@@ -218,7 +218,7 @@ terminate() {
 	end_manager
 }
 
-@test "what a full queue had no room for is said when there is some" {
+@test "messages that found the queue full are sent when it has room" {
 	manager 0 "" full
 	config '.process.args=["sh","-c","notify READY=1; exec sleep 1000"]'
 	foreground
@@ -242,7 +242,7 @@ terminate() {
 	end_manager
 }
 
-@test "a signal ends the waiting for a manager that never answers a barrier" {
+@test "a signal ends the wait for a manager that never answers a barrier" {
 	manager 1000
 	config '.process.args=["sh","-c","notify READY=1; exit 5"]'
 	foreground

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 load helpers
 
-# Where the case will find the cgroup: named_dir.
+# Creates the container with the cgroup that named_dir returns.
 create_here() {
 	config --arg p "$(named_path "$ID")" '.linux.cgroupsPath=$p'
 	create "$ID"
@@ -30,7 +30,7 @@ freezer() {
 	cat "$(named_dir "$ID")/cgroup.freeze"
 }
 
-@test "pause stops all processes, resume lets them go on" {
+@test "pause stops all processes, resume lets them continue" {
 	start_counter
 	is_counting
 	run -0 tare pause "$ID"
@@ -58,7 +58,7 @@ freezer() {
 	wait_for '[ "$(status_of "$ID")" = stopped ]'
 }
 
-@test "pause and resume in the wrong state say so and change nothing" {
+@test "pause and resume in the wrong state report it and change nothing" {
 	start_counter
 	run -1 tare resume "$ID"
 	[[ "$output" == *"container not paused"* ]]
@@ -77,20 +77,20 @@ freezer() {
 	wait_for '[ "$(status_of "$ID")" = stopped ]'
 	run -1 tare pause "$ID"
 	[[ "$output" == *"container not running"* ]]
-	# A scope of systemd's has gone with its last process.
+	# systemd removed the scope with its last process.
 	[ "${TARE_MANAGER:-}" = systemd ] || [ "$(freezer)" = 0 ]
 	run -1 tare resume "$ID"
 	[[ "$output" == *"container not paused"* ]]
 }
 
-@test "no container, no pause" {
+@test "pause and resume of a container that does not exist" {
 	for c in pause resume; do
 		run -1 tare $c nothing
 		[[ "$output" == *"does not exist"* ]]
 	done
 }
 
-@test "SIGKILL ends a paused container" {
+@test "SIGKILL kills a paused container" {
 	start_counter
 	tare pause "$ID"
 	run -0 tare kill "$ID" KILL
@@ -98,7 +98,7 @@ freezer() {
 	run -0 tare delete "$ID"
 }
 
-@test "kill --all KILL ends a paused container" {
+@test "kill --all KILL kills a paused container" {
 	script 'sleep 1000 & sleep 1000 & wait'
 	create_here
 	tare start "$ID"
@@ -118,7 +118,7 @@ freezer() {
 	[ "$(tare list -q)" = "" ]
 }
 
-@test "a signal to a paused container is there when it goes on" {
+@test "a signal to a paused container is delivered when it is resumed" {
 	script 'trap "echo got >/got; exit" TERM; echo >/ready; while :; do usleep 20000; done'
 	create_here
 	tare start "$ID"
@@ -156,7 +156,7 @@ freezer() {
 	wait_for '[ "$(status_of "$ID")" = stopped ]'
 }
 
-@test "a paused container without a pid namespace of its own is killed, too" {
+@test "a paused container without a pid namespace of its own is also killed" {
 	config '.linux.namespaces|=map(select(.type!="pid"))'
 	script 'sleep 1000 & sleep 1000 & wait'
 	create_here
@@ -167,7 +167,7 @@ freezer() {
 	wait_for '[ "$(tare ps -f json "$ID")" = "[]" ]'
 }
 
-@test "what the program left behind is killed after its end" {
+@test "processes that the program left are killed after it exits" {
 	config '.linux.namespaces|=map(select(.type!="pid"))'
 	script 'sleep 1000 &'
 	create_here
@@ -180,10 +180,10 @@ freezer() {
 	[[ "$output" == *"container not running"* ]]
 }
 
-@test "kill --all does not miss processes that are born all the time" {
+@test "kill --all does not miss processes while new ones start all the time" {
 	config '.linux.namespaces|=map(select(.type!="pid"))'
-	# Each of the three is a new process every few milliseconds, and the old one ends: not more, because it is the
-	# host's first process that has to wait for all of them.
+	# Each of the three is replaced by a new process every few milliseconds. More would be too many orphans for the
+	# host's first process to wait for.
 	echo 'usleep 10000; sh /hop & exit' >"$BUNDLE/rootfs/hop"
 	script 'for n in 1 2 3; do sh /hop & done; sleep 1000'
 	for _ in 1 2 3 4 5; do
@@ -214,12 +214,13 @@ freezer() {
 	[ "$(status_of "$ID")" = running ]
 	[ "$(freezer)" = 0 ]
 	is_counting
-	# Nothing but what was in the wrong state for it has failed.
+	# Only commands in the wrong state failed.
 	run grep -vE 'container (paused already|not paused)|^\[[0-9,]+\]$' "$WORK/log"
 	[ -z "$output" ]
 }
 
-# Kills the command of tare with SIGKILL while it has the container frozen. Whether that moment is met is luck.
+# Kills the command of tare with SIGKILL while it has the container frozen. Whether that moment is met is a matter of
+# chance.
 killed_while_frozen() { # command...
 	for _ in $(seq 200); do
 		"$TARE" --root "$ROOT" "$@" </dev/null >/dev/null 2>&1 3>&- &
@@ -232,8 +233,8 @@ killed_while_frozen() { # command...
 	return 1
 }
 
-@test "a command that is killed while the container is frozen leaves one that can be resumed, killed and deleted" {
-	not_systemd "it is luck, whoever made the cgroup"
+@test "a command that is killed while the container is frozen leaves a container that can be resumed, killed and deleted" {
+	not_systemd "a matter of chance, with any cgroup manager"
 	script 'for n in $(seq 100); do sleep 1000 & done; i=0; while :; do i=$((i+1)); echo $i >/count; usleep 20000; done'
 	create_here
 	tare start "$ID"
@@ -243,10 +244,10 @@ killed_while_frozen() { # command...
 		killed_while_frozen $command || skip "the moment was not met"
 		run -0 tare resume "$ID"
 		is_counting
-		# Luck takes its time there.
+		# In an emulated machine that takes long, so one command suffices.
 		! is_emulated || return 0
 	done
-	# Not by an update, which freezes nobody.
+	# An update does not freeze the container.
 	for _ in 1 2 3 4 5; do
 		"$TARE" --root "$ROOT" update -r - "$ID" <<<'{"unified":{"cgroup.max.depth":"5"}}' >/dev/null 2>&1 3>&- &
 		pid=$!
@@ -266,8 +267,9 @@ killed_while_frozen() { # command...
 	[ ! -e "$(named_dir "$ID")" ]
 }
 
-# An exec whose process is born into the cgroup that was frozen behind its last look: its pid in $pid. Freezes later
-# when that was too early, and earlier when the process had begun.
+# Starts an exec so that the cgroup is frozen after exec's last check and before its process starts, which then starts
+# frozen. $pid is the exec. After a freeze that was too early the next one is later, and after one that was too late it
+# is earlier.
 born_frozen() { # cgroup
 	local delay=0 step
 	for _ in {1..400}; do
@@ -276,7 +278,7 @@ born_frozen() { # cgroup
 		for ((i = delay; i > 0; i--)); do :; done
 		echo 1 >"$1/cgroup.freeze"
 		sleep 0.02
-		# Where it waits for the birth, not where it waits for a message.
+		# State D: exec waits in clone3 for the new process. In another state it waits for a message.
 		[ "$(cut -d ' ' -f 3 "/proc/$pid/stat" 2>/dev/null)" != D ] || return 0
 		step=$((1 + RANDOM % (delay / 4 + 2)))
 		if [ -e "$BUNDLE/rootfs/was-here" ] || [ "$(wc -l <"$1/cgroup.procs")" != 1 ]; then
@@ -291,8 +293,8 @@ born_frozen() { # cgroup
 	return 1
 }
 
-@test "an exec whose cgroup is frozen in the moment of its birth is ended by a signal, and leaves nothing" {
-	not_systemd "it is luck, whoever made the cgroup"
+@test "an exec is killed by a signal while its new process is frozen from the start, and leaves nothing" {
+	not_systemd "a matter of chance, with any cgroup manager"
 	config '.process.args=["sleep","1000"]'
 	create_here
 	tare start "$ID"

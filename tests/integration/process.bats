@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the kernel says inside about each property of the process (runtime-spec config.md, "Process").
+# What the kernel shows in the container for each property of the process (runtime-spec config.md, "Process").
 load helpers
 
 @test "user, groups, umask, working directory" {
@@ -24,7 +24,7 @@ load helpers
 	[ "$output" = 0777 ]
 }
 
-@test "groups are the configured ones, whatever the caller's are; a user's name is not looked at" {
+@test "groups are the configured ones, whatever the caller's are; the user name is ignored" {
 	config '.process.user={"uid":7,"gid":8,"username":"root"} | .process.args=["sh","-c","id -u; id -g; id -G"]'
 	run -0 setpriv --groups 5,6,7 "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
 	[ "$output" = $'7\n8\n8' ]
@@ -33,7 +33,7 @@ load helpers
 	[ "$output" = $'7\n8\n8 9 1000' ]
 }
 
-@test "capability sets are exactly what was asked" {
+@test "capability sets are exactly the requested ones" {
 	# CAP_CHOWN 0, CAP_KILL 5, CAP_NET_BIND_SERVICE 10
 	config '.process.capabilities={"bounding":["CAP_CHOWN","CAP_KILL","CAP_NET_BIND_SERVICE"],"permitted":["CAP_CHOWN","CAP_KILL"],
 		"effective":["CAP_KILL"],"inheritable":["CAP_KILL"],"ambient":["CAP_KILL"]} | .process.user.uid=1000'
@@ -46,7 +46,7 @@ load helpers
 	[ "${lines[4]}" = $'CapAmb:\t0000000000000020' ]
 }
 
-@test "without capabilities there are none" {
+@test "without capabilities all sets are empty" {
 	config 'del(.process.capabilities)'
 	inside 'grep Cap /proc/self/status'
 	[ "$(echo "$output" | grep -c 0000000000000000)" -eq 5 ]
@@ -64,13 +64,13 @@ mask() {
 	echo "$output" | sed -n "s/^$1:\t//p"
 }
 
-@test "every capability that the caller has can be had" {
+@test "every capability of the caller can be granted" {
 	config --argjson all "$("$TARE" features | jq .linux.capabilities)" '.process.capabilities={bounding:$all,permitted:$all,effective:$all,inheritable:$all,ambient:$all}
 		| .process.args=["grep","Cap","/proc/self/status"]'
 	run -0 tare --log "$WORK/log" run -b "$BUNDLE" "$ID"
 	granted=$(sed -n 's/^CapPrm:\t//p' /proc/self/status)
 	for set in CapInh CapPrm CapEff CapBnd CapAmb; do [ "$(mask $set)" = "$granted" ]; done
-	# What this kernel has and the caller has not is a warning.
+	# Capabilities that this kernel has and the caller does not are a warning.
 	[ "$granted" = 000001ffffffffff ] || grep -q warning "$WORK/log"
 }
 
@@ -85,7 +85,7 @@ mask() {
 	grep -q "warning.*CAP_NET_RAW" "$WORK/log" || { cat "$WORK/log"; return 1; }
 }
 
-@test "a capability that a set cannot have without another one is a warning, and the others are there" {
+@test "a capability that a set cannot have without another set is a warning, and the others are granted" {
 	# capabilities(7): CAP_KILL 5, CAP_NET_BIND_SERVICE 10, CAP_NET_RAW 13
 	refused() { # what the sets are, what is said, CapInh CapPrm CapEff CapBnd CapAmb
 		config "$1"' | .process.args=["grep","^Cap","/proc/self/status"]'
@@ -112,7 +112,7 @@ mask() {
 }
 
 @test "rlimits of every type, and each of them once" {
-	# None is above what the caller may have; the rows are those of the kernel, in its order.
+	# No limit is above the caller's. The rows are the kernel's, in its order.
 	limits="CPU 1000 2000,FSIZE 1000000000 2000000000,DATA 1000000000000 2000000000000,STACK 1048576 2097152,CORE 4096 8192,RSS 1000000000 2000000000,
 		NPROC 500 1000,NOFILE 100 200,MEMLOCK 4096 8192,AS 1000000000000000 2000000000000000,LOCKS 30 40,SIGPENDING 100 200,MSGQUEUE 1000 2000,
 		NICE 0 0,RTPRIO 0 0,RTTIME 10000 20000"
@@ -135,7 +135,7 @@ Max msgqueue size 1000 2000
 Max nice priority 0 0
 Max realtime priority 0 0
 Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
-	# jq would round the number.
+	# jq would round this number.
 	config '.process.rlimits=[{type:"RLIMIT_CPU",soft:"no",hard:"no"}]'
 	sed -i 's/"no"/18446744073709551615/' "$BUNDLE/config.json"
 	run_container
@@ -150,7 +150,7 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 	[[ "$output" == *"/process/rlimits/0/type: unknown rlimit 'RLIMIT_SPEED'"* ]]
 }
 
-@test "environment: exactly the configured one, and HOME from the container's passwd" {
+@test "the environment is exactly the configured one, and HOME is from the container's passwd" {
 	echo 'user:x:1000:1000::/home/of/user:/bin/sh' >"$BUNDLE/rootfs/etc/passwd"
 	config '.process.env=["PATH=/bin","A=1","A=2","B= x "] | .process.user.uid=1000 | .process.args=["env"]'
 	SECRET=leaks run -0 tare run -b "$BUNDLE" "$ID"
@@ -163,7 +163,7 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 	[[ "$output" == *"HOME=/mine"* ]]
 }
 
-@test "a HOME that is empty is replaced by the passwd entry: run, exec, and its document" {
+@test "an empty HOME is replaced by the passwd entry: run, exec, and its document" {
 	echo 'user:x:1000:1000::/home/of/user:/bin/sh' >"$BUNDLE/rootfs/etc/passwd"
 	config '.process.env=["PATH=/bin","HOME=","A=1"] | .process.user.uid=1000 | .process.args=["env"]'
 	run -0 tare run -b "$BUNDLE" "$ID"
@@ -182,7 +182,7 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 	[ "$(sort <<<"$output")" = $'HOME=/home/of/user\nPATH=/bin' ]
 }
 
-@test "HOME comes from a passwd that only the container's root may read, or only below a directory of its own" {
+@test "HOME is read from a passwd that only the container's root may read, or that is in its private directory" {
 	echo 'user:x:1000:1000::/home/of/user:/bin/sh' >"$BUNDLE/rootfs/etc/passwd"
 	homes() { # how
 		config '.process.args=["sh","-c","echo $HOME; cat /etc/passwd 2>/dev/null || echo closed"]'
@@ -203,21 +203,21 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 	homes directory
 	config '.process.noNewPrivileges=false'
 	homes "with privileges"
-	# The root of the user namespace, and nobody else of the host's.
+	# Readable for the root of the user namespace, and not for other users.
 	chmod 755 "$BUNDLE/rootfs/etc"
 	chmod 600 "$BUNDLE/rootfs/etc/passwd"
 	chown 100000:100000 "$BUNDLE/rootfs/etc/passwd"
 	config '.linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.gidMappings=.linux.uidMappings'
 	chmod 755 "$WORK" "$BUNDLE"
 	homes "user namespace"
-	# What even that root may not read is none, as is one that is missing.
+	# A passwd that this root may not read counts as missing.
 	chown 0:0 "$BUNDLE/rootfs/etc/passwd"
 	config '.process.args=["sh","-c","echo $HOME"]'
 	run -0 tare run -b "$BUNDLE" "$ID"
 	[ "$output" = / ]
 }
 
-@test "a passwd that is no regular file is not opened, and is none" {
+@test "a passwd that is not a regular file is not opened, and counts as missing" {
 	config '.process.args=["sh","-c","echo $HOME"]'
 	for make in 'mknod "$passwd" c 4 64' 'mkfifo "$passwd"' 'mkdir "$passwd"' 'ln -s passwd "$passwd"' 'ln -s /proc/self/fd/0 "$passwd"' \
 		'ln -s /dev/kmsg "$passwd"' ':'; do
@@ -228,7 +228,7 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 		[ "$output" = / ] || { echo "$make: $output"; return 1; }
 	done
 	rm -f "$passwd"
-	# A pipe that is opened to read lets its writer continue.
+	# If the FIFO were opened for reading, its writer would continue.
 	mkfifo "$passwd"
 	{ : >"$passwd" && : >"$WORK/opened"; } 3>&- &
 	writer=$!
@@ -237,14 +237,14 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 	[ "$output" = / ]
 	[ ! -e "$WORK/opened" ]
 	rm -f "$passwd"
-	# A link inside of the root is followed, and does not lead out of it.
+	# A symbolic link is followed in the root file system, and does not lead out of it.
 	echo 'root:x:0:0::/home/of/root:/bin/sh' >"$BUNDLE/rootfs/tmp/passwd"
 	ln -s ../../../../tmp/passwd "$passwd"
 	run -0 tare run -b "$BUNDLE" "$ID"
 	[ "$output" = /home/of/root ]
 }
 
-@test "init's environment does not show the caller's" {
+@test "init's environment does not contain the caller's" {
 	config '.process.args=["sleep","1000"]'
 	SECRET=leaks create "$ID"
 	run -1 grep -q leaks "/proc/$(pid_of "$ID")/environ"
@@ -277,7 +277,7 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 	[ "$(cat /proc/sys/kernel/msgmax)" != 9000 ]
 }
 
-@test "hostname and domainname: in a uts namespace that is joined, and never the host's" {
+@test "hostname and domainname are set in a uts namespace that is joined, and never in the host's" {
 	before=$(hostname)
 	for name in hostname domainname; do
 		config --arg n $name 'del(.hostname,.domainname) | .[$n]="somewhere" | .linux.namespaces|=map(select(.type!="uts"))'
@@ -313,7 +313,7 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 	[[ "$output" == $'three\nfour\n0\n1\n2\n3\n4'* ]]
 	run -1 bash -c 'exec 3<&- 4<&-; exec "$1" --root "$2" run --preserve-fds 2 -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
 	[[ "$output" == *"cannot preserve descriptors 3 to 4: none of them is open"* ]]
-	# Those of socket activation are numbered without gaps.
+	# Descriptors of socket activation are numbered without gaps.
 	run -1 bash -c 'exec 3<&- 4<&- 5<<<five; LISTEN_PID=$$ LISTEN_FDS=2 exec "$1" --root "$2" run --preserve-fds 2 -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
 	[[ "$output" == *"cannot preserve descriptor 3: it is not open"* ]]
 	script 'cat <&3; echo $LISTEN_FDS $LISTEN_PID'
@@ -322,7 +322,7 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 	script 'echo $LISTEN_FDNAMES'
 	run -0 bash -c 'exec 3<<<socket; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web exec "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID"
 	[ "$output" = web ]
-	# What names another process, or none, is not meant for this one.
+	# Variables that name another process, or none, are not for this one.
 	script 'echo "<$LISTEN_FDS>"; [ ! -e /proc/1/fd/3 ]'
 	for pid in "" LISTEN_PID=1 LISTEN_PID=x; do
 		run -0 bash -c 'exec 3<<<socket; LISTEN_FDS=1 exec env $5 "$1" --root "$2" run -b "$3" "$4"' _ "$TARE" "$ROOT" "$BUNDLE" "$ID" "$pid"
@@ -359,7 +359,7 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 	config '.mounts+=[{"destination":"/noexec","type":"bind","source":"rootfs/bin","options":["bind","noexec"]}]'
 	explain /noexec/busybox 'permission denied (it is on a mount with the option noexec)'
 	explain /noexec/script 'permission denied (it is on a mount with the option noexec)'
-	# The first that is there but not to be executed, wherever the search ends.
+	# The first file in the PATH that exists but cannot be executed is named, wherever the search ends.
 	config '.process.env=["PATH=/none:/noexec:/dir"]'
 	explain busybox 'permission denied (it is on a mount with the option noexec)'
 	cp /usr/bin/env "$BUNDLE/rootfs/bin/dynamic"
@@ -367,7 +367,7 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 	explain /bin/dynamic "its loader '$loader' does not exist in the container"
 }
 
-@test "the program is looked for in the container's PATH, and in the container" {
+@test "the program is looked up in the container, in the container's PATH" {
 	mkdir -p "$BUNDLE/rootfs/first/what" "$BUNDLE/rootfs/second" "$BUNDLE/rootfs/work"
 	for dir in second work; do
 		printf '#!/bin/sh\necho %s "$0"\n' $dir >"$BUNDLE/rootfs/$dir/what"
@@ -381,7 +381,7 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 		PATH=$PATH:$WORK run -0 tare run -b "$BUNDLE" "$ID"
 		[ "$output" = "$2" ] || { echo "$1: $output"; return 1; }
 	}
-	# A directory of that name is not it; no element, and ".", are the working directory.
+	# A directory of that name is skipped. An empty element and "." mean the working directory.
 	path /none:/first:/second:/work "second /second/what"
 	path /work:/second "work /work/what"
 	path :/second "work ./what"
@@ -409,7 +409,7 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 	run -1 tare run -b "$BUNDLE" "$ID"
 }
 
-@test "a session keyring of its own, or the caller's" {
+@test "the session keyring is new, or the caller's" {
 	config '.linux.maskedPaths=[] | .process.args=["cat","/proc/keys"]'
 	run -0 tare run -b "$BUNDLE" "$ID"
 	[[ "$output" == *"_ses.$ID."[0-9a-f]*": "* ]]
@@ -438,7 +438,7 @@ P
 	wait_for '[ "$(tail -n 1 "$WORK/received")" = "standard $(pid_of "$ID")" ]'
 }
 
-@test "a limit of hardly any descriptors is the program's and not that of its start" {
+@test "a very low limit of descriptors applies to the program and not to its start" {
 	for n in 0 1 3 4 12; do
 		config --argjson n "$n" '.process.rlimits=[{type:"RLIMIT_NOFILE",soft:$n,hard:$n}] | .process.args=["sh","-c","ulimit -Hn; ulimit -Sn"] |
 			.hooks.startContainer=[{path:"/bin/true"}]'
@@ -457,7 +457,7 @@ P
 	[ "$output" = $'300\n3' ]
 }
 
-@test "a small stack and a large environment: the program runs, or it is said why not" {
+@test "with a small stack and a large environment the program runs, or the error states why not" {
 	config '.process.env=["PATH=/bin"]+[range(20000)|"V\(.)=x"] | .process.rlimits=[{type:"RLIMIT_STACK",soft:65536,hard:65536}] | .process.args=["true"]'
 	run_container "" 1
 	[[ "$output" == *"rgument list too long"* ]]
@@ -465,14 +465,14 @@ P
 		| .process.args=["sh","-c","env | wc -l"]'
 	run_container
 	[ "$output" -ge 6000 ]
-	# Hooks in the container get it as well.
+	# Hooks in the container also get the limit.
 	config '.process.env=["PATH=/bin"]+[range(20000)|"V\(.)=x"] | .process.rlimits[0]|=(.soft=65536|.hard=65536)
 		| .hooks.startContainer=[{path:"/bin/true",env:["A=b"]}] | .process.args=["true"]'
 	run_container "" 1
 	[[ "$output" == *"rgument list too long"* ]]
 }
 
-@test "HOME is not taken from a passwd that has control bytes there" {
+@test "HOME is not read from a passwd line with control characters in it" {
 	printf 'a:x:77:1::/a\033[2J=:/b\nb:x:77:1::/b:/b\nc:x:78:1::/c\177:/b\n' >"$BUNDLE/rootfs/etc/passwd"
 	config '.process.user={uid:77,gid:1}'
 	inside 'echo "$HOME"'
@@ -482,7 +482,7 @@ P
 	[ "$output" = / ]
 }
 
-# Each connection sends a descriptor: what came with it goes to $WORK/received, a line each.
+# Each connection sends a descriptor. The message and the number of descriptors are written to a line of $WORK/received.
 @test "sockets for the console and for pidfds have paths of any length" {
 	command -v python3 >/dev/null || not_here "needs python3"
 	cat >"$WORK/receive.py" <<'P'
@@ -511,7 +511,7 @@ P
 		wait_for '[ "$(grep -cx "setns 1" "$WORK/received")" = '$count' ]'
 		tare delete --force "$ID"
 	done
-	# What is said of one that is missing, or is no socket, has room for a path of this size.
+	# The error message for a socket that is missing, or is not a socket, has room for a path of this length.
 	LONG=$WORK/$(printf '%0120d' 0)
 	run -1 tare create -b "$BUNDLE" --console-socket "$LONG" "$ID"
 	[[ "$output" == *"cannot connect to socket '"*"': no such file or directory" ]]
@@ -522,8 +522,8 @@ P
 	kill "$server"
 }
 
-# As podman asks for them: run --group-add keep-groups.
-@test "run.oci.keep_original_groups: the caller's groups stay, of run and exec, and open files that only they may read" {
+# As podman run --group-add keep-groups requests it.
+@test "run.oci.keep_original_groups: run and exec keep the caller's groups, which give access to files" {
 	as_group() { setpriv --groups 4242,4243 "$TARE" --root "$ROOT" "$@"; }
 	echo shared >"$BUNDLE/rootfs/shared"
 	chown 7:4243 "$BUNDLE/rootfs/shared"
@@ -547,7 +547,7 @@ P
 	run -0 as_group exec -g 11 -g 12 "$ID" id -G
 	[ "$output" = "1000 11 12" ]
 	tare delete --force "$ID"
-	# In a user namespace they have no number there, and still are the caller's.
+	# In a user namespace the groups have no id, but still are the caller's.
 	config '.process.args=["sh","-c","grep Groups: /proc/self/status | tr -s \"\\t \" \" \"; cat /shared"] | .linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.gidMappings=.linux.uidMappings'
 	chmod 755 "$WORK" "$BUNDLE"
 	run -0 as_group run -b "$BUNDLE" "$ID"
@@ -575,9 +575,9 @@ P
 	[ "$output" = shared ]
 }
 
-# What podman run --preserve-fd=9,40 says.
-@test "--preserve-fds skips the numbers that are not open, and nothing of the runtime's gets them" {
-	# Number 3 is the shell's, of the directory that it reads.
+# As podman run --preserve-fd=9,40 requests it.
+@test "--preserve-fds skips numbers that are not open, and no descriptor of the runtime takes them" {
+	# Descriptor 3 is the directory that the shell reads.
 	script 'cat <&9; cat <&40; cd /proc/1/fd; echo *'
 	inner='.linux.namespaces+=[{type:"user"},{type:"time"}] | .linux.uidMappings=[{containerID:0,hostID:0,size:65536}] | .linux.gidMappings=.linux.uidMappings'
 	for change in . '.process.noNewPrivileges=true' '.process.terminal=true' '.hooks={createContainer:[{path:"/bin/true"}],startContainer:[{path:"/bin/true"}]}' "$inner"; do
@@ -586,7 +586,7 @@ P
 		[ "$(tr -d '\r' <<<"$output")" = $'nine\nforty\n0 1 2 3 40 9' ] || { echo "$change: $output"; return 1; }
 	done
 	config '.process.terminal=false'
-	# Between create and start nothing of the host is open but what is the program's.
+	# Between create and start no descriptor of the host is open except for the program's.
 	with_gaps "$TARE" --root "$ROOT" create --preserve-fds 65536 -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1
 	left=$(ls -l "/proc/$(pid_of "$ID")/fd" | sed -n 's/.* -> //p' | grep -v -e '^/dev/null' -e '^pipe:' -e '^socket:' -e "^$WORK/out" -e '^/tmp/sh-thd' || true)
 	[ -z "$left" ] || { echo "$left"; return 1; }

@@ -32,7 +32,7 @@ start_three() {
 	wait_for '[ "$(tare ps -f json "$ID")" = "[]" ]'
 }
 
-@test "ps of a container without a cgroup knows of none but one that has stopped" {
+@test "ps of a container without a cgroup is an error, unless the container has stopped" {
 	config '.process.args=["sleep","1000"] | del(.linux.cgroupsPath,.linux.resources)'
 	"$TARE" --root "$ROOT" --cgroup-manager disabled create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
 	run -1 tare ps -f json "$ID"
@@ -42,7 +42,7 @@ start_three() {
 	[ "$(tare ps -f json "$ID")" = "[]" ]
 }
 
-@test "ps prints the lines of ps(1) that are the container's" {
+@test "ps prints those lines of ps(1) that belong to the container" {
 	command -v ps >/dev/null || not_here "needs ps(1)"
 	start_three
 	run -0 tare ps "$ID"
@@ -52,7 +52,7 @@ start_three() {
 	[ "$(grep -c 'sleep 1001$' <<<"$output")" = 2 ]
 }
 
-@test "ps takes options of ps(1) behind the id" {
+@test "ps accepts options of ps(1) after the id" {
 	command -v ps >/dev/null || not_here "needs ps(1)"
 	start_three
 	run -0 tare ps "$ID" -A -o comm=PROGRAM -o pid
@@ -71,13 +71,13 @@ start_three() {
 	[[ "$output" == *"ps failed with status"* ]]
 }
 
-@test "ps without ps(1) says what is missing" {
+@test "ps without ps(1) reports what is missing" {
 	start_three
 	run -1 env PATH=/nowhere "$TARE" --root "$ROOT" ps "$ID"
 	[[ "$output" == *"cannot execute ps"*"--format json"* ]]
 }
 
-@test "ps of no container, and in no such format" {
+@test "ps of a container that does not exist, and with an unknown format" {
 	run -1 tare ps nothing
 	[[ "$output" == *"does not exist"* ]]
 	create "$ID"

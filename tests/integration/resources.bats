@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# linux.resources as files of the cgroup, and as what a process feels. Most of it needs a host whose controllers
-# are all in cgroup v2; the cases say which ones they need.
+# linux.resources as files of the cgroup, and as what a process experiences. Most of it needs a host with all
+# controllers in cgroup v2. Each case names the controllers that it needs.
 
 load helpers
 
@@ -25,14 +25,14 @@ again() {
 	created
 }
 
-# limit FILE VALUE: what the file of the container's cgroup says.
+# limit FILE VALUE: compares with the content of the cgroup's file.
 limit() {
 	local actual
 	actual=$(cat "$(named_dir "$ID")/$1")
 	[ "$actual" = "$2" ] || { echo "$1 is '$actual', not '$2'"; return 1; }
 }
 
-# Creation fails with these words, and leaves nothing behind.
+# Creation fails with these words in its error, and leaves nothing.
 refused() {
 	run -1 tare create -b "$BUNDLE" "$ID"
 	for words in "$@"; do
@@ -42,7 +42,7 @@ refused() {
 	[ -z "$(tare list -q)" ]
 }
 
-@test "memory: limit, reservation, and swap beside it" {
+@test "memory: limit, reservation, and swap" {
 	controllers memory
 	limits '{memory:{limit:33554432,swap:67108864,reservation:16777216}}'
 	created
@@ -64,7 +64,7 @@ refused() {
 	limit memory.low max
 }
 
-@test "memory: more than the limit is not to be had" {
+@test "memory: more than the limit cannot be allocated" {
 	controllers memory
 	limits '{memory:{limit:8388608,swap:8388608}}'
 	inside 'dd if=/dev/zero of=/dev/null bs=1M count=1 2>/dev/null; echo $?
@@ -79,7 +79,7 @@ refused() {
 	for _ in 1 2 3 4 5 6 7 8; do
 		run -0 tare run -b "$BUNDLE" "$ID"
 	done
-	# Also under a filter of the size that engines have, installed late or early.
+	# Also with a filter of the size that engines use, installed before or after the change of user.
 	config --slurpfile filter "$BATS_TEST_DIRNAME/../seccomp/profile.json" '.linux.seccomp=$filter[0]'
 	for late in true false; do
 		config --argjson late $late '.process.noNewPrivileges=$late'
@@ -94,7 +94,7 @@ refused() {
 	run -0 tare run -b "$BUNDLE" "$ID"
 }
 
-@test "memory: init that the OOM killer took is told as that" {
+@test "memory: an init that was killed by the OOM killer is reported as that" {
 	controllers memory
 	limits '{memory:{limit:65536}}'
 	for _ in 1 2 3 4 5; do
@@ -109,13 +109,13 @@ refused() {
 	refused "container init was OOM-killed (memory limit too low?)"
 }
 
-@test "memory: an exec that does not fit is told why" {
+@test "memory: an exec that does not fit reports why" {
 	controllers memory
 	config '.process.args=["sleep","100"]'
 	limits '{memory:{limit:1048576,swap:1048576}}'
 	created
 	tare start "$ID"
-	# The OOM killer is to take what is new, not what there was.
+	# The OOM killer must choose the new process, not the existing ones.
 	echo -1000 >"/proc/$(tare state "$ID" | jq .pid)/oom_score_adj" || host_lacks "oom_score_adj cannot be lowered"
 	echo 65536 >"$(named_dir "$ID")/memory.max"
 	run -255 tare exec "$ID" true
@@ -123,14 +123,14 @@ refused() {
 	[ "$(tare state "$ID" | jq -r .status)" = running ]
 }
 
-@test "memory: checkBeforeUpdate does not go below what is in use" {
+@test "memory: checkBeforeUpdate refuses a limit below what is in use" {
 	not_systemd
 	controllers memory
 	local dir
 	dir=$(named_dir "$ID")
 	mkdir "$dir"
-	grep -qw memory "$dir/cgroup.controllers" || { rmdir "$dir"; host_lacks "memory is not handed down"; }
-	# What is in a tmpfs stays charged to the cgroup of whoever wrote it.
+	grep -qw memory "$dir/cgroup.controllers" || { rmdir "$dir"; host_lacks "memory is not enabled for child cgroups"; }
+	# The content of a tmpfs stays charged to the cgroup of the process that wrote it.
 	sh -c "echo \$\$ >$dir/cgroup.procs; exec dd if=/dev/zero of=/dev/shm/$ID bs=1M count=4" 2>/dev/null
 	limits '{memory:{limit:1048576,checkBeforeUpdate:true}}'
 	run -1 tare create -b "$BUNDLE" "$ID"
@@ -144,7 +144,7 @@ refused() {
 	rmdir "$dir"
 }
 
-@test "a cgroup that was there before stays, whatever becomes of the container" {
+@test "a cgroup that existed before stays, whatever happens to the container" {
 	not_systemd
 	local dir
 	dir=$(cgroup_mount)/$ID
@@ -160,7 +160,7 @@ refused() {
 	rmdir "$dir"
 }
 
-# Limits, owner, freezer and device rules, of everything that can be written there.
+# Limits, owner, freezer and device rules: the content of every writable file.
 snapshot() { # DIR
 	find "$1" -maxdepth 1 -type f -perm -600 ! -name '*.pressure' ! -name '*.peak' ! -name cgroup.procs \
 		! -name cgroup.threads | sort | while read -r file; do
@@ -169,13 +169,13 @@ snapshot() { # DIR
 	stat -c '%n %u' "$1" "$1/cgroup.procs"
 }
 
-# Whether device rules keep a process of the host in the cgroup from a device that no rule allows.
+# Whether device rules deny a process of the host in the cgroup a device that no rule allows.
 is_denied() { # DIR
 	[ -e "$WORK/device" ] || mknod "$WORK/device" c 240 77
 	LC_ALL=C sh -c 'echo $$ >"$1/cgroup.procs" && : <"$2"' sh "$1" "$WORK/device" 2>&1 | grep -q 'Operation not permitted'
 }
 
-@test "a cgroup that was there before has its own limits again when the container goes" {
+@test "a cgroup that existed before gets its own limits back when the container is removed" {
 	not_systemd
 	local dir
 	dir=$(cgroup_mount)/$ID
@@ -197,12 +197,12 @@ is_denied() { # DIR
 	tare delete --force "$ID"
 	run ! is_denied "$dir"
 	snapshot "$dir" | diff "$WORK/before" -
-	# What a failed creation and what a killed one left.
+	# After a failed creation, and after containers that were killed.
 	config '.linux.resources.unified={"cgroup.max.depth":"6","cgroup.nonsense":"1"}'
 	run -1 tare create -b "$BUNDLE" "$ID"
 	[[ "$output" == *"cgroup.nonsense"* ]]
 	snapshot "$dir" | diff "$WORK/before" -
-	# Of two that nobody has deleted the first one's memory counts.
+	# Of two containers that were not deleted, the first one's saved state counts.
 	config 'del(.linux.resources.unified["cgroup.nonsense"])'
 	for id in "$ID" "$ID.next"; do
 		create "$id"
@@ -216,7 +216,7 @@ is_denied() { # DIR
 	rmdir "$dir"
 }
 
-@test "memory: what ran out in a cgroup is told of who was in it then" {
+@test "memory: OOM kills in a cgroup are reported for the container that was in it then" {
 	not_systemd
 	controllers memory
 	config '.process.args=["sleep","1000"]'
@@ -259,7 +259,7 @@ is_denied() { # DIR
 	limits '{pids:{limit:0},unified:{"pids.max":"3"}}'
 	created
 	limit pids.max 3
-	# One process is there, and nobody can be added.
+	# One process exists, so no process can be added.
 	config 'del(.linux.resources.unified)'
 	limits '{pids:{limit:1}}'
 	again
@@ -286,7 +286,7 @@ is_denied() { # DIR
 	limit cpu.idle 1
 }
 
-@test "cpu: a quota slows down" {
+@test "cpu: a quota slows a program down" {
 	controllers cpu
 	limits '{cpu:{quota:10000,period:100000}}'
 	inside 'i=0; until [ $i = 1000 ] || grep -q "^nr_throttled [1-9]" /sys/fs/cgroup/cpu.stat; do i=$((i+1)); done
@@ -345,7 +345,7 @@ is_denied() { # DIR
 	[[ "$output" == *" 2MB"* && "$output" != *"too old"* ]]
 }
 
-@test "rdma: a device that is not there is an error" {
+@test "rdma: a device that does not exist is an error" {
 	controllers rdma
 	limits '{rdma:{nodev0:{hcaHandles:3,hcaObjects:4}}}'
 	refused "/linux/resources/rdma/nodev0: cannot set 'rdma.max' to 'nodev0 hca_handle=3 hca_object=4'"
@@ -371,7 +371,7 @@ is_denied() { # DIR
 	limit memory.max 134217728
 }
 
-@test "unified: what there is not, and what is not for it, is refused by name" {
+@test "unified: files that do not exist, or are the runtime's, are refused by name" {
 	limits '{unified:{"nonsense.max":"1"}}'
 	refused "cannot use controller 'nonsense': cgroup '/' does not have it" "Delegate="
 	run -1 tare check -b "$BUNDLE" --format json
@@ -387,7 +387,7 @@ is_denied() { # DIR
 	refused "/linux/resources/unified"
 }
 
-@test "only the controllers that are asked for are enabled, all the way down" {
+@test "only the requested controllers are enabled, on the whole path" {
 	not_systemd
 	controllers hugetlb
 	limits '{hugepageLimits:[{pageSize:"2MB",limit:4194304}]}'
@@ -404,7 +404,7 @@ is_denied() { # DIR
 	[ -z "$(cat "$(named_dir "$ID")/cgroup.subtree_control")" ]
 }
 
-@test "a cgroup with processes hands nothing down: the error says where" {
+@test "controllers cannot be enabled in a cgroup with processes: the error names the cgroup" {
 	not_systemd
 	controllers hugetlb
 	local dir
@@ -423,7 +423,7 @@ is_denied() { # DIR
 	rmdir "$dir"
 }
 
-@test "a container in a threaded domain: what threads can have, and nothing else" {
+@test "a container in a threaded domain: only threaded controllers can be used" {
 	not_systemd
 	local dir
 	dir=$(named_dir "$ID")
@@ -442,7 +442,7 @@ is_denied() { # DIR
 	rmdir "$dir/first" "$dir"
 }
 
-@test "values that ask for nothing need nothing" {
+@test "values that request nothing need nothing" {
 	not_systemd
 	limits '{memory:{limit:-1,swap:-1,kernel:-1,kernelTCP:0,swappiness:0,disableOOMKiller:false},
 		cpu:{shares:0,quota:-1,realtimeRuntime:0},pids:{limit:-1},blockIO:{weight:0,leafWeight:0},network:{classID:0}}'
@@ -451,17 +451,17 @@ is_denied() { # DIR
 	[ -z "$(cat "$(named_dir "$ID")/cgroup.subtree_control")" ]
 }
 
-# Who owns what of the container's cgroup.
+# The owner of a file of the container's cgroup.
 owner() {
 	stat -c %u "$(named_dir "$ID")${1:+/$1}"
 }
 
-# What of it a user owns, in the order of sort(1).
+# The files of the cgroup that a user owns, in the order of sort(1).
 owners() { # UID
 	(cd "$(named_dir "$ID")" && find . -maxdepth 1 -user "$1" | sed 's|^[.]/||' | sort)
 }
 
-@test "the container's user owns its cgroup if it can get at it" {
+@test "the container's user owns its cgroup if the container can write to it" {
 	config '.linux.namespaces|=map(select(.type!="cgroup"))+[{"type":"cgroup"}] | .process.user.uid=1234
 		| .mounts|=map(select(.destination!="/sys/fs/cgroup"))
 		+[{"destination":"/sys/fs/cgroup","type":"cgroup","source":"cgroup","options":["nosuid"]}]'
@@ -474,7 +474,7 @@ owners() { # UID
 	done < <(cat /sys/kernel/cgroup/delegate 2>/dev/null || printf '%s\n' cgroup.procs cgroup.subtree_control cgroup.threads)
 	[ "$(owner cgroup.procs)" = 1234 ]
 	[ "$(owner cgroup.freeze)" = 0 ]
-	# read-only, not its own, or not there: nothing to own
+	# Mounted read-only, not the container's own, or not mounted: the owner does not change.
 	config '(.mounts[]|select(.destination=="/sys/fs/cgroup").options)+=["ro"]'
 	again
 	[ "$(owner)" = 0 ]
@@ -486,7 +486,7 @@ owners() { # UID
 	[ "$(owner)" = 0 ]
 }
 
-@test "which files the container's user owns is the kernel's to say, and three where it does not" {
+@test "the kernel decides which files the container's user owns; without its list they are three" {
 	config '.linux.namespaces|=map(select(.type!="cgroup"))+[{"type":"cgroup"}] | .process.user.uid=1234
 		| .mounts|=map(select(.destination!="/sys/fs/cgroup"))
 		+[{"destination":"/sys/fs/cgroup","type":"cgroup","source":"cgroup","options":["nosuid"]}]'
@@ -508,7 +508,7 @@ owners() { # UID
 	[ "$(owners 0)" = "$(cd "$(named_dir "$ID")" && ls -A | grep -vxE 'cgroup.(procs|max.depth)' | sort)" ]
 }
 
-@test "root of a user namespace divides its cgroup, and no other" {
+@test "root of a user namespace can make child cgroups of its cgroup, and of no other" {
 	chmod 755 "$WORK"
 	chown -R 100000:100000 "$BUNDLE/rootfs"
 	config '.linux.namespaces|=map(select(.type!="cgroup"))+[{"type":"cgroup"},{"type":"user"}]
@@ -544,7 +544,7 @@ owners() { # UID
 	[[ "$output" != *resctrl* ]]
 }
 
-@test "intelRdt: without resctrl it is refused by name, and nothing is left" {
+@test "intelRdt without resctrl is refused by name, and leaves nothing" {
 	[ "$(stat -fc %t /sys/fs/resctrl 2>/dev/null)" != 7655821 ] || skip "this host has resctrl"
 	config '.linux.intelRdt={"l3CacheSchema":"L3:0=f","enableMonitoring":true}'
 	refused "/linux/intelRdt: cannot use /sys/fs/resctrl: resctrl is not mounted there"

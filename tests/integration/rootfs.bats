@@ -5,7 +5,7 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	awk -v p="$1" '$5 == p' <<<"$output" | tail -n 1
 }
 
-@test "mount options are what the kernel shows" {
+@test "the kernel shows the mount options" {
 	mkdir "$WORK/data"
 	config --arg s "$WORK/data" '.mounts+=[
 		{"destination":"/a","type":"bind","source":$s,"options":["bind","ro","nosuid","nodev","noexec","noatime"]},
@@ -19,7 +19,7 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	[ -n "$(mountinfo_of /d/relative)" ]
 }
 
-@test "rro reaches submounts, ro does not" {
+@test "rro applies to submounts, ro does not" {
 	mkdir -p "$WORK/data/sub"
 	run -0 unshare -m sh -c "mount -t tmpfs tmpfs '$WORK/data/sub'
 		jq --arg s '$WORK/data' '.mounts+=[{\"destination\":\"/a\",\"type\":\"none\",\"source\":\$s,\"options\":[\"rbind\",\"ro\"]},{\"destination\":\"/b\",\"type\":\"none\",\"source\":\$s,\"options\":[\"rbind\",\"rro\"]}] | .process.args=[\"sh\",\"-c\",\"touch /a/sub/x && echo a; touch /a/x || echo a-ro; touch /b/sub/x || echo b-ro\"]' '$BUNDLE/config.json' >'$WORK/c.json'
@@ -36,7 +36,7 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	[[ "$(mountinfo_of /)" == *" shared:"* ]]
 }
 
-@test "tmpfs takes the mode of its target and copies what it covers" {
+@test "tmpfs gets the mode of its target, and tmpcopyup copies what it covers" {
 	mkdir -m 1770 "$BUNDLE/rootfs/mode"
 	mkdir -p "$BUNDLE/rootfs/copy/deep"
 	echo kept >"$BUNDLE/rootfs/copy/deep/file"
@@ -49,7 +49,7 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	[ ! -e "$BUNDLE/rootfs/copy/new" ]
 }
 
-@test "a tmpfs whose target was missing has the mode that the kernel gives it" {
+@test "a tmpfs on a missing target has the kernel's default mode" {
 	chmod 755 "$WORK"
 	mkdir -m 750 "$BUNDLE/rootfs/there"
 	config '.process.user={uid:1000,gid:1000} | .mounts+=[{destination:"/cache",type:"tmpfs",source:"tmpfs"},
@@ -82,7 +82,7 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	[[ "$output" == *"Read-only"*rw ]]
 }
 
-@test "what masks a file is the host's, and not to be changed from inside" {
+@test "a masked file is the host's null device, and cannot be changed from inside" {
 	echo secret >"$BUNDLE/rootfs/file"
 	echo secret >"$BUNDLE/rootfs/other"
 	config '.linux.maskedPaths=["/file","/other"]'
@@ -92,20 +92,20 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	[ "$(stat -c '%a %u %g' /dev/null)" = "$before" ]
 }
 
-@test "devices, links, and rules that are tried for real" {
+@test "devices, links, and device rules in effect" {
 	config '.linux.devices=[{"path":"/dev/own","type":"c","major":1,"minor":5,"fileMode":384,"uid":3,"gid":4},{"path":"/dev/pipe","type":"p"}]'
 	inside 'ls -l /dev/own | cut -c1-10; stat -c "%u %g %t:%T" /dev/own; test -p /dev/pipe && echo pipe; readlink /dev/fd; readlink /dev/stdin; readlink /dev/ptmx
 		for d in null zero full random urandom tty; do stat -c "%a %t:%T" /dev/$d; done'
 	[ "$output" = $'crw-------\n3 4 1:5\npipe\n/proc/self/fd\n/proc/self/fd/0\npts/ptmx\n666 1:3\n666 1:5\n666 1:7\n666 1:8\n666 1:9\n666 5:0' ]
-	# 10:229 is fuse, which anybody may open but for the rules; making nodes needs a capability.
+	# 10:229 is fuse: every user may open it, except for the rules. Making a node needs a capability.
 	config '.process.capabilities.bounding+=["CAP_MKNOD"] | .process.capabilities.effective+=["CAP_MKNOD"] | .process.capabilities.permitted+=["CAP_MKNOD"] | del(.linux.devices)'
 	config '.linux.resources.devices=[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":10,"minor":229,"access":"r"},{"allow":true,"type":"c","major":4,"access":"rw"},{"allow":false,"type":"c","major":4,"minor":64,"access":"w"}]'
 	inside 'mknod /tmp/kmsg c 10 229; mknod /tmp/mem c 1 1; (exec 3</tmp/kmsg) && echo read; (exec 3>/tmp/kmsg) 2>/dev/null || echo write-denied; (exec 3</tmp/mem) 2>&1; echo x >/dev/null && echo null'
 	[[ "$output" == *read*write-denied*"Operation not permitted"*null ]]
 }
 
-@test "device rules: a thousand are in force; more than a kernel takes are an error, and nothing is left" {
-	# No device has such a major number but fuse, whose rule stands in the middle.
+@test "device rules: a thousand are in effect; more than the kernel accepts are an error, and leave nothing" {
+	# Of all devices with these major numbers only fuse exists. Its rule is in the middle.
 	rules() { # how many
 		config --argjson n "$1" '.linux.resources.devices=[{allow:false,access:"rwm"}]
 			+ [range($n) | {allow:(. % 2 == 0),type:"c",major:(600 + . % 3000),minor:.,access:"rwm"}]
@@ -116,7 +116,7 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	rules 500
 	inside 'mknod /tmp/fuse c 10 229; mknod /tmp/mem c 1 1; (exec 3</tmp/fuse) && echo read; (exec 3>/tmp/fuse) 2>&1; (exec 3</tmp/mem) 2>&1; echo x >/dev/null && echo null'
 	[ "$(sed 's/.*: //' <<<"$output")" = $'read\nOperation not permitted\nOperation not permitted\nnull' ]
-	# More than the verifier follows, and more than tare writes down.
+	# More than the verifier follows, and more than tare compiles.
 	for many in 20000 50000; do
 		rules "$many"
 		run -1 tare run -b "$BUNDLE" "$ID"
@@ -141,25 +141,25 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	[[ "$output" != *boot* ]]
 }
 
-# A process that makes itself root of a new user namespace and wants a procfs or sysfs that is not masked: "denied", or
-# what it could write to. The directory is its own; there is no other mount of that type than the container's.
+# A process makes itself root of a new user namespace and mounts a new procfs and sysfs, which would not be masked. It
+# prints "denied", or what it could write to. The directory is its own. The container has no other mount of that type.
 FRESH='mkdir -p /tmp/new
 	unshare -Urmpf sh -c "mount -t proc proc /tmp/new 2>/dev/null || { echo proc denied; exit; }
 		(: >>/tmp/new/sys/kernel/core_pattern) 2>/dev/null && echo core_pattern is writable; ls /tmp/new/keys"
 	unshare -Urmn sh -c "mount -t sysfs sysfs /tmp/new 2>/dev/null && ls /tmp/new || echo sysfs denied"; true'
 
-# Runs a container on a host that has the mounts which the script makes.
+# Runs a container on a host that has the mounts that the script makes.
 run_on() { # script [option]
 	run unshare -m --propagation private sh -c "$1"'; shift; exec "$@"' _ "$1" "$TARE" --root "$ROOT" run ${2:+"$2"} -b "$BUNDLE" "$ID"
 }
 
-@test "--no-pivot leaves no procfs or sysfs that allows to mount one that is not masked" {
+@test "--no-pivot leaves no procfs or sysfs that would permit a new mount without masks" {
 	script "$FRESH"
 	config '.process.capabilities|=map_values(.+["CAP_SETFCAP"])'
 	config '.linux.maskedPaths+=["/sys/firmware"]'
 	mkdir -p "$WORK"/{a/b,"with space/é"} "$BUNDLE/rootfs/sys/firmware"
 	denied=$'proc denied\nsysfs denied'
-	# As with pivot_root(2).
+	# The same with pivot_root(2).
 	run_on :
 	[ "$output" = "$denied" ] || { echo "pivot: $output"; return 1; }
 	for host in : \
@@ -172,7 +172,7 @@ run_on() { # script [option]
 	done
 }
 
-@test "--no-pivot in a chroot: what is outside is hidden, too" {
+@test "--no-pivot in a chroot also hides what is outside of it" {
 	script "$FRESH"
 	config '.process.capabilities|=map_values(.+["CAP_SETFCAP"])'
 	mkdir -p "$WORK/jail"
@@ -183,7 +183,7 @@ run_on() { # script [option]
 	done
 }
 
-@test "--no-pivot in a user namespace, where the host's mounts are locked: they are covered" {
+@test "--no-pivot in a user namespace covers the host's locked mounts" {
 	chmod 755 "$WORK"
 	chown -R 100000:100000 "$BUNDLE/rootfs"
 	config '.linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.gidMappings=.linux.uidMappings'
@@ -193,7 +193,7 @@ run_on() { # script [option]
 		run_on "$host" --no-pivot
 		[ "$output" = $'proc denied\nsysfs denied' ] || { echo "$host: $output"; return 1; }
 	done
-	# One that cannot be reached, because what covers it is locked.
+	# A mount that cannot be reached, because a locked mount covers it.
 	mkdir -p "$WORK/a/b"
 	run -1 unshare -m --propagation private sh -c 'mount -t proc proc "$0/a/b"; mount -t tmpfs t "$0/a"; exec "$@"' "$WORK" "$TARE" --root "$ROOT" run --no-pivot -b "$BUNDLE" "$ID"
 	[[ "$output" == *": cannot unmount the host's '$WORK/a/b' in the container's mount namespace: "*"(--no-pivot leaves it there"* ]] || { echo "$output"; return 1; }
@@ -208,7 +208,7 @@ run_on() { # script [option]
 	[ "$(cat "$WORK/upper/g")" = high ]
 }
 
-@test "hostile root file systems get nothing" {
+@test "hostile root file systems gain nothing" {
 	canary=$WORK/canary
 	mkdir "$canary" && echo untouched >"$canary/ptmx"
 	sum=$(sha256sum "$TARE")
@@ -233,7 +233,7 @@ run_on() { # script [option]
 	[ "$(sha256sum "$TARE")" = "$sum" ]
 }
 
-@test "the waiting init runs from a sealed memfd and holds nothing of the host" {
+@test "the waiting init runs from a sealed memfd and has nothing of the host open" {
 	config '.process.args=["sleep","1000"]'
 	create "$ID"
 	pid=$(pid_of "$ID")
@@ -247,7 +247,7 @@ run_on() { # script [option]
 	run ! sh -c "echo x >/proc/$pid/exe"
 }
 
-@test "tmpcopyup of a tree that is too deep says so" {
+@test "tmpcopyup of a tree that is too deep reports it" {
 	mkdir -p "$BUNDLE/rootfs/copy/$(printf 'd/%.0s' $(seq 32))"
 	config '.mounts+=[{destination:"/copy",type:"tmpfs",source:"t",options:["tmpcopyup"]}]'
 	inside 'find /copy -name d | wc -l'
@@ -257,7 +257,7 @@ run_on() { # script [option]
 	[[ "$output" == *"/mounts/7: "*"(tmpcopyup): it is deeper than 32 directories" ]] || { echo "$output"; return 1; }
 }
 
-@test "tmpcopyup copies holes as holes, and data where it is" {
+@test "tmpcopyup copies holes as holes, and data at its offset" {
 	mkdir "$BUNDLE/rootfs/copy"
 	truncate -s 200G "$BUNDLE/rootfs/copy/huge"
 	printf end | dd of="$BUNDLE/rootfs/copy/huge" bs=1M seek=100000 conv=notrunc status=none
@@ -271,10 +271,10 @@ run_on() { # script [option]
 	[ "$output" = "214748364800"$'\n'"0"$'\n'"startend"$'\n'"sparse"$'\n'"$(md5sum <"$BUNDLE/rootfs/copy/full")" ]
 }
 
-@test "nothing is made in a volume of the host, whatever leads into it" {
+@test "nothing is created in a volume of the host, whatever links lead into it" {
 	mkdir -p "$WORK/vol/sub" "$WORK/inner" "$BUNDLE/rootfs/vol/sub"
 	echo precious | tee "$WORK/vol/ptmx" >"$WORK/inner/ptmx"
-	# A volume with a mount inside of it, which nobody else sees.
+	# A volume with a mount in it, made in a private mount namespace.
 	with_volume() {
 		unshare -m --propagation private sh -c 'mount --bind "$0/inner" "$0/vol/sub" && exec "$@"' "$WORK" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
 	}
@@ -290,7 +290,7 @@ run_on() { # script [option]
 		[ "$(contents)" = "$before" ]
 		rm "$BUNDLE/rootfs/$1"
 	}
-	# /dev is a link to where the volume is, or to what is mounted inside of that; the volume's place is a link to /dev.
+	# /dev is a link to the volume, or to the mount in it; then the volume's path is a link to /dev.
 	for user in 0 1000; do
 		refused dev /vol '.process.user={uid:'$user',gid:'$user'} | .mounts+=[{destination:"/vol",type:"bind",source:$v,options:["bind"]}]'
 	done
@@ -298,11 +298,11 @@ run_on() { # script [option]
 	refused other /dev '.mounts[-1].destination="/other"'
 	refused other /dev/shm '.linux.devices=[{path:"/dev/shm/x",type:"c",major:1,minor:3}]'
 	refused other /vol '.mounts[-1].destination="/vol" | .linux.devices[0].path="/other/x" | .root.readonly=true'
-	# Not even the directories on the way are made, also where a link leads to one that is missing.
+	# Missing directories on the path are not created either, also if a link leads to a missing one.
 	refused other /vol '.linux.devices[0].path="/other/new1/new2/x"'
 	refused other /vol/new1 '.linux.devices[0].path="/other/new2/x"'
 	refused dev /vol/new1 '.linux.devices=[] | .process.terminal=false'
-	# So it is where the volume's own place is named, but for what is there.
+	# The same if the path names the volume directly. An existing device there is accepted.
 	config '.linux.devices=[{path:"/x",type:"c",major:1,minor:3}]'
 	refused unused / '.linux.devices[0].path="/vol/sub/x"'
 	mknod "$WORK/inner/x" c 1 3 || not_here "needs mknod"
@@ -312,7 +312,7 @@ run_on() { # script [option]
 	[ "$output" = $'/vol/sub/x 1:3\n/own/dir/y 1:3' ]
 }
 
-@test "the root itself is made read-only, and not covered" {
+@test "the root itself can be made read-only, but not covered" {
 	ln -s / "$BUNDLE/rootfs/slash"
 	mkdir -p "$BUNDLE/rootfs/slash-not"
 	for path in / /tmp/.. /slash; do
@@ -327,7 +327,7 @@ run_on() { # script [option]
 	config '.linux.maskedPaths=[] | .mounts+=[{destination:"/slash",type:"tmpfs",source:"tmpfs"}]'
 	run -1 tare run -b "$BUNDLE" "$ID"
 	[[ "$output" == *"cannot mount on '/slash': it is a link to the container's root"* ]]
-	# Another way to the root's files is not the root.
+	# A bind mount of the root's files at another path is not the root.
 	config '.mounts[-1]={destination:"/slash-not",type:"bind",source:"rootfs",options:["bind"]} | .linux.maskedPaths=["/slash-not"] | .linux.readonlyPaths=[]'
 	inside 'ls /slash-not | wc -l'
 	[ "$output" = 0 ]

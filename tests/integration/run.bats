@@ -113,7 +113,7 @@ load helpers
 	[[ "$output" == *"cannot write to standard output"* ]]
 }
 
-@test "state of a kept container says how its program ended" {
+@test "state of a kept container shows how its program ended" {
 	script 'exit 7'
 	run -7 tare run --keep -b "$BUNDLE" "$ID"
 	run -0 tare state "$ID"
@@ -129,7 +129,7 @@ load helpers
 	jq -e '.exitStatus==137 and .exitSignal==9' <<<"$output"
 }
 
-@test "state has no exit status before the end, and the right one or none behind it" {
+@test "state has no exit status before the program exits, and then the right one or none" {
 	config '.process.args=["sleep","1000"]'
 	create "$ID"
 	tare state "$ID" | jq -e '(has("exitStatus") or has("exitSignal"))|not'
@@ -140,12 +140,12 @@ load helpers
 	tare state "$ID" | jq -e '.exitStatus==137 or (has("exitStatus")|not)'
 }
 
-@test "the other commands have a container in the foreground" {
+@test "other commands can be used on a container in the foreground" {
 	script 'echo >/ready; exec sleep 1000'
 	tare run -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- &
 	foreground=$!
 	wait_for '[ -e "$BUNDLE/rootfs/ready" ]'
-	# It does not keep the lock that other commands wait for.
+	# run does not hold the lock that other commands wait for.
 	wait_for 'flock -n "$ROOT/$ID" true'
 	run -0 timeout "$HANGS" "$TARE" --root "$ROOT" exec "$ID" true
 	run -0 timeout "$HANGS" "$TARE" --root "$ROOT" delete --force "$ID"

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-# Scheduler, I/O priority, memory policy and personality, as the kernel tells them to the program (tools/facts.c).
+# Scheduler, I/O priority, memory policy and personality, as the program gets them from the kernel (tools/facts.c).
 load helpers
 
-# facts FACT...: the program asks for these.
+# facts FACT...: runs a program that prints these facts.
 facts() {
 	cp "$TOOLS/facts" "$BUNDLE/rootfs/bin/facts"
 	config '.process.args=["facts"]+$ARGS.positional' --args "$@"
 	run_container
 }
 
-# scheduler JSON WANTED: policy, flags, nice, priority; behind SCHED_DEADLINE also runtime, deadline and period.
+# scheduler JSON WANTED: policy, flags, nice, priority; for SCHED_DEADLINE followed by runtime, deadline and period.
 scheduler() {
 	config ".process.scheduler=$1"
 	facts scheduler
@@ -26,18 +26,18 @@ scheduler() {
 	scheduler '{policy:"SCHED_FIFO",priority:10}' "1 0 0 10"
 	scheduler '{policy:"SCHED_RR",priority:99}' "2 0 0 99"
 	scheduler '{policy:"SCHED_DEADLINE",runtime:5000000,deadline:20000000,period:30000000}' "6 0 0 0 5000000 20000000 30000000"
-	# Without a period it is the deadline.
+	# Without a period, the kernel uses the deadline.
 	scheduler '{policy:"SCHED_DEADLINE",runtime:5000000,deadline:20000000}' "6 0 0 0 5000000 20000000 20000000"
 }
 
 @test "scheduler: every flag" {
-	# RESET_ON_FORK 1, RECLAIM 2, DL_OVERRUN 4; the others say what is to be kept.
+	# RESET_ON_FORK is 1, RECLAIM 2, DL_OVERRUN 4. The other flags state what is to be kept.
 	scheduler '{policy:"SCHED_BATCH",nice:3,flags:["SCHED_FLAG_RESET_ON_FORK"]}' "3 1 3 0"
 	scheduler '{policy:"SCHED_BATCH",nice:3,flags:["SCHED_FLAG_KEEP_POLICY"]}' "0 0 3 0"
-	# The kernel looks at the policy only where it looks at the parameters.
+	# The kernel reads the policy only if it reads the parameters.
 	scheduler '{policy:"SCHED_BATCH",nice:3,flags:["SCHED_FLAG_KEEP_PARAMS"]}' "0 0 0 0"
 	scheduler '{policy:"SCHED_DEADLINE",runtime:5000000,deadline:20000000,flags:["SCHED_FLAG_RECLAIM","SCHED_FLAG_DL_OVERRUN"]}' "6 6 0 0 5000000"
-	# Not every kernel has clamps of utilization; one that has not says so.
+	# Not every kernel has utilization clamps. Without them the kernel returns an error.
 	for flag in SCHED_FLAG_UTIL_CLAMP_MIN SCHED_FLAG_UTIL_CLAMP_MAX; do
 		config --arg f $flag '.process.scheduler={policy:"SCHED_BATCH",flags:[$f]} | .process.args=["facts","scheduler"]'
 		run tare run -b "$BUNDLE" "$ID"
@@ -46,8 +46,8 @@ scheduler() {
 	done
 }
 
-@test "scheduler: what the kernel or the caller cannot give is an error, and nothing is left" {
-	# A policy that no kernel ever had.
+@test "scheduler: what the kernel or the caller's rights do not permit is an error, and leaves nothing" {
+	# A policy that no kernel has implemented.
 	config '.process.scheduler={policy:"SCHED_ISO"} | .process.args=["true"]'
 	run_container "" 1
 	[[ "$output" == *"/process/scheduler: cannot set the scheduler: invalid argument"* ]]
@@ -58,7 +58,7 @@ scheduler() {
 	[ ! -e "$ROOT/$ID" ]
 }
 
-@test "scheduler and I/O priority are the program's in a user namespace, too" {
+@test "scheduler and I/O priority also apply in a user namespace" {
 	chmod 755 "$WORK"
 	chown -R 100000:100000 "$BUNDLE/rootfs"
 	config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}]
@@ -91,16 +91,16 @@ mempolicy() {
 	mempolicy '{mode:"MPOL_BIND",nodes:"0"}' "2 0x1"
 	mempolicy '{mode:"MPOL_INTERLEAVE",nodes:"0"}' "3 0x1"
 	mempolicy '{mode:"MPOL_LOCAL"}' "4 0"
-	# set_mempolicy(2): no preferred node is the local one.
+	# set_mempolicy(2): MPOL_PREFERRED without nodes means the local node.
 	mempolicy '{mode:"MPOL_PREFERRED",nodes:""}' "4 0"
 	mempolicy '{mode:"MPOL_PREFERRED"}' "4 0"
 	mempolicy '{mode:"MPOL_PREFERRED_MANY",nodes:"0"}' "5 0x1"
-	# Linux 6.9
+	# Since Linux 6.9.
 	[ -e /sys/kernel/mm/mempolicy/weighted_interleave ] || host_lacks "no weighted interleaving"
 	mempolicy '{mode:"MPOL_WEIGHTED_INTERLEAVE",nodes:"0"}' "6 0x1"
 }
 
-@test "memory policy: every flag, and nodes that there are not" {
+@test "memory policy: every flag, and nodes that do not exist" {
 	# NUMA_BALANCING 8192, RELATIVE_NODES 16384, STATIC_NODES 32768
 	mempolicy '{mode:"MPOL_BIND",nodes:"0",flags:["MPOL_F_NUMA_BALANCING"]}' "8194 0x1"
 	mempolicy '{mode:"MPOL_BIND",nodes:"0",flags:["MPOL_F_RELATIVE_NODES"]}' "16386 0x1"
@@ -134,7 +134,7 @@ mempolicy() {
 	[[ "$output" == *"/linux/personality/flags/0: unknown personality flag 'ADDR_NO_RANDOMIZE'"* ]]
 }
 
-@test "execCPUAffinity says nothing of the container's own program" {
+@test "execCPUAffinity does not affect the container's own program" {
 	[ "$(nproc)" -ge 2 ] || not_here "needs two cpus"
 	config '.process.execCPUAffinity={"initial":"1","final":"1"} | .process.args=["grep","Cpus_allowed_list","/proc/self/status"]'
 	run_container

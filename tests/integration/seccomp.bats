@@ -4,7 +4,7 @@ load helpers
 # Numbers of x86-64: 39 getpid, 83 mkdir, 165 mount, 205 set_thread_area, 439 faccessat2, 448 process_mrelease.
 PROFILE=$BATS_TEST_DIRNAME/../seccomp/profile.json
 
-# The configuration gets the section $1 (JSON), and noNewPrivileges $2.
+# Sets linux.seccomp to $1 (JSON), and noNewPrivileges to $2.
 seccomp() {
 	[ "$(uname -m)" = x86_64 ] || not_here "numbers of x86-64"
 	cp "$TOOLS/probe" "$BUNDLE/rootfs/bin/probe"
@@ -15,13 +15,13 @@ profile() {
 	seccomp "$(cat "$PROFILE")" "$@"
 }
 
-# What the program makes of the calls named: one "NUMBER RESULT ERRNO" a line.
+# The program makes these calls, and prints "NUMBER RESULT ERRNO" for each.
 probe() {
 	config '.process.args=["probe"]+$ARGS.positional' --args "$@"
 	run_container
 }
 
-@test "a profile as engines have it allows, denies, and knows what is newer" {
+@test "a profile like those of engines allows, denies, and returns ENOSYS for newer calls" {
 	for nnp in true false; do
 		profile $nnp
 		probe 39 83 165 448 9999
@@ -33,7 +33,7 @@ probe() {
 	done
 }
 
-@test "the filter is the process's only one, and of the kind that no_new_privs asks for" {
+@test "the process has exactly one filter, and no_new_privs is as configured" {
 	for nnp in true false; do
 		profile $nnp
 		inside 'grep -E "^(NoNewPrivs|Seccomp)" /proc/self/status'
@@ -44,12 +44,12 @@ probe() {
 }
 
 @test "conditions on arguments: every operator" {
-	# kill(0 is this group, signal 0) is harmless; its second argument is what is compared: 62:0:0 against VALUE.
+	# fcntl's second argument is compared: it is $4.
 	try() { # op value valueTwo argument -> denied?
 		seccomp "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"fcntl\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":99,
 			\"args\":[{\"index\":1,\"op\":\"SCMP_CMP_$1\",\"value\":$2,\"valueTwo\":$3}]}]}"
 		probe "72:99:$4"
-		# A descriptor that is not open gives EBADF (9) whatever the command is.
+		# Without the filter a descriptor that is not open gives EBADF (9), whatever the command is.
 		[ "${lines[0]}" = "72 -1 $5" ] || { echo "$* gave ${lines[0]}"; return 1; }
 	}
 	try NE 5 0 5 9
@@ -66,7 +66,7 @@ probe() {
 	try GT 5 0 6 99
 	try MASKED_EQ 12 4 8 9
 	try MASKED_EQ 12 4 7 99
-	# Above 32 bits.
+	# Values above 32 bits.
 	try EQ 4294967301 0 5 9
 	try EQ 4294967301 0 4294967301 99
 }
@@ -84,7 +84,7 @@ probe() {
 	act TRACE
 	probe 83
 	[ "${lines[0]}" = "83 -1 38" ]
-	# SIGSYS is 31, 128 + 31.
+	# 128 + SIGSYS, which is 31.
 	for action in KILL KILL_THREAD KILL_PROCESS TRAP; do
 		act $action
 		config '.process.args=["probe","83"]'
@@ -92,8 +92,8 @@ probe() {
 	done
 }
 
-@test "errors: EPERM where none is given, by default and by a rule" {
-	# Numbers below the highest one that the filter names: those above it are newer than the filter.
+@test "errors: EPERM is the default of defaultErrnoRet and errnoRet" {
+	# Numbers below the highest one that the filter names: for those above it the filter returns ENOSYS.
 	for nnp in true false; do
 		seccomp "$(jq 'del(.defaultErrnoRet) | .defaultAction="SCMP_ACT_ERRNO"' "$PROFILE")" $nnp
 		probe 165
@@ -108,7 +108,7 @@ probe() {
 	[ "$output" = $'83 -1 1\n165 -1 4094\n84 0 0' ]
 }
 
-@test "an error beside an action that has none, metadata without a listener, and other contradictions are refused" {
+@test "an errno for an action that has none, metadata without a listener, and other contradictions are refused" {
 	refused() { # JSON, where: why
 		seccomp "$1"
 		run_container "" 1
@@ -126,7 +126,7 @@ probe() {
 	refused '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_LOG","args":[{"index":6,"value":0,"op":"SCMP_CMP_EQ"}]}]}' "syscalls/0/args/0/index: must be from 0 to 5, not 6"
 }
 
-@test "each architecture is part of the filter, or refused by name" {
+@test "each architecture is part of the filter, or is refused by name" {
 	known=0
 	for arch in X86 X86_64 X32 ARM AARCH64 LOONGARCH64 M68K MIPS MIPS64 MIPS64N32 MIPSEL MIPSEL64 MIPSEL64N32 PPC PPC64 PPC64LE S390 S390X SH SHEB PARISC PARISC64 RISCV64; do
 		seccomp "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"SCMP_ARCH_$arch\"],\"syscalls\":[{\"names\":[\"mkdirat\"],\"action\":\"SCMP_ACT_ERRNO\"}]}"
@@ -145,8 +145,8 @@ probe() {
 	[[ "$output" == *"/linux/seccomp/architectures/0: unknown seccomp architecture 'SCMP_ARCH_VAX'"* ]]
 }
 
-@test "calls of i386: what the filter says where it names that architecture, and death where it does not" {
-	# mkdir is 39 there, and 39 is getpid here.
+@test "calls of i386: the filter applies if it names that architecture, else the process is killed" {
+	# mkdir is 39 on i386. On x86-64 39 is getpid.
 	rule='"syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_ERRNO","errnoRet":99}]'
 	seccomp "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"SCMP_ARCH_X86_64\",\"SCMP_ARCH_X86\"],$rule}"
 	config '.process.args=["probe","i20","i39","83","39"]'
@@ -159,7 +159,7 @@ probe() {
 	[ "$output" = "83 -1 99" ]
 }
 
-@test "exec ends where the filter denies the end of a process" {
+@test "exec exits even if the filter denies the exit of a process" {
 	cp "$TOOLS/probe" "$BUNDLE/rootfs/bin/"
 	for call in exit_group exit; do
 		config --arg call $call '.process.args=["sleep","1000"] | .process.noNewPrivileges=false |
@@ -170,7 +170,7 @@ probe() {
 			timeout "$HANGS" "$TARE" --root "$ROOT" exec -d --pid-file "$WORK/pid" "$ID" sleep 1000 </dev/null >"$WORK/out" 2>&1 3>&-
 			timeout "$HANGS" "$TARE" --root "$ROOT" exec -d "$ID" sleep 1000 </dev/null >"$WORK/out" 2>&1 3>&-
 		done
-		# None of them is one of the runtime's.
+		# None of the processes is one of the runtime.
 		[ "$(tare ps --format json "$ID" | jq length)" = 11 ]
 		tare delete --force "$ID"
 	done
@@ -189,12 +189,12 @@ probe() {
 		[ "${lines[1]}" = "448 -1 38" ]
 		run -0 tare exec "$ID" grep Seccomp /proc/self/status
 		[ "${lines[1]}" = "Seccomp_filters:	1" ]
-		# A stored plan that is of no use is made anew, and the filter with it.
+		# If the stored plan cannot be used, it is built again, including the filter.
 		: >"$ROOT/$ID/plan"
 		run -0 tare exec "$ID" probe 165 448
 		[ "${lines[0]}" = "165 -1 1" ]
 		[ "${lines[1]}" = "448 -1 38" ]
-		# A process document says nothing of filters.
+		# A process document has no filter, so the container's applies.
 		echo '{"cwd":"/","args":["probe","165"],"env":["PATH=/bin"],"user":{"uid":0,"gid":0}}' >"$WORK/process"
 		run -0 tare exec --process "$WORK/process" "$ID"
 		[ "${lines[0]}" = "165 -1 1" ]
@@ -202,19 +202,19 @@ probe() {
 	done
 }
 
-@test "with no_new_privs a filter has to allow nothing but execve" {
+@test "with no_new_privs a filter must allow only execve" {
 	seccomp '{"defaultAction":"SCMP_ACT_KILL_PROCESS","syscalls":[{"names":["execve"],"action":"SCMP_ACT_ALLOW"}]}' true
 	config '.process.args=["probe","39"]'
 	# The program itself is killed at its first call.
 	run_container "" 159
 	[ -z "$output" ]
-	# Without it init is, and says so.
+	# Without no_new_privs init makes more calls and is killed, which is reported.
 	config '.process.noNewPrivileges=false'
 	run_container "" 1
 	[[ "$output" == *"signal 31"*"seccomp"* ]]
 }
 
-@test "a filter that denies what tare itself still needs is named" {
+@test "a filter that denies calls which tare still needs is named" {
 	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["setgroups"],"action":"SCMP_ACT_ERRNO"}]}'
 	run_container "" 1
 	[[ "$output" == *"additional groups"*"seccomp filter is in force"* ]]
@@ -222,7 +222,7 @@ probe() {
 	config '.process.args=["true"]'
 	run_container "" 1
 	[[ "$output" == *exec*"seccomp filter is in force"* ]]
-	# What no filter gives is not blamed on one.
+	# An error that no filter returns is not blamed on the filter.
 	seccomp '{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_LOG"}]}' true
 	config '.process.args=["/no/such/program"]'
 	run_container "" 1
@@ -230,19 +230,21 @@ probe() {
 	seccomp '{"defaultAction":"SCMP_ACT_ALLOW"}' false
 	run_container "" 1
 	[[ "$output" == *"no such file"* && "$output" != *"seccomp"* ]]
-	# Calls that only newer programs make are not needed.
+	# Calls with an older alternative are not needed.
 	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["sendmsg","recvmsg","close_range","faccessat2","clone3"],"action":"SCMP_ACT_ERRNO"}]}'
 	probe 39
 	[ "${lines[0]}" = "39 1 0" ]
 }
 
-# A filter that answers call $1 with errno $2, and the other fields of the rule.
-feigned() {
+# A filter that returns errno $2 for the calls $1 without executing them. $3 are further fields of the rule. Errno 0
+# fakes success.
+faked() {
 	seccomp "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[$1],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":$2${3:+,$3}}]}" "${4:-false}"
 }
 
-@test "a program that its filter keeps from beginning is an error, whoever starts it" {
-	# Denied and killed for, beside every way to tell so; of the rest a sanitizer's runtime needs some.
+@test "a filter that prevents the program's execution is an error of run, create and start" {
+	# The filter denies execve, or kills for it, and so for every call that could report it. A sanitizer's runtime
+	# needs some other calls.
 	for default in SCMP_ACT_ERRNO SCMP_ACT_KILL_PROCESS SCMP_ACT_TRAP; do
 		seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["execve","sendmsg","write","exit_group","exit"],"action":"'$default'"}]}' true
 		config '.process.args=["true"]'
@@ -255,12 +257,12 @@ feigned() {
 		create "$ID"
 		pid=$(pid_of "$ID")
 		run timeout "$HANGS" "$TARE" --root "$ROOT" start "$ID"
-		# Of a process that its new parent has waited for in the meantime nobody knows what it was.
+		# If init's new parent has waited for it already, start cannot find out how it ended.
 		[[ "$status $output" == "1 "*"ended before its program began"* ]] || [[ "$status$output" = 0 && ! -e /proc/$pid ]] || { echo "$default: $status $output"; return 1; }
 		[ "$(status_of "$ID")" = stopped ]
 		tare delete "$ID"
 	done
-	# A program that its filter kills for a call of its own has begun.
+	# If the filter kills the program for a call of its own, the program has been executed.
 	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_KILL_PROCESS"}]}' true
 	config '.process.args=["mkdir","/tmp/new"]'
 	for _ in $(seq "$(rounds 20)"); do
@@ -271,12 +273,12 @@ feigned() {
 	done
 }
 
-@test "a filter that lets a change of ids, groups or directory seem to succeed gives nobody more than was asked for" {
+@test "a filter that fakes a change of ids, groups or directory gives no process more rights than requested" {
 	config '.process.user={"uid":1000,"gid":1000,"additionalGids":[5,7]} | .process.cwd="/tmp"
 		| .process.args=["sh","-c","echo $(id -u):$(id -g):$(id -G) $(pwd)"]'
 	cp "$BUNDLE/config.json" "$WORK/base.json"
-	# The container's own, and that of an exec, whose container has not reached its filter.
-	is_told() { # pattern
+	# For a container, and for an exec with its own filter in a container that has not reached its filter.
+	is_reported() { # pattern
 		for how in run exec; do
 			if [ $how = run ]; then
 				run tare run -b "$BUNDLE" "$ID"
@@ -293,42 +295,42 @@ feigned() {
 		cp "$WORK/base.json" "$BUNDLE/config.json"
 	}
 	for calls in '"setresuid"' '"setresuid","getresuid"'; do
-		feigned "$calls" 0
-		is_told "/process/user/uid: setresuid(2) succeeded"
+		faked "$calls" 0
+		is_reported "/process/user/uid: setresuid(2) succeeded"
 	done
 	for calls in '"setresgid"' '"setresgid","getresgid"'; do
-		feigned "$calls" 0
-		is_told "/process/user/gid: setresgid(2) succeeded"
+		faked "$calls" 0
+		is_reported "/process/user/gid: setresgid(2) succeeded"
 	done
-	feigned '"setgroups"' 0
-	is_told "/process/user/additionalGids: setgroups(2) succeeded"
-	feigned '"setgroups","getgroups"' 0
-	is_told "/process/user/additionalGids: getgroups(2) succeeded"
+	faked '"setgroups"' 0
+	is_reported "/process/user/additionalGids: setgroups(2) succeeded"
+	faked '"setgroups","getgroups"' 0
+	is_reported "/process/user/additionalGids: getgroups(2) succeeded"
 	for calls in '"chdir"' '"chdir","newfstatat"'; do
-		feigned "$calls" 0
-		is_told "/process/cwd: chdir(2) succeeded"
+		faked "$calls" 0
+		is_reported "/process/cwd: chdir(2) succeeded"
 	done
-	feigned '"capset"' 0
-	is_told "capabilities"
-	feigned '"capset","capget"' 0
-	is_told "capabilities"
-	feigned '"setresuid","setresgid","setgroups","setuid","setgid"' 0
-	is_told "succeeded and did nothing"
-	# Reading back is what cannot be done.
+	faked '"capset"' 0
+	is_reported "capabilities"
+	faked '"capset","capget"' 0
+	is_reported "capabilities"
+	faked '"setresuid","setresgid","setgroups","setuid","setgid"' 0
+	is_reported "succeeded and did nothing"
+	# Here the call that reads the ids back is denied.
 	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_ERRNO","errnoRet":0},
 		{"names":["getresuid"],"action":"SCMP_ACT_ERRNO","errnoRet":1}]}'
-	is_told "cannot read the user ids back"
-	# A filter that feigns something else is none of tare's business.
-	feigned '"chown","fchown","mknod","setuid","mkdir"' 0
+	is_reported "cannot read the user ids back"
+	# tare does not check other calls that a filter fakes.
+	faked '"chown","fchown","mknod","setuid","mkdir"' 0
 	run_container
 	[ "$output" = "1000:1000:1000 5 7 /tmp" ]
-	# Nor is one that comes after all of this.
-	feigned '"setresuid","setresgid","setgroups","chdir"' 0 "" true
+	# With no_new_privs the filter is installed after all of these calls.
+	faked '"setresuid","setresgid","setgroups","chdir"' 0 "" true
 	run_container
 	[ "$output" = "1000:1000:1000 5 7 /tmp" ]
 }
 
-@test "a filter that lets the bounding set seem smaller gives nobody more than was asked for" {
+@test "a filter that fakes a smaller bounding set gives no process more rights than requested" {
 	config '.process.user={"uid":1000,"gid":1000} | .process.capabilities={"bounding":["CAP_KILL"],"effective":[],"permitted":[]}
 		| .process.args=["grep","CapBnd","/proc/self/status"]'
 	# PR_CAPBSET_DROP is 24, PR_CAPBSET_READ 23.
@@ -336,20 +338,20 @@ feigned() {
 	both='"args":[{"index":0,"value":23,"op":"SCMP_CMP_GE"},{"index":1,"value":0,"op":"SCMP_CMP_GE"}]'
 	for errno in 0 1 22; do
 		for args in "$drop" "$both" ""; do
-			feigned '"prctl"' $errno "$args"
+			faked '"prctl"' $errno "$args"
 			run_container "" 1
 			[[ "$output" == *"seccomp filter"* ]] || { echo "$errno, $args: $output"; return 1; }
 		done
 	done
-	feigned '"mkdir"' 0
+	faked '"mkdir"' 0
 	run_container
 	[ "$output" = "CapBnd:	0000000000000020" ]
 }
 
-@test "a filter that denies or feigns setsid leaves no exec in the caller's session" {
+@test "a filter that denies or fakes setsid leaves no exec in the caller's session" {
 	config '.process.args=["sleep","1000"]'
 	for errno in 0 1; do
-		feigned '"setsid"' $errno
+		faked '"setsid"' $errno
 		create "$ID"
 		for detach in "" -d; do
 			run tare exec $detach "$ID" true </dev/null
@@ -360,10 +362,10 @@ feigned() {
 	done
 }
 
-@test "messages and births that a filter feigns are not believed" {
+@test "messages and children that a filter fakes are detected" {
 	config '.process.args=["sh","-c","echo runs"]'
 	for calls in '"sendmsg"' '"recvmsg"' '"sendmsg","recvmsg"' '"clone3"' '"close_range"'; do
-		feigned "$calls" 0
+		faked "$calls" 0
 		run_container
 		[ "$output" = runs ]
 		create "$ID"
@@ -374,13 +376,13 @@ feigned() {
 		grep -qx runs "$WORK/out"
 		tare delete "$ID"
 	done
-	feigned '"clone","clone3"' 0
+	faked '"clone","clone3"' 0
 	create "$ID"
 	run timeout "$HANGS" "$TARE" --root "$ROOT" exec "$ID" echo other
 	[ "$status" = 255 ] && [[ "$output" == *"clone(2) succeeded"*"seccomp filter"* ]]
 	tare delete --force "$ID"
-	# An errno that usually means something else.
-	feigned '"setgroups"' 22
+	# An errno that usually has another cause.
+	faked '"setgroups"' 22
 	run_container "" 1
 	[[ "$output" == *"additional groups"*"mapped"*"seccomp filter"* ]]
 }
@@ -406,10 +408,10 @@ feigned() {
 	done
 }
 
-@test "what a filter does at the gate is told by create, and an init that may not end ends" {
+@test "a filter's effect on the gate is reported by create, and an init that is denied its exit exits nevertheless" {
 	config '.process.args=["true"]'
 	for errno in 0 1; do
-		feigned '"accept4"' $errno
+		faked '"accept4"' $errno
 		status=0
 		create "$ID" || status=$?
 		[ "$status" = 1 ]
@@ -420,7 +422,7 @@ feigned() {
 	done
 	for calls in '"exit_group"' '"exit_group","exit"'; do
 		for errno in 0 1; do
-			feigned "$calls" $errno
+			faked "$calls" $errno
 			config '.process.args=["/bin/here"]'
 			ln -sf busybox "$BUNDLE/rootfs/bin/here"
 			create "$ID"
@@ -432,7 +434,7 @@ feigned() {
 	done
 }
 
-@test "the compiled filter is kept, and a damaged or foreign one is not used" {
+@test "the compiled filter is cached, and a damaged or foreign entry is not used" {
 	profile true
 	probe 165
 	entry=$(ls "$ROOT/@seccomp/"*)
@@ -440,7 +442,7 @@ feigned() {
 	cp "$entry" "$WORK/good"
 	probe 165
 	cmp "$entry" "$WORK/good"
-	# Whatever is there instead: the filter is the right one, and so is the file afterwards.
+	# Whatever the entry is: the right filter is used, and the right entry is written again.
 	again() {
 		probe 165
 		[ "${lines[0]}" = "165 -1 1" ]
@@ -465,7 +467,7 @@ feigned() {
 	chown 12345 "$entry"
 	again
 	[ "$(stat -c %u "$entry")" = 0 ]
-	# The entry of another filter under this name.
+	# The entry of another filter, under this filter's name.
 	seccomp '{"defaultAction":"SCMP_ACT_ALLOW"}' true
 	probe 165
 	other=$(ls "$ROOT/@seccomp/"* | grep -v "$entry")
@@ -474,7 +476,7 @@ feigned() {
 	again
 }
 
-@test "a cache that cannot be written or trusted is no error, and is no container" {
+@test "a cache that cannot be written or trusted is no error, and is not a container" {
 	profile true
 	mkdir -p "$ROOT"
 	chmod 700 "$ROOT"
@@ -491,7 +493,7 @@ feigned() {
 	run -1 tare state @seccomp
 }
 
-@test "the cache has bounds, and serves many at once" {
+@test "the cache is bounded, and serves many containers at once" {
 	profile true
 	config '.process.args=["probe","165"]'
 	pids=
@@ -512,14 +514,14 @@ feigned() {
 	[ "$(ls -A "$ROOT/@seccomp" | wc -l)" = 1 ]
 }
 
-@test "features say what filters can be made of" {
+@test "features reports what filters support" {
 	run -0 tare features
 	jq -e '.linux.seccomp|.enabled and (.archs|index("SCMP_ARCH_X86_64")) and (.archs|index("SCMP_ARCH_S390X")|not)
 		and (.actions|length==9) and (.operators|length==7) and (.knownFlags|length==4)
 		and (.supportedFlags-.knownFlags==[]) and (.supportedFlags|index("SECCOMP_FILTER_FLAG_SPEC_ALLOW"))' <<<"$output"
 }
 
-@test "what cannot be done is refused by name, and plan and check leave no trace" {
+@test "what is not supported is refused by name, and plan and check leave no trace" {
 	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86","SCMP_ARCH_S390X"]}'
 	run_container "" 1
 	[[ "$output" == *"/linux/seccomp/architectures/1"*"SCMP_ARCH_S390X"*"byte order"* ]]
@@ -535,8 +537,8 @@ feigned() {
 	[ ! -e "$ROOT/@seccomp" ]
 }
 
-@test "what tare needs without no_new_privs is what its manual names" {
-	# The calls of the manual page, and those of the probe itself.
+@test "the calls that tare needs without no_new_privs are those that its manual names" {
+	# The calls that the manual page names, and those of the probe itself.
 	names=$(sed -n '/^# SECCOMP/,/If the filter denies/p' "$BATS_TEST_DIRNAME/../../man/tare.8.scd")
 	names=$(grep -oE '\*[a-z0-9_]+\*' <<<"$names" | tr -d '*' | jq -R . | jq -sc 'unique-["tare"]')
 	seccomp "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":99,\"syscalls\":[{\"action\":\"SCMP_ACT_ALLOW\",\"names\":$names},
@@ -553,7 +555,7 @@ feigned() {
 	grep -q "39 1 0" "$WORK/out"
 }
 
-@test "startContainer hooks run under the filter, those of the runtime do not" {
+@test "startContainer hooks run under the filter, hooks of the runtime do not" {
 	for nnp in true false; do
 		profile $nnp
 		hook='{"path":"/bin/busybox","args":["sh","-c","busybox grep Seccomp: /proc/self/status >>FILE"]}'
@@ -571,7 +573,7 @@ Seccomp:	0" ]
 	done
 }
 
-@test "names that libseccomp does not know are left out, and check says so" {
+@test "system calls that libseccomp does not know are skipped, and check reports them" {
 	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","make_coffee"],"action":"SCMP_ACT_ERRNO"}]}'
 	probe 83
 	[ "${lines[0]}" = "83 -1 1" ]
@@ -581,7 +583,7 @@ Seccomp:	0" ]
 	jq -e '.valid and (.findings|length==1) and .findings[0].kind=="note"' <<<"$output"
 }
 
-# An agent that denies call $1 with errno 42 and lets all others go on.
+# Starts an agent that denies call $1 with errno 42 and lets all other calls continue.
 agent() {
 	mkdir -p "$WORK/agent"
 	"$TOOLS/seccompagent" "$WORK/agent/socket" "$WORK/agent" "$@" </dev/null >/dev/null 2>&1 3>&- &
@@ -595,7 +597,7 @@ agent_end() {
 	rm -r "$WORK/agent"
 }
 
-# A filter that notifies of the calls $1 (JSON array), with a listener; noNewPrivileges $2.
+# A filter that notifies a listener of the calls $1 (JSON array). noNewPrivileges is $2.
 watched() {
 	seccomp "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerPath\":\"$WORK/agent/socket\",\"listenerMetadata\":\"some words\",
 		\"syscalls\":[{\"names\":$1,\"action\":\"SCMP_ACT_NOTIFY\"}]}" "$2"
@@ -633,7 +635,7 @@ watched() {
 	agent_end
 }
 
-@test "notify: any call, also those that tare itself makes" {
+@test "notify: any call, including those that tare itself makes" {
 	for nnp in true false; do
 		agent 83
 		watched '["write","sendmsg","recvmsg","read","close","close_range","execve","accept4","fcntl","mkdir"]' $nnp
@@ -647,7 +649,7 @@ watched() {
 		tare delete "$ID"
 		agent_end
 	done
-	# By default.
+	# As the default action.
 	agent 83
 	flags=$("$TARE" features | jq -c .linux.seccomp.supportedFlags)
 	seccomp "{\"defaultAction\":\"SCMP_ACT_NOTIFY\",\"listenerPath\":\"$WORK/agent/socket\",\"flags\":$flags}" true
@@ -658,7 +660,7 @@ watched() {
 	agent_end
 }
 
-@test "notify: every exec is told of" {
+@test "notify: the agent gets a listener for every exec" {
 	for nnp in true false; do
 		agent 83
 		watched '["mkdir","clone","setresuid"]' $nnp
@@ -670,12 +672,12 @@ watched() {
 		[ "${lines[0]}" = "83 -1 42" ]
 		jq -e --argjson pid "$(pid_of "$ID")" --argjson own "$(cat "$WORK/pid")" '.state.status=="running" and .state.pid==$pid
 			and .pid==$own' "$WORK/agent/state.1"
-		# Nor is the agent asked about anybody else.
+		# The agent is asked about the exec's program only.
 		[ "$(cat "$WORK/agent/calls")" = "$(cat "$WORK/pid") 83" ]
 		tare delete --force "$ID"
 		agent_end
 	done
-	# Any call of the runtime's own, too, before there is a process to tell of.
+	# Also with every call of the runtime's own, when the agent has no listener for this exec yet.
 	agent 83
 	seccomp "{\"defaultAction\":\"SCMP_ACT_NOTIFY\",\"listenerPath\":\"$WORK/agent/socket\"}" false
 	config '.process.args=["sleep","1000"]'
@@ -691,7 +693,7 @@ watched() {
 	agent_end
 }
 
-@test "notify: what tare needs with no_new_privs is what its manual names, and what is missing is told" {
+@test "notify: the calls that tare needs with no_new_privs are those that its manual names, and a missing one is reported" {
 	agent 83
 	rule() { # default, default errno, names, action
 		seccomp "{\"defaultAction\":\"SCMP_ACT_$1\",$2\"listenerPath\":\"$WORK/agent/socket\",\"syscalls\":[
@@ -719,7 +721,7 @@ watched() {
 	agent_end
 }
 
-@test "notify: nobody to tell is an error that leaves nothing" {
+@test "notify: a missing agent is an error that leaves nothing" {
 	watched '["mkdir"]' false
 	run_container "" 1
 	[[ "$output" == *"/linux/seccomp/listenerPath"*"$WORK/agent/socket"* ]]
@@ -727,12 +729,12 @@ watched() {
 	config 'del(.linux.seccomp.listenerPath,.linux.seccomp.listenerMetadata)'
 	run_container "" 1
 	[[ "$output" == *"/linux/seccomp/listenerPath"*"is required by SCMP_ACT_NOTIFY"* ]]
-	# Without a rule that notifies nobody is told.
+	# Without a notify rule the agent is not contacted.
 	seccomp "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerPath\":\"/nowhere\",\"flags\":[\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\"]}"
 	run_container
 }
 
-@test "notify: an agent that is gone at once keeps nobody waiting" {
+@test "notify: an agent that exits at once keeps no command waiting" {
 	agent none
 	for nnp in true false; do
 		for call in recvmsg close prctl sendmsg execve; do
@@ -745,7 +747,7 @@ watched() {
 			[ ! -e "$ROOT/$ID" ]
 		done
 	done
-	# A filter that is the exec's alone: the container's own process has not reached it.
+	# A filter of the exec alone: the container's own process has not reached its filter.
 	watched '["recvmsg","close","mkdir"]' true
 	config '.process.args=["sleep","1000"] | .process.noNewPrivileges=true'
 	agent_end
@@ -766,8 +768,8 @@ watched() {
 	agent_end
 }
 
-@test "notify: nothing is left of a creation or an exec that is killed" {
-	# Killed while it waits for an agent that takes no connection.
+@test "notify: a creation or an exec that is killed leaves nothing" {
+	# Killed while it waits for an agent that accepts no connection.
 	for user in 0 1000; do
 		mkdir -p "$WORK/agent"
 		"$TOOLS/deaf" "$WORK/agent/socket" </dev/null >/dev/null 2>&1 3>&- &
@@ -787,7 +789,7 @@ watched() {
 		wait "$deaf" || true
 		rm -r "$WORK/agent"
 	done
-	# At any moment, with an agent that answers.
+	# Killed at any moment, with an agent that answers.
 	agent 83
 	watched '["recvmsg","close","execve","prctl","setresuid","sendmsg"]' true
 	config '.process.args=["sleep","1000"]'

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# SELinux for real: what the kernel says of processes, mounts and keys, and what a policy denies that is enforced. It is
-# Debian's own (selinux-policy-default): container_t is a container's program, container_file_t is a container's file,
-# and unconfined_t may start one. SELinux is permissive but where a case enforces it.
+# SELinux: what the kernel reports for processes, mounts and keys, and what an enforced policy denies. The policy is
+# Debian's (selinux-policy-default): container_t is for a container's program, container_file_t for its files, and
+# unconfined_t may start containers. SELinux is permissive except where a case enforces it.
 load helpers
 
 LABEL=system_u:system_r:container_t:s0:c1,c2
@@ -21,7 +21,7 @@ labelled() {
 	config --arg label "$LABEL" '.process.selinuxLabel=$label | .process.args=["sleep","1000"]'
 }
 
-# What a container says of itself, with the zeros that the kernel ends a label with taken away.
+# The output of a container, without the NUL that the kernel appends to a label.
 says() { # script
 	script "$1"
 	tare run -b "$BUNDLE" "$ID" >"$WORK/said" 2>"$WORK/err" || { cat "$WORK/said" "$WORK/err"; return 1; }
@@ -37,12 +37,12 @@ start_labelled() {
 	tare run -d -b "$BUNDLE" "$ID" >"$WORK/out" 2>&1 3>&- || { cat "$WORK/out"; return 1; }
 }
 
-# The label of a path in the container, from outside.
+# The label of a path in the container, as seen from the host.
 label_of() { # PATH
 	stat -c %C "/proc/$(pid_of "$ID")/root$1"
 }
 
-# keyctl_get_security(3) of the container's session keyring, which only those may look at who have it.
+# keyctl_get_security(3) of the container's session keyring, which only its possessors may read.
 keyring_label() { # ID
 	local name
 	name=$(sed -n 's/^keyring //p' "$ROOT/$1/record")
@@ -53,7 +53,7 @@ number = {'x86_64': 250, 'aarch64': 219}[os.uname().machine]
 text = ctypes.create_string_buffer(4096)
 if ctypes.CDLL(None).syscall(number, 1, sys.argv[1].encode()) < 0:
     sys.exit('no keyring')
-# One that this call has made has the permissions of a new one.
+# A keyring that this call has created would have the default permissions.
 if ctypes.CDLL(None).syscall(number, 6, -3, text, 4096) < 0 or b';3f080000;' not in text.value:
     sys.exit('no keyring of that name')
 if ctypes.CDLL(None).syscall(number, 17, -3, text, 4096) < 0:
@@ -62,7 +62,7 @@ print(text.value.decode())
 P
 }
 
-@test "selinuxLabel is the program's, and of what it starts" {
+@test "selinuxLabel is the label of the program and its children" {
 	selinux
 	labelled
 	says 'cat /proc/self/attr/current; echo; sh -c "cat /proc/self/attr/current"; echo; cat /proc/1/attr/current'
@@ -82,7 +82,7 @@ P
 	[ "$(keyring_label "$ID.without")" = "$(tr -d '\0' </proc/self/attr/current)" ]
 }
 
-@test "a label is set through the runtime's own procfs, whatever covers /proc" {
+@test "a label is set through the runtime's own procfs, even if another mount covers /proc" {
 	selinux
 	labelled
 	config '.mounts|=map(if .destination=="/proc" then {destination:"/proc",type:"bind",source:"decoy",options:["bind"]} else . end) | .linux.maskedPaths=[] | .linux.readonlyPaths=[]'
@@ -98,7 +98,7 @@ P
 	[ -z "$(find "$BUNDLE/decoy" -type f -size +0)" ]
 }
 
-@test "the runtime's hooks have the runtime's label, the container's own have the container's" {
+@test "hooks of the runtime have the runtime's label, hooks of the container have the container's" {
 	selinux
 	labelled
 	config --arg w "$WORK" '.process.args=["true"] |
@@ -109,7 +109,7 @@ P
 	[ "$(tr -d '\0' <"$BUNDLE/rootfs/container")" = "$LABEL" ]
 }
 
-@test "exec has the container's label, or the one that it asks for" {
+@test "exec has the container's label, or the one that it requests" {
 	selinux
 	labelled
 	start_labelled
@@ -124,7 +124,7 @@ P
 	execed --process "$WORK/process.json" "$ID"
 }
 
-@test "mountLabel is the label of what is mounted, and of what is made there" {
+@test "mountLabel is the label of mounts, and of files that are made there" {
 	selinux
 	labelled
 	config --arg label "$FILES" '.linux.mountLabel=$label | .process.args=["sh","-c","touch /dev/shm/made && exec sleep 1000"]'
@@ -157,7 +157,7 @@ P
 	[ "$(label_of /dev/mqueue)" = "$FILES" ]
 }
 
-@test "a label that the policy does not know is an error that names the attribute, and leaves nothing" {
+@test "a label that is unknown to the policy is an error that names the attribute, and leaves nothing" {
 	selinux
 	labelled
 	config '.process.selinuxLabel="no_u:no_r:no_t:s0"'
@@ -178,7 +178,8 @@ P
 	[ "$(status_of "$ID")" = running ]
 }
 
-# The files of the container get its label, beside one that the policy keeps from containers and one that is another's.
+# The container's files get its label, except for one that containers may not read, and one with another container's
+# label.
 prepare_files() {
 	labelled
 	config --arg label "$FILES" '.linux.mountLabel=$label'
@@ -193,7 +194,7 @@ prepare_files() {
 	chcon "${FILES%:*}:c3" "$BUNDLE/rootfs/foreign"
 }
 
-# tare as somebody whom the policy lets start containers.
+# Runs tare with a label that may start containers, while the policy is enforced.
 enforced() { # arguments...
 	echo 1 >/sys/fs/selinux/enforce
 	status=0
@@ -202,7 +203,7 @@ enforced() { # arguments...
 	[ "$status" = 0 ] || { echo "status $status:"; cat "$WORK/out"; return 1; }
 }
 
-@test "what the policy denies to a container's label, the container does not get" {
+@test "the container cannot access what the policy denies to its label" {
 	selinux
 	prepare_files
 	enforced run -b "$BUNDLE" "$ID"
@@ -212,19 +213,19 @@ enforced() { # arguments...
 	[ "${lines[2]} ${lines[3]}" = "cat: can't open '/secret': Permission denied denied" ]
 	[ "${lines[4]} ${lines[5]}" = "cat: can't open '/foreign': Permission denied denied" ]
 	[ "${lines[6]}" = mine ]
-	# Nor by an exec.
+	# The same for an exec.
 	config '.process.args=["sleep","1000"]'
 	enforced run -d -b "$BUNDLE" "$ID"
 	enforced exec "$ID" sh -c 'exec >/result 2>&1; cat /own; cat /secret || echo denied; cat /foreign || echo denied'
 	run -0 cat "$BUNDLE/rootfs/result"
 	[ "$output" = $'own\ncat: can\'t open \'/secret\': Permission denied\ndenied\ncat: can\'t open \'/foreign\': Permission denied\ndenied' ]
 	enforced delete --force "$ID"
-	# Where nothing is enforced they are files like others.
+	# If the policy is not enforced the files can be read.
 	says 'cat /secret /foreign; cat /proc/self/attr/current'
 	[ "$output" = $'secret\nforeign\n'"$LABEL" ]
 }
 
-@test "a label that the policy does not let the caller give is an error, and nothing runs" {
+@test "a label that the caller is not permitted to set is an error, and nothing runs" {
 	selinux
 	prepare_files
 	config '.process.args=["touch","/dev/shm/ran"]'

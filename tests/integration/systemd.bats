@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Cgroups that systemd makes, and none at all. What else has to do with a cgroup is passed with TARE_MANAGER=systemd, too:
-# vm/suite-inside says which files.
+# Scopes of systemd, and containers without a cgroup. Other cases that involve a cgroup also pass with
+# TARE_MANAGER=systemd: vm/suite-inside lists their files.
 
 load helpers
 
@@ -66,12 +66,12 @@ unwatched() {
 	wait_for '! watchers'
 }
 
-# The numbers of process $1's status that these lines have.
+# A field of /proc/PID/status.
 status_line() { # pid name
 	sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
 }
 
-@test "what a scope has counted is read in time by a process that has nothing else" {
+@test "a process with no privileges and nothing open reads a scope's counters before systemd removes them" {
 	unit
 	config '.linux.resources.memory={limit:33554432}'
 	TARE_MANAGER=systemd create "$ID"
@@ -85,10 +85,10 @@ status_line() { # pid name
 	[[ "$(readlink "/proc/$pid/exe")" == "/memfd:tare"* ]]
 	[ "$(cat "/proc/$pid/cgroup")" = "$(cat /proc/self/cgroup)" ]
 	[ "$(cat "$DIR/cgroup.procs")" = "$(pid_of "$ID")" ]
-	# A session of its own; what is private to it are a few pages.
+	# It has its own session, and few private pages.
 	[ "$(cut -d' ' -f6 "/proc/$pid/stat")" = "$pid" ]
 	[ "$(status_line "$pid" RssAnon | tr -dc 0-9)" -le 40 ]
-	# Nobody without capabilities may look into it, be he the same user.
+	# Without capabilities even a process of the same user may not inspect it.
 	run -1 setpriv --bounding-set -all --inh-caps -all readlink "/proc/$pid/fd/0"
 	tare start "$ID"
 	[ "$(watchers)" = "$pid" ]
@@ -100,7 +100,7 @@ status_line() { # pid name
 	nothing_left
 }
 
-@test "nobody watches a scope where somebody waits, or without a limit of memory" {
+@test "a scope has no watcher if run waits for it, or if it has no memory limit" {
 	unit
 	config '.linux.resources={pids:{limit:50}}'
 	TARE_MANAGER=systemd create "$ID"
@@ -119,7 +119,7 @@ status_line() { # pid name
 	nothing_left
 }
 
-@test "a scope's watcher ends with a creation that fails, and is not missed when it is killed" {
+@test "a scope's watcher exits when the creation fails, and the container works without it" {
 	unit
 	config '.linux.resources.memory={limit:33554432}'
 	run ! env TARE_MANAGER=systemd "$TARE" --root "$ROOT" --systemd-cgroup create --pid-file "$WORK/none/pid" -b "$BUNDLE" "$ID"
@@ -142,7 +142,7 @@ status_line() { # pid name
 	unit
 	config '.linux.resources.memory={limit:33554432}'
 	local count
-	# Its memfd is the last of a creation's, and its birth the last clone.
+	# The watcher's memfd and clone are the last ones of a creation.
 	for call in memfd_create:EMFILE:'too many open files' clone3:EAGAIN:'resource temporarily unavailable'; do
 		IFS=: read -r name errno words <<<"$call"
 		strace -o "$WORK/trace" -e trace="$name" "$TARE" --root "$ROOT" --systemd-cgroup create -b "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1 3>&-
@@ -157,11 +157,11 @@ status_line() { # pid name
 	done
 }
 
-@test "delete --force of a container whose record is damaged ends its scope, and what is in it" {
+@test "delete --force of a container with a damaged record stops its scope and all its processes" {
 	unit
 	for pids in own host; do
 		[ $pids = own ] || config '.linux.namespaces|=map(select(.type!="pid"))'
-		# A TERM, which is what systemd sends first, none of them follows.
+		# All processes ignore TERM, which systemd sends first.
 		script 'trap "" TERM; sleep 1000 & exec sleep 1000'
 		for what in garbage ""; do
 			TARE_MANAGER=systemd create "$ID"
@@ -170,7 +170,7 @@ status_line() { # pid name
 			pid=$(pid_of "$ID")
 			echo "$what" >"$ROOT/$ID/record"
 			run -1 tare delete "$ID"
-			# systemd waits 90 seconds for processes that do not follow.
+			# systemd waits 90 seconds for processes that ignore TERM.
 			SECONDS=0
 			run -0 tare delete --force "$ID"
 			[ "$SECONDS" -lt 80 ]
@@ -181,7 +181,7 @@ status_line() { # pid name
 	done
 }
 
-@test "run ends the scope with the container, and gives its status" {
+@test "run removes the scope with the container, and returns its status" {
 	unit
 	script 'exit 7'
 	TARE_MANAGER=systemd run -7 tare run -b "$BUNDLE" "$ID"
@@ -193,7 +193,7 @@ status_line() { # pid name
 	nothing_left
 }
 
-@test "what a property was set to is still so after a reload" {
+@test "limits are the same after a reload of systemd" {
 	unit
 	config '.linux.resources+={memory:{limit:67108864,swap:100663296,reservation:33554432},pids:{limit:23},
 		cpu:{shares:2048,quota:200000,period:100000,cpus:"0",mems:"0"},unified:{"memory.high":"50331648","memory.oom.group":"1"}}'
@@ -220,7 +220,7 @@ status_line() { # pid name
 	[ "$(cd "$DIR" && grep . $files)" = "$before" ]
 }
 
-@test "a quota without a period is one of the period in force, for systemd too" {
+@test "a quota without a period uses the current period, for systemd too" {
 	unit
 	config '.linux.resources+={cpu:{quota:20000,period:20000},unified:{"cpu.max":"50000"}}'
 	TARE_MANAGER=systemd create "$ID"
@@ -233,7 +233,7 @@ status_line() { # pid name
 	done
 }
 
-@test "limits in any notation of the kernel's, and a weight that was not asked for, are what systemd knows" {
+@test "systemd gets limits in any notation of the kernel's, and a weight that was not configured" {
 	unit
 	config '.linux.resources+={cpu:{shares:512},unified:{"pids.max":"0x10","memory.max":"0x4000000"}}'
 	TARE_MANAGER=systemd create "$ID"
@@ -253,7 +253,7 @@ status_line() { # pid name
 	[ "$(cat "$DIR/cpu.weight")" = 33 ]
 }
 
-@test "what zswap may write back is known to systemd" {
+@test "systemd gets the limit of zswap writeback" {
 	unit
 	config '.linux.resources+={pids:{limit:23},unified:{"memory.zswap.writeback":"0"}}'
 	TARE_MANAGER=systemd create "$ID"
@@ -272,7 +272,7 @@ status_line() { # pid name
 	property MemoryZSwapWriteback yes
 }
 
-# A tare whose tare-systemd does what the script says in the place of $REAL, which is the right one.
+# A copy of tare with a tare-systemd that runs the script. $REAL is the real tare-systemd.
 with_systemd() { # script
 	mkdir -p "$WORK/bin"
 	cp "$TARE" "$WORK/bin/tare"
@@ -293,24 +293,24 @@ with_systemd() { # script
 	}
 	before=$(state)
 	[[ "$before" == *"cpu.max:12345 100000"*"TasksMax=23"* ]]
-	echo "nobody answers"
+	echo "systemd cannot be reached"
 	DBUS_SYSTEM_BUS_ADDRESS=unix:path=$WORK/none run -1 tare update --pids-limit 40 --memory 128m --cpu-quota 23456 "$ID"
 	[[ "$output" == *"cannot reach systemd"* ]]
 	diff <(echo "$before") <(state)
-	echo "systemd refuses what the kernel takes"
+	echo "systemd refuses what the kernel accepts"
 	run -1 tare update -r - "$ID" <<<'{"pids":{"limit":40},"cpu":{"quota":23456},"unified":{"memory.high":"0"}}'
 	[[ "$output" == *"cannot set the properties of unit $UNIT"*MemoryHigh* ]]
 	diff <(echo "$before") <(state)
-	echo "the kernel takes what systemd cannot be told"
+	echo "the kernel accepts what systemd cannot express"
 	run -1 tare update -r - "$ID" <<<'{"pids":{"limit":40},"unified":{"cpuset.cpus":"all"}}'
 	[[ "$output" == *"/unified/cpuset.cpus: cannot express 'all' of 'cpuset.cpus' as a property of systemd (write it in plain numbers)"* ]]
 	diff <(echo "$before") <(state)
-	echo "systemd has done it, and is not heard"
+	echo "systemd has set the properties, and its answer is lost"
 	with_systemd '"$REAL" "$@" || exit; [ -e '"$WORK/once"' ] || { touch '"$WORK/once"'; echo lost >&2; exit 1; }'
 	run -1 "$WORK/bin/tare" --root "$ROOT" update --pids-limit 40 --memory 128m --cpu-quota 23456 --cpu-share 512 --cpuset-cpus 0 "$ID"
 	[[ "$output" == *": lost"* ]]
 	diff <(echo "$before") <(state)
-	echo "the kernel refuses what it has taken before"
+	echo "the kernel refuses a value that it accepted before"
 	with_systemd 'cd '"$DIR"'; [ ! -e '"$WORK/twice"' ] || echo 0 >cpu.max.burst; "$REAL" "$@" || exit
 		[ -e '"$WORK/twice"' ] || { touch '"$WORK/twice"'; echo 500000 100000 >cpu.max; echo 400000 >cpu.max.burst; }'
 	run -1 "$WORK/bin/tare" --root "$ROOT" update --pids-limit 40 --memory 128m --cpu-quota 23456 "$ID"
@@ -319,12 +319,12 @@ with_systemd() { # script
 	tare update --pids-limit 40 "$ID"
 	[ "$(cat "$DIR/pids.max")" = 40 ]
 	property TasksMax 40
-	echo "what was not asked for stays as exact as it was"
+	echo "other limits stay exact"
 	tare update --cpu-share 512 "$ID"
 	[ "$(cat "$DIR/cpu.max")" = "12345 100000" ]
 }
 
-@test "one process, and none, are limits that init can be born under" {
+@test "init starts under a limit of one process, and of none" {
 	unit
 	for limit in 1 0; do
 		config --argjson n $limit '.linux.resources.pids.limit=$n'
@@ -336,7 +336,7 @@ with_systemd() { # script
 	done
 }
 
-@test "a limit that systemd hears of last leaves the others as exact as they were asked for" {
+@test "a limit that systemd gets last keeps the others exact" {
 	unit
 	for late in '{pids:{limit:1}}' '{pids:{limit:0}}' '{memory:{limit:524288}}'; do
 		config ".linux.resources=$late"'+{cpu:{shares:2048,quota:12345,period:100000},unified:{"cpuset.cpus":"0"}}'
@@ -353,7 +353,7 @@ with_systemd() { # script
 	done
 }
 
-@test "hooks see nobody in the scope but init, and what they start themselves" {
+@test "hooks see only init, and their own processes, in the scope" {
 	unit
 	printf '#!/bin/sh\nexec cat %s/cgroup.procs >>%s/seen.$1\n' "$DIR" "$WORK" >"$WORK/hook"
 	chmod 755 "$WORK/hook"
@@ -371,7 +371,7 @@ with_systemd() { # script
 	nothing_left
 }
 
-@test "device rules hold, and still do after a reload" {
+@test "device rules are in effect, and still are after a reload" {
 	unit
 	config '.linux.resources.devices=[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":1,"minor":3,"access":"rw"}] | .process.args=["sleep","1000"] | .process.capabilities.bounding+=["CAP_MKNOD"] | .process.capabilities.effective+=["CAP_MKNOD"] | .process.capabilities.permitted+=["CAP_MKNOD"]'
 	TARE_MANAGER=systemd create "$ID"
@@ -398,7 +398,7 @@ with_systemd() { # script
 	nothing_left
 }
 
-@test "a unit that is somebody else's is not touched" {
+@test "a unit of another program is not touched" {
 	unit
 	systemd-run --quiet --scope --unit="$UNIT" sleep 1000 3>&- >/dev/null 2>&1 &
 	wait_for 'systemctl -q is-active "$UNIT"'
@@ -409,15 +409,15 @@ with_systemd() { # script
 	systemctl stop "$UNIT"
 }
 
-# The pids of the case's own namespace begin below $1, which is one of the host's.
+# Runs create in a pid namespace in which the next pids are those of host processes, up to $1.
 from_inside() { # PID OPTIONS...
 	unshare --pid --fork --mount-proc sh -c 'echo $(($1 - $2)) >/proc/sys/kernel/ns_last_pid; shift 2
 		exec "$@"' sh "$1" "$2" "$TARE" --root "$ROOT" --systemd-cgroup create -b "$BUNDLE" "$ID" </dev/null
 }
 
-@test "from inside a pid namespace systemd is not asked, and no process of the host is taken for the container's" {
+@test "from another pid namespace systemd is not asked, and no process of the host is treated as the container's" {
 	unit
-	# As if it were one of the first that tare starts there, whichever that is.
+	# The pid of the host process is that of the first, second, ... process that tare starts there.
 	for before in 1 2 3 4 5 6; do
 		sleep 1000 3>&- >/dev/null 2>&1 &
 		victim=$!
@@ -432,7 +432,7 @@ from_inside() { # PID OPTIONS...
 	done
 }
 
-@test "a process that systemd has not put into the unit is nobody's to end" {
+@test "a process that systemd has not put into the unit is not killed" {
 	unit
 	sleep 1000 3>&- >/dev/null 2>&1 &
 	victim=$!
@@ -449,7 +449,7 @@ from_inside() { # PID OPTIONS...
 	run ! kill -0 "$victim"
 }
 
-# A bus that does not hand on what has a word in it; its address is in DBUS_SYSTEM_BUS_ADDRESS.
+# A proxy of the bus that drops data with one of the words in it. DBUS_SYSTEM_BUS_ADDRESS is its address.
 proxy() { # WORD...
 	cat >"$WORK/proxy" <<-'EOF'
 		import selectors, socket, sys
@@ -478,7 +478,7 @@ proxy() { # WORD...
 	export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$WORK/bus
 }
 
-@test "a proxy of the bus is no reason to refuse, unless it is in another pid namespace" {
+@test "a proxy of the bus is accepted, unless it is in another pid namespace" {
 	unit
 	proxy
 	TARE_MANAGER=systemd create "$ID" || { cat "$WORK/err"; return 1; }
@@ -490,7 +490,7 @@ proxy() { # WORD...
 	nothing_left
 }
 
-@test "a systemd that does not answer is waited for once, whatever it was asked" {
+@test "a systemd that does not answer is waited for only once" {
 	unit
 	TARE_MANAGER=systemd create "$ID"
 	before=$(cat "$DIR/pids.max" "$DIR/cpu.weight" "$DIR/cpu.max")
@@ -502,14 +502,14 @@ proxy() { # WORD...
 	unset DBUS_SYSTEM_BUS_ADDRESS
 }
 
-@test "without a bus there is an error, and nothing is left" {
+@test "without a bus creation fails, and nothing is left" {
 	script 'true'
 	DBUS_SYSTEM_BUS_ADDRESS=unix:path=$WORK/none TARE_MANAGER=systemd run -1 tare run -b "$BUNDLE" "$ID"
 	[[ "$output" == *"cannot reach systemd"*"No such file or directory"* ]]
 	[ -z "$(ls -A "$ROOT")" ]
 }
 
-@test "a bus that does not answer is waited for, but not for ever" {
+@test "a bus that does not answer is waited for, but not forever" {
 	script 'true'
 	python3 -c 'import socket, sys, time
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(100)' "$WORK/bus" 3>&- >/dev/null 2>&1 &
@@ -521,13 +521,13 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(1
 	[ -z "$(ls -A "$ROOT")" ]
 }
 
-# Runs tare in the background, with signals as a terminal has them; its pid is in $job.
+# Runs tare in the background, with the signal dispositions of a terminal's job. Its pid is in $job.
 background() { # PROGRAM ARGS
 	env --default-signal=INT,TERM,HUP,QUIT "$1" --root "$ROOT" "${@:2}" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&- &
 	job=$!
 }
 
-# It ends by the signal.
+# Sends the signal to tare, which exits and reports it.
 interrupted() { # SIGNAL
 	status=0
 	kill "-$1" "$job"
@@ -536,7 +536,7 @@ interrupted() { # SIGNAL
 	[[ "$(cat "$WORK/err")" == *"interrupted by SIG$1"* ]] || { cat "$WORK/err"; return 1; }
 }
 
-@test "create and run end by a signal while the bus does not answer" {
+@test "a signal ends create and run while the bus does not answer" {
 	python3 -c 'import socket, sys, time
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(100)' "$WORK/bus" 3>&- >/dev/null 2>&1 &
 	pid=$!
@@ -553,7 +553,7 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(1
 	kill "$pid"
 }
 
-@test "an update that a signal ends has not been" {
+@test "an update that a signal interrupts has no effect" {
 	unit
 	config '.linux.resources+={pids:{limit:23},cpu:{quota:12345,period:100000}}'
 	TARE_MANAGER=systemd create "$ID"
@@ -574,13 +574,13 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(1
 		diff <(echo "$before") <(state)
 		rm "$WORK/here"
 	done
-	# One that nobody disturbs any more takes its course.
+	# An update without a signal succeeds.
 	tare update --pids-limit 40 "$ID"
 	[ "$(cat "$DIR/pids.max")" = 40 ]
 	property TasksMax 40
 }
 
-@test "an answer of systemd that cannot be waited for is none" {
+@test "an answer of systemd that cannot be waited for counts as none" {
 	unit
 	TARE_MANAGER=systemd create "$ID"
 	run -1 systemd-run --quiet --wait --pipe -p SystemCallFilter=~wait4 -p SystemCallErrorNumber=ECHILD \
@@ -590,7 +590,7 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(1
 	property MemoryHigh infinity
 }
 
-@test "create ends by a signal when systemd has made the scope already, and that goes, too" {
+@test "a signal ends create after systemd has made the scope, which is removed" {
 	unit
 	with_systemd 'trap "" TERM; "$REAL" "$@" || exit; [ $2 != start ] || { touch '"$WORK"'/here; exec sleep 1000; }'
 	background "$WORK/bin/tare" --systemd-cgroup create -b "$BUNDLE" "$ID"
@@ -654,7 +654,7 @@ for i in range(100):
 		[ $((i % 2)) = 0 ] || command=run
 		"$TARE" --root "$ROOT" --systemd-cgroup $command -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- &
 		pid=$!
-		# At any moment, and soon after systemd has made the scope.
+		# At any moment, or soon after systemd has made the scope.
 		if [ $((i % 4)) -lt 2 ]; then
 			sleep "0.$((RANDOM % 3))$((RANDOM % 10))$((RANDOM % 10))"
 		else
@@ -669,14 +669,14 @@ for i in range(100):
 		[ ! -e "$DIR" ]
 	done
 	[ "$met" -ge 8 ]
-	# A request that was on its way to systemd finds nobody to put into the scope.
+	# A request that was on its way to systemd finds no process to put into the scope.
 	wait_for '[ -z "$(loaded)" ]'
 	nothing_left
 	wait_for '[ -z "$(pgrep -f "$ID")" ]'
 }
 
-@test "an unprivileged caller's container is a scope of his own manager" {
-	command -v as-tester >/dev/null || host_lacks "no user with a manager of his own"
+@test "an unprivileged caller's container is a scope of the user's own manager" {
+	command -v as-tester >/dev/null || host_lacks "no user with a service manager"
 	chmod 755 "$WORK"
 	chown -R tester: "$BUNDLE"
 	mkdir "$ROOT" && chown tester: "$ROOT"
@@ -696,7 +696,7 @@ for i in range(100):
 }
 
 @test "podman of an unprivileged user, with limits" {
-	command -v as-tester >/dev/null || host_lacks "no user with a manager of his own"
+	command -v as-tester >/dev/null || host_lacks "no user with a service manager"
 	command -v podman >/dev/null || host_lacks "no podman"
 	chmod 711 "$WORK"
 	tar -C "$BUNDLE/rootfs" -cf "$WORK/image.tar" .
@@ -728,7 +728,7 @@ for i in range(100):
 	[[ "$output" == *"contradict each other"* ]]
 }
 
-@test "any number of properties by annotations is handed over, and of two for one the later counts" {
+@test "any number of properties by annotations is passed on, and the last of two with the same name counts" {
 	config '.annotations=([range(60)|{key:("org.systemd.property.Zz"+([65+./26,97+.%26]|map(floor)|implode)),value:"1"}]|from_entries)
 		+{"org.systemd.property.TimeoutStopUSec":"1","org.systemd.property.TimeoutStopSec":"2"}'
 	run -0 tare --systemd-cgroup plan -b "$BUNDLE"

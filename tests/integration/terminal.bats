@@ -9,7 +9,7 @@ load helpers
 	[[ "$output" == */dev/pts/0* ]]
 }
 
-@test "--console-socket gets the master, once" {
+@test "--console-socket gets the master, and only once" {
 	command -v python3 >/dev/null || not_here "needs python3"
 	config '.process.terminal=true | .process.args=["sh","-c","echo from inside"]'
 	cat >"$WORK/receive.py" <<'P'
@@ -40,7 +40,7 @@ P
 	wait_for 'grep -q "from inside" "$WORK/received"'
 }
 
-@test "a terminal without a place for it, and the reverse" {
+@test "a terminal that has no destination, and a destination without a terminal" {
 	config '.process.terminal=true'
 	run -1 tare create -b "$BUNDLE" "$ID"
 	[[ "$output" == *"cannot allocate tty"*"--console-socket"*"/process/terminal false"* ]]
@@ -49,11 +49,11 @@ P
 	[[ "$output" == *"cannot use console socket"* ]]
 }
 
-@test "what an image has in the place of the multiplexer is not opened" {
+@test "what an image has at the multiplexer's path is not opened" {
 	mkdir -p "$WORK/dev/pts"
 	mkfifo "$WORK/dev/ptmx" "$WORK/dev/pts/ptmx"
 	config --arg d "$WORK/dev" '.process.terminal=true | .mounts|=map(select(.destination|startswith("/dev")|not)) | .mounts+=[{destination:"/dev",type:"bind",source:$d,options:["bind"]}]'
-	# Each waits until another process opens the other end.
+	# Each reader waits until another process opens the other end.
 	for fifo in ptmx pts/ptmx; do
 		(cat "$WORK/dev/$fifo"; : >"$WORK/opened") 3>&- &
 		readers+=($!)
@@ -67,8 +67,8 @@ P
 	[[ "$output" == *"cannot open a terminal in the container"* ]] || { echo "$output"; return 1; }
 }
 
-# Runs tare with a terminal of its own: python plays the terminal emulator. $1 is its script, which has run(), with
-# what it has read so far in text.
+# Runs tare with a terminal that a Python script emulates. The script is on standard input. It can call until() and
+# send(), and has what it has read so far in text.
 emulator() {
 	command -v python3 >/dev/null || not_here "needs python3"
 	cat >"$WORK/emulator.py" <<'P'
@@ -99,7 +99,7 @@ P
 	[ "$status" -eq 0 ] || { echo "status $status: $output"; return 1; }
 }
 
-@test "the terminal has the caller's size and follows it" {
+@test "the terminal has the caller's size and follows its changes" {
 	script 'stty size; trap "stty size" WINCH; echo ready; i=0; while [ $i -lt 100 ]; do sleep 0.1; i=$((i + 1)); done'
 	config '.process.terminal=true'
 	emulator <<'P'
@@ -114,7 +114,7 @@ os.kill(pid, signal.SIGKILL)
 P
 }
 
-@test "keys go in raw, signals of the terminal are the container's, and the caller's modes come back" {
+@test "keys are passed raw, signals of the terminal go to the container, and the caller's modes are restored" {
 	script 'trap "echo interrupted; exit 5" INT; stty -a | tr " ;" "\n\n" | grep -x isig; echo ready; read line; echo "got $line"; while :; do sleep 0.1; done'
 	config '.process.terminal=true'
 	emulator <<'P'
@@ -141,7 +141,7 @@ assert lines[3:6] == ["1234 620", "1", str(136 << 8)], lines
 P
 }
 
-@test "consoleSize sizes a terminal that is handed over, and means nothing without one" {
+@test "consoleSize sets the size of a terminal that is handed over, and is ignored without one" {
 	config '.process.consoleSize={"height":33,"width":77} | .process.args=["sh","-c","test -t 0 || echo none"]'
 	run -0 tare run -b "$BUNDLE" "$ID" </dev/null
 	[ "$output" = none ]
@@ -163,7 +163,7 @@ P
 	wait_for 'grep -q "33 77" "$WORK/received"'
 }
 
-@test "a standard output that nobody reads keeps neither signals nor the end away" {
+@test "a standard output without a reader delays neither signals nor the exit" {
 	config '.process.terminal=true'
 	script 'trap "exit 7" TERM; touch /tmp/here; yes & while :; do sleep 0.1; done'
 	mkfifo "$WORK/pipe"
@@ -172,7 +172,7 @@ P
 	"$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" </dev/null >"$WORK/pipe" 2>"$WORK/err" 3>&- &
 	tare=$!
 	wait_for '[ -e "$BUNDLE/rootfs/tmp/here" ]'
-	# The time that it takes to fill the pipe, as a rule.
+	# Usually enough time to fill the pipe.
 	sleep 0.5
 	kill -TERM "$tare"
 	wait_for '! kill -0 "$tare" 2>/dev/null'
@@ -183,7 +183,7 @@ P
 	run -1 tare state "$ID"
 }
 
-@test "in the foreground a line of the program ends with a line feed alone: run and exec, into a file and a pipe" {
+@test "in the foreground a line of the program ends with only a line feed: run and exec, into a file and a pipe" {
 	config '.process.terminal=true'
 	script 'stty -a 2>&1 | grep -ow -- "-\?onlcr"; printf "one\ntwo\n"'
 	tare run -b "$BUNDLE" "$ID" </dev/null >"$WORK/file"
@@ -199,7 +199,7 @@ P
 	cmp "$WORK/file" "$WORK/pipe"
 }
 
-@test "the caller's terminal keeps translating what the program writes, as it did before" {
+@test "the caller's terminal keeps translating the program's output" {
 	script 'printf "one\ntwo\n"; echo ready; read line; printf "three\nend\n"'
 	config '.process.terminal=true'
 	emulator <<'P'
@@ -211,14 +211,14 @@ send(b"\r")
 until(b"end\r\n")
 assert text.endswith(b"three\r\nend\r\n"), text
 P
-	# One that the caller has set not to translate stays so.
+	# If the caller has disabled the translation, it stays disabled.
 	plain=1 emulator <<'P'
 until(b"ready")
 assert text == b"one\ntwo\nready\n", text
 P
 }
 
-@test "a terminal that is handed over translates, as every new one does" {
+@test "a terminal that is handed over translates, like every new one" {
 	command -v python3 >/dev/null || not_here "needs python3"
 	config '.process.terminal=true'
 	script 'stty -a 2>&1 | grep -ow -- "-\?onlcr"'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# update. Files of the cgroup core are there on every host; the cases that need controllers say which ones.
+# update. Files of the cgroup core exist on every host. Cases that need controllers name them.
 
 load helpers
 
@@ -16,7 +16,7 @@ start_with() {
 	tare start "$ID"
 }
 
-# limit FILE VALUE: what the file of the container's cgroup says.
+# limit FILE VALUE: compares with the content of the cgroup's file.
 limit() {
 	local actual
 	actual=$(cat "$(named_dir "$ID")/$1")
@@ -33,7 +33,7 @@ update_with() {
 	update -r - "$ID" <<<"$1"
 }
 
-@test "update takes a document from a file and from standard input" {
+@test "update reads a document from a file and from standard input" {
 	start_with '{}'
 	echo '{"unified":{"cgroup.max.depth":"5"}}' >"$WORK/resources"
 	update --resources="$WORK/resources" "$ID"
@@ -42,7 +42,7 @@ update_with() {
 	limit cgroup.max.depth 6
 	update --resources - "$ID" <<<'{"unified":{"cgroup.max.depth":"7"},"somethingNew":{"a":[1]},"devices":[{"allow":false,"access":"rwm"}]}'
 	limit cgroup.max.depth 7
-	# Device rules are as they were.
+	# Device rules are unchanged.
 	run -0 tare exec "$ID" sh -c 'echo >/dev/null'
 	update_with '{}'
 	update "$ID"
@@ -77,7 +77,7 @@ update_with() {
 	[ "$(status_of "$ID")" = paused ]
 }
 
-@test "update of a container that is not running, and of none" {
+@test "update of a container that is not running, and of one that does not exist" {
 	run -1 tare update nothing
 	[[ "$output" == *"does not exist"* ]]
 	start_with '{}'
@@ -87,7 +87,7 @@ update_with() {
 	[[ "$output" == *"container not running"* ]]
 }
 
-@test "values and documents that are none" {
+@test "invalid values and documents" {
 	start_with '{}'
 	for flag in --memory=1x --memory=-2 --memory-swap=much --memory-reservation= --cpu-share=-1 --cpu-quota=1.5 \
 		--cpu-period=9h --pids-limit=some --cpu-idle=2 --blkio-weight=5 --blkio-weight=1001 --cpuset-cpus=a-b \
@@ -100,7 +100,7 @@ update_with() {
 	for document in '' '[]' '{' '{"cpu":{"shares":1},"cpu":{"shares":2}}'; do
 		run -1 tare update -r - "$ID" <<<"$document"
 	done
-	# A whole configuration, which would change nothing; a key that is not known is no mistake.
+	# A whole configuration would change nothing, so it is refused. An unknown key is not an error.
 	for document in "$(cat "$BUNDLE/config.json")" '{"linux":{"resources":{"unified":{"cgroup.max.depth":"3"}}}}' '{"linux":1}'; do
 		run -1 tare update -r - "$ID" <<<"$document"
 		[[ "$output" == *": /linux: is not a resource: expected is the value of /linux/resources, not a whole configuration"*"jq .linux.resources config.json)" ]]
@@ -121,7 +121,7 @@ update_with() {
 	[[ "$output" == *"/cpu/realtimeRuntime: "*"realtime"* ]]
 }
 
-@test "memory: sizes, no limit, and swap that stays the rest" {
+@test "memory: sizes, no limit, and swap as the rest of the sum" {
 	controllers memory
 	start_with '{"memory":{"limit":33554432,"reservation":25165824}}'
 	update --memory 64M "$ID"
@@ -135,7 +135,7 @@ update_with() {
 	update --memory-swap 96M "$ID"
 	limit memory.max 52428800
 	limit memory.swap.max 48234496
-	# The limit of both together stays.
+	# The limit of memory and swap together stays.
 	update --memory 64m "$ID"
 	limit memory.max 67108864
 	limit memory.swap.max 33554432
@@ -145,7 +145,7 @@ update_with() {
 	update --memory 128m --memory-swap 128m "$ID"
 	limit memory.max 134217728
 	limit memory.swap.max 0
-	# Who has no swap gets none.
+	# A container without swap gets none.
 	for mib in 160 96; do
 		update --memory ${mib}m "$ID"
 		limit memory.max $((mib << 20))
@@ -187,7 +187,7 @@ update_with() {
 	limit cpu.max "3000 10000"
 }
 
-@test "cpu: a quota below the burst in force, and a burst above the quota, say what else to set" {
+@test "cpu: the errors for a quota below the burst, and a burst above the quota, name what else to set" {
 	controllers cpu
 	start_with '{"cpu":{"quota":50000,"period":100000,"burst":40000}}'
 	run -1 tare update --cpu-quota 20000 "$ID"
@@ -196,12 +196,12 @@ update_with() {
 	run -1 tare update --cpu-burst 60000 "$ID"
 	[[ "$output" == *"/cpu/burst: cannot set 'cpu.max.burst' to '60000': invalid argument (the burst must not be above the quota, which is 50000: set quota, too)"* ]]
 	limit cpu.max.burst 40000
-	# As they say.
+	# As the errors advise.
 	update --cpu-quota 20000 --cpu-burst 10000 "$ID"
 	update --cpu-quota 80000 --cpu-burst 60000 "$ID"
 	limit cpu.max "80000 100000"
 	limit cpu.max.burst 60000
-	# Too little in any case.
+	# Too small with any burst.
 	run -1 tare update --cpu-quota 10 --cpu-burst 0 "$ID"
 	[[ "$output" == *"the kernel does not accept this value here"* ]]
 }
@@ -233,7 +233,7 @@ update_with() {
 	limit cpu.weight 10000
 }
 
-@test "a refused update of an idle container leaves it idle, and says nothing of its weight" {
+@test "a refused update of an idle container leaves it idle, and does not report its weight" {
 	controllers cpu cpuset
 	start_with '{"cpu":{"idle":1}}'
 	run -1 tare update -r - "$ID" <<<'{"cpu":{"idle":0,"cpus":"4095"}}'
@@ -259,10 +259,10 @@ update_with() {
 	limit pids.max max
 }
 
-@test "limits that were written are put back when a later one is refused" {
+@test "limits that were written are restored if a later one is refused" {
 	controllers memory cpu pids
 	start_with '{"memory":{"limit":67108864},"cpu":{"shares":1024,"quota":5000,"period":100000},"pids":{"limit":30}}'
-	# The kernel takes no quota below 1 ms; all of the others come before it.
+	# The kernel refuses a quota below 1 ms. All other limits are written before it.
 	run -1 tare update --pids-limit 40 --memory 128m --cpu-share 2048 --cpu-quota 10 "$ID"
 	[[ "$output" == *"/cpu/quota: cannot set 'cpu.max' to '10 100000'"* ]]
 	limit pids.max 30
@@ -276,7 +276,7 @@ update_with() {
 	limit cpu.weight "$before"
 }
 
-@test "a cpuset that was empty before a refused update is as large again" {
+@test "a refused update restores a cpuset that was empty" {
 	controllers cpuset
 	start_with '{"cpu":{"shares":1024}}'
 	before=$(cat "$(named_dir "$ID")/cpuset.cpus.effective")
@@ -302,7 +302,7 @@ update_with() {
 	[ "$output" = 1 ]
 }
 
-@test "update without the controller says which one is missing" {
+@test "update without the controller names the missing one" {
 	start_with '{"unified":{"cgroup.max.depth":"5"}}'
 	run -1 tare update -r - "$ID" <<<'{"unified":{"cgroup.max.depth":"6","nosuch.max":"1"}}'
 	[[ "$output" == *"cannot use controller 'nosuch'"* ]]
