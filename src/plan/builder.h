@@ -24,7 +24,7 @@ struct builder {
 
 	/* Facts that several parts need. */
 	bool has_new_user, has_user, has_mount_ns, has_bridge, has_cgroup;
-	bool is_watched;                 /* the filter has a listener, which needs a descriptor */
+	bool has_listener;               /* the filter has a listener, which needs a descriptor */
 	bool has_bridge_rlimits;         /* of exec: the bridge sets them, before it changes its user */
 	bool is_user_early;              /* the bridge creates the user namespace, before the time namespace */
 	int32_t ns_slots[SPEC_NS_COUNT]; /* of joined namespaces; PLAN_NO_SLOT: not joined */
@@ -88,7 +88,7 @@ void plan_end_unit(struct builder *b);   /* unit.c: after all early limits */
 void plan_add_release_placeholder(struct builder *b);
 void plan_add_unit_set(struct builder *b, uint32_t from); /* unit.c: limits of the steps from index from on */
 void plan_add_watch(struct builder *b);                   /* unit.c: after all limits */
-bool plan_asks_limits(const struct builder *b);           /* resources.c: whether a limit needs a cgroup */
+bool plan_needs_cgroup(const struct builder *b);          /* resources.c: whether a limit needs a cgroup */
 void plan_add_late_limits(struct builder *b); /* resources.c: limits that init could not start under */
 void plan_add_resctrl(struct builder *b);     /* resctrl.c */
 void plan_copy_resctrl(struct builder *b, const struct plan *container); /* resctrl.c, for exec */
@@ -135,7 +135,7 @@ void plan_label_mount(struct builder *b, struct plan_mount *mount, const struct 
 enum plan_filter_time {
 	PLAN_FILTER_NEVER,
 	PLAN_FILTER_PRIVILEGED, /* without no_new_privs: while it has CAP_SYS_ADMIN */
-	PLAN_FILTER_WATCHED,    /* with a listener: while the parent can take it and pass it on */
+	PLAN_FILTER_NOTIFY,     /* with a listener: while the parent can take it and pass it on */
 	PLAN_FILTER_LAST,       /* as late as possible: before startContainer hooks or execve(2) */
 };
 /* Copies the configuration's filter into the image; *ret has an empty program if there is none. */

@@ -56,18 +56,18 @@ static void add_devices(struct builder *b)
  */
 static plan_text cgroup_path(struct builder *b)
 {
-	const char *asked = b->spec->cgroups_path;
+	const char *requested = b->spec->cgroups_path;
 	_cleanup_free_ char *joined = NULL;
 	char clean[1024], parent[sizeof b->host->cgroup_own];
 	char *slash;
 
-	if (asked != NULL && asked[0] == '/')
-		return builder_text(b, plan_clean_path(asked, clean, sizeof clean));
+	if (requested != NULL && requested[0] == '/')
+		return builder_text(b, plan_clean_path(requested, clean, sizeof clean));
 	str_format(parent, sizeof parent, "%s", b->host->cgroup_own);
 	slash = strrchr(parent, '/');
 	if (slash != NULL)
 		*slash = '\0';
-	joined = mem_format("%s/%s", parent, str_is_empty(asked) ? b->request->id : asked);
+	joined = mem_format("%s/%s", parent, str_is_empty(requested) ? b->request->id : requested);
 	return builder_text(b, plan_clean_path(joined, clean, sizeof clean));
 }
 
@@ -143,7 +143,7 @@ static bool add_create(struct builder *b)
 	 * Most unprivileged callers cannot create a cgroup, so they get one only if the configuration needs it.
 	 */
 	if (!b->request->is_systemd_cgroup && (!b->host->is_privileged || b->host->is_in_user_ns) &&
-	    !has_path && !plan_asks_limits(b))
+	    !has_path && !plan_needs_cgroup(b))
 		return false;
 	if (b->host->cgroup_mount[0] == '\0') {
 		builder_finding(b, ERR_UNSUPPORTED, has_path ? "/linux/cgroupsPath" : NULL,

@@ -21,7 +21,7 @@ struct exec {
 	struct spec spec; /* only its process is used */
 	struct plan_request request;
 	const struct plan *container;
-	const struct plan_exec_request *asked;
+	const struct plan_exec_request *options;
 	int32_t container_slot, root_slot;
 	struct plan_filter filter;
 };
@@ -33,40 +33,40 @@ static size_t name_length(const char *entry)
 	return strcspn(entry, "=");
 }
 
-static bool is_replaced(const struct plan_exec_request *asked, const char *entry)
+static bool is_replaced(const struct plan_exec_request *options, const char *entry)
 {
 	size_t len = name_length(entry);
 
-	for (size_t i = 0; i < asked->env_count; i++)
-		if (name_length(asked->env[i]) == len && strncmp(asked->env[i], entry, len) == 0)
+	for (size_t i = 0; i < options->env_count; i++)
+		if (name_length(options->env[i]) == len && strncmp(options->env[i], entry, len) == 0)
 			return true;
 	return false;
 }
 
 /* The last of several entries with the same name counts. */
-static bool is_last(const struct plan_exec_request *asked, size_t at)
+static bool is_last(const struct plan_exec_request *options, size_t at)
 {
-	size_t len = name_length(asked->env[at]);
+	size_t len = name_length(options->env[at]);
 
-	for (size_t i = at + 1; i < asked->env_count; i++)
-		if (name_length(asked->env[i]) == len && strncmp(asked->env[i], asked->env[at], len) == 0)
+	for (size_t i = at + 1; i < options->env_count; i++)
+		if (name_length(options->env[i]) == len && strncmp(options->env[i], options->env[at], len) == 0)
 			return false;
 	return true;
 }
 
 static void merge_env(struct exec *e, char *const *own, size_t own_count)
 {
-	const struct plan_exec_request *asked = e->asked;
+	const struct plan_exec_request *options = e->options;
 	struct spec_list *env = &e->spec.process.env;
 
 	env->count = 0;
-	env->v = arena_alloc(&e->b.arena, (own_count + asked->env_count + 1) * sizeof *env->v);
+	env->v = arena_alloc(&e->b.arena, (own_count + options->env_count + 1) * sizeof *env->v);
 	for (size_t i = 0; i < own_count; i++)
-		if (!is_replaced(asked, own[i]))
+		if (!is_replaced(options, own[i]))
 			env->v[env->count++] = own[i];
-	for (size_t i = 0; i < asked->env_count; i++)
-		if (is_last(asked, i))
-			env->v[env->count++] = asked->env[i];
+	for (size_t i = 0; i < options->env_count; i++)
+		if (is_last(options, i))
+			env->v[env->count++] = options->env[i];
 }
 
 /* The environment of the container's program, without the entries that the runtime added. */
@@ -96,7 +96,7 @@ static void inherit_user(struct exec *e, const struct plan_user *user)
 
 	if (!p->has_capabilities)
 		memcpy(p->capabilities, sets, sizeof sets);
-	if (e->asked->process == NULL)
+	if (e->options->process == NULL)
 		p->cwd = plan_get(e->container, user->cwd);
 	if (p->has_user)
 		return;
@@ -118,7 +118,7 @@ static const char *container_label(const struct exec *e, enum plan_label_kind ki
 
 static void inherit_labels(struct exec *e)
 {
-	const struct plan_exec_request *asked = e->asked;
+	const struct plan_exec_request *options = e->options;
 	struct spec_process *p = &e->spec.process;
 
 	if (str_is_empty(p->apparmor_profile))
@@ -126,10 +126,10 @@ static void inherit_labels(struct exec *e)
 	if (str_is_empty(p->selinux_label))
 		p->selinux_label = container_label(e, PLAN_LABEL_SELINUX);
 	/* An empty label is ignored, as in a configuration: an unset shell variable must not remove a label. */
-	if (!str_is_empty(asked->apparmor_profile))
-		p->apparmor_profile = asked->apparmor_profile;
-	if (!str_is_empty(asked->selinux_label))
-		p->selinux_label = asked->selinux_label;
+	if (!str_is_empty(options->apparmor_profile))
+		p->apparmor_profile = options->apparmor_profile;
+	if (!str_is_empty(options->selinux_label))
+		p->selinux_label = options->selinux_label;
 }
 
 static void inherit_rlimits(struct exec *e)
@@ -181,33 +181,33 @@ static void inherit_scheduling(struct exec *e)
 /* Options of the command line override everything else. */
 static void apply_options(struct exec *e)
 {
-	const struct plan_exec_request *asked = e->asked;
+	const struct plan_exec_request *options = e->options;
 	struct spec_process *p = &e->spec.process;
 
-	if (asked->arg_count > 0) {
-		p->args.v = (char **)(uintptr_t)asked->args;
-		p->args.count = asked->arg_count;
+	if (options->arg_count > 0) {
+		p->args.v = (char **)(uintptr_t)options->args;
+		p->args.count = options->arg_count;
 	}
-	if (asked->cwd != NULL)
-		p->cwd = asked->cwd;
-	if (asked->has_uid)
-		p->user.uid = asked->uid;
-	if (asked->has_gid)
-		p->user.gid = asked->gid;
-	if (asked->has_groups) {
-		p->user.additional_gids = (uint32_t *)(uintptr_t)asked->groups;
-		p->user.additional_gid_count = asked->group_count;
+	if (options->cwd != NULL)
+		p->cwd = options->cwd;
+	if (options->has_uid)
+		p->user.uid = options->uid;
+	if (options->has_gid)
+		p->user.gid = options->gid;
+	if (options->has_groups) {
+		p->user.additional_gids = (uint32_t *)(uintptr_t)options->groups;
+		p->user.additional_gid_count = options->group_count;
 	}
-	p->terminal = p->terminal || asked->is_terminal;
-	p->no_new_privileges = p->no_new_privileges || asked->is_no_new_privs;
-	p->capabilities[SPEC_CAP_BOUNDING] |= asked->capabilities;
-	p->capabilities[SPEC_CAP_EFFECTIVE] |= asked->capabilities;
-	p->capabilities[SPEC_CAP_PERMITTED] |= asked->capabilities;
+	p->terminal = p->terminal || options->is_terminal;
+	p->no_new_privileges = p->no_new_privileges || options->is_no_new_privs;
+	p->capabilities[SPEC_CAP_BOUNDING] |= options->capabilities;
+	p->capabilities[SPEC_CAP_EFFECTIVE] |= options->capabilities;
+	p->capabilities[SPEC_CAP_PERMITTED] |= options->capabilities;
 	/*
 	 * capabilities(7): an ambient capability must be inheritable, and exec makes none inheritable by
 	 * itself.
 	 */
-	p->capabilities[SPEC_CAP_AMBIENT] |= asked->capabilities & p->capabilities[SPEC_CAP_INHERITABLE];
+	p->capabilities[SPEC_CAP_AMBIENT] |= options->capabilities & p->capabilities[SPEC_CAP_INHERITABLE];
 }
 
 static void make_process(struct exec *e)
@@ -218,8 +218,8 @@ static void make_process(struct exec *e)
 	struct spec_process *p = &e->spec.process;
 
 	e->spec.has_process = true;
-	if (e->asked->process != NULL) {
-		*p = *e->asked->process;
+	if (e->options->process != NULL) {
+		*p = *e->options->process;
 		merge_env(e, p->env.v, p->env.count);
 	} else {
 		p->cwd = "/";
@@ -246,7 +246,7 @@ static void inherit_filter(struct exec *e)
 		return;
 	filter = &step->u.filter;
 	e->filter = *filter;
-	e->b.is_watched = filter->is_notify;
+	e->b.has_listener = filter->is_notify;
 	e->filter.program = builder_table(&e->b, plan_rows(e->container, filter->program),
 					  filter->program.count, sizeof(struct sock_filter));
 	e->filter.listener_path = builder_text(&e->b, plan_get(e->container, filter->listener_path));
@@ -298,8 +298,8 @@ static void add_container(struct exec *e)
 		container.root = builder_text(&e->b, plan_get(e->container, root->u.root.path));
 	}
 	builder_step(&e->b, PLAN_PARENT, PLAN_OPEN_CONTAINER, 0)->u.container = container;
-	if (!str_is_empty(e->asked->cgroup)) {
-		plan_text path = builder_text(&e->b, e->asked->cgroup);
+	if (!str_is_empty(e->options->cgroup)) {
+		plan_text path = builder_text(&e->b, e->options->cgroup);
 
 		builder_step(&e->b, PLAN_PARENT, PLAN_OPEN_CGROUP, 0)->u.text = path;
 	}
@@ -417,7 +417,7 @@ static void inherit_groups(const struct exec *e, const struct plan_step *contain
 	if (container_user == NULL)
 		return;
 	user->is_setgroups_denied = container_user->u.user.is_setgroups_denied;
-	user->has_callers_groups = container_user->u.user.has_callers_groups && !e->asked->has_groups;
+	user->has_callers_groups = container_user->u.user.has_callers_groups && !e->options->has_groups;
 }
 
 /*
@@ -471,7 +471,7 @@ static void add_program(struct exec *e)
 	struct builder *b = &e->b;
 	struct plan_program program = plan_program_of(b);
 	plan_text json_pointer = builder_text(b, "/process/args");
-	bool is_waiting = e->asked->is_announced || e->spec.process.terminal;
+	bool is_waiting = e->options->is_announced || e->spec.process.terminal;
 
 	builder_step(b, PLAN_BRIDGE, PLAN_LOOKUP, json_pointer)->u.program = program;
 	builder_step(b, PLAN_BRIDGE, PLAN_SPAWN, 0);
@@ -480,7 +480,7 @@ static void add_program(struct exec *e)
 		builder_step(b, PLAN_INIT, PLAN_CONTROLLING, 0);
 	if (add_attributes(e))
 		is_waiting = true;
-	if (filter_time(e) == PLAN_FILTER_WATCHED)
+	if (filter_time(e) == PLAN_FILTER_NOTIFY)
 		plan_add_seccomp(b, PLAN_INIT, &e->filter);
 	if (is_waiting) {
 		builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_COMMITTED;
@@ -499,7 +499,7 @@ int plan_build_exec(const struct plan *container, const struct host *host,
 			    .listen_fds = request->listen_fds,
 			    .listen_fdnames = request->listen_fdnames},
 		.container = container,
-		.asked = request,
+		.options = request,
 	};
 
 	e.b.spec = &e.spec;

@@ -70,13 +70,13 @@ static bool has_context(const char *type)
 static const char *context_option(struct builder *b)
 {
 	static const char *const names[] = {"context", "fscontext", "defcontext", "rootcontext"};
-	const char *asked = spec_annotation(b->spec, "run.oci.mount_context_type");
+	const char *requested = spec_annotation(b->spec, "run.oci.mount_context_type");
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (asked == NULL || str_equal(asked, names[i]))
+		if (requested == NULL || str_equal(requested, names[i]))
 			return names[i];
 	builder_finding(b, ERR_CONFIG, "/annotations/run.oci.mount_context_type",
-			"'%.40s' is none of context, fscontext, defcontext, rootcontext", asked);
+			"'%.40s' is none of context, fscontext, defcontext, rootcontext", requested);
 	return names[0];
 }
 

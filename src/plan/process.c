@@ -287,7 +287,7 @@ static bool is_parent_setting_rlimits(const struct builder *b)
 static bool is_late_rlimit(const struct builder *b, const struct spec_rlimit *rlimit, uint64_t *ret_floor)
 {
 	*ret_floor = 3 + b->request->preserve_fds + b->request->listen_fds + 16;
-	return (b->gate_slot != PLAN_NO_SLOT || b->is_watched) && rlimit->resource == RLIMIT_NOFILE &&
+	return (b->gate_slot != PLAN_NO_SLOT || b->has_listener) && rlimit->resource == RLIMIT_NOFILE &&
 	       rlimit->soft < *ret_floor;
 }
 
@@ -376,7 +376,7 @@ void plan_add_process(struct builder *b)
 
 	plan_add_filter(b, &filter);
 	filter_time = plan_filter_time(&filter, p->no_new_privileges);
-	b->is_watched = filter.is_notify;
+	b->has_listener = filter.is_notify;
 	if (b->spec->has_process) {
 		add_init_attributes(b);
 		if (p->args.count > 0)
@@ -392,7 +392,7 @@ void plan_add_process(struct builder *b)
 		json_pointer = builder_text(b, "/process/args");
 		if (p->args.count > 0)
 			builder_step(b, PLAN_INIT, PLAN_LOOKUP, json_pointer)->u.program = program;
-		if (filter_time == PLAN_FILTER_WATCHED)
+		if (filter_time == PLAN_FILTER_NOTIFY)
 			plan_add_seccomp(b, PLAN_INIT, &filter);
 	}
 	builder_step(b, PLAN_INIT, PLAN_SEND, 0)->u.step = STEP_READY;

@@ -103,7 +103,7 @@ static void refuse_impossible(struct limits *l)
 {
 	const struct spec_resources *r = l->r;
 	const struct {
-		bool is_asked;
+		bool is_requested;
 		const char *json_pointer, *text;
 	} rows[] = {
 		{r->memory.kernel.value > 0, "/memory/kernel",
@@ -124,7 +124,7 @@ static void refuse_impossible(struct limits *l)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (rows[i].is_asked)
+		if (rows[i].is_requested)
 			refuse(l, rows[i].json_pointer, rows[i].text);
 	for (size_t i = 0; i < r->block_io.weight_device_count; i++) {
 		char json_pointer[64];
@@ -519,7 +519,7 @@ void plan_add_limits(struct builder *b)
 	add_limits(&limits);
 }
 
-bool plan_asks_limits(const struct builder *b)
+bool plan_needs_cgroup(const struct builder *b)
 {
 	struct err ignored = {0};
 	struct builder probe = {.spec = b->spec, .host = b->host, .request = b->request, .first = &ignored};

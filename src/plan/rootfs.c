@@ -66,19 +66,19 @@ static int32_t add_device_source(struct builder *b, const struct plan_device *de
 }
 
 /* The id on the host of an id of the container; if it is not set, that of the container's root. */
-static uint32_t host_id(struct builder *b, const struct spec_id_maps *maps, const struct spec_uint *asked,
+static uint32_t host_id(struct builder *b, const struct spec_id_maps *maps, const struct spec_uint *requested,
 			uint32_t root_id, const char *json_pointer)
 {
-	uint64_t id = asked->is_set ? asked->value : root_id;
+	uint64_t id = requested->is_set ? requested->value : root_id;
 
 	for (size_t i = 0; i < maps->count; i++)
 		if (id >= maps->v[i].container_id && id - maps->v[i].container_id < maps->v[i].size)
 			return maps->v[i].host_id + (uint32_t)(id - maps->v[i].container_id);
-	if (asked->is_set && maps->count == 0)
+	if (requested->is_set && maps->count == 0)
 		builder_finding(b, ERR_CONFIG, json_pointer,
 				"needs the mappings of the joined user namespace (set uidMappings and "
 				"gidMappings in /linux)");
-	else if (asked->is_set)
+	else if (requested->is_set)
 		builder_finding(b, ERR_CONFIG, json_pointer,
 				"%llu is not mapped in the container's user namespace", (unsigned long long)id);
 	return 0;

@@ -15,7 +15,7 @@ enum plan_filter_time plan_filter_time(const struct plan_filter *filter, bool is
 		return PLAN_FILTER_NEVER;
 	if (!is_no_new_privs)
 		return PLAN_FILTER_PRIVILEGED;
-	return filter->is_notify ? PLAN_FILTER_WATCHED : PLAN_FILTER_LAST;
+	return filter->is_notify ? PLAN_FILTER_NOTIFY : PLAN_FILTER_LAST;
 }
 
 void plan_add_filter(struct builder *b, struct plan_filter *ret)
