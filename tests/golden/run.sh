@@ -1,18 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # usage: run.sh TARE
-# Texts compared: plan/NAME.json and user/NAME.json are configurations, NAME.txt is what "tare plan" prints for them
-# to root and to a user, and spec/ what "tare spec" writes. The host's own part (where its cgroups are, the user's
-# number) is taken out. A change of behaviour is a change of these files. Root's are compared as root only.
+# Compares the output of tare with the files beside this script: plan/NAME.json and user/NAME.json are configurations,
+# NAME.txt is what "tare plan" prints for them as root and as a user, and spec/ has what "tare spec" writes. Paths and
+# ids of the host are replaced first. A change of behaviour changes these files. plan/ is compared only as root.
 set -u
 umask 022
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 status=0 as=
-# What a service manager told the caller of this test.
+# Variables of the service manager that started the caller of this test.
 unset NOTIFY_SOCKET LISTEN_FDS LISTEN_PID LISTEN_FDNAMES
-# Where it stands is perhaps not for a user to see.
+# A user may lack access to the directory of the program.
 cp "$1" "$work/tare"
 chmod 755 "$work"
 user=$(id -u)
