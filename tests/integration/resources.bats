@@ -382,7 +382,7 @@ is_denied() { # DIR
 	limits '{unified:{"cgroup.max.depth":"deep"}}'
 	refused "/linux/resources/unified/cgroup.max.depth: cannot set 'cgroup.max.depth' to 'deep': invalid argument"
 	limits '{unified:{"cgroup.procs":"1"}}'
-	refused "/linux/resources/unified/cgroup.procs" "runtime's own"
+	refused "/linux/resources/unified/cgroup.procs" "only the runtime writes this file"
 	limits '{unified:{"../cgroup.max.depth":"1"}}'
 	refused "/linux/resources/unified"
 }
