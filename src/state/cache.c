@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Caches in the root directory: files that save work and can be made again at any time. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -8,7 +9,7 @@
 
 #define FILES_MAX 64
 
-/* What others may have written is not ours. */
+/* Whether the file is of this type, and only this user can have written it. */
 static bool is_own(int fd, mode_t type)
 {
 	struct stat stat;
@@ -43,8 +44,8 @@ int state_cache_read(int root_fd, const char *cache, const char *name, size_t ma
 	return is_own(fd, S_IFREG) ? io_read_fd(fd, max, out) : -EPERM;
 }
 
-/* Which of them are still of use cannot be told, and all of them can be made again. */
-static void make_room(int dir_fd)
+/* Removes all files once there are FILES_MAX: it is not known which ones will be used again. */
+static void limit_files(int dir_fd)
 {
 	_cleanup_state_names_ struct state_names names = {0};
 
@@ -60,6 +61,6 @@ void state_cache_write(int root_fd, const char *cache, const char *name, const v
 
 	if (dir_fd < 0)
 		return;
-	make_room(dir_fd);
+	limit_files(dir_fd);
 	(void)!io_replace_file(dir_fd, name, data, size, 0600);
 }

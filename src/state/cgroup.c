@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The container's cgroup as the record names it. */
+/* Opens the cgroup that the record names, and reads its events. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/un.h>
-#include <time.h>
 
 #include "private.h"
 
-/* -ENOENT: it has none, or it is gone. Without its hierarchy that cannot be told: -ENODEV. */
 int state_open_cgroup(const struct state_record *record)
 {
 	_cleanup_fd_ int mount_fd = -1;
@@ -42,12 +38,12 @@ int state_read_cgroup_event(const struct state_record *record, const char *key)
 	struct stat stat;
 	int r = fd < 0 ? fd : k_fstatat(fd, "", &stat, AT_EMPTY_PATH);
 
-	/* Another container's cgroup may be under the path by now. */
+	/* The path may name another container's cgroup by now. */
 	if (r >= 0 && record->cgroup_inode != 0 && stat.st_ino != record->cgroup_inode)
 		return 0;
 	if (r >= 0)
 		r = io_read_small(fd, "cgroup.events", O_NOFOLLOW, events, sizeof events);
-	/* io_read_small gives ENODEV as well, for a cgroup that goes at this moment. */
+	/* ENODEV from io_read_small: the cgroup was removed after it was opened. */
 	if (r == -ENOENT || (fd >= 0 && r == -ENODEV))
 		return 0;
 	if (r < 0)

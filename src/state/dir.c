@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The directories: the root, and one for each container. A name that begins with "~" belongs to no container
- * (state_check_id refuses it): it is one that is being removed, or whose removal was killed.
+ * The root directory, and a directory for each container. A name that begins with "~" is no container's,
+ * because state_check_id refuses it: it is a directory that is being removed, or whose removal was interrupted.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -68,7 +68,7 @@ static bool is_in_user_ns(void)
 	return k_fstatat(AT_FDCWD, "/proc/self/ns/user", &stat, 0) == 0 && stat.st_ino != INITIAL_USER_NS_INO;
 }
 
-/* The root for this user, to be freed. */
+/* Chooses the root directory for this user. The caller frees *ret_path. */
 static int default_root(char **ret_path, struct err *err)
 {
 	const char *dir = getenv("XDG_RUNTIME_DIR");
@@ -95,7 +95,7 @@ static int default_root(char **ret_path, struct err *err)
 	return 0;
 }
 
-/* mkdir -p. The path comes from the caller of tare, and links in it are followed as in any command's. */
+/* mkdir -p of the parents. The path is the caller's own argument, so symbolic links in it are followed. */
 static int make_parents(const char *path)
 {
 	_cleanup_free_ char *copy = mem_dup(path);
@@ -133,7 +133,7 @@ static int create_root(const char *path)
 	return r < 0 && r != -EEXIST ? r : open_directory(copy);
 }
 
-/* Whoever may write there could put a record in, and with it the paths and pids that tare acts on. */
+/* A user who can write to the root could add a record, and so make tare kill and remove what it names. */
 static int check_root(int fd, const char *path, struct err *err)
 {
 	struct stat root, top;
@@ -152,7 +152,7 @@ static int check_root(int fd, const char *path, struct err *err)
 		return 0;
 	err_set(err, ERR_USAGE, 0, NULL, "cannot use the root directory '%s': %s may write to it", path,
 		(root.st_mode & S_IWOTH) != 0 ? "everybody" : "its group");
-	/* One that many users share, such as /tmp, is to stay as it is. */
+	/* Never advise chmod for a directory that users share, such as /tmp. */
 	if ((root.st_mode & S_ISVTX) != 0 || root.st_uid != geteuid())
 		err_hint(err, "name a directory below it that does not exist yet: --root %s/tare", path);
 	else
@@ -215,12 +215,12 @@ int state_dir_name(int dir_fd, char *buf, size_t size)
 
 	str_format(link, sizeof link, "/proc/self/fd/%d", dir_fd);
 	len = k_readlinkat(AT_FDCWD, link, path, sizeof path - 1);
-	/* That there is no procfs says nothing of the directory. */
+	/* ENOENT here means that no procfs is mounted, not that the directory does not exist. */
 	if (len < 0)
 		return len == -ENOENT ? -ENODEV : (int)len;
 	path[len] = '\0';
 	name = strrchr(path, '/');
-	/* "~..." was renamed, "... (deleted)" (proc(5)) was removed: neither looks like an id. */
+	/* "~..." was renamed, "... (deleted)" (proc(5)) was removed: neither is a valid id. */
 	if (name == NULL || !state_is_id(name + 1))
 		return -ENOENT;
 	return (size_t)str_format(buf, size, "%s", name + 1) < size ? 0 : -ENAMETOOLONG;
@@ -249,7 +249,7 @@ static void pause_ms(int ms)
 	k_ppoll(NULL, 0, &time, NULL);
 }
 
-/* flock(2) without an end to its waiting would need a signal; it is asked now and then instead. */
+/* flock(2) has no time limit, and interrupting it would need a signal. So it is tried repeatedly instead. */
 static int lock_within(int dir_fd, int timeout_ms)
 {
 	int pause = 1;
@@ -279,7 +279,7 @@ int state_lock(int dir_fd, int timeout_ms, struct err *err)
 		return state_fail(err, EBUSY, "another command is working on it");
 	if (r < 0)
 		return err_system(err, r, "cannot lock the directory of the container");
-	/* Whoever held the lock may have removed the container, and its id may be another one's by now. */
+	/* The previous holder of the lock may have removed the container, and another may use the id by now. */
 	r = state_dir_name(dir_fd, name, sizeof name);
 	if (r == -ENOENT)
 		return state_fail(err, ENOENT, "container does not exist");
@@ -291,7 +291,7 @@ static int open_child(int root_fd, const char *name)
 	return k_openat(root_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 }
 
-/* -EEXIST, or -EAGAIN if another command has swept it between the first two of the calls. */
+/* -EEXIST, or -EAGAIN if another command has removed the new directory (state_sweep) before it was locked. */
 static int create_dir(int root_fd, const char *id, struct err *err)
 {
 	_cleanup_fd_ int fd = -1;
@@ -304,7 +304,7 @@ static int create_dir(int root_fd, const char *id, struct err *err)
 	if (fd < 0)
 		r = fd == -ENOENT ? -EAGAIN
 				  : err_system(err, fd, "cannot open the directory of container '%s'", id);
-	/* A command that lists the containers may look at it first, for a moment. */
+	/* A command that lists the containers may hold the lock for a moment (state_sweep). */
 	if (r >= 0)
 		r = state_lock(fd, CREATE_LOCK_MS, err);
 	if (r >= 0)
@@ -333,7 +333,7 @@ int state_create_dir(int root_fd, const char *id, struct err *err)
 			break;
 	}
 	r = state_fail(err, EEXIST, "container with given ID already exists: '%s'", id);
-	err_hint(err, "delete it first, or take another ID");
+	err_hint(err, "delete it first, or use another ID");
 	return r;
 }
 
@@ -352,7 +352,8 @@ int state_open_dir(int root_fd, const char *id, struct err *err)
 	if (r < 0)
 		return err_system(err, r, "cannot open the directory of container '%s'", id);
 	if (!state_is_trusted(&stat))
-		return state_fail(err, EPERM, "the directory of container '%s' is somebody else's", id);
+		return state_fail(err, EPERM,
+				  "another user owns or can write to the directory of container '%s'", id);
 	return take_fd(&fd);
 }
 
@@ -444,7 +445,9 @@ static int unlink_temporaries(int dir_fd)
 	return r;
 }
 
-/* Removes a directory that was a container's. Two may do it at once, so everything may be gone already. */
+/*
+ * Removes a directory that was a container's. Two processes may do so at the same time, so ENOENT is no error.
+ */
 static int remove_leftover(int root_fd, const char *name, int dir_fd)
 {
 	int r = unlink_known(dir_fd);
@@ -460,7 +463,10 @@ static int remove_leftover(int root_fd, const char *name, int dir_fd)
 	return r == -ENOENT ? 0 : r;
 }
 
-/* Gives the directory a name that no container can have. The name's length must not depend on the id's. */
+/*
+ * Renames the directory to a name that no container can have. The name does not contain the id, which may be as
+ * long as a name can be.
+ */
 static int rename_away(int root_fd, const char *id, char *ret_name, size_t size)
 {
 	int r = -EEXIST;
@@ -468,7 +474,7 @@ static int rename_away(int root_fd, const char *id, char *ret_name, size_t size)
 	for (unsigned int i = 0; r == -EEXIST && i < 1000; i++) {
 		str_format(ret_name, size, "%c%d.%u", REMOVED_PREFIX, k_getpid(), i);
 		r = k_renameat2(root_fd, id, root_fd, ret_name, RENAME_NOREPLACE);
-		if (r == -EINVAL) /* not every file system knows the flag; an empty directory is no loss */
+		if (r == -EINVAL) /* a file system without the flag; only an empty directory can be replaced */
 			r = k_renameat2(root_fd, id, root_fd, ret_name, 0);
 		if (r == -ENOTEMPTY)
 			r = -EEXIST;
@@ -504,7 +510,7 @@ bool state_sweep(int root_fd, int dir_fd, const char *id)
 	       state_remove(root_fd, dir_fd, id, &ignored) >= 0;
 }
 
-/* A command that removes a container holds its lock: what is not locked was left by one that was killed. */
+/* A command that removes a container holds its lock. If the lock is free, that command was killed. */
 static void sweep_removed(int root_fd, const char *name)
 {
 	_cleanup_fd_ int dir_fd = open_child(root_fd, name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the sources of the room share. */
+/* Functions that the sources of the room share. Private to the room. */
 #ifndef TARE_STATE_PRIVATE_H
 #define TARE_STATE_PRIVATE_H
 
@@ -9,21 +9,24 @@
 #define STATE_GATE_NAME "gate"
 #define STATE_PLAN_NAME "plan"
 #define STATE_END_NAME "end"
-#define STATE_SECS_MAX 253402300799 /* the end of the year 9999: what RFC 3339 can say */
+#define STATE_SECS_MAX 253402300799 /* the end of the year 9999, the last one in RFC 3339 */
 
-/* Whether only this user and root may have written what is there: tare acts on it. */
+/*
+ * Whether only this user and root can have written the file. tare reads pids and paths from it, and kills and
+ * removes what they name.
+ */
 struct stat;
 bool state_is_trusted(const struct stat *stat);
 
-/* As state_check_id, without words. */
+/* As state_check_id, without an error text. */
 bool state_is_id(const char *id);
 
 /*
- * The name under which a directory of a container is found now, as the kernel knows it. -ENOENT if that is
- * not a container's name: the directory was removed, or renamed by state_remove. -ENODEV: there is no /proc.
+ * The current name of an open directory of a container, from /proc. -ENOENT if it is not a valid id: the
+ * directory was removed, or renamed by state_remove. -ENODEV if no procfs is mounted on /proc.
  */
 int state_dir_name(int dir_fd, char *buf, size_t size) MUST_CHECK;
-/* Words an error of it. */
+/* Sets *err for an error of state_dir_name. Returns r. */
 int state_fail_dir_name(struct err *err, int r);
 
 /* --- process.c --- */
@@ -31,21 +34,25 @@ int state_fail_dir_name(struct err *err, int r);
 struct process {
 	uint64_t start;
 	bool is_dead;    /* a zombie */
-	int wait_status; /* of a zombie, as waitpid(2) gives it; 0 also for those that may not know it */
+	int wait_status; /* of a zombie, as from waitpid(2); also 0 if the caller has no permission to read it
+			  */
 };
 
-/* What /proc has of a process; -ESRCH if it has none of that pid, or another -errno. */
+/* Reads /proc/PID/stat; -ESRCH if it does not exist, or another -errno. */
 int process_read(pid_t pid, struct process *ret_process) MUST_CHECK;
 
 /*
- * Whether the recorded process lives: 1, or 0 if it is dead or a zombie, or -errno with *err if that cannot be
- * told; -EXDEV: from the namespaces of this process. *ret_process is set where it was found, dead or alive.
+ * Whether the recorded process, identified by pid and start time, is alive: 1, or 0 if it is dead or a zombie,
+ * or -errno with *err if that cannot be determined; -EXDEV: not in the namespaces of this process. *ret_process
+ * is set if /proc lists the process.
  */
 int process_is_alive(const struct state_record *record, pid_t pid, uint64_t start, struct process *ret_process,
 		     struct err *err) MUST_CHECK;
 
-/* Whether cgroup.events of the container's cgroup says "key 1"; 0 also if the cgroup is gone or another's;
- * -errno. */
+/*
+ * Whether cgroup.events of the container's cgroup has the line "key 1": 1, 0, or -errno. Also 0 if the cgroup
+ * does not exist, or is another container's.
+ */
 int state_read_cgroup_event(const struct state_record *record, const char *key) MUST_CHECK;
 
 /* --- dir.c --- */
@@ -59,10 +66,12 @@ void state_names_done(struct state_names *names);
 #define _cleanup_state_names_ __attribute__((cleanup(state_names_done)))
 int state_names_read(int dir_fd, struct state_names *names) MUST_CHECK;
 
-/* For ERR_STATE messages that are whole without the text of an errno. Returns -errnum. */
+/* Sets ERR_STATE with a message that does not end with the text of the errno. Returns -errnum. */
 int state_fail(struct err *err, int errnum, const char *fmt, ...) FORMAT(3, 4);
 
-/* The directory of the cgroup that the record names, whatever it is now. -ENOENT if it names none, or -errno.
+/*
+ * cgroup.c: opens the cgroup at the recorded path (O_PATH), which may be another container's by now. -ENOENT if
+ * the record has no path or the cgroup does not exist, -ENODEV if the hierarchy is not mounted, or -errno.
  */
 int state_open_cgroup(const struct state_record *record) MUST_CHECK;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a recorded process lives. A process is dead only if the kernel says so of this very process:
- * everything else that can happen on the way to that answer is an error of the command.
+ * Determines whether a recorded process is alive. It is dead only if the kernel reports that for exactly this
+ * process. Everything else, such as an unreadable /proc, is an error and never the answer "dead".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #define FIELD_START 22
 #define FIELD_EXIT_CODE 52
 
-/* Field number of a stat line as a string, cut out of it; text is what follows the command's ")". */
+/* Cuts field number out of a stat line. *text: the rest of the line; *at: the number of the last field cut. */
 static char *stat_field(char **text, int *at, int number)
 {
 	char *field = NULL;
@@ -32,7 +32,7 @@ static char *stat_field(char **text, int *at, int number)
 	return field;
 }
 
-/* The last field; its end is that of the line. */
+/* The last field, without the line feed. */
 static const char *exit_code_field(char **text, int *at)
 {
 	char *field = stat_field(text, at, FIELD_EXIT_CODE);
@@ -58,7 +58,7 @@ int process_read(pid_t pid, struct process *ret_process)
 		return -ESRCH;
 	if (r < 0)
 		return r;
-	rest = strrchr(text, ')'); /* the command may have blanks and parentheses of its own */
+	rest = strrchr(text, ')'); /* the command's name may contain blanks and parentheses */
 	if (rest == NULL || rest[1] != ' ')
 		return -EBADMSG;
 	rest += 2;
@@ -66,7 +66,7 @@ int process_read(pid_t pid, struct process *ret_process)
 	if (state == NULL || !str_to_u64(stat_field(&rest, &at, FIELD_THREADS), UINT64_MAX, &threads) ||
 	    !str_to_u64(stat_field(&rest, &at, FIELD_START), UINT64_MAX, &start))
 		return -EBADMSG;
-	/* A first thread that has ended looks like a zombie while others go on: they are counted. */
+	/* If the first thread has exited, the state is Z although other threads still run. */
 	ret_process->is_dead = state[0] == 'X' || (state[0] == 'Z' && threads <= 1);
 	ret_process->start = start;
 	ret_process->wait_status = 0;
@@ -85,11 +85,11 @@ int state_process_start(pid_t pid, uint64_t *ret_start)
 	return r;
 }
 
-/* --- namespaces: a pid is a number of one pid namespace, a start time is one of a time namespace --- */
+/* --- namespaces: a pid is valid in one pid namespace, a start time in one time namespace --- */
 
 #define CANNOT_TELL "cannot tell whether the container lives: "
 
-static int inode_of(const char *path, uint64_t *ret_inode)
+static int read_inode(const char *path, uint64_t *ret_inode)
 {
 	struct stat stat;
 	int r = k_fstatat(AT_FDCWD, path, &stat, 0);
@@ -99,7 +99,7 @@ static int inode_of(const char *path, uint64_t *ret_inode)
 	return r;
 }
 
-static int fail_of_proc(int r, struct err *err)
+static int proc_fail(int r, struct err *err)
 {
 	r = err_system(err, r, CANNOT_TELL "cannot find this process in /proc");
 	if (r == -ENOENT)
@@ -109,47 +109,47 @@ static int fail_of_proc(int r, struct err *err)
 
 int state_set_namespaces(struct state_record *record, struct err *err)
 {
-	int r = inode_of("/proc/self/ns/pid", &record->pid_namespace);
+	int r = read_inode("/proc/self/ns/pid", &record->pid_namespace);
 
 	if (r < 0)
-		return fail_of_proc(r, err);
-	r = inode_of("/proc/self/ns/time", &record->time_namespace);
-	if (r == -ENOENT) /* a kernel without them (CONFIG_TIME_NS) */
+		return proc_fail(r, err);
+	r = read_inode("/proc/self/ns/time", &record->time_namespace);
+	if (r == -ENOENT) /* a kernel without time namespaces (CONFIG_TIME_NS) */
 		record->time_namespace = r = 0;
-	return r < 0 ? fail_of_proc(r, err) : 0;
+	return r < 0 ? proc_fail(r, err) : 0;
 }
 
-/* -EXDEV: the recorded pid is a number of another pid namespace. */
+/* -EXDEV: the recorded pid refers to another pid namespace. */
 static int check_pid_namespace(const struct state_record *record, struct err *err)
 {
 	uint64_t own = 0;
-	int r = record->pid_namespace == 0 ? 0 : inode_of("/proc/self/ns/pid", &own);
+	int r = record->pid_namespace == 0 ? 0 : read_inode("/proc/self/ns/pid", &own);
 
 	if (r < 0)
-		return fail_of_proc(r, err);
+		return proc_fail(r, err);
 	if (own == record->pid_namespace)
 		return 0;
 	r = state_fail(err, EXDEV, CANNOT_TELL "it was created in another pid namespace");
-	err_hint(err, "run this command in that one");
+	err_hint(err, "run this command in that namespace");
 	return r;
 }
 
-/* -EXDEV: the recorded start time is one of another time namespace (time_namespaces(7)). */
+/* -EXDEV: the recorded start time refers to another time namespace (time_namespaces(7)). */
 static int check_time_namespace(const struct state_record *record, struct err *err)
 {
 	uint64_t own = 0;
-	int r = record->time_namespace == 0 ? 0 : inode_of("/proc/self/ns/time", &own);
+	int r = record->time_namespace == 0 ? 0 : read_inode("/proc/self/ns/time", &own);
 
 	if (r < 0)
-		return fail_of_proc(r, err);
+		return proc_fail(r, err);
 	if (own == record->time_namespace)
 		return 0;
 	r = state_fail(err, EXDEV, CANNOT_TELL "it was created in another time namespace");
-	err_hint(err, "run this command in that one");
+	err_hint(err, "run this command in that namespace");
 	return r;
 }
 
-/* Whether /proc shows the pids of the namespace that this process is in. */
+/* -EXDEV: /proc shows the pids of another pid namespace than this process's. */
 static int check_proc(struct err *err)
 {
 	char name[16];
@@ -158,20 +158,20 @@ static int check_proc(struct err *err)
 	int r;
 
 	if (len < 0)
-		return fail_of_proc((int)len, err);
+		return proc_fail((int)len, err);
 	name[len] = '\0';
 	if (str_to_u64(name, INT32_MAX, &number) && number == (uint64_t)k_getpid())
 		return 0;
 	r = state_fail(err, EXDEV, CANNOT_TELL "/proc is that of another pid namespace");
-	err_hint(err, "mount the procfs of this one on /proc");
+	err_hint(err, "mount the procfs of this pid namespace on /proc");
 	return r;
 }
 
-/* --- the answer --- */
+/* --- alive or dead --- */
 
 /*
- * A record of an older version says nothing of namespaces. Processes in the cgroup may then be the container's,
- * and its init among them under another number.
+ * A record of an older version does not name the namespaces. If the cgroup has processes then, init may be one
+ * of them, with another pid.
  */
 static int check_cgroup(const struct state_record *record, struct err *err)
 {
@@ -180,24 +180,27 @@ static int check_cgroup(const struct state_record *record, struct err *err)
 			: state_read_cgroup_event(record, "populated");
 
 	if (r < 0)
-		return err_system(err, r, CANNOT_TELL "cannot look at its cgroup");
+		return err_system(err, r, CANNOT_TELL "cannot inspect its cgroup");
 	if (r == 0)
 		return 0;
-	r = state_fail(err, EXDEV, CANNOT_TELL "its init is not seen, but its cgroup has processes");
-	err_hint(err, "delete --force ends them");
+	r = state_fail(err, EXDEV, CANNOT_TELL "its init is not visible, but its cgroup has processes");
+	err_hint(err, "delete --force kills them");
 	return r;
 }
 
 /*
- * The pid is not in /proc, or another process has it by now. 0 if that makes the recorded process dead,
- * otherwise -errno with *err. kill(2) finds what a /proc with the option hidepid does not show.
+ * Called if the pid is not in /proc, or belongs to another process (is_listed). 0 if the recorded process is
+ * therefore dead, otherwise -errno with *err. kill(2) finds a process that /proc hides (mount option hidepid).
  */
 static int confirm_dead(const struct state_record *record, pid_t pid, bool is_listed, struct err *err)
 {
 	struct process process;
 	int r = check_pid_namespace(record, err);
 
-	/* A pid namespace that is gone, such as that of a container with an engine in it, cannot be asked. */
+	/*
+	 * A pid namespace that does not exist any more, such as that of a container with an engine in it, has
+	 * no process. If the cgroup is empty, init is dead in any namespace.
+	 */
 	if (r == -EXDEV && state_is_cgroup_empty(record) == 1)
 		return 0;
 	if (r >= 0)
@@ -208,12 +211,12 @@ static int confirm_dead(const struct state_record *record, pid_t pid, bool is_li
 		r = check_cgroup(record, err);
 	if (r < 0 || is_listed || k_kill(pid, 0) == -ESRCH)
 		return r;
-	/* Another process may have been born under the pid between the two. */
+	/* Another process with this pid may have started since /proc was read. */
 	r = process_read(pid, &process);
 	if (r >= 0)
 		return check_time_namespace(record, err);
 	r = err_system(err, r == -ESRCH ? -EACCES : r, CANNOT_TELL "cannot see process %d", pid);
-	err_hint(err, "/proc must not hide it: hidepid");
+	err_hint(err, "/proc must not hide processes: mount it without the option hidepid");
 	return r;
 }
 
@@ -243,8 +246,9 @@ static int open_pidfd(const struct state_record *record, pid_t pid, uint64_t sta
 	if (pidfd < 0 && pidfd != -ESRCH && pidfd != -EINVAL)
 		return err_system(err, pidfd, "cannot open process %d of the container", pid);
 	/*
-	 * In this order: if the recorded process has this pid now, it had it when the pidfd was opened. But in
-	 * another pid namespace, with the /proc of the first one, the pidfd is that of another process.
+	 * After pidfd_open(2): if the recorded process has this pid now, it also had it when the pidfd was
+	 * opened. That does not hold in another pid namespace with the creator's procfs on /proc: there the
+	 * pidfd refers to another process.
 	 */
 	r = process_is_alive(record, pid, start, &process, err);
 	if (r == 0)

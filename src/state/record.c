@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The record file.
+ * Reads and writes the record file, and the file of the plan.
  *
  *   tare 4                      the version of the table
  *   id web1
@@ -10,12 +10,12 @@
  *
  *   {"ociVersion": ...          1234 bytes, the end of the file
  *
- * '%' and control bytes of a value are written as %XX, in annotations blanks too. The order of the lines is
- * free but for the first and the last one. Every line of the table is there exactly once.
+ * '%' and control bytes of a value are written as %XX, in annotations blanks, too. The first and the last line
+ * have a fixed place, the others may be in any order. Each row of the table has exactly one line.
  *
- * Containers outlive upgrades of tare, so every version reads the records of all others: rows are only ever
- * added, each with the number of the version that it came with, and zero or nothing means in it what was so
- * before. What else may stand in the record of a later version is left aside.
+ * Containers survive upgrades of tare, so every version reads the records of all others. Rows are only ever
+ * added, each with the number of the first version that has it. If a record has no such line, 0 or an empty
+ * string means what was true before. Unknown lines in a record of a later version are ignored.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,8 +31,9 @@
 #define VERSION 4
 #define VERSION_MAX 9999
 #define CONFIG_MAX ((size_t)16 << 20)
-#define RECORD_MAX ((size_t)72 << 20) /* annotations are part of the config, each byte at most three here */
-#define PID_MAX 4194304               /* PID_MAX_LIMIT of the kernel */
+#define RECORD_MAX                                                                                             \
+	((size_t)72 << 20) /* the config, and its annotations with at most three bytes for each byte */
+#define PID_MAX 4194304    /* PID_MAX_LIMIT of the kernel */
 
 enum kind {
 	KIND_STRING,
@@ -51,7 +52,7 @@ static const struct row {
 	enum kind kind;
 	size_t offset;
 	uint64_t max;
-	unsigned int since; /* the version; 0: the first one */
+	unsigned int since; /* the first version that has the row; 0: all versions */
 } rows[] = {
 	{"id", KIND_ID, offsetof(struct state_record, id), 0},
 	{"bundle", KIND_PATH, offsetof(struct state_record, bundle), 0},
@@ -155,7 +156,7 @@ static void add_row(struct buf *out, const struct row *row, const struct state_r
 	case KIND_U64:
 		buf_format(out, "%llu", (unsigned long long)*(const uint64_t *)at);
 		break;
-	case KIND_SECS: /* a clock before 1970 is a clock that nobody has set */
+	case KIND_SECS: /* a time before 1970 is from a clock that was not set */
 		buf_format(out, "%lld", *(const int64_t *)at < 0 ? 0LL : (long long)*(const int64_t *)at);
 		break;
 	}
@@ -194,7 +195,7 @@ int state_write(int dir_fd, const struct state_record *record, struct err *err)
 
 struct parser {
 	const char *at, *end;
-	unsigned int line; /* of the line that was taken last */
+	unsigned int line; /* the number of the last line read */
 	uint32_t seen;     /* a bit for each row */
 	uint64_t version;
 	struct state_record *record;
@@ -209,7 +210,7 @@ struct span {
 	size_t len;
 };
 
-/* Takes the bytes up to the next stop, and the stop. False if there is none. */
+/* Removes the bytes up to and including the next stop from *from; *ret has no stop. False if there is none. */
 static bool take_until(struct span *from, char stop, struct span *ret)
 {
 	const char *found = from->len == 0 ? NULL : memchr(from->data, stop, from->len);
@@ -246,7 +247,7 @@ static int hex_digit(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* The text with its escapes undone, to be freed; NULL if it is not what add_escaped writes. */
+/* Decodes the escapes. NULL if the text is not exactly what add_escaped writes. The caller frees it. */
 static char *unescape(struct span span, bool is_word)
 {
 	_cleanup_free_ char *text = mem_alloc(span.len + 1);
@@ -364,7 +365,7 @@ static bool parse_row(struct parser *parser, struct span key, struct span value)
 	return parser->version > VERSION;
 }
 
-/* Everything that the record's version has is there. */
+/* Whether all rows of the record's version were read. Sets strings of later versions to "". */
 static bool is_complete(struct parser *parser)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -388,7 +389,7 @@ static bool parse_version(struct parser *parser)
 	       parse_number(line, VERSION_MAX, &parser->version) && parser->version > 0;
 }
 
-/* The last line of the head has been taken: all the rest is an empty line and the config. */
+/* Called after the last line of the head: the rest must be an empty line and the config. */
 static bool parse_config(struct parser *parser, struct span value)
 {
 	struct span line;
@@ -408,7 +409,7 @@ static int compare_keys(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Sorted apart, so that a hostile record with many of them takes no quadratic time. */
+/* Sorts a copy of the keys, so that the time is not quadratic for a hostile record with many annotations. */
 static bool has_duplicate_annotation(const struct state_record *record)
 {
 	_cleanup_free_ const char **keys = mem_alloc(record->annotation_count * sizeof *keys);
@@ -440,7 +441,7 @@ static bool parse_all(struct parser *parser)
 	return parse_config(parser, line) && is_complete(parser) && !has_duplicate_annotation(parser->record);
 }
 
-/* The configuration is found, and not copied. */
+/* Parses the record; *ret_config points to the configuration inside data. */
 static int parse(const char *data, size_t size, struct state_record *record, const char **ret_config,
 		 struct err *err)
 {
@@ -471,8 +472,8 @@ int state_parse(const char *data, size_t size, struct state_record *record, stru
 	return 0;
 }
 
-/* The same of a text that becomes the record's own. */
-static int parse_own(struct buf *text, struct state_record *record, struct err *err)
+/* As state_parse, but the record takes ownership of the text's memory, which saves a copy. */
+static int parse_taking(struct buf *text, struct state_record *record, struct err *err)
 {
 	const char *config;
 	int r = parse(text->data, text->len, record, &config, err);
@@ -511,7 +512,7 @@ static int record_read(int dir_fd, struct buf *buf)
 	return fd < 0 ? fd : io_read_fd(fd, RECORD_MAX, buf);
 }
 
-/* Nobody reads it before the record says that creation is over, so it need not appear at once. */
+/* No command reads the plan before the record shows that the creation is complete, so no rename is needed. */
 int state_write_plan(int dir_fd, const void *data, size_t size, struct err *err)
 {
 	_cleanup_fd_ int fd =
@@ -531,18 +532,18 @@ const void *state_map_plan(int dir_fd, size_t *ret_size)
 	return data == MAP_FAILED ? NULL : data;
 }
 
-static int explain_read(int r, struct err *err)
+static int read_fail(int r, struct err *err)
 {
 	if (r == -ENOENT)
 		return state_fail(err, ENOENT, "the record of the container does not exist");
 	if (r == -EPERM)
-		return state_fail(err, EPERM, "the record of the container is somebody else's");
+		return state_fail(err, EPERM, "another user owns or can write to the record of the container");
 	if (r == -EFBIG || r == -ELOOP || r == -EBADMSG || r == -EXDEV)
 		return state_fail(err, EBADMSG, "the record of the container is damaged");
 	return err_system(err, r, "cannot read the record of the container");
 }
 
-/* Whether this is the directory of that container, and not one that was renamed or removed meanwhile. */
+/* Whether the open directory still has the name id: it was not renamed or removed meanwhile. */
 static bool is_directory_of(int dir_fd, const char *id)
 {
 	_cleanup_free_ char *path = mem_format("../%s", id);
@@ -552,8 +553,8 @@ static bool is_directory_of(int dir_fd, const char *id)
 	       own.st_ino == there.st_ino && own.st_dev == there.st_dev;
 }
 
-/* What is wrong with the place of a record. */
-static int explain_place(int dir_fd, struct err *err)
+/* Sets *err if the directory was renamed or removed, or its name cannot be read; otherwise 0. */
+static int check_directory(int dir_fd, struct err *err)
 {
 	char name[NAME_MAX + 1];
 	int r = state_dir_name(dir_fd, name, sizeof name);
@@ -568,20 +569,20 @@ static int explain_place(int dir_fd, struct err *err)
 int state_read(int dir_fd, struct state_record *record, struct err *err)
 {
 	_cleanup_buf_ struct buf text = {0};
-	int r = record_read(dir_fd, &text), placed;
+	int r = record_read(dir_fd, &text), checked;
 
 	*record = (struct state_record){0};
 	if (r >= 0)
-		r = parse_own(&text, record, err);
+		r = parse_taking(&text, record, err);
 	else
-		r = explain_read(r, err);
+		r = read_fail(r, err);
 	if (r >= 0 && is_directory_of(dir_fd, record->id))
 		return 0;
 	state_record_done(record);
-	placed = explain_place(dir_fd, err);
-	if (placed < 0 || r < 0)
-		return placed < 0 ? placed : r;
-	return state_fail(err, EBADMSG, "the record of the container is damaged: it is of another one");
+	checked = check_directory(dir_fd, err);
+	if (checked < 0 || r < 0)
+		return checked < 0 ? checked : r;
+	return state_fail(err, EBADMSG, "the record of the container is damaged: it has the id of another one");
 }
 
 char *state_identity(const struct state_record *record)

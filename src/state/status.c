@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a container is doing, as its processes, its gate and its cgroup show it; and the state document. */
+/*
+ * Determines a container's status from its processes, its gate and its cgroup, stores and reads how it ended,
+ * and writes the state document.
+ */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/un.h>
 #include <time.h>
 
@@ -24,8 +25,11 @@ const char *state_status_name(enum state_status status)
 
 /* --- the gate --- */
 
-/* Whether init listens at the gate: it closes the socket when it goes through. 1, 0, or -errno with *err. */
-static int is_gate_open(int dir_fd, struct err *err)
+/*
+ * Whether init listens at the gate: it closes the listening socket once it is told to start. 1, 0, or -errno
+ * with *err.
+ */
+static int is_gate_listening(int dir_fd, struct err *err)
 {
 	_cleanup_fd_ int gate_fd = path_open_beneath(dir_fd, STATE_GATE_NAME, O_PATH | O_NOFOLLOW, 0);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -38,11 +42,11 @@ static int is_gate_open(int dir_fd, struct err *err)
 	if (r >= 0)
 		r = fd = k_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (r >= 0) {
-		/* The path of a container's directory may be longer than sun_path, the descriptor's is not. */
+		/* The path of a container's directory may be longer than sun_path; this one is short. */
 		str_format(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", gate_fd);
 		r = k_connect(fd, &address, sizeof address);
 	}
-	if (r >= 0 || r == -EAGAIN) /* EAGAIN: there is a queue at the gate */
+	if (r >= 0 || r == -EAGAIN) /* EAGAIN: the queue of connections is full */
 		return 1;
 	return r == -ECONNREFUSED ? 0 : err_system(err, r, "cannot tell whether the container has started");
 }
@@ -55,33 +59,36 @@ static int is_paused(const struct state_record *record, struct err *err)
 
 	if (r >= 0)
 		return r;
-	r = err_system(err, r, "cannot tell whether the container is paused: cannot look at its cgroup");
+	r = err_system(err, r, "cannot tell whether the container is paused: cannot inspect its cgroup");
 	if (r == -ENODEV)
-		err_hint(err, "the cgroup2 mount '%.100s' of its creation is not here", record->cgroup_mount);
+		err_hint(err, "cgroup2 has to be mounted on '%.100s', as when the container was created",
+			 record->cgroup_mount);
 	return r;
 }
 
-/* A container may be frozen before it was started too; it is "paused" then, since "resume" is what it needs. */
+/* --- the status --- */
+
+/* A container that is frozen before it was started is "paused", too, because it has to be resumed first. */
 int state_status(int dir_fd, const struct state_record *record, enum state_status *ret_status, struct err *err)
 {
-	bool is_born = record->pid != 0;
+	bool has_init = record->pid != 0;
 	struct process process;
-	int r = is_born ? process_is_alive(record, record->pid, record->pid_start, &process, err)
-			: process_is_alive(record, record->creator, record->creator_start, &process, err);
+	int r = has_init ? process_is_alive(record, record->pid, record->pid_start, &process, err)
+			 : process_is_alive(record, record->creator, record->creator_start, &process, err);
 
 	if (r <= 0) {
 		*ret_status = STATE_STOPPED;
 		return r;
 	}
-	*ret_status = is_born ? STATE_RUNNING : STATE_CREATING;
-	if (!is_born)
+	*ret_status = has_init ? STATE_RUNNING : STATE_CREATING;
+	if (!has_init)
 		return 0;
 	r = is_paused(record, err);
 	if (r > 0)
 		*ret_status = STATE_PAUSED;
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = record->has_gate ? is_gate_open(dir_fd, err) : 0;
+	r = record->has_gate ? is_gate_listening(dir_fd, err) : 0;
 	if (r > 0)
 		*ret_status = STATE_CREATED;
 	return r < 0 ? r : 0;
@@ -100,22 +107,23 @@ int state_write_end(int dir_fd, const struct state_end *end, struct err *err)
 		len = str_format(text, sizeof text, "%d %d\n", end->status, end->signal);
 	r = io_replace_file(dir_fd, STATE_END_NAME, text, (size_t)len, 0600);
 
-	return r < 0 ? err_system(err, r, "cannot write down how the container ended") : 0;
+	return r < 0 ? err_system(err, r, "cannot store the exit status of the container") : 0;
 }
 
-#define NOTHING_YET "- -\n" /* not longer than any STATE_END_KILLS */
+#define END_UNKNOWN "- -\n" /* not longer than any STATE_END_KILLS, which overwrites it */
 
 int state_open_end(int dir_fd, struct err *err)
 {
 	_cleanup_fd_ int fd =
 		k_openat(dir_fd, STATE_END_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int r = fd < 0 ? fd : io_write_all(fd, NOTHING_YET, strlen(NOTHING_YET));
+	int r = fd < 0 ? fd : io_write_all(fd, END_UNKNOWN, strlen(END_UNKNOWN));
 
-	return r < 0 ? err_system(err, r, "cannot make a file for how the container ends") : take_fd(&fd);
+	return r < 0 ? err_system(err, r, "cannot create the file '%s' of the container", STATE_END_NAME)
+		     : take_fd(&fd);
 }
 
-/* "status signal kills": "-" where it is not known, the last one may be missing. */
-static void read_remembered(int dir_fd, struct state_end *end)
+/* "status signal kills": "-" for an unknown value, the last one may be missing. */
+static void read_stored(int dir_fd, struct state_end *end)
 {
 	char text[64], *at = text, *line;
 	const char *status_text, *signal_text;
@@ -142,7 +150,7 @@ static bool read_zombie(const struct state_record *record, struct state_end *end
 		return false;
 	end->signal = process.wait_status & 0x7f;
 	end->status = end->signal == 0 ? process.wait_status >> 8 : 128 + end->signal;
-	return process.wait_status != 0; /* 0 is also what those read who may not know it */
+	return process.wait_status != 0; /* a caller without permission to read it also gets 0 */
 }
 
 static bool read_oom_kills(const struct state_record *record, uint64_t *ret_kills)
@@ -151,7 +159,7 @@ static bool read_oom_kills(const struct state_record *record, uint64_t *ret_kill
 	char events[512];
 	struct stat stat;
 
-	/* What is under the path by now may count for somebody else. */
+	/* The path may name another container's cgroup by now, with other counts. */
 	if (fd < 0 || k_fstatat(fd, "", &stat, AT_EMPTY_PATH) < 0 || stat.st_ino != record->cgroup_inode ||
 	    io_read_small(fd, "memory.events", O_NOFOLLOW, events, sizeof events) < 0)
 		return false;
@@ -164,12 +172,13 @@ void state_read_end(int dir_fd, const struct state_record *record, struct state_
 	uint64_t kills;
 
 	*ret = (struct state_end){.has_status = false};
-	read_remembered(dir_fd, ret);
+	read_stored(dir_fd, ret);
 	is_waited = ret->has_status;
 	ret->has_status = is_waited || read_zombie(record, ret);
 	/*
-	 * The cgroup may have been there before the container, with what it had counted, and whoever waited has
-	 * left that out. A watcher may have ended before the container; what it saw is no more than the whole.
+	 * The count of a command that waited is exact: it has subtracted what the cgroup had counted before the
+	 * container. The watcher's count may be too low, if it was killed before the container ended; then the
+	 * cgroup's count is used, if that is higher.
 	 */
 	if ((is_waited && ret->has_oom_kills) || !read_oom_kills(record, &kills))
 		return;

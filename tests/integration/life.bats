@@ -56,7 +56,7 @@ nothing_left() {
 		set -- $command
 		[ $# -gt 1 ] || set -- "$@" "$ID"
 		run ! away "$@"
-		[[ "$output" == *"cannot tell whether the container lives: it was created in another pid namespace (run this command in that one)"* ]] || { echo "$*: $output"; return 1; }
+		[[ "$output" == *"cannot tell whether the container lives: it was created in another pid namespace (run this command in that namespace)"* ]] || { echo "$*: $output"; return 1; }
 		is_running
 	done
 	run ! away kill --all "$ID" TERM

@@ -71,7 +71,7 @@ load helpers
 @test "an id is used once, and again after delete" {
 	create "$ID"
 	run -1 tare create -b "$BUNDLE" "$ID"
-	[[ "$output" == *"container with given ID already exists: '$ID'"*"(delete it first, or take another ID)" ]]
+	[[ "$output" == *"container with given ID already exists: '$ID'"*"(delete it first, or use another ID)" ]]
 	[ "$(status_of "$ID")" = created ]
 	tare delete --force "$ID"
 	create "$ID"
@@ -335,7 +335,7 @@ foreign_record() {
 		for what in "chown 12345" "chmod g+w" "chmod o+w"; do
 			$what "$ROOT/$ID/$name"
 			run tare state "$ID"
-			[ "$status" -eq 1 ] && [[ "$output" == *"somebody else's"* ]]
+			[ "$status" -eq 1 ] && [[ "$output" == *"another user owns or can write to the "* ]]
 			run tare delete "$ID"
 			[ "$status" -eq 1 ] && [ ! -e "$WORK/pwned" ]
 			chown 0 "$ROOT/$ID/$name"
