@@ -361,7 +361,7 @@ int command_run(const struct create_options *options, int *ret_status, struct er
 		r = parent_create(&parent, err);
 	if (r < 0)
 		return r;
-	parent.has_hooked = parent.record.has_poststop;
+	parent.has_run_hooks = parent.record.has_poststop;
 	r = notify_open(&notify, parent.dir_fd, err);
 	if (r >= 0)
 		r = starter_start(parent.socket_fd, parent.pidfd, parent.spec->seccomp.is_set, err);

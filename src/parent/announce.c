@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Everything that the caller was promised before init is let go. Process: the parent. */
+/*
+ * What the caller gets before COMMITTED: the terminal, the pidfd and the pid file. Process: the parent, as in
+ * parent.c.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -10,7 +13,7 @@
 
 #include "steps.h"
 
-/* Replacing another kind of file would take that away: /dev/stdout, or the node of a device. */
+/* Writing the pid file replaces what is at the path, which must not be /dev/stdout or a device node. */
 int parent_check_pid_file(const char *path, struct err *err)
 {
 	struct stat stat;
@@ -20,9 +23,9 @@ int parent_check_pid_file(const char *path, struct err *err)
 		return 0;
 	if (r < 0)
 		return err_system(err, r, "cannot inspect pid file '%s'", path);
-	r = err_set(err, ERR_USAGE, 0, NULL, "cannot write pid file '%s': it is there, and no regular file",
+	r = err_set(err, ERR_USAGE, 0, NULL, "cannot write pid file '%s': it exists and is not a regular file",
 		    path);
-	err_hint(err, "name one that is to be made, or replaced");
+	err_hint(err, "give the path of a new file, or of a regular file to replace");
 	return r;
 }
 
@@ -49,8 +52,9 @@ void parent_copy_size(const struct parent *parent)
 }
 
 /*
- * In the foreground what the program writes goes on to standard output, where a terminal translates line feeds
- * itself. A terminal that is handed over is left as every new one is. termios(3)
+ * In the foreground the parent copies the program's output to standard output. If that is a terminal, it
+ * translates line feeds, so the container's terminal must not do so as well (termios(3), ONLCR). A terminal
+ * that is sent to the caller keeps the kernel's defaults.
  */
 static int prepare_console(const struct parent *parent, struct err *err)
 {
@@ -58,7 +62,7 @@ static int prepare_console(const struct parent *parent, struct err *err)
 
 	if (parent->console_fd < 0)
 		return 0;
-	/* The program may ask for it as soon as it runs. */
+	/* The program may read the size as soon as it runs. */
 	parent_copy_size(parent);
 	if (tcgetattr(parent->console_fd, &modes) < 0)
 		return err_system(err, errno, "cannot read the modes of the container's terminal");

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parent's steps that concern the container's cgroup. Process: the parent, as in parent.c. */
+/*
+ * The parent's steps that concern the container's cgroup, and the errors that its limits cause. Process: the
+ * parent, as in parent.c.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-
-#include <tare/container.h>
 
 #include "scope.h"
 #include "steps.h"
@@ -42,7 +43,7 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 	r = cgroup_inode(parent->cgroup_fd, &parent->record.cgroup_inode);
 	if (r < 0)
 		return err_system(err, r, "cannot inspect cgroup '%s'", path);
-	/* One that was there before may have seen some. */
+	/* A cgroup that existed before may have counted OOM kills. */
 	parent->oom_kills = parent->record.cgroup_created > 0
 				    ? 0
 				    : cgroup_event_count(parent->cgroup_fd, "memory.events", "oom_kill");
@@ -50,7 +51,10 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 				    enable == NULL ? (struct plan_texts){0} : enable->u.controllers, err);
 }
 
-/* A caller that has been given a cgroup usually is in it, and then it can hand no controller down. */
+/*
+ * The caller is usually in the cgroup that is delegated to it. A cgroup with processes in it cannot enable
+ * controllers for its children (cgroups(7), "no internal processes").
+ */
 static int step_enable(const struct parent *parent, const struct cgroup_place *place,
 		       const struct plan_step *step, struct err *err)
 {
@@ -60,13 +64,13 @@ static int step_enable(const struct parent *parent, const struct cgroup_place *p
 
 	if (r == -EBUSY && len > 1 && str_has_prefix(place->path, own) && place->path[len] == '/')
 		err_hint(err,
-			 "the caller is in cgroup '%s' itself: mkdir %s%s/caller and write its processes into "
-			 "cgroup.procs there",
+			 "the caller itself is in cgroup '%s': mkdir %s%s/caller, and write the pids of its "
+			 "processes to cgroup.procs there",
 			 own, parent->host.cgroup_mount, own);
 	return r;
 }
 
-#define ANOTHERS "container's cgroup is not empty: another container has come there at the same time"
+#define IN_USE "container's cgroup is not empty: another container was created in it at the same time"
 
 int parent_cgroup_check_owner(const struct parent *parent, struct err *err)
 {
@@ -77,8 +81,8 @@ int parent_cgroup_check_owner(const struct parent *parent, struct err *err)
 	if (owner == CGROUP_OWNER_MATCHES)
 		return 0;
 	if (owner < 0)
-		return err_system(err, owner, "cannot read the mark of the container's cgroup");
-	return err_set(err, ERR_STATE, EBUSY, NULL, ANOTHERS);
+		return err_system(err, owner, "cannot read the owner attribute of the container's cgroup");
+	return err_set(err, ERR_STATE, EBUSY, NULL, IN_USE);
 }
 
 int parent_cgroup_step(struct parent *parent, const struct plan_step *step, struct err *err)
@@ -137,33 +141,36 @@ static bool has_memory_limit(const struct plan *plan)
 	return false;
 }
 
-/* Another creator takes a cgroup that is empty still for one that was left, and makes it anew. */
-static bool is_gone(const struct parent *parent)
+/*
+ * Whether the cgroup was removed: another creator takes an empty cgroup for one that an earlier container left,
+ * and removes and creates it again.
+ */
+static bool is_removed(const struct parent *parent)
 {
 	return k_faccessat2(parent->cgroup_fd, "cgroup.procs", 0 /* F_OK */, AT_SYMLINK_NOFOLLOW) < 0;
 }
 
-/* An exec does not know what was counted before it, so it only guesses. */
+/* The counters of an exec's cgroup include events from before the exec, so its hints are questions. */
 void parent_explain_limits(const struct parent *parent, struct err *err)
 {
 	bool is_exec = parent->exec != NULL;
-	bool is_end = err->kind == ERR_PEER || (err->kind == ERR_STATE && err->hint[0] == '\0');
+	bool is_init_death = err->kind == ERR_PEER || (err->kind == ERR_STATE && err->hint[0] == '\0');
 
 	if (parent->cgroup_fd < 0)
 		return;
-	if (!is_exec && (err->errnum == ENOENT || err->errnum == ENODEV) && is_gone(parent)) {
-		err_set(err, ERR_STATE, EBUSY, NULL, ANOTHERS);
+	if (!is_exec && (err->errnum == ENOENT || err->errnum == ENODEV) && is_removed(parent)) {
+		err_set(err, ERR_STATE, EBUSY, NULL, IN_USE);
 		return;
 	}
 	if (err->errnum == EAGAIN && has_event(parent, "pids.events", "max"))
-		err_hint(err, "limit of processes too low? The start of one takes up to two");
+		err_hint(err, "limit of processes too low? Starting a process needs up to two");
 	else if (err->errnum == E2BIG && err->hint[0] == '\0' && has_memory_limit(parent->plan))
-		/* execve says so when the pages of the arguments cannot be charged, too. */
+		/* execve(2) also returns E2BIG if the arguments' pages cannot be charged to the cgroup. */
 		err_hint(err, "memory limit too low?");
 	else if (err->errnum == ENOMEM &&
 		 (has_memory_limit(parent->plan) || has_event(parent, "memory.events", "oom")))
 		err_hint(err, "memory limit too low?");
-	else if (is_end && is_exec && has_event(parent, "memory.events", "oom_kill"))
+	else if (is_init_death && is_exec && has_event(parent, "memory.events", "oom_kill"))
 		err_hint(err, "memory limit too low?");
 	else if (err->kind == ERR_PEER && !is_exec && parent_count_oom_kills(parent, 0) > 0)
 		err_set(err, ERR_PEER, 0, "/linux/resources",

@@ -1,26 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the state directory to init at its gate, and back on failure. Process: the parent, as in parent.c. */
+/*
+ * The creation of a container, from the state directory to an init that waits at its gate; a failure undoes it.
+ * Process: the parent, as in parent.c.
+ */
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-#include <tare/await.h>
-#include <tare/container.h>
-#include <tare/hooks.h>
 #include <tare/notify.h>
-#include <tare/protocol.h>
-#include <tare/sys.h>
 
-#include "environment.h"
 #include "steps.h"
 
 static void fill_annotations(struct state_record *record, const struct spec *spec)
@@ -68,7 +57,7 @@ static int fill_record(struct parent *parent, struct err *err)
 	return state_set_namespaces(record, err);
 }
 
-/* The gate is bound by its directory's descriptor: sun_path is too short for most paths. */
+/* Binds the gate through the directory's descriptor: sun_path is too short for most paths. */
 static int open_gate(struct parent *parent, struct err *err)
 {
 	const struct plan_step *step = plan_find(parent->plan, PLAN_GATE);
@@ -89,8 +78,11 @@ static int open_gate(struct parent *parent, struct err *err)
 	return 0;
 }
 
-/* If this process is killed, what it has begun to make is what is not there yet. */
-static int note_missing(struct parent *parent, struct err *err)
+/*
+ * Records how many directories of the cgroup's path do not exist yet. If this process is killed, they are the
+ * ones that it may have created.
+ */
+static int record_missing_cgroups(struct parent *parent, struct err *err)
 {
 	_cleanup_fd_ int mount_fd = -1;
 
@@ -115,10 +107,10 @@ static int open_state(struct parent *parent, struct err *err)
 		return parent->dir_fd;
 	r = fill_record(parent, err);
 	if (r >= 0)
-		r = note_missing(parent, err);
+		r = record_missing_cgroups(parent, err);
 	if (r >= 0)
 		r = state_write(parent->dir_fd, &parent->record, err);
-	/* For exec, which then need not read the configuration again. */
+	/* exec uses the stored plan instead of the configuration. */
 	parent->plan->created_secs = parent->record.created_secs;
 	parent->plan->created_nanosecs = parent->record.created_nanosecs;
 	plan_store(parent->plan);
@@ -134,7 +126,8 @@ int parent_check_console(const char *console_socket, bool is_detached, bool has_
 	if (is_detached && has_terminal && console_socket == NULL) {
 		err_set(err, ERR_USAGE, 0, NULL,
 			"cannot allocate tty if tare will detach without setting console socket");
-		err_hint(err, "--console-socket says where it goes, /process/terminal false does without one");
+		err_hint(err,
+			 "give --console-socket to receive the terminal, or set /process/terminal to false");
 		return -EINVAL;
 	}
 	if (console_socket != NULL && (!is_detached || !has_terminal))
@@ -157,7 +150,7 @@ int parent_create(struct parent *parent, struct err *err)
 		r = parent_check_pid_file(parent->options->pid_file, err);
 	if (r >= 0)
 		r = parent_open_slots(parent, err);
-	/* Until here an impatient user's signal ends this process, and nothing has been made. */
+	/* Until here a signal kills this process at once, and there is nothing to undo. */
 	if (r >= 0)
 		r = parent_hold_signals(parent, err);
 	if (r < 0)
@@ -166,7 +159,7 @@ int parent_create(struct parent *parent, struct err *err)
 	if (r >= 0)
 		r = parent_walk(parent, err);
 	if (r < 0) {
-		/* Before they go with the namespace of an init that is dead. */
+		/* netdev holds the network namespace of the dead init open: the devices in it still exist. */
 		parent_undo_processes(parent);
 		netdev_undo(parent->netdev, err);
 		(void)!parent_undo(parent, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The programs of init, exec and the watcher as bytes; the build puts their paths in the places of *_PATH. */
+/* The programs of init, exec and the watcher as bytes. The build replaces *_PATH by their paths. */
 	.section .rodata
 	.balign 16
 	.globl tare_init_start

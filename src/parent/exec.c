@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parent's steps that only an exec has. Process: the parent, as in parent.c. */
+/*
+ * The parent's steps that only an exec has. Process: the parent, as in parent.c, of the new process alone; the
+ * container was created by another one.
+ */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/prctl.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 
 #include <tare/container.h>
-#include <tare/notify.h>
-#include <tare/sys.h>
 
 #include "steps.h"
-
-/* --- steps --- */
 
 int exec_open_container(struct parent *parent, const struct plan_step *step, struct err *err)
 {
@@ -33,10 +27,10 @@ int exec_open_container(struct parent *parent, const struct plan_step *step, str
 }
 
 /*
- * A process that is born into a frozen cgroup waits until that is thawed, and this one for its execve. 1, 0, or
- * -errno with *err.
+ * Whether the new process would not run until its cgroup is thawed, and this process would wait for its execve.
+ * 1, 0, or -errno with *err.
  */
-static int must_wait(const struct parent *parent, struct err *err)
+static int is_blocked_by_freezer(const struct parent *parent, struct err *err)
 {
 	int r = parent->exec->is_ignoring_paused ? 0 : cgroup_is_frozen(parent->cgroup_fd);
 
@@ -49,7 +43,7 @@ int exec_open_init_cgroup(struct parent *parent, struct err *err)
 	char path[1024];
 	int r, fd;
 
-	/* Somebody who names a cgroup means that one. */
+	/* A cgroup that the caller named is not replaced by another one. */
 	if (parent->exec->cgroup != NULL)
 		return -ENOENT;
 	r = container_cgroup_of(record->pid, path, sizeof path);
@@ -64,7 +58,7 @@ int exec_open_init_cgroup(struct parent *parent, struct err *err)
 		return fd;
 	fd_close(&parent->cgroup_fd);
 	parent->cgroup_fd = fd;
-	r = must_wait(parent, err);
+	r = is_blocked_by_freezer(parent, err);
 	if (r <= 0)
 		return r;
 	err_set(err, ERR_STATE, 0, NULL,
@@ -73,9 +67,11 @@ int exec_open_init_cgroup(struct parent *parent, struct err *err)
 	return -EINVAL;
 }
 
-/* Whether it is the one that init was born into; of an older version's container that is not known. Or -errno.
+/*
+ * Whether the cgroup is the one in which init was started; true if the record, of an older version, does not
+ * have its inode. 1, 0, or -errno with *err.
  */
-static int is_own(const struct parent *parent, int cgroup_fd, struct err *err)
+static int is_original(const struct parent *parent, int cgroup_fd, struct err *err)
 {
 	uint64_t inode = 0;
 	int r = parent->record.cgroup_inode == 0 ? 0 : cgroup_inode(cgroup_fd, &inode);
@@ -85,23 +81,23 @@ static int is_own(const struct parent *parent, int cgroup_fd, struct err *err)
 	return parent->record.cgroup_inode == inode;
 }
 
-static int open_own_cgroup(struct parent *parent, const char *path, struct err *err)
+static int open_container_cgroup(struct parent *parent, const char *path, struct err *err)
 {
 	const char *own = parent->record.cgroup_path;
 	_cleanup_fd_ int fd = -1;
-	int own_one;
+	int is_container;
 
 	parent->mount_fd = cgroup_open_mount(parent->record.cgroup_mount, err);
 	if (parent->mount_fd < 0)
 		return parent->mount_fd;
 	fd = cgroup_open(parent->mount_fd, own, err);
-	own_one = fd < 0 ? 0 : is_own(parent, fd, err);
-	if (own_one < 0)
-		return own_one;
-	/* An init that manages cgroups itself may have moved on and removed the one that it was born into. */
-	if ((fd == -ENOENT || (fd >= 0 && !own_one)) && parent->exec->cgroup == NULL)
+	is_container = fd < 0 ? 0 : is_original(parent, fd, err);
+	if (is_container < 0)
+		return is_container;
+	/* An init that manages cgroups itself may have left and removed the one in which it was started. */
+	if ((fd == -ENOENT || (fd >= 0 && !is_container)) && parent->exec->cgroup == NULL)
 		return exec_open_init_cgroup(parent, err);
-	if (fd >= 0 && !own_one)
+	if (fd >= 0 && !is_container)
 		return err_set(err, ERR_STATE, 0, NULL,
 			       "cgroup not exist: what is in its place is not the container's");
 	if (fd >= 0 && parent->exec->cgroup != NULL) {
@@ -116,10 +112,10 @@ static int open_own_cgroup(struct parent *parent, const char *path, struct err *
 
 int exec_open_cgroup(struct parent *parent, const struct plan_step *step, struct err *err)
 {
-	int r = open_own_cgroup(parent, plan_get(parent->plan, step->u.text), err);
+	int r = open_container_cgroup(parent, plan_get(parent->plan, step->u.text), err);
 
 	if (r >= 0)
-		r = must_wait(parent, err);
+		r = is_blocked_by_freezer(parent, err);
 	if (r <= 0)
 		return r;
 	err_set(err, ERR_STATE, 0, NULL, "cannot exec in a paused container");

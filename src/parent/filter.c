@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration's seccomp filter, from the cache or compiled. Process: the parent, as in parent.c. */
+/*
+ * The program of the configuration's seccomp filter, from the cache in the state root or compiled. Process: the
+ * parent, as in parent.c.
+ */
 #include <tare/parent.h>
-#include <tare/seccomp.h>
-#include <tare/state.h>
 
 #define CACHE "seccomp"
 

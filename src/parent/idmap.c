@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The id maps of user namespaces (user_namespaces(7)). Process: the parent, as in parent.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -12,7 +13,7 @@
 
 #include "steps.h"
 
-#define ID_LINES 340 /* user_namespaces(7) */
+#define ID_LINES 340 /* the kernel's maximum of ranges in a map (user_namespaces(7)) */
 
 static void format_ranges(const struct plan *plan, struct plan_table table, struct buf *text)
 {
@@ -30,14 +31,14 @@ static int write_proc(int proc_fd, pid_t pid, const char *name, const char *text
 	return io_write_file(proc_fd, path, text, len);
 }
 
-/* One of the two maps of a process, and what a program has said that was to write it. */
+/* One of the two maps of a process. */
 struct map {
 	const struct plan *plan;
 	struct plan_table table;
 	int proc_fd;
 	pid_t pid;
 	bool is_gid;
-	char said[120];
+	char mapper_error[120]; /* of the program that was run to write it */
 };
 
 static const char *map_name(const struct map *map)
@@ -45,14 +46,15 @@ static const char *map_name(const struct map *map)
 	return map->is_gid ? "gid" : "uid";
 }
 
-/* Its first line: an error of tare's is one line, too. */
-static void read_said(struct map *map, int fd)
+/* Only the first line: an error of tare is one line. */
+static void read_mapper_error(struct map *map, int fd)
 {
 	_cleanup_buf_ struct buf text = {0};
 
 	if (io_read_fd(fd, 1 << 16, &text) < 0 || text.data == NULL)
 		return;
-	str_format(map->said, sizeof map->said, "%.*s", (int)strcspn(text.data, "\n"), text.data);
+	str_format(map->mapper_error, sizeof map->mapper_error, "%.*s", (int)strcspn(text.data, "\n"),
+		   text.data);
 }
 
 static char **mapper_args(const struct map *map, const char *program)
@@ -72,8 +74,9 @@ static char **mapper_args(const struct map *map, const char *program)
 }
 
 /*
- * newuidmap(1), newgidmap(1): what an unprivileged caller may map beyond its own id, by /etc/subuid. Runs the
- * program and waits for it.
+ * Runs newuidmap(1) or newgidmap(1) and waits for it: an unprivileged caller cannot map more than its own id
+ * itself, these programs can map what /etc/subuid or /etc/subgid permits. -ENOENT if it is not installed,
+ * -EPERM if it fails.
  */
 static int run_mapper(struct map *map)
 {
@@ -101,7 +104,7 @@ static int run_mapper(struct map *map)
 	free(args);
 	if (child < 0)
 		return -ECHILD;
-	read_said(map, read_fd);
+	read_mapper_error(map, read_fd);
 	if (k_waitid(P_PID, child, &info, WEXITED) < 0)
 		return -ECHILD;
 	return info.si_code == CLD_EXITED && info.si_status == 0 ? 0 : info.si_status == 127 ? -ENOENT : -EPERM;
@@ -120,7 +123,10 @@ static int write_map(struct map *map)
 	return r == -EPERM ? run_mapper(map) : r;
 }
 
-/* user_namespaces(7): who may map ids at all may map 0 with CAP_SETFCAP only. */
+/*
+ * Whether CAP_SETFCAP is what the caller lacks: mapping id 0 of the parent user namespace needs it in addition
+ * to CAP_SETUID (user_namespaces(7)).
+ */
 static bool lacks_setfcap(const struct map *map)
 {
 	const struct plan_id_range *ranges = plan_rows(map->plan, map->table);
@@ -136,7 +142,7 @@ static bool lacks_setfcap(const struct map *map)
 	return false;
 }
 
-static int explain(const struct map *map, int r, struct err *err)
+static int explain_map(const struct map *map, int r, struct err *err)
 {
 	const char *name = map_name(map);
 
@@ -149,15 +155,15 @@ static int explain(const struct map *map, int r, struct err *err)
 		err_hint(err, "mapping id 0 of the caller's user namespace needs CAP_SETFCAP");
 	else if (r == -ENOENT)
 		err_hint(err, "new%smap is not installed (package uidmap)", name);
-	else if (r == -EPERM && map->said[0] != '\0')
-		err_hint(err, "%s; /etc/sub%s has the ranges of each user", map->said, name);
+	else if (r == -EPERM && map->mapper_error[0] != '\0')
+		err_hint(err, "%s; /etc/sub%s has the ranges of each user", map->mapper_error, name);
 	else if (r == -EPERM)
-		err_hint(err, "the ids have to be the caller's own or in /etc/sub%s", name);
+		err_hint(err, "the ids have to be the caller's own, or permitted to it in /etc/sub%s", name);
 	else if (r == -E2BIG)
-		err_hint(err, "the kernel takes at most %d ranges, as lines of less than %ld bytes together",
-			 ID_LINES, sysconf(_SC_PAGESIZE));
+		err_hint(err, "the kernel accepts at most %d ranges, and less than %ld bytes as text", ID_LINES,
+			 sysconf(_SC_PAGESIZE));
 	else if (r == -EINVAL)
-		err_hint(err, "ranges overlap, or hold ids that this user namespace does not have");
+		err_hint(err, "ranges overlap, or contain ids that are not mapped in this user namespace");
 	return r;
 }
 
@@ -173,14 +179,14 @@ int idmap_write(int proc_fd, pid_t pid, const struct plan *plan, const struct pl
 	}
 	r = write_map(&map);
 	if (r < 0)
-		return explain(&map, r, err);
+		return explain_map(&map, r, err);
 	map.table = maps->gid;
 	map.is_gid = true;
 	r = write_map(&map);
-	return r < 0 ? explain(&map, r, err) : 0;
+	return r < 0 ? explain_map(&map, r, err) : 0;
 }
 
-/* The lines of user_namespaces(7) as ranges, at most max of them; how many there are. */
+/* Parses the lines of a map into at most max ranges. Returns the number of ranges. */
 static size_t parse_map(const char *text, struct plan_id_range *ret, size_t max)
 {
 	size_t count = 0;
@@ -210,7 +216,7 @@ static bool has_range(const struct plan_id_range *ranges, size_t count, const st
 	return false;
 }
 
-/* The kernel sorts them where there are more than five. */
+/* Compares without regard to order: the kernel sorts a map of more than five ranges. */
 static int compare_map(int proc_fd, pid_t pid, const struct plan *plan, struct plan_table table, bool is_gid,
 		       struct err *err)
 {
@@ -235,8 +241,8 @@ static int compare_map(int proc_fd, pid_t pid, const struct plan *plan, struct p
 		is_same = has_range(actual, count, &wanted[i]);
 	if (is_same)
 		return 0;
-	r = err_set(err, ERR_CONFIG, 0, NULL, "the user namespace that is joined has another %s map", name);
-	err_hint(err, "leave the mappings away, or give those of the namespace");
+	r = err_set(err, ERR_CONFIG, 0, NULL, "the user namespace to join has a different %s map", name);
+	err_hint(err, "omit the mappings, or give those of the namespace");
 	return r;
 }
 
@@ -258,11 +264,11 @@ int idmap_open(const struct plan *plan, const struct plan_maps *maps, struct err
 
 	if (proc_fd < 0)
 		return proc_fd;
-	/* The namespace lives as long as a process in it, or a descriptor of it. */
+	/* The child keeps the namespace alive until a descriptor of it is open. */
 	args.pidfd = (uint64_t)(uintptr_t)&pidfd;
 	pid = k_clone3(&args);
 	if (pid == 0) {
-		/* Among them are the caller's output and the lock of the container. */
+		/* The descriptors include the caller's output and the lock of the container. */
 		k_close_range(0, ~0u, 0);
 		child_die_with(self);
 		while (true)

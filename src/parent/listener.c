@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The listener of a seccomp filter that notifies. Process: the parent, as in parent.c. */
+/*
+ * The listener of a seccomp filter with SCMP_ACT_NOTIFY (seccomp_unotify(2)): from the process that has loaded
+ * the filter to the agent at listenerPath. Process: the parent, as in parent.c.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
@@ -13,9 +16,7 @@
 
 #include "steps.h"
 
-/* --- the listener --- */
-
-/* What comes out of another process is looked at before it is handed on; proc_pid_fd(5). */
+/* Checks a descriptor from a process that the container may control, before it is sent on; proc_pid_fd(5). */
 static bool is_listener(int fd)
 {
 	char path[32], link[64];
@@ -27,20 +28,22 @@ static bool is_listener(int fd)
 	return str_equal(link, "anon_inode:seccomp notify");
 }
 
-static int watched_pidfd(const struct parent *parent)
+/* The process that has the filter: the bridge, until its child is identified. */
+static int filtered_pidfd(const struct parent *parent)
 {
 	return parent->pidfd >= 0 ? parent->pidfd : parent->bridge_pidfd;
 }
 
 /*
- * Waits until the descriptor is there. The process makes no call that could tell so: after the announcement
- * either the filter is in force, or it says why not, or it is dead.
+ * Waits until the process has the descriptor, and copies it. The process cannot report it: a further system
+ * call of its could be one that the filter stops. So after LISTENER either the descriptor appears, or FAILED
+ * arrives, or the process dies.
  */
-static int take_listener(const struct parent *parent, int number, struct err *err)
+static int copy_listener(const struct parent *parent, int number, struct err *err)
 {
 	struct pollfd fds[] = {{.fd = parent->socket_fd, .events = POLLIN},
 			       {.fd = parent->signal_fd, .events = POLLIN}};
-	int pidfd = watched_pidfd(parent), fd;
+	int pidfd = filtered_pidfd(parent), fd;
 
 	while ((fd = k_pidfd_getfd(pidfd, number, 0)) == -EBADF) {
 		struct timespec pause = {.tv_nsec = 100000};
@@ -52,16 +55,16 @@ static int take_listener(const struct parent *parent, int number, struct err *er
 		if (fds[0].revents != 0)
 			return protocol_expect(parent->socket_fd, STEP_NONE, NULL, NULL, err);
 	}
-	/* It has ended, and said before what it could not do. */
+	/* The process has exited; it may have sent FAILED before. */
 	if (fd == -ESRCH) {
 		int r = parent_await(parent, STEP_LISTENER_TAKEN, err);
 
 		return r < 0 ? r : protocol_expect(parent->socket_fd, STEP_NONE, NULL, NULL, err);
 	}
 	if (fd < 0) {
-		err_system(err, fd, "cannot take the seccomp filter's listener out of init");
+		err_system(err, fd, "cannot get the seccomp filter's listener from init");
 		if (fd == -EPERM)
-			err_hint(err, "kernel.yama.ptrace_scope 3 forbids pidfd_getfd(2) to everybody");
+			err_hint(err, "kernel.yama.ptrace_scope 3 forbids pidfd_getfd(2) to every process");
 	} else if (!is_listener(fd)) {
 		k_close(fd);
 		return err_set(err, ERR_PEER, EPROTO, NULL,
@@ -70,7 +73,7 @@ static int take_listener(const struct parent *parent, int number, struct err *er
 	return fd;
 }
 
-/* The container process state of the specification's "seccomp" section. */
+/* The container process state (runtime-spec config-linux.md, "The Container Process State"). */
 static char *process_state(const struct parent *parent, const struct plan_filter *filter,
 			   enum state_status status)
 {
@@ -108,7 +111,7 @@ static char *process_state(const struct parent *parent, const struct plan_filter
 	return text.data;
 }
 
-static int hand_on(struct parent *parent, const struct plan_filter *filter, int fd, struct err *err)
+static int send_to_agent(struct parent *parent, const struct plan_filter *filter, int fd, struct err *err)
 {
 	_cleanup_free_ char *state = NULL;
 	struct socket_target target = {plan_get(parent->plan, filter->listener_path), NULL, parent->signal_fd};
@@ -125,13 +128,14 @@ static int hand_on(struct parent *parent, const struct plan_filter *filter, int 
 	return r;
 }
 
-/* What become_init of the bridge's child calls before it has said INIT_STARTED; src/init/bridge.c. */
+/* The system calls of the bridge's child before it sends INIT_STARTED (become_init in src/init/bridge.c). */
 static bool is_first_call(int nr)
 {
 	return nr == __NR_setsid || nr == __NR_close || nr == __NR_sendmsg || nr == __NR_write;
 }
 
-static void answer(const struct parent *parent, int listener_fd)
+/* Permits any call of the bridge, and the first calls of another process, which is its child. Denies others. */
+static void answer_call(const struct parent *parent, int listener_fd)
 {
 	struct seccomp_notif call = {0};
 	struct seccomp_notif_resp response = {0};
@@ -147,8 +151,8 @@ static void answer(const struct parent *parent, int listener_fd)
 }
 
 /*
- * Until there is a message or a signal. Without a process that has the filter poll(2) says POLLHUP:
- * seccomp_unotify(2).
+ * Answers until a message or a signal arrives, or until no process has the filter any more, for which poll(2)
+ * reports POLLHUP (seccomp_unotify(2)).
  */
 static int answer_calls(const struct parent *parent, int listener_fd, struct err *err)
 {
@@ -164,7 +168,7 @@ static int answer_calls(const struct parent *parent, int listener_fd, struct err
 		if (r > 0 && (fds[0].revents != 0 || fds[1].revents != 0 || (fds[2].revents & POLLIN) == 0))
 			return 0;
 		if (r > 0)
-			answer(parent, listener_fd);
+			answer_call(parent, listener_fd);
 	}
 }
 
@@ -174,8 +178,9 @@ int listener_answer(const struct parent *parent, struct err *err)
 }
 
 /*
- * The process itself has the listener, too, and would wait for ever for somebody else who dies: so its calls
- * are answered here as long as it has.
+ * Waits until the process has closed its copy of the listener. As long as it has one, its calls would wait for
+ * ever if the agent died: the listener would stay open, and no process would answer. So this process answers
+ * them until then.
  */
 static int await_closed(const struct parent *parent, int listener_fd, int number, struct err *err)
 {
@@ -183,7 +188,7 @@ static int await_closed(const struct parent *parent, int listener_fd, int number
 	int r = protocol_send(parent->socket_fd, STEP_LISTENER_TAKEN, 0, NULL, -1);
 
 	if (r < 0)
-		return err_system(err, r, "cannot tell init that its listener is taken");
+		return err_system(err, r, "cannot report to init that its listener was copied");
 	r = answer_calls(parent, listener_fd, err);
 	if (r >= 0)
 		r = parent_await(parent, STEP_LISTENER_CLOSED, err);
@@ -191,17 +196,18 @@ static int await_closed(const struct parent *parent, int listener_fd, int number
 		r = protocol_expect(parent->socket_fd, STEP_LISTENER_CLOSED, NULL, NULL, err);
 	if (r < 0)
 		return r;
-	copy = k_pidfd_getfd(watched_pidfd(parent), number, 0);
+	copy = k_pidfd_getfd(filtered_pidfd(parent), number, 0);
 	if (copy == -EBADF)
 		return 0;
 	err_set(err, ERR_SYSTEM, EPERM, NULL, "init cannot close the seccomp filter's listener");
-	err_hint(err, "a filter that notifies has to allow close(2)");
+	err_hint(err, "a filter with SCMP_ACT_NOTIFY has to allow close(2)");
 	return -EPERM;
 }
 
 /*
- * The bridge of an exec has the filter before its child is born: the agent is told of the child, and the
- * bridge's calls are answered here meanwhile. It is no process of the container, which cannot reach it either.
+ * The bridge of an exec loads the filter before it starts its child. The agent receives the pid of the child,
+ * so until that is known this process keeps the listener and answers the bridge's calls. The bridge is no
+ * process of the container, and the container cannot reach it.
  */
 int listener_take(struct parent *parent, const struct plan_filter *filter, struct err *err)
 {
@@ -212,33 +218,34 @@ int listener_take(struct parent *parent, const struct plan_filter *filter, struc
 	if (r >= 0)
 		r = protocol_expect(parent->socket_fd, STEP_LISTENER, &number, NULL, err);
 	if (r >= 0)
-		r = fd = take_listener(parent, (int)number, err);
+		r = fd = copy_listener(parent, (int)number, err);
 	if (r >= 0)
 		r = await_closed(parent, fd, (int)number, err);
 	if (r == -EPIPE && err->kind == ERR_PEER) {
-		err_hint(err, "a filter that notifies has to allow sendmsg(2) or write(2): tare(8), SECCOMP");
-		parent_explain_end(watched_pidfd(parent), err);
+		err_hint(err, "a filter with SCMP_ACT_NOTIFY has to allow sendmsg(2) or write(2): see tare(8), "
+			      "SECCOMP");
+		parent_explain_end(filtered_pidfd(parent), err);
 	}
 	if (r < 0)
 		return r;
 	if (parent->exec != NULL && parent->pidfd < 0)
 		parent->listener_fd = take_fd(&fd);
 	else
-		r = hand_on(parent, filter, fd, err);
+		r = send_to_agent(parent, filter, fd, err);
 	if (r < 0)
 		return r;
 	r = protocol_send(parent->socket_fd, STEP_LISTENER_SENT, 0, NULL, -1);
-	return r < 0 ? err_system(err, r, "cannot tell init that its listener is handed on") : 0;
+	return r < 0 ? err_system(err, r, "cannot report to init that its listener was sent") : 0;
 }
 
-int listener_hand_on(struct parent *parent, struct err *err)
+int listener_send(struct parent *parent, struct err *err)
 {
 	const struct plan_step *step = plan_find(parent->plan, PLAN_LISTENER);
 	int r;
 
 	if (parent->listener_fd < 0)
 		return 0;
-	r = hand_on(parent, &step->u.filter, parent->listener_fd, err);
+	r = send_to_agent(parent, &step->u.filter, parent->listener_fd, err);
 	fd_close(&parent->listener_fd);
 	return r;
 }

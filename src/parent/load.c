@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The command line, the bundle and the host become a plan. Process: the parent, as in parent.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 
 #include <tare/notify.h>
@@ -30,18 +30,18 @@ int parent_load_text(struct parent *parent, struct buf *text, struct err *err)
 	r = io_read_input(path, SPEC_SIZE_MAX, text);
 	if (r == -ENOENT) {
 		err_set(err, ERR_USAGE, 0, NULL, "JSON specification file %s not found", path);
-		err_hint(err, "tare spec writes one, to be changed as needed");
+		err_hint(err, "tare spec writes one to start from");
 		return -EINVAL;
 	}
 	if (r < 0) {
 		err_system(err, r, "cannot read '%s'", IO_INPUT_NAME(path));
 		if (r == -ENOTDIR && parent->options->config == NULL)
-			err_hint(err, "a bundle is the directory that its config.json is in");
+			err_hint(err, "a bundle is the directory that contains config.json");
 	}
 	return r;
 }
 
-/* sd_listen_fds(3): meant for this process only if LISTEN_PID says so. */
+/* sd_listen_fds(3): the variables are for this process only if LISTEN_PID is its pid. */
 static void load_listen_fds(struct parent *parent)
 {
 	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
@@ -56,20 +56,20 @@ static void load_listen_fds(struct parent *parent)
 }
 
 /*
- * Whether the caller left a number open for this process. A file that this process has opened itself by now may
- * have got it, too: all of those are closed at execve(2), and none that came through one is.
+ * Whether the caller passed the descriptor open to this process. The number may also belong to a file that this
+ * process has opened since: those are close-on-exec, and an inherited descriptor never is.
  */
-static bool is_callers(uint32_t fd)
+static bool is_inherited(uint32_t fd)
 {
 	return k_fcntl((int)fd, F_GETFD, 0) == 0;
 }
 
-/* Numbers that are not open are skipped: engines name the largest one of those that they pass. */
+/* Numbers that are not open are skipped: engines give the largest number of those that they pass. */
 static int count_preserved(uint32_t first, uint32_t asked, uint32_t *ret, struct err *err)
 {
 	*ret = 0;
 	for (uint32_t i = 0; i < asked; i++)
-		if (is_callers(first + i))
+		if (is_inherited(first + i))
 			*ret = i + 1;
 	if (asked == 0 || *ret > 0)
 		return 0;
@@ -86,9 +86,9 @@ int parent_load_descriptors(struct parent *parent, uint32_t preserve_fds, struct
 	int r;
 
 	load_listen_fds(parent);
-	/* Programs count on all of these: sd_listen_fds(3). */
+	/* The program expects all of these to be open: sd_listen_fds(3). */
 	for (; first < 3 + parent->request.listen_fds; first++)
-		if (!is_callers(first))
+		if (!is_inherited(first))
 			return err_set(err, ERR_USAGE, EBADF, NULL,
 				       "cannot preserve descriptor %u: it is not open", first);
 	r = count_preserved(first, preserve_fds, &parent->request.preserve_fds, err);
@@ -111,7 +111,7 @@ static int load_spec(struct parent *parent, struct err *err)
 	if (r < 0)
 		return r;
 	r = spec_parse(text.data == NULL ? "" : text.data, text.len, &parent->spec, err);
-	/* A JSON pointer says enough; a line does not. */
+	/* An error with a JSON pointer needs no file name; one with a line number does. */
 	if (r < 0 && err->json_pointer[0] == '\0' && parent->options->config != NULL)
 		err_prefix(err, "%s", IO_INPUT_NAME(parent->options->config));
 	else if (r < 0 && err->json_pointer[0] == '\0')
@@ -140,8 +140,9 @@ static int load_notify(struct parent *parent, struct err *err)
 }
 
 /*
- * Whoever knows the name of a keyring can make it first, or join it, if he has the same user id: another
- * container without a user namespace, or one of this id under another root directory.
+ * The name has a random part: a process with the same user id that knows the name of a keyring can create it
+ * first, or join it. Such processes are in another container without a user namespace, or in a container of the
+ * same id under another root directory.
  */
 static int load_keyring(struct parent *parent, struct err *err)
 {
@@ -178,8 +179,8 @@ int parent_load_request(struct parent *parent, struct err *err)
 	return r < 0 ? r : load_notify(parent, err);
 }
 
-/* The first reason that there is; a set that depends on another one lacks what that one lacks. */
-static const char *why_not_granted(const struct plan_user *user, const uint64_t *asked, uint64_t bit)
+/* The first reason that applies. A set that depends on another set lacks what that one lacks. NULL: granted. */
+static const char *refusal_reason(const struct plan_user *user, const uint64_t *asked, uint64_t bit)
 {
 	if ((asked[SPEC_CAP_BOUNDING] & ~user->bounding & bit) != 0 ||
 	    (asked[SPEC_CAP_PERMITTED] & ~user->permitted & bit) != 0)
@@ -199,17 +200,17 @@ void parent_load_refused(const struct plan *plan, const uint64_t *asked, parent_
 	const struct plan_step *user = plan_find(plan, PLAN_USER);
 
 	for (int cap = 0; user != NULL && cap < 64; cap++) {
-		const char *why = why_not_granted(&user->u.user, asked, UINT64_C(1) << cap);
+		const char *reason = refusal_reason(&user->u.user, asked, UINT64_C(1) << cap);
 
-		if (why != NULL)
-			on_refused(context, spec_capability_name(cap), why);
+		if (reason != NULL)
+			on_refused(context, spec_capability_name(cap), reason);
 	}
 }
 
-static void warn_of_refused(void *context, const char *capability, const char *why)
+static void warn_of_refused(void *context, const char *capability, const char *reason)
 {
 	(void)context;
-	log_line(LOG_SHOWN_WARNING, "capability %s %s", capability, why);
+	log_line(LOG_SHOWN_WARNING, "capability %s %s", capability, reason);
 }
 
 void parent_load_warnings(const struct plan *plan, const struct spec *spec, const uint64_t *asked)

@@ -1,34 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The parent: the tare process that was called to create or run a container.
+ * The parent: the tare process that was called to create or run a container, or to exec in one.
  *
- * Process: the caller's own namespaces, ids, cgroup and working directory, all signals blocked from the
- * moment that there is something to undo; INT, TERM, HUP and QUIT end its waiting, and it undoes all. It
- * prepares everything that can be prepared, lets init be born, and carries out the plan's steps that need the
- * host. It may be killed at any moment: init then dies with it (until it has said COMMITTED), and what is left
- * on the host is named in the record, which is written before anything else is made.
+ * Process: the caller's namespaces, ids, cgroup and working directory. All signals are blocked as soon as there
+ * is something to undo; INT, TERM, HUP and QUIT interrupt its waits, and it undoes everything. It prepares all
+ * that does not need init, starts init, and carries out the plan's steps that need the host. It may be killed
+ * at any moment: until COMMITTED init is killed with it, and the record, which is written before anything else
+ * is created, names what is left on the host.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <tare/await.h>
-#include <tare/container.h>
-#include <tare/hooks.h>
-#include <tare/notify.h>
 #include <tare/protocol.h>
-#include <tare/sys.h>
 
-#include "environment.h"
 #include "steps.h"
 
 void parent_init(struct parent *parent, const struct create_options *options)
@@ -93,7 +79,7 @@ int parent_open_slots(struct parent *parent, struct err *err)
 	int r = k_close_range((unsigned int)parent->first_fd, ~0u, CLOSE_RANGE_CLOEXEC);
 
 	if (r < 0)
-		return err_system(err, r, "cannot mark the caller's descriptors");
+		return err_system(err, r, "cannot make the caller's descriptors close-on-exec");
 	parent->slots = mem_alloc((parent->plan->slot_count + 1) * sizeof *parent->slots);
 	for (uint32_t i = 0; i < parent->plan->slot_count; i++)
 		parent->slots[i] = -1;
@@ -115,11 +101,12 @@ void parent_explain_status(const siginfo_t *info, struct err *err)
 		err_set(err, ERR_PEER, 0, NULL, "init was killed by signal %d before the container was ready",
 			info->si_status);
 		if (info->si_status == SIGKILL)
-			err_hint(err, "out of memory, or somebody killed it");
+			err_hint(err, "the OOM killer or another process killed it");
 		if (info->si_status == SIGSYS)
-			err_hint(err, "the seccomp filter kills for a call that tare itself still makes: "
-				      "tare(8), SECCOMP; with noNewPrivileges and without SCMP_ACT_NOTIFY it "
-				      "has to allow execve alone");
+			err_hint(err,
+				 "the seccomp filter kills for a system call that tare makes after loading it: "
+				 "see tare(8), SECCOMP; with noNewPrivileges and without SCMP_ACT_NOTIFY "
+				 "that is execve alone");
 	}
 }
 

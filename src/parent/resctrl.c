@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The container's class of service in resctrl. Process: the parent, or a later command that deletes. */
+/*
+ * The container's class of service (CLOS) and monitoring group in resctrl: the step PLAN_RESCTRL. Process: the
+ * parent, as in parent.c.
+ */
 #include <errno.h>
 
 #include <tare/resctrl.h>
@@ -44,13 +47,12 @@ int parent_resctrl_step(struct parent *parent, const struct plan_step *step, str
 	return r < 0 ? r : resctrl_assign(root_fd, &place, parent->pid, err);
 }
 
-/* The container is made: a class that closID names stays from now on, whoever made it. */
+/* A class that closID names stays once the container is created, even if this process made it. */
 void parent_resctrl_commit(struct parent *parent)
 {
 	parent->has_clos &= parent->record.is_resctrl_own;
 }
 
-/* A class that has no processes any more may go. */
 int parent_resctrl_undo(struct parent *parent, struct err *err)
 {
 	const struct plan_step *step = plan_find(parent->plan, PLAN_RESCTRL);
@@ -62,7 +64,7 @@ int parent_resctrl_undo(struct parent *parent, struct err *err)
 		return 0;
 	place = place_of(parent->plan, &step->u.resctrl);
 	root_fd = resctrl_open(err);
-	if (root_fd == -ENODEV) /* unmounted meanwhile, and with it all that was in it */
+	if (root_fd == -ENODEV) /* resctrl was unmounted, which removes all groups */
 		return 0;
 	return root_fd < 0 ? root_fd : resctrl_remove(root_fd, &place, &made, err);
 }

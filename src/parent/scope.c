@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The container's cgroup as a scope of systemd: the steps PLAN_UNIT_*, and the process that holds the scope
- * until init is ready. Process: the parent, as in parent.c.
+ * The container's cgroup as a scope of systemd: the steps PLAN_UNIT_*, and the placeholder, a process that
+ * keeps the scope alive until init is ready. Process: the parent, as in parent.c.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/prctl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -19,15 +18,15 @@
 #include "watch.h"
 
 /*
- * A unit that has no process ends, and its cgroup with all that the kernel has counted there. init is to be
- * born into it, and if the OOM killer takes init, that has to be read there: somebody is there before, and
- * until init is ready.
+ * systemd removes a unit that has no process, and its cgroup with the kernel's counters. init is started in
+ * that cgroup, and if the OOM killer kills init, the parent reads so from the counters. Therefore another
+ * process, the placeholder, is in the unit before init, and until init is ready.
  *
- * The OOM killer must not take him instead, and spares a process that runs in the memory of its parent by
- * vfork(2). So there are two: the keeper, a copy of this process outside of the unit, and his child, the
- * placeholder, whose memory is all the keeper's. Both do nothing and hold nothing, and die with the parent.
+ * The OOM killer must not select the placeholder. It spares a process that runs in its parent's memory after
+ * vfork(2). So there are two processes: the keeper, a copy of this process outside of the unit, and its child,
+ * the placeholder. Both only wait, have no other descriptors, and are killed if the parent dies.
  */
-static _Noreturn void keep_place(int pipe_fd, pid_t parent)
+static _Noreturn void run_keeper(int pipe_fd, pid_t parent)
 {
 	pid_t self = k_getpid(), pid;
 
@@ -63,7 +62,7 @@ static int start_placeholder(struct parent *parent, pid_t *ret_pid, struct err *
 	write_fd = fds[1];
 	pid = k_clone3(&args);
 	if (pid == 0)
-		keep_place(write_fd, self);
+		run_keeper(write_fd, self);
 	fd_close(&write_fd);
 	if (pid < 0) {
 		parent->keeper_pidfd = -1;
@@ -77,8 +76,8 @@ static int start_placeholder(struct parent *parent, pid_t *ret_pid, struct err *
 					     : 0;
 }
 
-/* The keeper ends when he has seen the end of his child: nothing is left in the cgroup then. */
-static void end_placeholder(struct parent *parent)
+/* The keeper exits after its child has exited, so the cgroup is without them then. */
+static void kill_placeholder(struct parent *parent)
 {
 	if (parent->keeper_pidfd < 0)
 		return;
@@ -90,8 +89,9 @@ static void end_placeholder(struct parent *parent)
 }
 
 /*
- * systemd moved the placeholder: where it is now is the unit's cgroup, by the names that this process sees. If
- * it is elsewhere, who knows what was moved into the unit: that is not ours to end.
+ * Opens the unit's cgroup: the one to which systemd has moved the placeholder, by its path in this process's
+ * view. If the placeholder is in another cgroup, systemd has moved an unknown process into the unit, which must
+ * not be stopped then.
  */
 static int open_cgroup(struct parent *parent, pid_t placeholder, const char *unit, struct err *err)
 {
@@ -104,7 +104,7 @@ static int open_cgroup(struct parent *parent, pid_t placeholder, const char *uni
 	if (r < 0)
 		return err_system(err, r, "cannot read the cgroup of unit %s", unit);
 	name = strrchr(path, '/');
-	/* In a cgroup's name systemd puts "_" before what the kernel could take for a file of its own. */
+	/* systemd puts "_" before the name of a cgroup that could be the name of one of the kernel's files. */
 	if (name == NULL || !str_equal(name + 1 + (name[1] == '_'), unit))
 		return err_set(err, ERR_SYSTEM, 0, NULL,
 			       "unit %s has started, but its process is in cgroup '%s'", unit, path),
@@ -125,7 +125,7 @@ static int open_cgroup(struct parent *parent, pid_t placeholder, const char *uni
 	return cgroup_owner_set(parent->cgroup_fd, identity, 0, err);
 }
 
-static int start(struct parent *parent, const struct plan_unit *unit, struct err *err)
+static int start_unit(struct parent *parent, const struct plan_unit *unit, struct err *err)
 {
 	const char *name = plan_get(parent->plan, unit->name);
 	_cleanup_free_ char *description = state_identity(&parent->record);
@@ -139,8 +139,11 @@ static int start(struct parent *parent, const struct plan_unit *unit, struct err
 	return r < 0 ? r : open_cgroup(parent, call.pid, name, err);
 }
 
-/* systemd writes all files of the unit again, and rounds: it does not have the last word. */
-static int set(struct parent *parent, const struct plan_unit *unit, struct err *err)
+/*
+ * systemd writes all files of the unit's cgroup when it sets properties, and rounds values. So the files get
+ * their previous contents again.
+ */
+static int set_properties(struct parent *parent, const struct plan_unit *unit, struct err *err)
 {
 	_cleanup_cgroup_saved_ struct cgroup_saved kept;
 	int r;
@@ -154,12 +157,12 @@ int scope_step(struct parent *parent, const struct plan_step *step, struct err *
 {
 	switch ((enum plan_kind)step->kind) {
 	case PLAN_UNIT_START:
-		return start(parent, &step->u.unit, err);
+		return start_unit(parent, &step->u.unit, err);
 	case PLAN_RELEASE_PLACEHOLDER:
-		end_placeholder(parent);
+		kill_placeholder(parent);
 		return 0;
 	case PLAN_UNIT_SET:
-		return set(parent, &step->u.unit, err);
+		return set_properties(parent, &step->u.unit, err);
 	case PLAN_UNIT_WATCH:
 		return watch_start(parent, err);
 	default:
@@ -171,7 +174,7 @@ int scope_undo(struct parent *parent, struct err *err)
 {
 	int r;
 
-	end_placeholder(parent);
+	kill_placeholder(parent);
 	r = parent->has_unit ? unit_stop(&parent->record, err) : 0;
 	parent->has_unit = false;
 	return r;

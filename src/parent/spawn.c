@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The process that becomes init is started: by one clone or, through the bridge, by two.
- *
- * Process: the parent, as in parent.c.
+ * Starts the process that becomes init: by one clone or, through the bridge, by two. Process: the parent, as in
+ * parent.c; functions that run in the child say so.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +25,7 @@
 
 struct spawn {
 	const struct plan *plan;
-	int first_fd;     /* as in init.h: 3 + preserved descriptors */
+	int first_fd;     /* 3 + preserved descriptors, as in init.h */
 	int socket_fd;    /* init's end of the conversation */
 	int cgroup_fd;    /* or -1 */
 	int signal_fd;    /* of await_signals */
@@ -34,9 +33,8 @@ struct spawn {
 	uint64_t flags;   /* CLONE_NEW* */
 	bool is_bridge, into_cgroup;
 	bool is_exec;          /* the program has no steps of a creation */
-	bool is_interruptible; /* for a cgroup that may be frozen */
-	bool dies_on_signal;   /* HUP, INT and TERM end this process at once until then: nothing is to be undone
-				*/
+	bool is_interruptible; /* signals end the wait for execve, because the cgroup may be frozen */
+	bool dies_on_signal; /* HUP, INT and TERM kill this process while it waits: there is nothing to undo */
 };
 
 /* The programs of init and of an exec, linked into this one; see embed.S. */
@@ -50,11 +48,11 @@ static int copy_program(bool is_exec, struct err *err)
 	return memfd_seal_copy("tare", start, (size_t)(end - start), MFD_EXEC, err);
 }
 
-/* Those that end a process at once, where nothing else was asked for; QUIT first wants to dump core. */
+/* Their default action is to terminate the process. QUIT is omitted, as it dumps core first. */
 static const uint64_t fatal_signals = 1ull << (SIGHUP - 1) | 1ull << (SIGINT - 1) | 1ull << (SIGTERM - 1);
 
-/* What the child needs between its birth and execve. It shares the parent's memory, and writes only result. */
-struct newborn {
+/* What the child needs between clone3 and execve. It shares the parent's memory, and writes only result. */
+struct child {
 	const struct spawn *spawn;
 	int program_fd, plan_fd;
 	int done_fd; /* the writing end of a pipe that execve or the child's death closes */
@@ -62,8 +60,11 @@ struct newborn {
 	int result;
 };
 
-/* Slots that are still empty are occupied: a descriptor that init opens must not land on their numbers. */
-static int place_descriptors(const struct newborn *n)
+/*
+ * In the child: gives the descriptors the numbers that init expects (init.h). An empty slot gets a copy of
+ * another descriptor, so that no descriptor that init opens gets its number.
+ */
+static int place_descriptors(const struct child *n)
 {
 	const struct spawn *s = n->spawn;
 	int r = k_dup3(s->socket_fd, s->first_fd + INIT_FD_SOCKET, 0);
@@ -79,19 +80,19 @@ static int place_descriptors(const struct newborn *n)
 }
 
 /*
- * Runs in the child: in its new namespaces, as the caller, in the parent's memory while the parent only waits.
- * Nothing but system calls.
+ * The child's whole life until execve, in its new namespaces, with the caller's ids, in the parent's memory
+ * while the parent waits. It makes only system calls. Returns the exit status.
  */
-__attribute__((noinline)) static int run_newborn(void *arg)
+__attribute__((noinline)) static int run_child(void *arg)
 {
-	/* The caller's could be read from inside the container. */
+	/* The container could read the caller's environment in /proc/PID/environ. */
 	static char *const no_environment[] = {NULL};
-	struct newborn *n = arg;
+	struct child *n = arg;
 	int r;
 
 	k_sigprocmask(SIG_BLOCK, &fatal_signals, NULL);
 	r = place_descriptors(n);
-	/* An id that is not mapped yet would lose all capabilities at execve. */
+	/* Without a mapped id the process would lose all capabilities at execve. */
 	if (r >= 0 && (n->spawn->flags & CLONE_NEWUSER) != 0)
 		r = user_keep_capabilities();
 	if (r >= 0)
@@ -101,8 +102,8 @@ __attribute__((noinline)) static int run_newborn(void *arg)
 }
 
 /*
- * clone3(2) onto a stack of the child's own: with CLONE_VM both would otherwise return on the same one. Calls
- * function(arg) in the child, whose result is its exit status.
+ * clone3(2) with a separate stack for the child: with CLONE_VM both processes would otherwise return on the
+ * same stack. The child calls function(arg) and exits with its result.
  */
 static long clone_onto_stack(struct clone_args *args, int (*function)(void *), void *arg)
 {
@@ -155,7 +156,8 @@ static bool is_line(const char *path, const char *text)
 	return io_read_small(AT_FDCWD, path, 0, line, sizeof line) > 0 && str_equal(line, text);
 }
 
-/* user_namespaces(7): "0 1000 1" of each range; whether id, as this namespace shows it, has a mapping. */
+/* Whether a map (user_namespaces(7), lines like "0 1000 1") maps id of this namespace. True if it cannot be
+ * read. */
 static bool is_mapped(const char *path, uint64_t id)
 {
 	_cleanup_buf_ struct buf text = {0};
@@ -174,7 +176,7 @@ static bool is_mapped(const char *path, uint64_t id)
 	return false;
 }
 
-/* A root directory that is no mount is one of chroot(2). */
+/* Whether the root directory was set by chroot(2): it is no mount point then. */
 static bool is_in_chroot(void)
 {
 	struct statx st;
@@ -183,7 +185,7 @@ static bool is_in_chroot(void)
 	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0;
 }
 
-/* clone(2) has one errno for all of these; a cause that cannot be looked up is not named. */
+/* clone3(2) returns EPERM for all of these causes. A cause that cannot be verified is not reported. */
 static void hint_no_user_namespace(struct err *err)
 {
 	if (!is_mapped("/proc/self/uid_map", geteuid()) || !is_mapped("/proc/self/gid_map", getegid()))
@@ -199,7 +201,7 @@ static void hint_no_user_namespace(struct err *err)
 			 "sysctl kernel.apparmor_restrict_unprivileged_userns is 1: tare needs an AppArmor "
 			 "profile that allows userns");
 	else
-		err_hint(err, "user_namespaces(7) has the reasons for which the kernel refuses one");
+		err_hint(err, "user_namespaces(7) lists the reasons for which the kernel refuses to make one");
 }
 
 static int explain_clone(long r, const struct spawn *spawn, struct err *err)
@@ -212,7 +214,7 @@ static int explain_clone(long r, const struct spawn *spawn, struct err *err)
 	else if (r == -EACCES && spawn->into_cgroup)
 		err_hint(err,
 			 "the caller may not move processes from its own cgroup into that one: both have to be "
-			 "in one that is delegated to it");
+			 "inside a cgroup that is delegated to it");
 	else if (r == -EAGAIN)
 		err_hint(err, "the cgroup's pids.max, or the user's limit of processes, is reached");
 	else if (r == -EBUSY || r == -EOPNOTSUPP)
@@ -221,12 +223,12 @@ static int explain_clone(long r, const struct spawn *spawn, struct err *err)
 }
 
 /*
- * Until the child has left this process's memory. CLONE_VFORK waits for the same and hears no signal but a
- * fatal one, and whoever is born into a frozen cgroup executes nothing before it is thawed. It is the rule all
- * the same: the OOM killer, which takes everybody who shares the memory of its victim, spares a process in the
- * middle of a vfork.
+ * Waits until the child has left this process's memory by execve or exit. CLONE_VFORK waits for the same, but
+ * only a fatal signal interrupts it, and a child in a frozen cgroup executes nothing until it is thawed.
+ * CLONE_VFORK is still the normal case: the OOM killer, which kills every process that shares its victim's
+ * memory, spares a process in the middle of a vfork.
  */
-static int wait_executed(struct newborn *n, int done_fd, int *pidfd, struct err *err)
+static int wait_executed(struct child *n, int done_fd, int *pidfd, struct err *err)
 {
 	const struct await await = {done_fd, POLLIN, -1, n->spawn->signal_fd, -1};
 	int r = await_any(&await);
@@ -242,9 +244,9 @@ static int wait_executed(struct newborn *n, int done_fd, int *pidfd, struct err 
 	return r < 0 ? err_system(err, r, "cannot wait for init") : await_interrupted(n->spawn->signal_fd, err);
 }
 
-static int start_child(struct newborn *n, int done_fd, int *ret_pidfd, struct err *err)
+static int start_child(struct child *n, int done_fd, int *ret_pidfd, struct err *err)
 {
-	static _Alignas(16) char stack[16 << 10]; /* used by one child at a time, until its execve */
+	static _Alignas(16) char stack[16 << 10]; /* of one child at a time, until its execve */
 	const struct spawn *spawn = n->spawn;
 	struct clone_args args = {
 		.flags = spawn->flags | CLONE_PIDFD | CLONE_VM | (spawn->is_interruptible ? 0 : CLONE_VFORK),
@@ -260,10 +262,10 @@ static int start_child(struct newborn *n, int done_fd, int *ret_pidfd, struct er
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)spawn->cgroup_fd;
 	}
-	/* The only kind of signal that ends the waiting of a vfork is one that ends the process. */
+	/* Only a signal that kills the process interrupts a vfork. */
 	if (spawn->dies_on_signal)
 		k_sigprocmask(SIG_UNBLOCK, &fatal_signals, NULL);
-	pid = clone_onto_stack(&args, run_newborn, n);
+	pid = clone_onto_stack(&args, run_child, n);
 	k_sigprocmask(SIG_BLOCK, &fatal_signals, NULL);
 	fd_close(&n->done_fd);
 	if (pid < 0) {
@@ -283,8 +285,8 @@ static int start_child(struct newborn *n, int done_fd, int *ret_pidfd, struct er
 }
 
 /*
- * Numbers first_fd and up are about to be given out anew in the child: everything that is still to be copied
- * there has to come from above them.
+ * Replaces *fd by a copy with a number of at least floor, if it is below. The child assigns the numbers from
+ * first_fd up to floor, so a descriptor that it has still to copy there must not have one of them.
  */
 static int lift(int *fd, int floor)
 {
@@ -299,7 +301,7 @@ static int lift(int *fd, int floor)
 	return 0;
 }
 
-/* The child's end has a number that nothing is placed on. */
+/* A pipe that execve in the child closes. The child's end has a number that no other descriptor gets. */
 static int open_done(int floor, int *ret_done_fd, int *ret_child_fd, struct err *err)
 {
 	int fds[2], r = k_pipe2(fds, O_CLOEXEC);
@@ -315,10 +317,9 @@ static int open_done(int floor, int *ret_done_fd, int *ret_child_fd, struct err 
 }
 
 /*
- * Starts the program of src/init, whole or for an exec, from a sealed memfd, in new namespaces and, if
- * into_cgroup and there is one, inside the cgroup. Returns when it was executed: the pid, and a pidfd in
- * *ret_pidfd, or -errno with *err set and no process left; -EINTR when a signal ended the waiting, which only
- * an interruptible one does. All signals must be blocked.
+ * Starts init's program, the whole one or the one for an exec, from a sealed memfd, in new namespaces and, if
+ * into_cgroup is set, in the cgroup. Returns after execve: the pid, and a pidfd in *ret_pidfd; or -errno with
+ * *err and no process left, -EINTR for a signal if is_interruptible. All signals must be blocked.
  */
 static int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *err)
 {
@@ -328,7 +329,7 @@ static int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *er
 	_cleanup_free_ int *slots = mem_alloc((spawn->plan->slot_count + 1) * sizeof *slots);
 	int floor = spawn->first_fd + INIT_FD_SLOTS + (int)spawn->plan->slot_count, r = 0;
 	struct spawn lifted = *spawn;
-	struct newborn n = {.spawn = &lifted, .argv = argv, .done_fd = -1};
+	struct child n = {.spawn = &lifted, .argv = argv, .done_fd = -1};
 
 	str_format(first, sizeof first, "%d", spawn->first_fd);
 	program_fd = copy_program(spawn->is_exec, err);
@@ -360,7 +361,7 @@ static int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *er
 		err_system(err, r, "cannot place %u descriptors for init", spawn->plan->slot_count);
 	else
 		r = start_child(&n, done_fd, ret_pidfd, err);
-	/* Copies above the floor are this function's own. */
+	/* The copies above floor are not the caller's. */
 	for (uint32_t i = 0; i < spawn->plan->slot_count; i++)
 		if (slots[i] > 0 && slots[i] != spawn->slots[i])
 			k_close(slots[i]);
@@ -378,7 +379,7 @@ static int spawn_child(const struct spawn *spawn, int *ret_pidfd, struct err *er
 
 /* --- the steps --- */
 
-#define BORN_TIMEOUT_MS 10000
+#define INIT_STARTED_TIMEOUT_MS 10000
 #define REAP_TIMEOUT_MS 2000
 
 static bool has_init_hooks(const struct plan *plan)
@@ -391,7 +392,10 @@ static bool has_init_hooks(const struct plan *plan)
 	return false;
 }
 
-/* Who a message is from is the bridge's question: its child knows its own pid only as the container sees it. */
+/*
+ * SO_PASSCRED: after a bridge the kernel adds the sender's pid to INIT_STARTED. The bridge's child knows its
+ * own pid only in the container's pid namespace.
+ */
 static int open_socket(struct parent *parent, bool is_bridge)
 {
 	int fds[2], on = 1, r = k_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds);
@@ -415,7 +419,7 @@ int spawn_init(struct parent *parent, const struct plan_step *step, struct err *
 		.flags = step->u.spawn.flags,
 		.is_bridge = step->u.spawn.is_bridge,
 		.is_interruptible = parent->exec != NULL && parent->exec->is_ignoring_paused,
-		/* The child of an exec ends when it finds nobody to talk to. */
+		/* The child of an exec exits when the parent's end of the socket is closed. */
 		.dies_on_signal = parent->exec != NULL,
 		.into_cgroup = step->u.spawn.into_cgroup,
 		.is_exec = parent->exec != NULL,
@@ -426,8 +430,8 @@ int spawn_init(struct parent *parent, const struct plan_step *step, struct err *
 		return err_system(err, r, "cannot make a socket for init");
 	spawn.socket_fd = parent->child_socket_fd;
 	r = spawn_child(&spawn, spawn.is_bridge ? &parent->bridge_pidfd : &parent->pidfd, err);
-	/* The cgroup has processes below it (cgroups(7), "no internal processes"): so has the container's init.
-	 */
+	/* The cgroup has enabled controllers for its children (cgroups(7), "no internal processes"): init has
+	 * moved to one of them. */
 	if ((r == -EBUSY || r == -EOPNOTSUPP) && parent->exec != NULL &&
 	    exec_open_init_cgroup(parent, err) >= 0) {
 		spawn.cgroup_fd = parent->cgroup_fd;
@@ -437,17 +441,17 @@ int spawn_init(struct parent *parent, const struct plan_step *step, struct err *
 	if (r < 0)
 		return r;
 	parent->pid = r;
-	/* Whether init got as far as its hooks is not known when it fails: poststop hooks have to expect both.
-	 */
-	parent->has_hooked |= has_init_hooks(parent->plan);
+	/* If init fails, it is unknown whether it has run its hooks. Poststop hooks run in both cases. */
+	parent->has_run_hooks |= has_init_hooks(parent->plan);
 	return 0;
 }
 
 /*
- * CLONE_PARENT made init a child of this process, so its pid cannot be another's before it is waited for. That
- * it is a child is asked of the kernel: the message comes out of a container.
+ * Sets pid and pidfd to those of init. CLONE_PARENT makes init a child of this process, so its pid is not
+ * reused until this process waits for it. waitid(2) verifies that the pid is a child's: the message comes from
+ * a process that the container may control.
  */
-static int take_init(struct parent *parent, int64_t pid, struct err *err)
+static int identify_init(struct parent *parent, int64_t pid, struct err *err)
 {
 	bool is_pid = pid > 0 && pid <= INT32_MAX && pid != parent->pid;
 	_cleanup_fd_ int pidfd = is_pid ? k_pidfd_open((pid_t)pid, 0) : -ESRCH;
@@ -461,7 +465,7 @@ static int take_init(struct parent *parent, int64_t pid, struct err *err)
 	return 0;
 }
 
-static bool has_done_its_part(int bridge_pidfd)
+static bool has_succeeded(int bridge_pidfd)
 {
 	siginfo_t info = {0};
 
@@ -470,32 +474,32 @@ static bool has_done_its_part(int bridge_pidfd)
 }
 
 /*
- * Behind the bridge's end only init is left to say something. Its socket tells of its end, too, unless somebody
- * in the container has a copy: then time does.
+ * After the bridge has exited, only init can send a message. The end of file on its socket reports its exit,
+ * unless a process of the container has a copy of the socket. A timeout covers that case.
  */
-static int await_born(const struct parent *parent, struct err *err)
+static int await_init_started(const struct parent *parent, struct err *err)
 {
 	const char *name = protocol_step_name(STEP_INIT_STARTED);
 	struct await await = {parent->socket_fd, POLLIN, parent->bridge_pidfd, parent->signal_fd, -1};
 	int r = await_message(&await, name, err);
 
-	if (r != -EPIPE || !has_done_its_part(parent->bridge_pidfd))
+	if (r != -EPIPE || !has_succeeded(parent->bridge_pidfd))
 		return r;
 	err->kind = ERR_NONE;
 	await.pidfd = -1;
-	await.timeout_ms = BORN_TIMEOUT_MS;
+	await.timeout_ms = INIT_STARTED_TIMEOUT_MS;
 	return await_message(&await, name, err);
 }
 
 /*
- * An init that ended before it could say that it was there is nobody's, and keeps its pid namespace from ending
- * as long as nobody has waited for it. It is a child, and the bridge the only other one. How it ended is told
- * only if somebody killed it: an end of its own follows the bridge's.
+ * Waits for an init that exited before it sent INIT_STARTED, so that its pid is unknown: its pid namespace
+ * exists until it has been waited for. It is a child of this process, and the bridge is the only other one. If
+ * it was killed, *err states the signal; if it exited, that was a consequence of the bridge's exit.
  */
-static void reap_unknown(struct err *err)
+static void reap_unidentified_init(struct err *err)
 {
 	for (int i = 0; i < REAP_TIMEOUT_MS; i++) {
-		/* ppoll(2) writes what is left into it. */
+		/* The system call ppoll(2) modifies it. */
 		struct timespec pause = {.tv_nsec = 1000000};
 		siginfo_t info = {0};
 
@@ -515,25 +519,24 @@ int spawn_expect_init(struct parent *parent, struct err *err)
 	int r = listener_answer(parent, err);
 
 	if (r >= 0)
-		r = await_born(parent, err);
+		r = await_init_started(parent, err);
 	if (r >= 0)
 		r = protocol_expect(parent->socket_fd, STEP_INIT_STARTED, &pid,
 				    is_console ? &parent->console_fd : NULL, err);
 	if (r == -EPIPE && err->kind == ERR_PEER) {
 		parent_explain_end(parent->bridge_pidfd, err);
-		reap_unknown(err);
+		reap_unidentified_init(err);
 	}
 	if (r >= 0)
-		r = take_init(parent, pid, err);
+		r = identify_init(parent, pid, err);
 	if (r < 0)
 		return r;
-	/* All that it has left to do is to end, which is a system call that its filter may deny, or ask about.
-	 */
+	/* The bridge has only to exit, a system call that its seccomp filter may deny or notify of. */
 	k_pidfd_send_signal(parent->bridge_pidfd, SIGKILL);
-	return listener_hand_on(parent, err);
+	return listener_send(parent, err);
 }
 
-/* Nothing keeps a SIGKILL away, not even a frozen cgroup (cgroup-v2.rst). */
+/* SIGKILL also kills a process in a frozen cgroup (cgroup-v2.rst, cgroup.freeze). */
 void spawn_end_bridge(struct parent *parent)
 {
 	k_waitid(P_PIDFD, parent->bridge_pidfd, NULL, WEXITED);

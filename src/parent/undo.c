@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a creation that failed, and a run that has ended, take back.
+ * Undoes a creation that failed, or a run after the container has stopped.
  *
- * Process: the parent, as in parent.c. A step that fails does not keep the others from being done, and is part
- * of the error; the record then stays, so that "delete" can finish.
+ * Process: the parent, as in parent.c. After a step that fails the others are still done. The failure is added
+ * to the error, and the record stays, so that "delete" can remove the rest.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -30,16 +30,18 @@ void parent_undo_processes(struct parent *parent)
 	}
 }
 
-/* The first one is reported; those after it follow from it, or are found by the next delete. */
-static void note(struct err *first, int r, const struct err *err)
+/* Keeps the first error: later ones follow from it, or the next delete reports them. */
+static void keep_first(struct err *first, int r, const struct err *err)
 {
 	if (r < 0 && first->kind == ERR_NONE)
 		*first = *err;
 }
 
-/* The error that led to the undoing is what the user has to know; what could not be undone follows in its hint.
+/*
+ * Adds the first failure of the undo to the hint of *err, the error of the creation, which stays the message.
+ * Without such an error the failure itself is the error.
  */
-static void report(const struct err *first, const char *id, bool is_left, struct err *err)
+static void add_failure(const struct err *first, const char *id, bool is_left, struct err *err)
 {
 	const char *text = first->errnum == 0 ? "" : strerror(first->errnum);
 	char hint[sizeof err->hint];
@@ -57,7 +59,7 @@ static void report(const struct err *first, const char *id, bool is_left, struct
 		 is_left ? id : "");
 }
 
-/* An undoing needs descriptors, and there may be none left. */
+/* The undo opens descriptors, and a failed creation may have reached the limit of open files. */
 static void close_descriptors(struct parent *parent)
 {
 	int *const fds[] = {&parent->socket_fd,      &parent->child_socket_fd, &parent->mount_fd,
@@ -79,15 +81,15 @@ static int remove_pid_file(struct parent *parent, struct err *err)
 		       : 0;
 }
 
-/* All that the record names; what has not been begun needs no looking for. */
+/* Removes what the record names and the creation has at least begun to make. */
 static void undo_recorded(struct parent *parent, struct err *first)
 {
 	struct err err;
 
 	if (parent->has_cgroup)
-		note(first, container_remove_cgroup(&parent->record, &err), &err);
-	note(first, scope_undo(parent, &err), &err);
-	note(first, parent_resctrl_undo(parent, &err), &err);
+		keep_first(first, container_remove_cgroup(&parent->record, &err), &err);
+	keep_first(first, scope_undo(parent, &err), &err);
+	keep_first(first, parent_resctrl_undo(parent, &err), &err);
 }
 
 int parent_undo(struct parent *parent, struct err *err)
@@ -102,13 +104,13 @@ int parent_undo(struct parent *parent, struct err *err)
 	if (!is_left && parent->dir_fd >= 0) {
 		int r = container_remove_state(parent->root_fd, parent->dir_fd, parent->options->id, &other);
 
-		note(&first, r, &other);
+		keep_first(&first, r, &other);
 	}
-	note(&first, remove_pid_file(parent, &other), &other);
+	keep_first(&first, remove_pid_file(parent, &other), &other);
 	if (first.kind != ERR_NONE)
-		report(&first, parent->options->id, is_left, err);
-	/* "delete" runs them once it has removed what is left. */
-	if (!is_left && parent->has_hooked)
+		add_failure(&first, parent->options->id, is_left, err);
+	/* If something is left, "delete" runs the poststop hooks once it has removed that. */
+	if (!is_left && parent->has_run_hooks)
 		(void)!container_run_hooks(&parent->record, parent->spec, SPEC_HOOK_POSTSTOP, &other);
 	return first.kind == ERR_NONE ? 0 : first.errnum == 0 ? -EINVAL : -first.errnum;
 }

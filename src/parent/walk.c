@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parent's steps of the plan. Process: the parent, as in parent.c. */
+/* Walks the plan and carries out the parent's steps. Process: the parent, as in parent.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <tare/await.h>
 #include <tare/container.h>
 #include <tare/hooks.h>
-#include <tare/notify.h>
 #include <tare/protocol.h>
 #include <tare/sys.h>
 
@@ -25,7 +17,7 @@
 
 /* --- steps --- */
 
-static int keep(struct parent *parent, int32_t slot, int fd)
+static int store_fd(struct parent *parent, int32_t slot, int fd)
 {
 	if (fd < 0)
 		return fd;
@@ -40,11 +32,11 @@ static int step_open_namespace(struct parent *parent, const struct plan_step *st
 
 	if (fd < 0)
 		return err_system(err, fd, "cannot open namespace '%s'", path);
-	return keep(parent, step->u.ns.slot, fd);
+	return store_fd(parent, step->u.ns.slot, fd);
 }
 
-/* Each mount source is a descriptor until init has it. */
-static void explain_descriptors(struct err *err)
+/* Each mount source is an open descriptor until init has started. */
+static void hint_open_files(struct err *err)
 {
 	struct rlimit64 limit;
 
@@ -53,7 +45,7 @@ static void explain_descriptors(struct err *err)
 			 (unsigned long long)limit.rlim_cur, (unsigned long long)limit.rlim_max);
 }
 
-/* Idmapped sources name their user namespace by its slot, which here is an array index and not a number. */
+/* In the parent a slot is an index of parent->slots, and no descriptor's number as in init. */
 static int step_open_source(struct parent *parent, const struct plan_step *step, struct err *err)
 {
 	struct plan_source source = step->u.source.source;
@@ -65,8 +57,8 @@ static int step_open_source(struct parent *parent, const struct plan_step *step,
 	}
 	fd = mount_open_source(parent->plan, &source, AT_FDCWD, base, err);
 	if (fd == -EMFILE)
-		explain_descriptors(err);
-	return keep(parent, step->u.source.slot, fd);
+		hint_open_files(err);
+	return store_fd(parent, step->u.source.slot, fd);
 }
 
 static int step_make_node(struct parent *parent, const struct plan_step *step, struct err *err)
@@ -139,12 +131,10 @@ static int step_hooks(struct parent *parent, const struct plan_step *step, struc
 
 	if (bundle_fd < 0)
 		return bundle_fd;
-	parent->has_hooked = true;
+	parent->has_run_hooks = true;
 	r = hooks_run(&context, &step->u.hooks, err);
 	return r == -EINTR ? await_interrupted(parent->signal_fd, err) : r;
 }
-
-/* --- the end of it --- */
 
 static int commit(struct parent *parent, struct err *err)
 {
@@ -153,7 +143,7 @@ static int commit(struct parent *parent, struct err *err)
 							 "standard"};
 	int r;
 
-	/* Without a creator the record says that creation is over. */
+	/* A record without a creator is one of a complete container. */
 	parent->record.creator = 0;
 	parent->record.creator_start = 0;
 	parent->record.pid = parent->pid;
@@ -174,7 +164,7 @@ static int step_send(struct parent *parent, const struct plan_step *step, struct
 		return r;
 	r = protocol_send(parent->socket_fd, (enum protocol_step)step->u.step, 0, NULL, -1);
 	if (r < 0)
-		r = err_system(err, r, "cannot tell init to go on");
+		r = err_system(err, r, "cannot send init the message to continue");
 	if (r == -EPIPE)
 		parent_explain_end(parent->pidfd, err);
 	if (r < 0)
@@ -197,17 +187,17 @@ static int parent_step(struct parent *parent, const struct plan_step *step, stru
 
 	switch ((enum plan_kind)step->kind) {
 	case PLAN_OPEN_PROC:
-		return keep(parent, step->u.slot, mount_open_proc(err));
+		return store_fd(parent, step->u.slot, mount_open_proc(err));
 	case PLAN_OPEN_NAMESPACE:
 		return step_open_namespace(parent, step, err);
 	case PLAN_OPEN_IDMAP:
-		return keep(parent, step->u.idmap.slot, idmap_open(plan, &step->u.idmap.maps, err));
+		return store_fd(parent, step->u.idmap.slot, idmap_open(plan, &step->u.idmap.maps, err));
 	case PLAN_OPEN_SOURCE:
 		return step_open_source(parent, step, err);
 	case PLAN_MAKE_NODE:
 		return step_make_node(parent, step, err);
 	case PLAN_OPEN_ENVIRONMENT:
-		return keep(parent, step->u.slot, environment_open(environ, err));
+		return store_fd(parent, step->u.slot, environment_open(environ, err));
 	case PLAN_OPEN_CONTAINER:
 		return exec_open_container(parent, step, err);
 	case PLAN_OPEN_CGROUP:
@@ -251,23 +241,23 @@ static void log_step(const struct plan *plan, const struct plan_step *step)
 	log_line(LOG_DEBUG, "%s", text.data);
 }
 
-/* A step can fail because the other process has: then what that has said is why. */
-static bool take_failure(const struct parent *parent, struct err *err)
+/* A step can fail because the child has failed before: its error is the cause, and replaces *err. */
+static bool receive_failure(const struct parent *parent, struct err *err)
 {
 	const struct await await = {parent->socket_fd, POLLIN, -1, -1, 0};
-	struct err said;
+	struct err child_err;
 
 	if (parent->socket_fd < 0 || await_any(&await) != AWAIT_READY ||
-	    protocol_expect(parent->socket_fd, STEP_FAILED, NULL, NULL, &said) >= 0)
+	    protocol_expect(parent->socket_fd, STEP_FAILED, NULL, NULL, &child_err) >= 0)
 		return false;
-	/* Not that it said something else, or nothing. */
-	if (said.kind == ERR_PEER && (said.errnum == EPROTO || said.errnum == EPIPE))
+	/* Another message, or none, is not the cause. */
+	if (child_err.kind == ERR_PEER && (child_err.errnum == EPROTO || child_err.errnum == EPIPE))
 		return false;
-	*err = said;
+	*err = child_err;
 	return true;
 }
 
-/* Up to COMMITTED; what stands behind that in the plan belongs to the start. */
+/* Steps after COMMITTED are part of the start. */
 int parent_walk(struct parent *parent, struct err *err)
 {
 	const struct plan_step *steps = plan_steps(parent->plan);
@@ -282,10 +272,10 @@ int parent_walk(struct parent *parent, struct err *err)
 		if (r == -EINTR)
 			return r;
 		if (r < 0) {
-			bool is_peers = take_failure(parent, err);
+			bool is_childs = receive_failure(parent, err);
 
 			parent_explain_limits(parent, err);
-			if (!is_peers)
+			if (!is_childs)
 				err_pointer(err, plan_get(parent->plan, steps[i].json_pointer));
 			return r;
 		}

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Starts the watcher of a scope's counters; see watch.h. Process: the parent, as in parent.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -10,7 +11,7 @@
 #include "steps.h"
 #include "watch.h"
 
-/* Linked into this program; see embed.S. */
+/* The watcher's program, linked into this one; see embed.S. */
 extern const char tare_watch_start[], tare_watch_end[];
 
 static int execute(int program_fd, const int *fds, const char *id)
@@ -28,7 +29,7 @@ static int execute(int program_fd, const int *fds, const char *id)
 	sigfillset(&all);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
-	/* It must not take a descriptor of the caller's for one of these. */
+	/* All numbers are set, so that the watcher uses no descriptor of the caller for one of them. */
 	for (int i = 0; i < WATCH_FDS && r == 0; i++)
 		r = posix_spawn_file_actions_adddup2(&actions, fds[i], i);
 	posix_spawnattr_setflags(&attributes,
@@ -43,7 +44,7 @@ static int execute(int program_fd, const int *fds, const char *id)
 	return -r;
 }
 
-/* To a number that none is placed on. */
+/* Gives *fd a number that posix_spawn does not assign. */
 static int move_up(int *fd)
 {
 	int lifted = k_fcntl(*fd, F_DUPFD_CLOEXEC, WATCH_FDS);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The watcher: a process that reads what a scope's cgroup has counted before systemd removes it, where no other
- * process of tare's lives as long as the container. Private to the room.
+ * The watcher: a process that reads the counters of a scope's cgroup before systemd removes it. It exists only
+ * where no other process of tare lives as long as the container. Private to the room.
  */
-#ifndef TARE_RUN_WATCH_H
-#define TARE_RUN_WATCH_H
+#ifndef TARE_PARENT_WATCH_H
+#define TARE_PARENT_WATCH_H
 
 #include <tare/base.h>
 
 struct parent;
 
 /*
- * The step PLAN_UNIT_WATCH: starts the program of watch_main.c from a sealed memfd. It stays in the caller's
- * cgroup, in a session of its own, and ends with the container, however that ends. Runs in the parent, which
- * does not wait for it.
+ * The step PLAN_UNIT_WATCH: starts the program of src/systemd/watch_main.c from a sealed memfd. The watcher
+ * stays in the caller's cgroup, in a session of its own, and exits when the container's cgroup is empty or
+ * gone. Runs in the parent, which does not wait for the watcher. -errno with *err.
  */
 int watch_start(const struct parent *parent, struct err *err) MUST_CHECK;
 

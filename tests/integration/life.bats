@@ -405,7 +405,7 @@ user_namespace() {
 		for command in "create -b $BUNDLE --pid-file $WORK/$name $ID" "run -d -b $BUNDLE --pid-file $WORK/$name $ID" "exec --pid-file $WORK/$name other.$ID touch /tmp/ran"; do
 			# shellcheck disable=SC2086
 			run ! tare $command </dev/null 3>&-
-			[[ "$output" == *"cannot write pid file '$WORK/$name': it is there, and no regular file"* ]] || { echo "$output"; return 1; }
+			[[ "$output" == *"cannot write pid file '$WORK/$name': it exists and is not a regular file"* ]] || { echo "$output"; return 1; }
 			[ "$(stat -c '%i %F' "$WORK/$name")" = "$before" ]
 			[ ! -e "$ROOT/$ID" ]
 			[ ! -e "$BUNDLE/rootfs/tmp/ran" ]

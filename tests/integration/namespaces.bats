@@ -175,7 +175,7 @@ user_ns() {
 		cp "$BUNDLE/config.json" "$WORK/same.json"
 		config "$1"
 		run_container "" 1
-		[[ "$output" == *"/linux/uidMappings: the user namespace that is joined has another $2 map ("* ]] || { echo "$1: $output"; return 1; }
+		[[ "$output" == *"/linux/uidMappings: the user namespace to join has a different $2 map ("* ]] || { echo "$1: $output"; return 1; }
 		[ ! -e "$ROOT/$ID" ]
 		cp "$WORK/same.json" "$BUNDLE/config.json"
 	}
@@ -219,12 +219,12 @@ user_ns() {
 	[ "$(stat -c '%u %g %n' "$BUNDLE"/rootfs/{bin,etc,tmp} "$BUNDLE"/rootfs/bin/busybox)" = "$(grep -E '/(bin|etc|tmp|busybox)$' <<<"$before")" ]
 	config '.linux.uidMappings+=[{containerID:340,hostID:60,size:1}]'
 	run_container "" 1
-	[[ "$output" == *"/linux/uidMappings: "*"invalid argument (the kernel takes at most 340 ranges, "* ]] || { echo "$output"; return 1; }
+	[[ "$output" == *"/linux/uidMappings: "*"invalid argument (the kernel accepts at most 340 ranges, "* ]] || { echo "$output"; return 1; }
 	[ ! -e "$ROOT/$ID" ]
 	# Fewer lines, but more than a page of text.
 	config '.linux.uidMappings=[range(300)|{containerID:(.+100000),hostID:(.+100000),size:1}]'
 	run_container "" 1
-	[[ "$output" == *"lines of less than $(getconf PAGESIZE) bytes together)"* ]] || { echo "$output"; return 1; }
+	[[ "$output" == *"less than $(getconf PAGESIZE) bytes as text)"* ]] || { echo "$output"; return 1; }
 	# With few lines the cause of the error is another one.
 	config '.linux.uidMappings=[{containerID:0,hostID:100,size:10},{containerID:5,hostID:200,size:10}]'
 	run_container "" 1

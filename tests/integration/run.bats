@@ -78,7 +78,7 @@ load helpers
 		[[ "$output" == *"invalid value '$value' for flag --preserve-fds: a number from 0 to 65536 is needed" ]]
 	done
 	run -1 tare run -b "$BUNDLE/config.json" x
-	[[ "$output" == *"/config.json': not a directory (a bundle is the directory that its config.json is in)" ]]
+	[[ "$output" == *"/config.json': not a directory (a bundle is the directory that contains config.json)" ]]
 	: >"$WORK/empty"
 	run -1 tare run -b "$BUNDLE" --config "$WORK/empty" x
 	[[ "$output" == *"$WORK/empty: line 1, column 1: the text has no JSON value" ]]
