@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The container's cgroup, or systemd's unit: whether it could be made. Process: the parent. */
+/* Checks whether the container's cgroup, or its unit of systemd, could be made. Runs in the parent. */
 #include <tare/parent.h>
 #include <tare/systemd.h>
 
@@ -27,8 +27,8 @@ static void check_create(struct check *check, const struct plan_step *step)
 		report_at(check, &finding, plan_get(check->plan, step->json_pointer));
 		return;
 	}
-	/* A controller that the host does not have at all is a finding by now. */
-	if (enable == NULL || check_has_place(check, "/linux/resources"))
+	/* check_controllers has already reported controllers that the host does not have. */
+	if (enable == NULL || check_has_finding_at(check, "/linux/resources"))
 		return;
 	if (cgroup_check_enable(mount_fd, path, check->plan, enable->u.controllers, &finding) < 0)
 		report_at(check, &finding, "/linux/resources");

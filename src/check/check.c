@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check: every finding about a configuration on this host, and what nobody asks on the way to a start. */
+/* The order of all checks, and those of facts that a start does not query. Runs in the parent. */
 #include <linux/prctl.h>
 #include <signal.h>
 #include <unistd.h>
@@ -10,9 +10,9 @@
 
 #include "private.h"
 
-/* --- what no start asks --- */
+/* --- facts that a start does not query --- */
 
-/* What the plan cannot know: the security modules are not asked on the way to a start. */
+/* The plan does not depend on security modules: a start does not probe them, it only writes the labels. */
 static void check_labels(struct check *check)
 {
 	const struct spec *spec = check->spec;
@@ -45,7 +45,7 @@ static void check_labels(struct check *check)
 	}
 }
 
-/* Nor does it ask for the controllers, which it may have to enable first. */
+/* A start does not probe the controllers either: it enables them and fails if that fails. */
 static void check_controllers(struct check *check)
 {
 	const struct plan_step *step = plan_find(check->plan, PLAN_CGROUP_ENABLE);
@@ -85,8 +85,8 @@ static void on_unknown_name(void *context, const char *json_pointer, const char 
 {
 	struct err note = {.kind = ERR_NONE};
 
-	err_set(&note, ERR_NONE, 0, json_pointer,
-		"libseccomp does not know '%s', which the filter is made without", name);
+	err_set(&note, ERR_NONE, 0, json_pointer, "libseccomp does not know '%s', so the filter omits it",
+		name);
 	check_report(context, &note);
 }
 
@@ -112,7 +112,7 @@ static void on_refused(void *context, const char *capability, const char *why)
 	check_report(context, &note);
 }
 
-/* create makes a container without a program, but start and run refuse it. */
+/* runtime-spec allows create without process.args, but start and run then fail. */
 static void check_args(struct check *check)
 {
 	struct err finding = {0};
@@ -126,9 +126,12 @@ static void check_args(struct check *check)
 	check_report(check, &finding);
 }
 
-/* --- all of it --- */
+/* --- the command --- */
 
-/* What a start has only while it goes on, and a name that a start of this moment does not have. */
+/*
+ * Loads the request as for a start. is_changing makes parent_load_request choose a name for the session
+ * keyring, which the trial of a start joins. notify_dir is unset, because only a start makes that directory.
+ */
 static int prepare_request(struct parent *parent, struct err *err)
 {
 	int r;
@@ -178,7 +181,7 @@ int check_run(const struct create_options *options,
 	check_cgroup(&check);
 	check_host(&check);
 	check_rootfs(&check);
-	check_trial(&check);
+	check_process(&check);
 	check_start(&check);
 	return check.count;
 }

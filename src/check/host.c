@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a start would look for on the host, looked for by the same names. The plan says which names these are,
- * and where in the configuration they stand. Process: the parent.
+ * Checks that the files, devices and sockets of the host that a start needs exist. Their names, and the JSON
+ * pointers for the findings, are those in the plan. Runs in the parent.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -18,8 +18,8 @@ bool check_is_absent(int r)
 	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -ENAMETOOLONG;
 }
 
-/* Init looks for the file itself, in a mount namespace that is not the caller's. */
-static bool is_elsewhere(const struct check *check, const struct plan_step *step)
+/* Whether init opens the file itself, in a mount namespace that is joined and that check does not enter. */
+static bool is_in_joined_namespace(const struct check *check, const struct plan_step *step)
 {
 	return step->actor == PLAN_INIT && check->spec->namespaces[SPEC_NS_MOUNT].path != NULL;
 }
@@ -38,11 +38,12 @@ static void check_root(struct check *check, const struct plan_step *step)
 	if (!check_is_absent(r))
 		return;
 	err_set(&finding, ERR_SYSTEM, r, "/root/path", "cannot open the root file system '%s'", path);
-	err_hint(&finding, "it is a directory that has the container's files, such as an unpacked image");
+	err_hint(&finding,
+		 "root.path must be a directory with the container's files, such as an unpacked image");
 	check_report(check, &finding);
 }
 
-/* What the runtime itself wants to show has no place in the configuration, and may be made by a start. */
+/* Sources without a JSON pointer are mounts that the runtime adds; a start may make them. */
 static void check_source(struct check *check, const struct plan_step *step)
 {
 	const char *path = plan_get(check->plan, step->u.source.source.path);
@@ -51,14 +52,15 @@ static void check_source(struct check *check, const struct plan_step *step)
 	struct stat st;
 	int r;
 
-	if (json_pointer == NULL || str_equal(json_pointer, "/root/path") || is_elsewhere(check, step))
+	if (json_pointer == NULL || str_equal(json_pointer, "/root/path") ||
+	    is_in_joined_namespace(check, step))
 		return;
 	r = k_fstatat(AT_FDCWD, path, &st, 0);
 	if (!check_is_absent(r))
 		return;
 	err_set(&finding, ERR_SYSTEM, r, json_pointer, "cannot open mount source '%s'", path);
 	if (r == -ENOENT)
-		err_hint(&finding, "sources are not made: it has to be there before");
+		err_hint(&finding, "the source of a bind mount must exist: it is not created");
 	check_report(check, &finding);
 }
 
@@ -75,11 +77,11 @@ static void check_type(struct check *check, const struct plan_step *step)
 		return;
 	err_set(&finding, ERR_UNSUPPORTED, ENODEV, plan_get(check->plan, step->json_pointer),
 		"file system '%s' is not known to this kernel", type);
-	err_hint(&finding, "/proc/filesystems lists those that are; for a bind mount add the option 'bind'");
+	err_hint(&finding, "/proc/filesystems lists the known ones; for a bind mount add the option 'bind'");
 	check_report(check, &finding);
 }
 
-/* --- what single properties name --- */
+/* --- single properties --- */
 
 static void check_net_device(struct check *check, const struct plan_step *step)
 {
@@ -91,7 +93,7 @@ static void check_net_device(struct check *check, const struct plan_step *step)
 	check_report(check, &finding);
 }
 
-/* As the kernel names the files of its hugetlb controller: in the largest unit that is not larger than it. */
+/* Formats a page size as the hugetlb controller does in file names: in the largest unit that fits. */
 static void format_size(uint64_t kib, char *ret, size_t size)
 {
 	if (kib >= 1 << 20)
@@ -102,7 +104,7 @@ static void format_size(uint64_t kib, char *ret, size_t size)
 		str_format(ret, size, "%lluKB", (unsigned long long)kib);
 }
 
-/* The sizes that this host has, with a blank between them; nothing if it does not say. */
+/* The page sizes of this host, separated by blanks; empty if sysfs cannot be read. */
 static void read_page_sizes(struct buf *sizes)
 {
 	DIR *dir = opendir("/sys/kernel/mm/hugepages");
@@ -151,22 +153,23 @@ static void check_listener(struct check *check, const struct plan_step *step)
 	struct stat st;
 	int r;
 
-	if (path == NULL || check->has_changers)
+	if (path == NULL || check->has_early_hooks)
 		return;
 	r = k_fstatat(AT_FDCWD, path, &st, 0);
 	if (!check_is_absent(r) && (r < 0 || S_ISSOCK(st.st_mode)))
 		return;
 	err_set(&finding, ERR_SYSTEM, r < 0 ? r : ECONNREFUSED, "/linux/seccomp/listenerPath",
 		"cannot connect to socket '%s'", path);
-	err_hint(&finding, r < 0 ? "the agent that takes the notifications has to listen there before a start"
-				 : "it is not a socket");
+	err_hint(&finding,
+		 r < 0 ? "the agent that receives the notifications must listen there before the start"
+		       : "it is not a socket");
 	check_report(check, &finding);
 }
 
 /* --- hooks of the runtime --- */
 
-/* 0 if it may run. The parent runs it with the caller's rights, but createContainer's are init's. */
-static int look_at_hook(const char *path, bool is_inits)
+/* 0 if the hook may be executable, or -errno. The rights of init are unknown here: only the mode is checked. */
+static int check_hook_file(const char *path, bool runs_in_init)
 {
 	struct stat st;
 	int r = k_fstatat(AT_FDCWD, path, &st, 0);
@@ -175,10 +178,13 @@ static int look_at_hook(const char *path, bool is_inits)
 		return check_is_absent(r) ? r : 0;
 	if (!S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0)
 		return -EACCES;
-	return is_inits || k_faccessat2(AT_FDCWD, path, X_OK, AT_EACCESS) != -EACCES ? 0 : -EACCES;
+	return runs_in_init || k_faccessat2(AT_FDCWD, path, X_OK, AT_EACCESS) != -EACCES ? 0 : -EACCES;
 }
 
-/* Init runs createContainer's, before it leaves the host's root, but with the container's mounts over it. */
+/*
+ * Whether init may find another file at path than check does: init runs createContainer hooks before
+ * pivot_root, with the host's root but in its own mount namespace, in which the container's mounts cover files.
+ */
 static bool is_hook_hidden(const struct check *check, const char *path)
 {
 	const struct plan_step *root = plan_find(check->plan, PLAN_ROOT);
@@ -189,23 +195,24 @@ static bool is_hook_hidden(const struct check *check, const char *path)
 
 static void check_hooks(struct check *check, enum spec_hook_kind kind)
 {
-	bool is_inits = kind == SPEC_HOOK_CREATE_CONTAINER;
-	bool is_before = is_inits || kind == SPEC_HOOK_PRESTART || kind == SPEC_HOOK_CREATE_RUNTIME;
+	bool runs_in_init = kind == SPEC_HOOK_CREATE_CONTAINER;
+	bool runs_before_program = runs_in_init || kind == SPEC_HOOK_PRESTART ||
+				   kind == SPEC_HOOK_CREATE_RUNTIME;
 
 	for (size_t i = 0; i < check->spec->hooks[kind].count; i++) {
 		const char *path = check->spec->hooks[kind].v[i].path;
-		int r = is_inits && is_hook_hidden(check, path) ? 0 : look_at_hook(path, is_inits);
+		int r = runs_in_init && is_hook_hidden(check, path) ? 0 : check_hook_file(path, runs_in_init);
 		struct err finding = {0};
 		char json_pointer[64];
 
 		if (r == 0) {
-			check->has_changers |= is_before;
+			check->has_early_hooks |= runs_before_program;
 			continue;
 		}
 		str_format(json_pointer, sizeof json_pointer, "/hooks/%s/%zu", spec_hook_name(kind), i);
 		err_set(&finding, ERR_SYSTEM, r, json_pointer, "cannot execute hook '%s'", path);
 		if (r == -EACCES)
-			err_hint(&finding, "it has to be a file, and executable");
+			err_hint(&finding, "it must be an executable file");
 		check_report(check, &finding);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * "check": what only a look at the host tells. Private to the room; runs in the parent. Nothing is changed, and
- * what cannot be decided, such as for want of permission to look, is no finding.
+ * The parts of "check", private to the room. They run in the parent and change nothing on the host. What cannot
+ * be decided, for example because permission to read a directory is missing, is not a finding.
  */
 #ifndef TARE_CHECK_PRIVATE_H
 #define TARE_CHECK_PRIVATE_H
@@ -13,44 +13,44 @@
 struct parent;
 
 struct check {
-	const struct parent *parent; /* loaded, and never carried out */
+	const struct parent *parent; /* loaded; its plan is not carried out */
 	const struct spec *spec;
-	const struct plan *plan; /* of plan_sketch */
+	const struct plan *plan; /* made by plan_sketch */
 	spec_finding on_finding;
 	void *context;
-	int count;         /* of findings, without notes */
-	bool has_changers; /* hooks run before the program is looked up, and may change what is there */
-	bool is_planned;   /* nothing was found that keeps a start from having a plan */
-	char **places;     /* the JSON pointers of the findings so far */
-	size_t place_count;
+	int count;            /* of findings, not counting notes */
+	bool has_early_hooks; /* hooks run before the lookup of the program, and may create or change files */
+	bool is_planned;      /* no finding so far prevents plan_build from making a plan */
+	char **pointers;      /* the JSON pointers of the findings so far */
+	size_t pointer_count;
 };
 
-/* Hands it over, and counts it unless its kind is ERR_NONE. context: a struct check. */
+/* Passes a finding to on_finding, and counts it unless its kind is ERR_NONE. context: a struct check. */
 void check_report(void *context, const struct err *finding);
-/* Whether something was found there. */
-bool check_has_place(const struct check *check, const char *json_pointer);
+/* Whether a finding with this JSON pointer was reported. */
+bool check_has_finding_at(const struct check *check, const char *json_pointer);
 void check_done(struct check *check);
 #define _cleanup_check_ __attribute__((cleanup(check_done)))
 
-/* Whether the errno of a look-up says for sure that there is no such file. */
+/* Whether the result of a path lookup (-errno) means that the file certainly does not exist. */
 bool check_is_absent(int r);
 
 /*
- * host.c: root file system, sources and types of mounts, network devices, sizes of huge pages, the
- * seccomp agent's socket, and hooks of the runtime; sets has_changers.
+ * host.c: the root file system, sources and types of mounts, network devices, sizes of huge pages, the socket
+ * of the seccomp agent, and hooks that run on the host; sets has_early_hooks.
  */
 void check_host(struct check *check);
 
-/* rootfs.c: program, working directory and startContainer hooks, where no mount covers them. */
+/* rootfs.c: program, working directory and startContainer hooks, unless a mount may cover them. */
 void check_rootfs(struct check *check);
 
-/* cgroup.c: whether the cgroup can be made where the plan has it, without making one. */
+/* cgroup.c: whether the cgroup can be made at the path of the plan; does not make it. */
 void check_cgroup(struct check *check);
 
-/* start.c: the plan of a start is tried, as far as it changes nothing, by processes that end with it. */
+/* start.c: carries out the steps of a start that do not change the host, in processes that exit afterwards. */
 void check_start(struct check *check);
 
-/* trial.c: what a process may give itself is tried by one that ends behind it. */
-void check_trial(struct check *check);
+/* process.c: sets the oom_score_adj, memory policy and resource limits in a child process, which then exits. */
+void check_process(struct check *check);
 
 #endif

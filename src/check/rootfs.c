@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the container will find in its root file system, as far as that can be told before its mounts are there:
- * a path is walked one component at a time, and nothing is said as soon as one of them is where something is
- * going to be mounted or made. The tree may be hostile: nothing is opened but as O_PATH, and below its root.
- * Process: the parent.
+ * Checks that the program, the working directory and startContainer hooks exist in the root file system. The
+ * container's mounts do not exist yet: a path is resolved one component at a time, and the result is unknown as
+ * soon as a component is a path at which the plan mounts or makes a file. The root file system may be hostile:
+ * files are opened only with O_PATH and below its root. Runs in the parent.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,14 +19,14 @@
 struct tree {
 	const struct plan *plan;
 	int fd;
-	char **covers; /* paths without links, where the container has something else; of plan->step_count */
+	char **covers; /* resolved paths at which the plan mounts or makes a file; at most plan->step_count */
 	size_t count;
-	bool is_unknown; /* something is mounted nobody knows where */
+	bool is_unknown; /* the place of a mount is unknown, so every path may be covered */
 };
 
 struct walk {
-	char real[PATH_SIZE]; /* what was walked, without links; "" for the root */
-	char rest[PATH_SIZE]; /* what is still to be walked; a slash first, but for a link's target */
+	char real[PATH_SIZE]; /* the resolved part, without links; "" for the root */
+	char rest[PATH_SIZE]; /* the part not yet resolved; begins with a slash, unless it is that of a link */
 	int links;
 };
 
@@ -38,7 +38,7 @@ static bool is_covered(const struct tree *tree, const char *path)
 	return false;
 }
 
-/* Cuts the next component off; false if there is none. */
+/* Moves the next component from walk->rest to name; false if there is none. */
 static bool take_component(struct walk *walk, char *name)
 {
 	const char *at = walk->rest + strspn(walk->rest, "/");
@@ -59,8 +59,8 @@ static void go_up(struct walk *walk)
 		*slash = '\0';
 }
 
-/* The target of a link comes in the place of its name. */
-static int follow(struct walk *walk, int fd)
+/* Replaces the last component, which is the link fd, by its target. */
+static int follow_link(struct walk *walk, int fd)
 {
 	char target[PATH_SIZE], rest[PATH_SIZE];
 	ssize_t len = k_readlinkat(fd, "", target, sizeof target - 1);
@@ -79,7 +79,7 @@ static int follow(struct walk *walk, int fd)
 	return 0;
 }
 
-/* One component. 0, -errno that the container will get, or UNKNOWN. */
+/* Resolves one component. 0, the -errno that a lookup in the container will fail with, or UNKNOWN. */
 static int step_into(const struct tree *tree, struct walk *walk, const char *name)
 {
 	_cleanup_fd_ int fd = -1;
@@ -103,11 +103,14 @@ static int step_into(const struct tree *tree, struct walk *walk, const char *nam
 	if (r < 0)
 		return check_is_absent(r) ? r : UNKNOWN;
 	if (S_ISLNK(st.st_mode))
-		return follow(walk, fd);
+		return follow_link(walk, fd);
 	return S_ISDIR(st.st_mode) || walk->rest[0] == '\0' ? 0 : -ENOTDIR;
 }
 
-/* path is absolute. Fills *ret_stat; -errno that the container will get for it, or UNKNOWN. */
+/*
+ * Resolves an absolute path. 0 with *ret_stat set, the -errno that a lookup in the container will fail with, or
+ * UNKNOWN.
+ */
 static int walk_path(const struct tree *tree, const char *path, struct walk *walk, struct stat *ret_stat)
 {
 	_cleanup_fd_ int fd = -1;
@@ -126,10 +129,10 @@ static int walk_path(const struct tree *tree, const char *path, struct walk *wal
 	return fd < 0 || k_fstat(fd, ret_stat) < 0 ? UNKNOWN : 0;
 }
 
-/* --- what will be mounted and made --- */
+/* --- paths at which the plan mounts or makes a file --- */
 
-/* New file systems that are empty, or have links into themselves only. */
-static bool is_fresh(const struct plan *plan, const struct plan_mount *mount)
+/* Whether the mount is a new file system that is empty, or has only links that stay within it. */
+static bool is_new_filesystem(const struct plan *plan, const struct plan_mount *mount)
 {
 	static const char *const types[] = {"tmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup2"};
 	const char *type = plan_get(plan, mount->type);
@@ -140,8 +143,8 @@ static bool is_fresh(const struct plan *plan, const struct plan_mount *mount)
 	return false;
 }
 
-/* Whether no link is on the way to path in what is bound here. */
-static bool is_straight(const struct plan *plan, const struct plan_mount *mount, const char *path)
+/* Whether the mount is a bind mount of a source in which path has no symbolic links. */
+static bool has_no_links(const struct plan *plan, const struct plan_mount *mount, const char *path)
 {
 	const struct plan_step *steps = plan_steps(plan);
 	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
@@ -160,7 +163,10 @@ static bool is_straight(const struct plan *plan, const struct plan_mount *mount,
 	return false;
 }
 
-/* Whether a place in the latest of the mounts before that covers it is where its name says. */
+/*
+ * Whether a file that is made at path will be at path itself: the last mount before step number "before" that
+ * covers path must not have symbolic links in the rest of it.
+ */
 static bool is_in_place(const struct tree *tree, const char *path, uint32_t before)
 {
 	const struct plan_step *steps = plan_steps(tree->plan);
@@ -174,7 +180,7 @@ static bool is_in_place(const struct tree *tree, const char *path, uint32_t befo
 			continue;
 		if (path[len] == '\0')
 			return true;
-		return is_fresh(tree->plan, mount) || is_straight(tree->plan, mount, path + len + 1);
+		return is_new_filesystem(tree->plan, mount) || has_no_links(tree->plan, mount, path + len + 1);
 	}
 	return false;
 }
@@ -188,7 +194,10 @@ static const char *target_of(const struct plan *plan, const struct plan_step *st
 	return step->kind == PLAN_LINK ? plan_get(plan, step->u.link.path) : NULL;
 }
 
-/* A missing target will be made where its name says, as nothing that is missing leads elsewhere. */
+/*
+ * Adds the resolved target of a step to tree->covers. A target that is missing will be made at its own path: a
+ * component that does not exist is not a link to another place.
+ */
 static void add_cover(struct tree *tree, uint32_t index)
 {
 	const struct plan_step *step = &plan_steps(tree->plan)[index];
@@ -215,7 +224,7 @@ static void tree_done(struct tree *tree)
 	fd_close(&tree->fd);
 }
 
-/* False if nothing can be said about any path. */
+/* Opens the root file system and collects tree->covers. False if the result for every path is unknown. */
 static bool tree_open(struct tree *tree, const struct plan *plan)
 {
 	const struct plan_step *root = plan_find(plan, PLAN_ROOT);
@@ -234,8 +243,11 @@ static bool tree_open(struct tree *tree, const struct plan *plan)
 
 /* --- the program --- */
 
-/* As execve(2) says it, but for -EISDIR; 0 also if it may be denied to the container's user alone. */
-static int look_at_program(const struct tree *tree, const char *cwd, const char *path)
+/*
+ * 0, the -errno that execve(2) will fail with (-EISDIR for a directory), or UNKNOWN. Also 0 if only the
+ * container's user may lack permission.
+ */
+static int check_executable(const struct tree *tree, const char *cwd, const char *path)
 {
 	_cleanup_free_ char *full = path[0] == '/' ? mem_dup(path) : mem_format("%s/%s", cwd, path);
 	struct walk walk;
@@ -257,7 +269,7 @@ static const char *env_path(const struct spec_process *process)
 	return NULL;
 }
 
-/* execvp(3): what is found but not executable does not end the search. */
+/* Searches PATH as execvp(3) does: a file that is not executable does not end the search. */
 static int search_program(const struct tree *tree, const struct spec_process *process, const char *name)
 {
 	const char *path = env_path(process);
@@ -266,7 +278,7 @@ static int search_program(const struct tree *tree, const struct spec_process *pr
 	while (path != NULL) {
 		size_t len = strcspn(path, ":");
 		_cleanup_free_ char *full = mem_format("%.*s%s%s", (int)len, path, len > 0 ? "/" : "./", name);
-		int r = look_at_program(tree, process->cwd, full);
+		int r = check_executable(tree, process->cwd, full);
 
 		if (r == 0 || r == UNKNOWN)
 			return r;
@@ -289,7 +301,7 @@ static void check_program(struct check *check, const struct tree *tree)
 	if (name[0] == '\0')
 		r = -ENOENT;
 	else if (strchr(name, '/') != NULL)
-		r = look_at_program(tree, process->cwd, name);
+		r = check_executable(tree, process->cwd, name);
 	else
 		r = search_program(tree, process, name);
 	if (r == 0 || r == UNKNOWN)
@@ -303,11 +315,11 @@ static void check_program(struct check *check, const struct tree *tree)
 	if (r == -ENOENT && strchr(name, '/') == NULL && env_path(process) == NULL)
 		err_hint(&finding, "process.env has no PATH");
 	else if (r == -EACCES)
-		err_hint(&finding, "it has to be a file, and executable");
+		err_hint(&finding, "it must be an executable file");
 	check_report(check, &finding);
 }
 
-/* A missing one is made. */
+/* A missing working directory is not a finding: a start makes it. */
 static void check_cwd(struct check *check, const struct tree *tree)
 {
 	const char *cwd = check->spec->process.cwd;
@@ -329,7 +341,7 @@ static void check_start_hooks(struct check *check, const struct tree *tree)
 	const struct spec_hooks *hooks = &check->spec->hooks[SPEC_HOOK_START_CONTAINER];
 
 	for (size_t i = 0; i < hooks->count; i++) {
-		int r = look_at_program(tree, "/", hooks->v[i].path);
+		int r = check_executable(tree, "/", hooks->v[i].path);
 		struct err finding = {0};
 		char json_pointer[64];
 
@@ -339,8 +351,7 @@ static void check_start_hooks(struct check *check, const struct tree *tree)
 			   spec_hook_name(SPEC_HOOK_START_CONTAINER), i);
 		err_set(&finding, ERR_SYSTEM, r == -EISDIR ? EACCES : r, json_pointer,
 			"cannot execute hook '%s'", hooks->v[i].path);
-		err_hint(&finding,
-			 "the hooks of this kind are the container's: their paths are below its root");
+		err_hint(&finding, "startContainer hooks run in the container: the path is below its root");
 		check_report(check, &finding);
 	}
 }
@@ -349,7 +360,7 @@ void check_rootfs(struct check *check)
 {
 	__attribute__((cleanup(tree_done))) struct tree tree;
 
-	if (!tree_open(&tree, check->plan) || check->has_changers || !check->spec->has_process)
+	if (!tree_open(&tree, check->plan) || check->has_early_hooks || !check->spec->has_process)
 		return;
 	check_cwd(check, &tree);
 	check_program(check, &tree);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a kernel, a security module or a filter around tare makes of namespaces, id maps and mounts cannot be
- * told beforehand: it is tried. A copy of this process carries out plan_build_trial's part of the plan, with an
- * init like that of a start, and says what has failed; then the same without that, until nothing fails any
- * more.
+ * Tries a start, because it cannot be predicted what the kernel, a security module or a seccomp filter of the
+ * caller allows of namespaces, id maps and mounts. A forked copy of the parent carries out the plan of
+ * plan_build_trial, with a bridge and init as in a start, and reports the first failure. The trial is repeated
+ * without the steps of that property, until nothing fails.
  *
- * Process: the parent; and its copy, with which the bridge and init of the trial end.
+ * Runs in the parent and in its copy; the bridge and init of the trial die with the copy.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 
 #include "private.h"
 
-#define TRIALS_MAX 64 /* places that are found one after the other */
+#define TRIALS_MAX 64 /* one finding each */
 
 /* --- in the copy --- */
 
@@ -47,7 +47,7 @@ __attribute__((noreturn)) static void carry_out(const struct check *check, struc
 
 /* --- in the parent --- */
 
-/* *ret is of kind ERR_NONE where nothing has failed. */
+/* Runs one trial. The kind of *ret is ERR_NONE if nothing has failed. */
 static void try_plan(const struct check *check, struct plan *plan, struct err *ret)
 {
 	_cleanup_fd_ int read_fd = -1, write_fd = -1;
@@ -80,16 +80,22 @@ static void try_plan(const struct check *check, struct plan *plan, struct err *r
 		err_set(ret, ERR_PEER, 0, NULL, "the process that tries a start was killed");
 }
 
-/* In read-only copies nothing can be made: what it was is told by a trial in an empty root. */
-static bool is_missing_place(const struct err *finding)
+/*
+ * Whether the step failed because the root file system, or a file in it, is missing. The trial cannot make
+ * files in read-only copies. A trial in an empty root shows whether the step succeeds otherwise.
+ */
+static bool is_missing_mount_point(const struct err *finding)
 {
 	return finding->errnum == EROFS ||
 	       (finding->errnum == ENOENT && str_equal(finding->json_pointer, "/process/cwd")) ||
 	       str_equal(finding->json_pointer, "/root/path");
 }
 
-/* The bind mount that the path is in, as the plan has it: one that a start can write to? */
-static bool is_below_writable(const struct check *check, const char *path, uint32_t before)
+/*
+ * Whether path is on a mount that only the trial makes read-only: a bind mount that is writable in a start, or
+ * the root. "before" is the number of the step that uses path.
+ */
+static bool is_on_writable_mount(const struct check *check, const char *path, uint32_t before)
 {
 	const struct plan_step *steps = plan_steps(check->plan);
 
@@ -105,8 +111,8 @@ static bool is_below_writable(const struct check *check, const char *path, uint3
 	return true;
 }
 
-/* EROFS of a trial says nothing about a place that a start could write to. */
-static bool is_of_trial(const struct check *check, const struct err *finding)
+/* Whether the failure is EROFS only because the trial mounts read-only what is writable in a start. */
+static bool is_caused_by_trial(const struct check *check, const struct err *finding)
 {
 	const struct plan_step *steps = plan_steps(check->plan);
 
@@ -120,53 +126,53 @@ static bool is_of_trial(const struct check *check, const struct err *finding)
 
 		if (path != NULL &&
 		    str_equal(plan_get(check->plan, steps[i].json_pointer), finding->json_pointer))
-			return is_below_writable(check, path, i);
+			return is_on_writable_mount(check, path, i);
 	}
 	return true;
 }
 
-struct places {
+struct pointers {
 	const char **v;
 	size_t count;
 };
 
-static void places_done(struct places *places)
+static void pointers_done(struct pointers *pointers)
 {
-	mem_free(&places->v);
+	mem_free(&pointers->v);
 }
 
-static bool has_place(const struct places *places, const char *json_pointer)
+static bool has_pointer(const struct pointers *pointers, const char *json_pointer)
 {
-	for (size_t i = 0; i < places->count; i++)
-		if (str_equal(places->v[i], json_pointer))
+	for (size_t i = 0; i < pointers->count; i++)
+		if (str_equal(pointers->v[i], json_pointer))
 			return true;
 	return false;
 }
 
-/* What an earlier look has found is left out from the beginning, but for the root, which is empty then. */
-static void begin(const struct check *check, struct places *places, struct plan_trial *trial)
+/* The trial omits properties with earlier findings; after a finding about the root it uses an empty root. */
+static void trial_prepare(const struct check *check, struct pointers *pointers, struct plan_trial *trial)
 {
-	places->v = mem_alloc((check->place_count + TRIALS_MAX) * sizeof *places->v);
-	trial->has_program = !check->has_changers && check->spec->process.args.count > 0;
-	for (size_t i = 0; i < check->place_count; i++) {
-		if (str_equal(check->places[i], "/root/path"))
+	pointers->v = mem_alloc((check->pointer_count + TRIALS_MAX) * sizeof *pointers->v);
+	trial->has_program = !check->has_early_hooks && check->spec->process.args.count > 0;
+	for (size_t i = 0; i < check->pointer_count; i++) {
+		if (str_equal(check->pointers[i], "/root/path"))
 			trial->has_empty_root = true;
-		else if (check->places[i][0] != '\0')
-			places->v[places->count++] = check->places[i];
+		else if (check->pointers[i][0] != '\0')
+			pointers->v[pointers->count++] = check->pointers[i];
 	}
-	trial->without = places->v;
-	trial->without_count = places->count;
+	trial->without = pointers->v;
+	trial->without_count = pointers->count;
 }
 
 void check_start(struct check *check)
 {
-	__attribute__((cleanup(places_done))) struct places places = {0};
+	__attribute__((cleanup(pointers_done))) struct pointers pointers = {0};
 	struct err findings[TRIALS_MAX];
 	struct plan_trial trial = {0};
 
 	if (!check->is_planned)
 		return;
-	begin(check, &places, &trial);
+	trial_prepare(check, &pointers, &trial);
 	for (int i = 0; i < TRIALS_MAX; i++) {
 		_cleanup_free_ struct plan *plan = plan_build_trial(check->plan, &trial);
 		struct err *finding = &findings[i];
@@ -174,18 +180,18 @@ void check_start(struct check *check)
 		try_plan(check, plan, finding);
 		if (finding->kind == ERR_NONE)
 			return;
-		if (!trial.has_empty_root && is_missing_place(finding)) {
+		if (!trial.has_empty_root && is_missing_mount_point(finding)) {
 			if (str_equal(finding->json_pointer, "/root/path"))
 				check_report(check, finding);
 			trial.has_empty_root = true;
 			continue;
 		}
-		if (!is_of_trial(check, finding) && !check_has_place(check, finding->json_pointer))
+		if (!is_caused_by_trial(check, finding) && !check_has_finding_at(check, finding->json_pointer))
 			check_report(check, finding);
-		/* Nothing that could be left out. */
-		if (finding->json_pointer[0] == '\0' || has_place(&places, finding->json_pointer))
+		/* No property can be omitted for the next trial. */
+		if (finding->json_pointer[0] == '\0' || has_pointer(&pointers, finding->json_pointer))
 			return;
-		places.v[places.count++] = finding->json_pointer;
-		trial.without_count = places.count;
+		pointers.v[pointers.count++] = finding->json_pointer;
+		trial.without_count = pointers.count;
 	}
 }

@@ -65,7 +65,7 @@ good() {
 @test "a root.path that is missing, or is not a directory" {
 	good
 	: >"$BUNDLE/file"
-	finds '.root.path="nothing"' "/root/path 2 system" "'$BUNDLE/nothing': no such file or directory (it is a directory"
+	finds '.root.path="nothing"' "/root/path 2 system" "'$BUNDLE/nothing': no such file or directory (root.path must be a directory"
 	finds '.root.path="file"' "/root/path 20 system" "'$BUNDLE/file': not a directory"
 	finds '.root.path="/no/thing"' "/root/path 2 system" "'/no/thing'"
 	mkdir "$BUNDLE/other"
@@ -93,7 +93,7 @@ good() {
 	args=(--arg w "$WORK")
 	for kind in prestart createRuntime createContainer poststart; do
 		finds ".hooks.$kind=[{path:\"/bin/true\"},{path:\"/no/hook\"}]" "/hooks/$kind/1 2 system" "cannot execute hook '/no/hook'"
-		finds ".hooks.$kind=[{path:(\$w+\"/plain\")}]" "/hooks/$kind/0 13 system" "has to be a file, and executable"
+		finds ".hooks.$kind=[{path:(\$w+\"/plain\")}]" "/hooks/$kind/0 13 system" "must be an executable file"
 		finds ".hooks.$kind=[{path:\$w}]" "/hooks/$kind/0 13 system" "cannot execute hook '$WORK'"
 	done
 	# A failing poststop hook does not make a command fail, so only check reports it.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the kernel lets a process have depends on more than it tells: whether a lower oom_score_adj is allowed,
- * on what the caller's ancestors were allowed. So a process tries it, says what was refused, and ends. Process:
- * the parent, and a copy of it.
+ * Tries properties of the process in a forked copy of the parent, which reports what was refused and exits.
+ * Whether the kernel allows them cannot be read in advance: for example, the lowest allowed oom_score_adj
+ * depends on what the caller's ancestors were allowed. Runs in the parent and in the copy.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 
 /* --- in the copy --- */
 
-/* The highest is allowed to everybody: if that fails as well, it is not for the value. */
+/* Every process may set the highest value, 1000: if that fails too, the value is not the reason. */
 static int try_oom_score(const struct plan_step *step, struct err *err)
 {
 	_cleanup_fd_ int proc_fd = k_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
@@ -34,7 +34,7 @@ static int try_oom_score(const struct plan_step *step, struct err *err)
 	return r;
 }
 
-/* Only a hard limit that is raised can be refused; a lower one might end the trial. */
+/* Only raising a hard limit can be refused. A lower limit is not set, because it could kill this process. */
 static int try_rlimit(const struct spec_rlimit *limit, struct err *err)
 {
 	const struct plan_rlimit wanted = {(uint32_t)limit->resource, limit->soft, limit->hard};
@@ -53,8 +53,8 @@ static void on_nodes(void *context, uint32_t first, uint32_t last)
 }
 
 /*
- * The kernel wants one node that has memory and is in the process's cpuset, and the container's may be larger
- * than the caller's: a node that only the latter lacks says nothing.
+ * The kernel requires one node that has memory and is in the cpuset of the process. The container's cpuset may
+ * be larger than the caller's: if a node with memory is missing only from the caller's, the result is unknown.
  */
 static int try_memory_policy(const struct check *check, const struct plan_step *step, struct err *err)
 {
@@ -81,7 +81,7 @@ static int try_memory_policy(const struct check *check, const struct plan_step *
 	return r;
 }
 
-static void tell(const struct err *finding, const char *json_pointer, int write_fd)
+static void send_finding(const struct err *finding, const char *json_pointer, int write_fd)
 {
 	struct err sent = *finding;
 
@@ -89,7 +89,7 @@ static void tell(const struct err *finding, const char *json_pointer, int write_
 	(void)!io_write_all(write_fd, &sent, sizeof sent);
 }
 
-__attribute__((noreturn)) static void try_all(const struct check *check, int write_fd)
+__attribute__((noreturn)) static void try_properties(const struct check *check, int write_fd)
 {
 	const struct plan_step *oom_score = plan_find(check->plan, PLAN_OOM_SCORE);
 	const struct plan_step *policy = plan_find(check->plan, PLAN_MEMORY_POLICY);
@@ -97,15 +97,15 @@ __attribute__((noreturn)) static void try_all(const struct check *check, int wri
 	char json_pointer[64];
 
 	if (policy != NULL && try_memory_policy(check, policy, &finding) < 0)
-		tell(&finding, plan_get(check->plan, policy->json_pointer), write_fd);
+		send_finding(&finding, plan_get(check->plan, policy->json_pointer), write_fd);
 	finding = (struct err){0};
 	if (oom_score != NULL && try_oom_score(oom_score, &finding) < 0)
-		tell(&finding, plan_get(check->plan, oom_score->json_pointer), write_fd);
+		send_finding(&finding, plan_get(check->plan, oom_score->json_pointer), write_fd);
 	for (size_t i = 0; i < check->spec->process.rlimit_count; i++) {
 		str_format(json_pointer, sizeof json_pointer, "/process/rlimits/%zu", i);
 		finding = (struct err){0};
 		if (try_rlimit(&check->spec->process.rlimits[i], &finding) < 0)
-			tell(&finding, json_pointer, write_fd);
+			send_finding(&finding, json_pointer, write_fd);
 	}
 	k_exit(0);
 }
@@ -118,7 +118,7 @@ static bool is_needed(const struct check *check)
 	       plan_find(check->plan, PLAN_MEMORY_POLICY) != NULL || check->spec->process.rlimit_count > 0;
 }
 
-void check_trial(struct check *check)
+void check_process(struct check *check)
 {
 	_cleanup_fd_ int read_fd = -1, write_fd = -1;
 	_cleanup_buf_ struct buf findings = {0};
@@ -134,7 +134,7 @@ void check_trial(struct check *check)
 	pid = fork();
 	if (pid == 0) {
 		child_die_with(self);
-		try_all(check, write_fd);
+		try_properties(check, write_fd);
 	}
 	fd_close(&write_fd);
 	if (pid < 0)
