@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cli: the command line as tables; words errors and exits. Private to the room. */
+/* cli: the command line as tables of commands and flags. Private to the room; runs in the parent. */
 #ifndef TARE_CLI_CLI_H
 #define TARE_CLI_CLI_H
 
@@ -19,44 +19,44 @@ struct cli_call {
 	const char *operands[CLI_OPERANDS_MAX];
 	size_t operand_count;
 	const char *id;     /* the first operand, for the error line; NULL if the command has none */
-	int status;         /* of the process, when the command succeeded */
-	char **rest;        /* what follows the id, of commands with has_rest */
-	int failure_status; /* of the process, when the command failed; 0 means 1 */
-	struct arena arena; /* for what the options hold */
-	struct buf out;     /* for standard output, written by main when the command succeeded */
+	int status;         /* exit status of this process when the command succeeds */
+	char **rest;        /* the arguments after the id, for commands with has_rest */
+	int failure_status; /* exit status of this process when the command fails; 0 means 1 */
+	struct arena arena; /* for the values of options */
+	struct buf out;     /* for standard output; main writes it when the command succeeds */
 };
 
 struct cli_command {
 	const char *name, *operands, *help;
 	const struct option_row *options;
-	size_t options_size; /* of the struct that options fill */
-	size_t min, max;     /* operands */
+	size_t options_size; /* of the struct that the values of options are stored in */
+	size_t min, max;     /* number of operands */
 	bool is_stopping;    /* options end at the first operand */
 	bool has_id;
 	int (*run)(struct cli_call *call, const void *options, struct err *err);
-	bool has_rest;      /* what follows the id are a program's arguments */
-	int failure_status; /* of the process whenever the command fails, also for its flags; 0 means 1 */
+	bool has_rest;      /* the arguments after the id belong to another program */
+	int failure_status; /* exit status whenever the command fails, also because of its flags; 0 means 1 */
 };
 
 extern const struct cli_command cli_create, cli_start, cli_run, cli_state, cli_kill, cli_delete, cli_list,
 	cli_spec, cli_features, cli_plan, cli_check, cli_exec, cli_pause, cli_resume, cli_ps, cli_events,
 	cli_update;
 
-/* Flags of create that run, plan and check have too. */
+/* Values of the flags of create, run, plan and check. */
 struct cli_create_options {
 	const char *bundle, *config, *console_socket, *pidfd_socket, *pid_file;
 	uint32_t preserve_fds;
 	bool is_no_pivot, is_no_new_keyring, is_no_subreaper, is_detached, is_keep;
 	const char *format; /* of plan and check */
 };
-/* Fails with ERR_UNSUPPORTED for cgroup managers that are not there yet. */
+/* Combines the flags of the command and the global ones. ERR_USAGE if they contradict each other. */
 int cli_run_options(const struct cli_call *call, const struct cli_create_options *options,
 		    struct create_options *ret, struct err *err) MUST_CHECK;
 
-/* Adds ": " and errno's text as every error has it: in small letters. */
+/* Appends ": " and the text of errnum, which begins with a lower-case letter in all errors of tare. */
 void cli_add_errno(struct buf *out, int errnum);
 
-/* ERR_USAGE unless text is "text" or "json" (or "table", which means text). NULL is text. */
+/* The value of --format: "json", or "text", "table" or NULL, which mean text. ERR_USAGE for other values. */
 int cli_is_json(const char *text, bool *ret_is_json, struct err *err) MUST_CHECK;
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pause, resume, events: commands on the cgroup of a container that is there. */
+/* The commands pause, resume and events, which use the cgroup of an existing container. */
 #include <errno.h>
 
 #include "cli.h"
@@ -28,13 +28,13 @@ struct events_flags {
 
 static const struct option_row events_rows[] = {
 	{"stats", 0, OPTION_FLAG, offsetof(struct events_flags, is_once), NULL,
-	 "print the statistics once and end"},
+	 "print the statistics once and exit"},
 	{"interval", 0, OPTION_TEXT, offsetof(struct events_flags, interval), "DURATION",
-	 "between two statistics, as 500ms or 1m30s (default: 5s)"},
+	 "time between two statistics, such as 500ms or 1m30s (default: 5s)"},
 	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
 };
 
-/* Each line is there as soon as it happened, so it does not wait in call->out. */
+/* Writes each line at once: call->out would be written only when the command returns. */
 static int write_line(void *context, const char *line, size_t len, struct err *err)
 {
 	int r = io_write_all(1, line, len);
@@ -58,7 +58,7 @@ static int events(struct cli_call *call, const void *options, struct err *err)
 	if (!value_duration(text, &ns))
 		return err_set(
 			err, ERR_USAGE, 0, NULL,
-			"invalid value '%.100s' for flag --interval: a duration as 5s or 1m30s is needed",
+			"invalid value '%.100s' for flag --interval: must be a duration such as 5s or 1m30s",
 			text);
 	if (ns == 0)
 		return err_set(err, ERR_USAGE, 0, NULL, "duration interval must be greater than 0");
@@ -69,14 +69,15 @@ static int events(struct cli_call *call, const void *options, struct err *err)
 const struct cli_command cli_pause = {
 	"pause", "ID", "Freeze all processes of a container", NULL, 0, 1, 1, false, true, pause_container};
 const struct cli_command cli_resume = {
-	"resume", "ID", "Let the processes of a paused container go on", NULL, 0, 1, 1, false, true, resume};
-const struct cli_command cli_events = {"events",
-				       "ID",
-				       "Print what a container uses, and when it runs out of memory, as JSON",
-				       events_rows,
-				       sizeof(struct events_flags),
-				       1,
-				       1,
-				       false,
-				       true,
-				       events};
+	"resume", "ID", "Let the processes of a paused container continue", NULL, 0, 1, 1, false, true, resume};
+const struct cli_command cli_events = {
+	"events",
+	"ID",
+	"Print the resource usage and out-of-memory events of a container as JSON",
+	events_rows,
+	sizeof(struct events_flags),
+	1,
+	1,
+	false,
+	true,
+	events};

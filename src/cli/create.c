@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* create, run, plan and check: the commands that read a bundle. */
+/* The commands create, run, plan and check, which read a bundle. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,34 +13,36 @@
 
 #define OPTION(field) offsetof(struct cli_create_options, field)
 #define BUNDLE_OPTIONS                                                                                         \
-	{"bundle", 'b', OPTION_TEXT, OPTION(bundle), "DIR", "the bundle (default: the working directory)"},    \
+	{"bundle",       'b',   OPTION_TEXT,                                                                   \
+	 OPTION(bundle), "DIR", "directory of the bundle (default: the working directory)"},                   \
 		{"config",       'f',    OPTION_TEXT,                                                          \
-		 OPTION(config), "FILE", "a config.json outside of the bundle; - is standard input"},          \
-		{"no-pivot", 0, OPTION_FLAG, OPTION(is_no_pivot), NULL, "move the root instead of pivoting"},  \
+		 OPTION(config), "FILE", "a config.json outside the bundle; - is standard input"},             \
+		{"no-pivot",          0,    OPTION_FLAG,                                                       \
+		 OPTION(is_no_pivot), NULL, "move the root to / instead of pivot_root(2)"},                    \
 		{"no-new-keyring",          0,    OPTION_FLAG,                                                 \
 		 OPTION(is_no_new_keyring), NULL, "keep the caller's session keyring"},                        \
 	{                                                                                                      \
 		"preserve-fds", 0, OPTION_NUMBER, OPTION(preserve_fds), "N",                                   \
-			"hand descriptors 3 to 2+N to the program"                                             \
+			"pass file descriptors 3 to 2+N to the program"                                        \
 	}
 #define CREATE_OPTIONS                                                                                         \
 	BUNDLE_OPTIONS, {"console-socket",       0,        OPTION_TEXT,                                        \
-			 OPTION(console_socket), "SOCKET", "send the terminal's master there"},                \
-		{"pidfd-socket", 0, OPTION_TEXT, OPTION(pidfd_socket), "SOCKET", "send a pidfd there"},        \
-		{"pid-file", 0, OPTION_TEXT, OPTION(pid_file), "FILE", "write the pid there"},                 \
+			 OPTION(console_socket), "SOCKET", "send the terminal's master to SOCKET"},            \
+		{"pidfd-socket", 0, OPTION_TEXT, OPTION(pidfd_socket), "SOCKET", "send a pidfd to SOCKET"},    \
+		{"pid-file", 0, OPTION_TEXT, OPTION(pid_file), "FILE", "write the pid to FILE"},               \
 	{                                                                                                      \
 		"no-subreaper", 0, OPTION_FLAG, OPTION(is_no_subreaper), NULL,                                 \
-			"do not adopt the container's orphans"                                                 \
+			"do not become a child subreaper"                                                      \
 	}
 
 static const struct option_row create_options[] = {CREATE_OPTIONS, {NULL, 0, OPTION_FLAG, 0, NULL, NULL}};
 static const struct option_row run_option_rows[] = {
 	CREATE_OPTIONS,
-	{"detach", 'd', OPTION_FLAG, OPTION(is_detached), NULL, "return once the program runs"},
-	{"keep", 0, OPTION_FLAG, OPTION(is_keep), NULL, "do not delete the container at its end"},
+	{"detach", 'd', OPTION_FLAG, OPTION(is_detached), NULL, "return as soon as the program runs"},
+	{"keep", 0, OPTION_FLAG, OPTION(is_keep), NULL, "do not delete the container after its program exits"},
 	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
 };
-static const struct option_row look_options[] = {
+static const struct option_row plan_options[] = {
 	BUNDLE_OPTIONS,
 	{"format", 0, OPTION_TEXT, OPTION(format), "FORMAT", "text (default) or json"},
 	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
@@ -89,7 +91,7 @@ static int run(struct cli_call *call, const void *options, struct err *err)
 
 	if (r >= 0)
 		r = command_run(&o, &call->status, err);
-	/* A program that ended in an unusual way: the status is still its own. */
+	/* If command_run fails after the program has exited, the exit status is still that of the program. */
 	call->failure_status = call->status;
 	return r;
 }
@@ -194,7 +196,7 @@ static int check(struct cli_call *call, const void *options, struct err *err)
 
 const struct cli_command cli_create = {"create",
 				       "ID",
-				       "Make a container that waits for start",
+				       "Create a container without executing its program yet",
 				       create_options,
 				       sizeof(struct cli_create_options),
 				       1,
@@ -204,7 +206,7 @@ const struct cli_command cli_create = {"create",
 				       create};
 const struct cli_command cli_run = {"run",
 				    "ID",
-				    "Make a container, start it and wait for its end",
+				    "Create a container, start it and wait until its program exits",
 				    run_option_rows,
 				    sizeof(struct cli_create_options),
 				    1,
@@ -214,8 +216,8 @@ const struct cli_command cli_run = {"run",
 				    run};
 const struct cli_command cli_plan = {"plan",
 				     "",
-				     "Print what create would do, step by step",
-				     look_options,
+				     "Print the steps that create would carry out",
+				     plan_options,
 				     sizeof(struct cli_create_options),
 				     0,
 				     0,
@@ -224,8 +226,8 @@ const struct cli_command cli_plan = {"plan",
 				     plan};
 const struct cli_command cli_check = {"check",
 				      "",
-				      "Say whether a bundle is valid and this host can honour it",
-				      look_options,
+				      "Report whether a bundle is valid and this host can honour it",
+				      plan_options,
 				      sizeof(struct cli_create_options),
 				      0,
 				      0,

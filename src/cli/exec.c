@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exec: a further process in a container. */
+/* The command exec: an additional process in a container. */
 #include <string.h>
 
 #include <tare/spec.h>
@@ -7,7 +7,7 @@
 #include "cli.h"
 #include "user.h"
 
-/* runc's status for an exec that could not be set up: the program's own end could be 1. */
+/* Exit status of exec when tare itself fails, as in runc: 1 could be the status of the program. */
 #define SETUP_FAILED 255
 
 struct exec_flags {
@@ -21,24 +21,26 @@ struct exec_flags {
 
 #define OPTION(field) offsetof(struct exec_flags, field)
 static const struct option_row exec_rows[] = {
-	{"process", 'p', OPTION_TEXT, OPTION(process), "FILE", "a process document instead of the flags"},
+	{"process", 'p', OPTION_TEXT, OPTION(process), "FILE",
+	 "a JSON document of the process (as /process) instead of flags"},
 	{"tty", 't', OPTION_FLAG, OPTION(is_terminal), NULL, "give the process a terminal"},
 	{"console-socket", 0, OPTION_TEXT, OPTION(console_socket), "SOCKET",
-	 "send the terminal's master there"},
-	{"pidfd-socket", 0, OPTION_TEXT, OPTION(pidfd_socket), "SOCKET", "send a pidfd there"},
-	{"pid-file", 0, OPTION_TEXT, OPTION(pid_file), "FILE", "write the pid there"},
-	{"detach", 'd', OPTION_FLAG, OPTION(is_detached), NULL, "return once the program runs"},
+	 "send the terminal's master to SOCKET"},
+	{"pidfd-socket", 0, OPTION_TEXT, OPTION(pidfd_socket), "SOCKET", "send a pidfd to SOCKET"},
+	{"pid-file", 0, OPTION_TEXT, OPTION(pid_file), "FILE", "write the pid to FILE"},
+	{"detach", 'd', OPTION_FLAG, OPTION(is_detached), NULL, "return as soon as the program runs"},
 	{"cwd", 0, OPTION_TEXT, OPTION(cwd), "DIR", "working directory in the container"},
 	{"env", 'e', OPTION_LIST, OPTION(env), "NAME=VALUE", "add to the environment; may be repeated"},
-	{"user", 'u', OPTION_TEXT, OPTION(user), "UID[:GID]", "numbers, of the container's user namespace"},
+	{"user", 'u', OPTION_TEXT, OPTION(user), "UID[:GID]", "numeric ids in the container's user namespace"},
 	{"additional-gids", 'g', OPTION_LIST, OPTION(groups), "GID", "additional group; may be repeated"},
 	{"cap", 'c', OPTION_LIST, OPTION(capabilities), "NAME", "add a capability; may be repeated"},
 	{"no-new-privs", 0, OPTION_FLAG, OPTION(is_no_new_privs), NULL, "set no_new_privs"},
 	{"process-label", 0, OPTION_TEXT, OPTION(process_label), "LABEL", "SELinux label"},
 	{"apparmor", 0, OPTION_TEXT, OPTION(apparmor), "PROFILE", "AppArmor profile"},
-	{"preserve-fds", 0, OPTION_NUMBER, OPTION(preserve_fds), "N", "hand descriptors 3 to 2+N to it"},
-	{"cgroup", 0, OPTION_TEXT, OPTION(cgroup), "PATH", "a cgroup below the container's"},
-	{"ignore-paused", 0, OPTION_FLAG, OPTION(is_ignoring_paused), NULL, "also in a paused container"},
+	{"preserve-fds", 0, OPTION_NUMBER, OPTION(preserve_fds), "N",
+	 "pass file descriptors 3 to 2+N to the program"},
+	{"cgroup", 0, OPTION_TEXT, OPTION(cgroup), "PATH", "use this cgroup below the container's"},
+	{"ignore-paused", 0, OPTION_FLAG, OPTION(is_ignoring_paused), NULL, "allow exec in a paused container"},
 	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
 };
 
@@ -68,7 +70,7 @@ static int parse_groups(const struct option_list *list, struct arena *arena, str
 	for (size_t i = 0; i < list->count; i++) {
 		if (!str_to_u64(list->v[i], USER_ID_MAX, &number))
 			return err_set(err, ERR_USAGE, 0, NULL,
-				       "invalid value '%.100s' for flag --additional-gids: a number is needed",
+				       "invalid value '%.100s' for flag --additional-gids: must be a number",
 				       list->v[i]);
 		groups[i] = (uint32_t)number;
 	}
@@ -97,24 +99,22 @@ static int check_env(const struct option_list *list, struct err *err)
 	for (size_t i = 0; i < list->count; i++)
 		if (list->v[i][0] == '=' || strchr(list->v[i], '=') == NULL)
 			return err_set(err, ERR_USAGE, 0, NULL,
-				       "invalid value '%.100s' for flag --env: NAME=VALUE is needed",
-				       list->v[i]);
+				       "invalid value '%.100s' for flag --env: must be NAME=VALUE", list->v[i]);
 	return 0;
 }
 
 static int check_program(const struct exec_flags *flags, const struct exec_options *o, struct err *err)
 {
 	if (flags->process == NULL && o->arg_count == 0)
-		return err_set(
-			err, ERR_USAGE, 0, NULL,
-			"there is no program to execute: usage: tare exec [FLAGS] ID PROGRAM [ARGUMENTS]");
+		return err_set(err, ERR_USAGE, 0, NULL,
+			       "the program is missing: usage: tare exec [FLAGS] ID PROGRAM [ARGUMENTS]");
 	if (flags->process != NULL && o->arg_count > 0)
 		return err_set(err, ERR_USAGE, 0, NULL,
-			       "a program stands in the file of --process already: '%.100s' is too much",
+			       "unexpected argument '%.100s': the file of --process already names the program",
 			       o->args[0]);
 	if (flags->cwd != NULL && flags->cwd[0] != '/')
 		return err_set(err, ERR_USAGE, 0, NULL,
-			       "invalid value '%.100s' for flag --cwd: an absolute path is needed", flags->cwd);
+			       "invalid value '%.100s' for flag --cwd: must be an absolute path", flags->cwd);
 	return 0;
 }
 
@@ -159,7 +159,7 @@ static int exec(struct cli_call *call, const void *options, struct err *err)
 
 const struct cli_command cli_exec = {"exec",
 				     "ID PROGRAM [ARGUMENTS]",
-				     "Execute a further program in a container",
+				     "Execute an additional program in a container",
 				     exec_rows,
 				     sizeof(struct exec_flags),
 				     1,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was compiled in, not what this host has (runtime-spec features.md). */
+/* The command features: what this program supports, regardless of the host (runtime-spec features.md). */
 #include <tare/plan.h>
 #include <tare/seccomp.h>
 #include <tare/spec.h>
@@ -14,7 +14,7 @@ static const char *hook_name(int index)
 	return index < SPEC_HOOK_KINDS ? spec_hook_name((enum spec_hook_kind)index) : NULL;
 }
 
-/* What changes more than the container's own view of things; a dot at the end: all that begin so. */
+/* Annotations that change more than the view of the container. A name that ends with a dot is a prefix. */
 static const char *unsafe_annotation(int index)
 {
 	static const char *const names[] = {"org.systemd.property.", "run.oci.keep_original_groups",
@@ -52,7 +52,7 @@ static void add_cgroup(struct json *json)
 	json_object_end(json);
 }
 
-/* "supported" is what the kernel that runs has, too. */
+/* features.md: supportedFlags are those that the running kernel has, too. */
 static void add_seccomp(struct json *json)
 {
 	json_key(json, "seccomp");
@@ -127,4 +127,4 @@ static int features(struct cli_call *call, const void *options, struct err *err)
 }
 
 const struct cli_command cli_features = {
-	"features", "", "Print what this program can do, as JSON", NULL, 0, 0, 0, false, false, features};
+	"features", "", "Print the supported features as JSON", NULL, 0, 0, 0, false, false, features};

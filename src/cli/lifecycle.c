@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* start, kill, delete, state: commands on one container that is there. */
+/* The commands start, kill, delete and state, which use an existing container. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -19,13 +19,16 @@ struct kill_options {
 
 static const struct option_row delete_options[] = {
 	{"force", 'f', OPTION_FLAG, offsetof(struct force_options, is_force), NULL,
-	 "kill it first; no error if there is none"},
+	 "kill it first; no error if it does not exist"},
 	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
 };
 static const struct option_row kill_options[] = {
-	{"all", 'a', OPTION_FLAG, offsetof(struct kill_options, is_all), NULL, "signal all of its processes"},
-	{"signal", 's', OPTION_TEXT, offsetof(struct kill_options, signal), "SIGNAL", "the same as behind ID"},
-	{"SIGNAL", 0, OPTION_DASHED, offsetof(struct kill_options, dashed), NULL, "the same, as -9 or -TERM"},
+	{"all", 'a', OPTION_FLAG, offsetof(struct kill_options, is_all), NULL,
+	 "send the signal to all processes of the container"},
+	{"signal", 's', OPTION_TEXT, offsetof(struct kill_options, signal), "SIGNAL",
+	 "the same as the argument SIGNAL"},
+	{"SIGNAL", 0, OPTION_DASHED, offsetof(struct kill_options, dashed), NULL,
+	 "the same, such as -9 or -TERM"},
 	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
 };
 
@@ -73,7 +76,7 @@ static int signal_realtime(const char *name)
 	return -1;
 }
 
-/* -1 if it is none. 0 is one that is not sent: kill(2). */
+/* The number of a signal by number or name, or -1. 0 is valid: kill(2) then only checks the process. */
 static int signal_number(const char *text)
 {
 	char name[16];
@@ -93,7 +96,7 @@ static int signal_number(const char *text)
 	return signal_realtime(text);
 }
 
-/* The image's own word on how it wants to be stopped (runtime-spec config.md, annotations). */
+/* The stop signal of the image, by the annotation of runtime-spec config.md, or SIGTERM. */
 static int stop_signal(const struct cli_call *call)
 {
 	_cleanup_fd_ int root_fd = -1, dir_fd = -1;
@@ -129,7 +132,7 @@ static int kill_container(struct cli_call *call, const void *options, struct err
 	number = text == NULL ? stop_signal(call) : signal_number(text);
 	if (number < 0) {
 		err_set(err, ERR_USAGE, 0, NULL, "unknown signal \"%.*s\"", 100, text);
-		err_hint(err, "a number from 0 to 64, or a name as TERM");
+		err_hint(err, "a number from 0 to 64, or a name such as TERM");
 		return -EINVAL;
 	}
 	return command_kill(call->globals.root, call->id, number, o->is_all, err);
@@ -175,19 +178,20 @@ const struct cli_command cli_start = {
 	"start", "ID", "Execute the program of a created container", NULL, 0, 1, 1, false, true, start};
 const struct cli_command cli_state = {"state", "ID", "Print a container's state as JSON", NULL, 0, 1, 1, false,
 				      true,    state};
-const struct cli_command cli_kill = {"kill",
-				     "ID [SIGNAL]",
-				     "Send a signal (default: the image's stop signal, or TERM) to a container",
-				     kill_options,
-				     sizeof(struct kill_options),
-				     1,
-				     2,
-				     false,
-				     true,
-				     kill_container};
+const struct cli_command cli_kill = {
+	"kill",
+	"ID [SIGNAL]",
+	"Send a signal (default: the stop signal of the image, or TERM) to a container",
+	kill_options,
+	sizeof(struct kill_options),
+	1,
+	2,
+	false,
+	true,
+	kill_container};
 const struct cli_command cli_delete = {"delete",
 				       "ID",
-				       "Remove what is left of a stopped container",
+				       "Delete a stopped container",
 				       delete_options,
 				       sizeof(struct force_options),
 				       1,

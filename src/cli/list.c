@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The command list. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ struct list_options {
 static const struct option_row list_options[] = {
 	{"format", 'f', OPTION_TEXT, offsetof(struct list_options, format), "FORMAT",
 	 "table (default) or json"},
-	{"quiet", 'q', OPTION_FLAG, offsetof(struct list_options, is_quiet), NULL, "ids alone"},
+	{"quiet", 'q', OPTION_FLAG, offsetof(struct list_options, is_quiet), NULL, "print only ids"},
 	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
 };
 
@@ -38,7 +39,10 @@ struct list {
 	size_t count;
 };
 
-/* passwd(5), read here because the C library's way loads code at run time, which a static program cannot. */
+/*
+ * The name of uid in passwd(5). getpwuid(3) cannot be used: it loads NSS modules, and a static program
+ * cannot load any.
+ */
 static char *owner_name(const struct list *list, uid_t uid)
 {
 	const char *line = list->passwd.data;
@@ -78,7 +82,10 @@ static void add_row(struct list *list, const struct state_record *record, enum s
 	list->rows[list->count] = row;
 }
 
-/* The reader of the table has to know why it does not say more; engines read both outputs as one text. */
+/*
+ * Logs why the status of a container is unknown. With the table, also prints it to standard error; not with
+ * json and --quiet, because engines parse both outputs together.
+ */
 static void warn(const struct list *list, const char *id, const struct err *err)
 {
 	_cleanup_buf_ struct buf line = {0};
@@ -96,7 +103,7 @@ static void warn(const struct list *list, const char *id, const struct err *err)
 	}
 }
 
-/* What is known of a container that cannot be looked at: that it has this id. */
+/* Fills the record of a container that cannot be read: only its id and the owner of its directory are known. */
 static void make_unknown(struct state_record *record, const char *id, const struct list *list)
 {
 	struct stat stat;
@@ -106,7 +113,10 @@ static void make_unknown(struct state_record *record, const char *id, const stru
 	record->owner = k_fstatat(list->root_fd, id, &stat, AT_SYMLINK_NOFOLLOW) < 0 ? geteuid() : stat.st_uid;
 }
 
-/* A container that goes away meanwhile was not there, and one whose creator was killed at once is swept. */
+/*
+ * Lists one container. One that is deleted meanwhile is skipped, and so is a directory without a record, which
+ * a creator left that was killed: state_sweep removes it.
+ */
 static void on_id(void *context, const char *id)
 {
 	_cleanup_record_ struct state_record record = {0};
@@ -188,7 +198,7 @@ static int list_containers(struct cli_call *call, const void *options, struct er
 	if (r < 0)
 		return r;
 	list.root_fd = state_open_root(call->globals.root, false, err);
-	/* The default one is made by the first container; one that was named is missing. */
+	/* A missing default state root means that there are no containers. A root from --root must exist. */
 	if (list.root_fd < 0 && (list.root_fd != -ENOENT || call->globals.root != NULL))
 		return list.root_fd;
 	(void)!io_read_file(AT_FDCWD, "/etc/passwd", 16 << 20, &list.passwd);
@@ -201,7 +211,7 @@ static int list_containers(struct cli_call *call, const void *options, struct er
 	if (r >= 0 && !list.is_quiet && list.is_json) {
 		json_array_end(&list.json);
 		if (list.count == 0) {
-			/* What engines' parsers have always been given for an empty list. */
+			/* The output of runc for an empty list, which engines parse. */
 			call->out.len = 0;
 			buf_add_str(&call->out, "null");
 		}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line: finds the command, words its error for the user, ends the process. */
+/* main: parses the command line, calls the command, prints its output or error, and exits. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,17 +22,19 @@ static const struct cli_command *const commands[] = {
 
 #define GLOBAL(field) offsetof(struct cli_globals, field)
 static const struct option_row global_options[] = {
-	{"root", 0, OPTION_TEXT, GLOBAL(root), "DIR", "where state is kept (default: /run/tare)"},
+	{"root", 0, OPTION_TEXT, GLOBAL(root), "DIR",
+	 "directory for the state of containers (default: /run/tare)"},
 	{"log", 0, OPTION_TEXT, GLOBAL(log), "FILE", "append errors and warnings to FILE"},
-	{"log-format", 0, OPTION_TEXT, GLOBAL(log_format), "FORMAT", "of the log: text (default) or json"},
+	{"log-format", 0, OPTION_TEXT, GLOBAL(log_format), "FORMAT",
+	 "format of the log: text (default) or json"},
 	{"log-level", 0, OPTION_TEXT, GLOBAL(log_level), "LEVEL", "error, warning or debug"},
-	{"debug", 0, OPTION_FLAG, GLOBAL(is_debug), NULL, "log what is done, too"},
+	{"debug", 0, OPTION_FLAG, GLOBAL(is_debug), NULL, "also log each action"},
 	{"systemd-cgroup", 0, OPTION_FLAG, GLOBAL(is_systemd_cgroup), NULL, "let systemd manage cgroups"},
 	{"cgroup-manager", 0, OPTION_TEXT, GLOBAL(cgroup_manager), "NAME", "cgroupfs, systemd or disabled"},
-	{"rootless", 0, OPTION_TEXT, GLOBAL(rootless), "BOOL", "true, false or auto; found out without it"},
+	{"rootless", 0, OPTION_TEXT, GLOBAL(rootless), "BOOL", "true, false or auto; accepted, has no effect"},
 	{"version", 'v', OPTION_FLAG, GLOBAL(is_version), NULL, "print the version"},
-	{"V", 'V', OPTION_FLAG, GLOBAL(is_version), NULL, "the same"},
-	{"help", 'h', OPTION_FLAG, GLOBAL(is_help), NULL, "print this"},
+	{"V", 'V', OPTION_FLAG, GLOBAL(is_version), NULL, "the same as --version"},
+	{"help", 'h', OPTION_FLAG, GLOBAL(is_help), NULL, "print this help"},
 	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
 };
 
@@ -60,7 +62,7 @@ static void help_command(const struct cli_command *command, struct buf *out)
 
 /* --- errors --- */
 
-static void word_error(const char *command, const char *id, const struct err *err, struct buf *out)
+static void format_error(const char *command, const char *id, const struct err *err, struct buf *out)
 {
 	struct buf text = {0};
 
@@ -93,8 +95,8 @@ static int fail(const struct cli_call *call, const char *command, const struct e
 	_cleanup_buf_ struct buf text = {0}, line = {0};
 	struct err ignored;
 
-	word_error(command, call->id, err, &text);
-	/* Wrong flags: the log has not been opened yet. */
+	format_error(command, call->id, err, &text);
+	/* If flags were wrong, the log has not been opened yet. */
 	if (log_fd() < 0 && call->globals.log != NULL)
 		(void)!open_log(&call->globals, &ignored);
 	log_line(LOG_ERROR, "%s", text.data);
@@ -117,11 +119,11 @@ static int check_globals(const struct cli_globals *g, struct err *err)
 	if (g->rootless != NULL && !str_equal(g->rootless, "true") && !str_equal(g->rootless, "false") &&
 	    !str_equal(g->rootless, "auto"))
 		return err_set(err, ERR_USAGE, 0, NULL,
-			       "invalid value '%s' for --rootless: true, false or auto", g->rootless);
+			       "invalid value '%s' for --rootless: must be true, false or auto", g->rootless);
 	if (g->cgroup_manager != NULL && !str_equal(g->cgroup_manager, "cgroupfs") &&
 	    !str_equal(g->cgroup_manager, "systemd") && !str_equal(g->cgroup_manager, "disabled"))
 		return err_set(err, ERR_USAGE, 0, NULL,
-			       "invalid value '%s' for --cgroup-manager: cgroupfs, systemd or disabled",
+			       "invalid value '%s' for --cgroup-manager: must be cgroupfs, systemd or disabled",
 			       g->cgroup_manager);
 	return open_log(g, err);
 }
@@ -188,10 +190,10 @@ static int finish(struct cli_call *call, const char *name, int r, struct err *er
 }
 
 /*
- * Global options stand before the command; what follows it is the command's. The first one that is wrong is the
- * error, and the log may be named after it.
+ * Parses the global flags before the command; *ret_rest is the command and its arguments. Continues after a
+ * wrong flag, because --log may follow it; the error is that of the first wrong flag.
  */
-static int split(char **argv, struct cli_call *call, char ***ret_rest, struct err *err)
+static int parse_globals(char **argv, struct cli_call *call, char ***ret_rest, struct err *err)
 {
 	struct option_tables tables = {.global = global_options, .global_values = &call->globals};
 	char **at = argv + 1;
@@ -219,8 +221,8 @@ static int split(char **argv, struct cli_call *call, char ***ret_rest, struct er
 }
 
 /*
- * Where a caller closed a standard descriptor, the next file that is opened would take its number and be handed
- * to the container's program as its standard input or output.
+ * Opens /dev/null at standard descriptors that the caller has closed. Otherwise the next file that tare opens
+ * would get the number, and the container's program would receive that file as its standard input or output.
  */
 static int fill_standard_descriptors(struct err *err)
 {
@@ -243,11 +245,11 @@ int main(int argc, char **argv)
 	char **rest = argv;
 	int r = fill_standard_descriptors(&err);
 
-	/* A caller who ignores it hands that down, and then no child could be asked how it ended: wait(2). */
+	/* The caller may have SIGCHLD ignored, which is inherited: wait(2) then has no status of any child. */
 	signal(SIGCHLD, SIG_DFL);
 	if (r >= 0)
-		r = argc > 0 ? split(argv, &call, &rest, &err)
-			     : err_set(&err, ERR_USAGE, 0, NULL, "no arguments");
+		r = argc > 0 ? parse_globals(argv, &call, &rest, &err)
+			     : err_set(&err, ERR_USAGE, 0, NULL, "argv is empty");
 	if (r < 0)
 		return finish(&call, NULL, r, &err);
 	if (call.globals.is_version) {

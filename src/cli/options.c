@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Parses flags and operands by tables. */
 #include "options.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define NUMBER_MAX 65536 /* all of them count descriptors */
+#define NUMBER_MAX 65536 /* every number is a count of descriptors */
 
 struct match {
 	const struct option_row *row;
 	void *values;
-	const char *value; /* behind "=", or NULL */
+	const char *value; /* after "=", or NULL */
 };
 
 static bool is_name(const struct option_row *row, const char *text, size_t len)
@@ -31,7 +32,7 @@ static bool find_in(const struct option_row *rows, void *values, const char *tex
 	return false;
 }
 
-/* The row for what no other row has, with a single dash. */
+/* The row of kind OPTION_DASHED for an argument with a single dash that no other row matches. */
 static bool find_dashed(const struct option_tables *tables, const char *argument, struct match *ret)
 {
 	const struct option_row *row = tables->own;
@@ -53,8 +54,9 @@ static int store_flag(const struct match *match, struct err *err)
 	else if (str_equal(match->value, "false") || str_equal(match->value, "0"))
 		*flag = false;
 	else
-		return err_set(err, ERR_USAGE, 0, NULL, "invalid value '%s' for flag --%s: true or false",
-			       match->value, match->row->name);
+		return err_set(err, ERR_USAGE, 0, NULL,
+			       "invalid value '%s' for flag --%s: must be true or false", match->value,
+			       match->row->name);
 	return 0;
 }
 
@@ -84,13 +86,13 @@ static int store(const struct option_tables *tables, const struct match *match, 
 	}
 	if (!str_to_u64(value, NUMBER_MAX, &number))
 		return err_set(err, ERR_USAGE, 0, NULL,
-			       "invalid value '%s' for flag --%s: a number from 0 to %d is needed", value,
+			       "invalid value '%s' for flag --%s: must be a number from 0 to %d", value,
 			       match->row->name, NUMBER_MAX);
 	*(uint32_t *)(void *)target = (uint32_t)number;
 	return 0;
 }
 
-/* One argument that begins with a dash. Returns how many arguments it took, or -errno. */
+/* Parses one option at argv[0]. Returns the number of arguments that it consists of, 1 or 2, or -errno. */
 static int parse_option(const struct option_tables *tables, char **argv, struct err *err)
 {
 	const char *text = argv[0] + 1;

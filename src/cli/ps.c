@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ps: the processes of a container, as their pids or as ps(1) shows them. */
+/* The command ps: the processes of a container, as pids or as lines of ps(1). */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -17,7 +17,7 @@ struct ps_options {
 
 static const struct option_row ps_rows[] = {
 	{"format", 'f', OPTION_TEXT, offsetof(struct ps_options, format), "FORMAT",
-	 "table (default) or json, which is the pids alone"},
+	 "table (default) or json (pids only)"},
 	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
 };
 
@@ -33,7 +33,7 @@ static void processes_done(struct processes *processes)
 
 /* --- ps(1) --- */
 
-/* Starts ps(1) with the user's options; what it prints comes from *ret_fd. Its pid or -errno. */
+/* Starts ps(1) with the user's options, or -ef. Its pid or -errno; *ret_fd is a pipe with its output. */
 static int start_ps(char **options, int *ret_fd, struct err *err)
 {
 	static const char every[] = "-ef";
@@ -57,7 +57,7 @@ static int start_ps(char **options, int *ret_fd, struct err *err)
 		return err_system(err, r, "cannot make a pipe for ps");
 	read_fd = fds[0];
 	write_fd = fds[1];
-	pid = vfork(); /* failure is this process's own */
+	pid = vfork(); /* the child shares memory: it sets failure of this process */
 	if (pid == 0) {
 		child_die_with(self);
 		if (dup2(write_fd, 1) >= 0)
@@ -70,7 +70,7 @@ static int start_ps(char **options, int *ret_fd, struct err *err)
 		if (pid > 0)
 			k_waitid(P_PID, pid, NULL, WEXITED);
 		r = err_system(err, r, "cannot execute ps");
-		err_hint(err, "the table is printed by ps(1); --format json does without it");
+		err_hint(err, "ps(1) prints the table; --format json does not need it");
 		return r;
 	}
 	*ret_fd = take_fd(&read_fd);
@@ -89,7 +89,7 @@ static int read_ps(char **options, struct buf *out, struct err *err)
 	fd_close(&fd);
 	k_waitid(P_PID, pid, &info, WEXITED);
 	if (r < 0)
-		return err_system(err, r, "cannot read what ps prints");
+		return err_system(err, r, "cannot read the output of ps");
 	if (info.si_code != CLD_EXITED || info.si_status != 0)
 		return err_set(err, ERR_SYSTEM, 0, NULL, "ps failed with %s %d",
 			       info.si_code == CLD_EXITED ? "status" : "signal", info.si_status);
@@ -98,7 +98,7 @@ static int read_ps(char **options, struct buf *out, struct err *err)
 
 /* --- the table --- */
 
-/* The word number index of a line, and its length in *ret_len; the last, empty one if there are not as many. */
+/* Word number index, from 0, of a line, and its length in *ret_len: 0 if the line has fewer words. */
 static const char *word(const char *line, int index, size_t *ret_len)
 {
 	for (;;) {
@@ -110,7 +110,7 @@ static const char *word(const char *line, int index, size_t *ret_len)
 	}
 }
 
-/* The column of the pids, or -1. */
+/* The number of the column PID, or -1. */
 static int pid_column(const char *head)
 {
 	for (int index = 0;; index++) {
@@ -140,14 +140,14 @@ static bool is_listed(const struct processes *processes, const char *line, int c
 	return false;
 }
 
-/* The head of what ps(1) printed, and the lines of the container's processes. */
+/* Appends the header line of ps(1) and the lines of the container's processes. */
 static int add_table(const struct processes *processes, const char *text, struct buf *out, struct err *err)
 {
 	int column = pid_column(text);
 
 	if (column < 0)
 		return err_set(err, ERR_USAGE, 0, NULL,
-			       "cannot tell the container's processes: ps printed no column PID");
+			       "cannot find the container's processes: the output of ps has no column PID");
 	for (bool is_head = true; *text != '\0'; is_head = false) {
 		size_t len = strcspn(text, "\n");
 
@@ -185,7 +185,7 @@ static int ps(struct cli_call *call, const void *options, struct err *err)
 		return 0;
 	}
 	buf_add(&text, "", 0);
-	/* Options for ps(1), not the end of them. */
+	/* A leading "--" separates the options of ps(1) from those of tare; it is not passed on. */
 	rest = call->rest + (call->rest != NULL && call->rest[0] != NULL && str_equal(call->rest[0], "--"));
 	r = read_ps(rest, &text, err);
 	return r < 0 ? r : add_table(&processes, text.data, &call->out, err);

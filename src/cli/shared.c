@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What several commands need for their output. */
+/* Functions for the output of several commands. */
 #include <ctype.h>
 #include <string.h>
 
 #include "cli.h"
 
-/* Engines look for these texts ("no such file or directory"), and do so in small letters. */
+/* Engines search for texts such as "no such file or directory", in lower case. */
 void cli_add_errno(struct buf *out, int errnum)
 {
 	const char *text = strerror(errnum);

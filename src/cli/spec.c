@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The command spec: writes a template of config.json. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,11 +16,11 @@ struct spec_options {
 
 static const struct option_row spec_options[] = {
 	{"bundle", 'b', OPTION_TEXT, offsetof(struct spec_options, bundle), "DIR",
-	 "where config.json is written"},
+	 "write config.json to this directory"},
 	{"file", 'f', OPTION_TEXT, offsetof(struct spec_options, file), "FILE",
 	 "write this file instead; - is standard output"},
 	{"rootless", 0, OPTION_FLAG, offsetof(struct spec_options, is_rootless), NULL,
-	 "for a container of the calling user"},
+	 "for a container of an unprivileged user"},
 	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
 };
 
@@ -85,7 +86,7 @@ static void add_mounts(struct json *json, bool is_rootless)
 	json_array(json);
 	add_mount(json, "/proc", "proc", "proc", NULL);
 	add_mount(json, "/dev", "tmpfs", "tmpfs", LIST("nosuid", "strictatime", "mode=755", "size=65536k"));
-	/* gid 5 (tty) is not mapped for a user who has only the own ids. */
+	/* gid 5 (tty) is not mapped: the user namespace has only the caller's ids. */
 	add_mount(json, "/dev/pts", "devpts", "devpts",
 		  is_rootless ? LIST("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620")
 			      : LIST("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"));
@@ -177,7 +178,7 @@ static void write_config(struct buf *out, bool is_rootless)
 	buf_add(out, "\n", 1);
 }
 
-/* A file that is there already: what is no regular one, or where standard output goes to, can be written to. */
+/* Writes to an existing file. A regular file is refused, unless standard output already writes to it. */
 static int write_existing(const char *path, const struct buf *text, struct err *err)
 {
 	_cleanup_fd_ int fd = -1;
@@ -231,13 +232,6 @@ static int spec(struct cli_call *call, const void *options, struct err *err)
 	return write_new(path, &text, err);
 }
 
-const struct cli_command cli_spec = {"spec",
-				     "",
-				     "Write a config.json to start from",
-				     spec_options,
-				     sizeof(struct spec_options),
-				     0,
-				     0,
-				     false,
-				     false,
-				     spec};
+const struct cli_command cli_spec = {
+	"spec", "",  "Write a template of config.json", spec_options, sizeof(struct spec_options), 0, 0, false,
+	false,  spec};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* update: flags, or a document, to the resources of the specification. */
+/* The command update: turns its flags into a document of linux.resources, or reads one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -20,25 +20,29 @@ struct update_options {
 #define OPTION(field) offsetof(struct update_options, field)
 static const struct option_row update_rows[] = {
 	{"resources", 'r', OPTION_TEXT, OPTION(resources), "FILE",
-	 "a document as /linux/resources of a configuration; - is standard input"},
+	 "a JSON document as at /linux/resources; - is standard input"},
 	{"memory", 0, OPTION_TEXT, OPTION(memory), "BYTES", "memory limit"},
-	{"memory-reservation", 0, OPTION_TEXT, OPTION(reservation), "BYTES", "memory that is protected"},
+	{"memory-reservation", 0, OPTION_TEXT, OPTION(reservation), "BYTES",
+	 "memory that is protected from reclaim"},
 	{"memory-swap", 0, OPTION_TEXT, OPTION(swap), "BYTES", "limit of memory and swap together"},
-	{"cpu-share", 0, OPTION_TEXT, OPTION(shares), "N", "weight among containers, 2 to 262144"},
+	{"cpu-share", 0, OPTION_TEXT, OPTION(shares), "N",
+	 "CPU weight relative to other containers, 2 to 262144"},
 	{"cpu-quota", 0, OPTION_TEXT, OPTION(quota), "US", "CPU time in each period"},
 	{"cpu-period", 0, OPTION_TEXT, OPTION(period), "US", "the period of the quota"},
-	{"cpu-burst", 0, OPTION_TEXT, OPTION(burst), "US", "unused time that may be saved up"},
-	{"cpu-idle", 0, OPTION_TEXT, OPTION(idle), "0|1", "1: runs only where nobody else wants to"},
-	{"cpuset-cpus", 0, OPTION_TEXT, OPTION(cpus), "LIST", "CPUs it may use, as 0-3,7"},
-	{"cpuset-mems", 0, OPTION_TEXT, OPTION(mems), "LIST", "memory nodes it may use"},
+	{"cpu-burst", 0, OPTION_TEXT, OPTION(burst), "US", "unused CPU time that may be used later"},
+	{"cpu-idle", 0, OPTION_TEXT, OPTION(idle), "0|1", "1: runs only on CPUs that are idle otherwise"},
+	{"cpuset-cpus", 0, OPTION_TEXT, OPTION(cpus), "LIST", "CPUs that it may use, such as 0-3,7"},
+	{"cpuset-mems", 0, OPTION_TEXT, OPTION(mems), "LIST", "memory nodes that it may use"},
 	{"blkio-weight", 0, OPTION_TEXT, OPTION(weight), "N", "weight of block I/O, 10 to 1000"},
 	{"pids-limit", 0, OPTION_TEXT, OPTION(pids), "N", "limit of processes and threads"},
-	{"cpu-rt-period", 0, OPTION_TEXT, OPTION(rt_period), "US", "refused: cgroup v2 has none"},
-	{"cpu-rt-runtime", 0, OPTION_TEXT, OPTION(rt_runtime), "US", "refused: cgroup v2 has none"},
-	{"kernel-memory", 0, OPTION_TEXT, OPTION(kernel), "BYTES", "ignored: counts as memory"},
-	{"kernel-memory-tcp", 0, OPTION_TEXT, OPTION(kernel_tcp), "BYTES", "ignored: counts as memory"},
-	{"l3-cache-schema", 0, OPTION_TEXT, OPTION(l3_cache), "SCHEMA", "refused: is set at create"},
-	{"mem-bw-schema", 0, OPTION_TEXT, OPTION(memory_bandwidth), "SCHEMA", "refused: is set at create"},
+	{"cpu-rt-period", 0, OPTION_TEXT, OPTION(rt_period), "US", "refused: cgroup v2 has no such limit"},
+	{"cpu-rt-runtime", 0, OPTION_TEXT, OPTION(rt_runtime), "US", "refused: cgroup v2 has no such limit"},
+	{"kernel-memory", 0, OPTION_TEXT, OPTION(kernel), "BYTES", "ignored: --memory includes kernel memory"},
+	{"kernel-memory-tcp", 0, OPTION_TEXT, OPTION(kernel_tcp), "BYTES",
+	 "ignored: --memory includes kernel memory"},
+	{"l3-cache-schema", 0, OPTION_TEXT, OPTION(l3_cache), "SCHEMA", "refused: can only be set by create"},
+	{"mem-bw-schema", 0, OPTION_TEXT, OPTION(memory_bandwidth), "SCHEMA",
+	 "refused: can only be set by create"},
 	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
 };
 
@@ -46,7 +50,7 @@ static const struct option_row update_rows[] = {
 
 enum value_kind { VALUE_BYTES, VALUE_NUMBER, VALUE_TEXT };
 
-/* In the order of the document: rows of an object stand together. */
+/* In the order of the document: the rows of an object are adjacent. */
 static const struct flag {
 	const char *object, *key;
 	size_t offset;
@@ -69,7 +73,7 @@ static const struct flag {
 	{"pids", "limit", OPTION(pids), VALUE_NUMBER, "pids-limit"},
 };
 
-static const char *given(const struct update_options *o, size_t offset)
+static const char *flag_text(const struct update_options *o, size_t offset)
 {
 	return *(const char *const *)(const void *)((const char *)o + offset);
 }
@@ -87,15 +91,16 @@ static int add_value(struct json *json, const struct flag *flag, const char *tex
 	}
 	if (flag->kind == VALUE_BYTES) {
 		if (!value_size(text, &bytes))
-			return err_set(err, ERR_USAGE, 0, NULL,
-				       "invalid value '%.100s' for flag --%s: a size as 512m, or -1, is needed",
-				       text, flag->name);
+			return err_set(
+				err, ERR_USAGE, 0, NULL,
+				"invalid value '%.100s' for flag --%s: must be a size such as 512m, or -1",
+				text, flag->name);
 		json_int(json, bytes);
 		return 0;
 	}
 	if (!str_to_u64(text + is_negative, INT64_MAX, &number))
 		return err_set(err, ERR_USAGE, 0, NULL,
-			       "invalid value '%.100s' for flag --%s: a number is needed", text, flag->name);
+			       "invalid value '%.100s' for flag --%s: must be a number", text, flag->name);
 	json_int(json, is_negative ? -(int64_t)number : (int64_t)number);
 	return 0;
 }
@@ -109,7 +114,7 @@ static int add_flags(const struct update_options *o, struct buf *document, struc
 	json_begin(&json, document, 0);
 	json_object(&json);
 	for (size_t i = 0; i < ARRAY_SIZE(flags) && r >= 0; i++) {
-		const char *text = given(o, flags[i].offset);
+		const char *text = flag_text(o, flags[i].offset);
 
 		if (text == NULL)
 			continue;
@@ -135,9 +140,9 @@ static int read_document(const struct update_options *o, struct buf *document, s
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-		if (given(o, flags[i].offset) != NULL)
+		if (flag_text(o, flags[i].offset) != NULL)
 			return err_set(err, ERR_USAGE, 0, NULL,
-				       "--%s cannot be used with --resources: the document says it all",
+				       "--%s cannot be used with --resources: set the value in the document",
 				       flags[i].name);
 	buf_add(document, "", 0);
 	r = io_read_input(o->resources, DOCUMENT_MAX, document);
@@ -150,13 +155,13 @@ static int check_unsupported(const struct update_options *o, struct err *err)
 {
 	if (o->l3_cache != NULL || o->memory_bandwidth != NULL) {
 		err_set(err, ERR_UNSUPPORTED, 0, NULL,
-			"cannot use --%s: schemata are set when a container is created, and not changed",
+			"cannot use --%s: schemata are set when a container is created, and cannot be changed",
 			o->l3_cache != NULL ? "l3-cache-schema" : "mem-bw-schema");
-		err_hint(err, "set /linux/intelRdt in its configuration, and create it again");
+		err_hint(err, "set /linux/intelRdt in the configuration, and create the container again");
 		return -EINVAL;
 	}
 	if (o->kernel != NULL || o->kernel_tcp != NULL)
-		log_line(LOG_WARNING, "--kernel-memory%s is ignored: it counts as memory",
+		log_line(LOG_WARNING, "--kernel-memory%s is ignored: the limit of memory includes it",
 			 o->kernel != NULL ? "" : "-tcp");
 	return 0;
 }

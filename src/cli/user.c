@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Parses the value of --user. */
 #include "user.h"
 
 #include <string.h>
@@ -13,7 +14,7 @@ int user_parse(const char *text, struct user_numbers *ret, struct err *err)
 	str_format(uid, sizeof uid, "%.*s", (int)(len < sizeof uid ? len : sizeof uid - 1), text);
 	if (len >= sizeof uid || !str_to_u64(uid, USER_ID_MAX, &number))
 		return err_set(err, ERR_USAGE, 0, NULL,
-			       "invalid value '%.100s' for flag --user: UID or UID:GID in numbers is needed",
+			       "invalid value '%.100s' for flag --user: must be UID or UID:GID in numbers",
 			       text);
 	ret->uid = (uint32_t)number;
 	if (text[len] == '\0')

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Parses durations and sizes. */
 #include "value.h"
 
 #include <string.h>
@@ -15,8 +16,8 @@ struct decimal {
 	unsigned int places;
 };
 
-/* Reads the number at *at and moves behind it. Places that do not fit any more are cut off. */
-static bool take_decimal(const char **at, struct decimal *ret)
+/* Parses the number at *at and moves *at past it. Decimal places that do not fit into 64 bits are cut off. */
+static bool read_decimal(const char **at, struct decimal *ret)
 {
 	struct decimal d = {0, 0};
 	bool is_fraction = false, has_digit = false;
@@ -57,7 +58,7 @@ static bool multiply(struct decimal d, int64_t factor, int64_t *ret)
 
 bool value_duration(const char *text, int64_t *ret_ns)
 {
-	/* What is the beginning of another one comes behind it. */
+	/* The first match is used: a unit that begins like a shorter one ("ms", "m") comes before it. */
 	static const struct unit units[] = {
 		{"ns", 1},       {"us", 1000},      {"\xc2\xb5s", 1000}, {"\xce\xbcs", 1000},
 		{"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000},  {"h", 3600000000000},
@@ -73,7 +74,7 @@ bool value_duration(const char *text, int64_t *ret_ns)
 		struct decimal number;
 		int64_t part;
 
-		if (!take_decimal(&text, &number))
+		if (!read_decimal(&text, &number))
 			return false;
 		for (size_t i = 0; i < ARRAY_SIZE(units) && unit == NULL; i++)
 			if (str_has_prefix(text, units[i].name))
@@ -98,7 +99,7 @@ bool value_size(const char *text, int64_t *ret_bytes)
 
 	if (str_equal(text, "-1"))
 		return *ret_bytes = -1, true;
-	if (str_is_empty(text) || !take_decimal(&text, &number))
+	if (str_is_empty(text) || !read_decimal(&text, &number))
 		return false;
 	letter = *text == '\0' ? NULL : strchr(letters, *text | 0x20);
 	if (letter != NULL) {

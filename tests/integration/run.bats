@@ -75,7 +75,7 @@ load helpers
 	[[ "$output" == *"unknown flag"* ]]
 	for value in 65537 1000000 -1 x; do
 		run -1 tare run --preserve-fds "$value" x
-		[[ "$output" == *"invalid value '$value' for flag --preserve-fds: a number from 0 to 65536 is needed" ]]
+		[[ "$output" == *"invalid value '$value' for flag --preserve-fds: must be a number from 0 to 65536" ]]
 	done
 	run -1 tare run -b "$BUNDLE/config.json" x
 	[[ "$output" == *"/config.json': not a directory (a bundle is the directory that contains config.json)" ]]
