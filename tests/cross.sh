@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # usage: cross.sh BUILD_DIRECTORY
-# Compiles everything for aarch64, and links init and the watcher for it: init runs as far as it comes without a parent,
-# to its own error, and the watcher passes its test. The libraries that the rest would be linked with are not there for
-# a foreign machine.
+# Compiles everything for aarch64, and links init and the watcher for it. init runs until it fails for lack of a parent,
+# and the watcher passes its test. The other programs are not linked, because their libraries are not installed for
+# aarch64.
 set -eu
 build=$(cd "${1:?usage: cross.sh BUILD_DIRECTORY}" && pwd)
 cd "$(dirname "$0")/.."
@@ -37,8 +37,8 @@ link tare-init "$work/init"
 link tare-watch "$work/watch"
 sh tests/unit/watch.sh qemu-aarch64-static "$work/watch"
 
-# Relocation, formatting and system calls stand between the start and init's word that there is no plan for it:
-# from both machines it has to be the same, but for the order of bytes that they share.
+# Before init reports that it has no plan it has relocated itself, formatted text and made system calls. Both machines
+# must send the same message; they have the same byte order.
 python3 - "$build/src/tare-init" "$work/init" <<'END'
 import socket, subprocess, sys
 

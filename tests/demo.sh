@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs the build dependencies, builds tare, and runs a container that shows what it is. As root on Debian 12 or
-# newer. TARE=PROGRAM takes a program that is built already. Leaves the host as it was, but for the packages.
+# Installs the build dependencies, builds tare, and runs a container that prints its own environment. As root on Debian
+# 12 or newer. TARE=PROGRAM uses a program that is already built. Except for the packages, the host is unchanged
+# afterwards.
 set -eu
 cd "$(dirname "$0")/.."
 if [ "$(id -u)" != 0 ]; then

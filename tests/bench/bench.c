@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs several commands in turn, many times, and prints their medians and the ratios to the first one. In turn,
- * because a shared machine's speed changes by the second; medians, because its noise has one side.
- *
- * Usage: bench ROUNDS [--json] NAME COMMAND [ARG...] -- NAME COMMAND ... ; a "%" in an argument becomes the
- * number of the run, for names that must be new.
+ * bench ROUNDS [--json] NAME COMMAND [ARG...] -- NAME COMMAND ...: runs several commands alternately, many
+ * times, and prints their medians and the ratios to the first one. Alternately, because the speed of a shared
+ * machine changes within seconds. Medians, because noise only makes runs slower. A "%" in an argument becomes
+ * the number of the run, for names that must be new.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor of exec: the kernel's own work for one more process in a container, and nothing else: the
- * namespaces, the cgroup, the identity, the program. Usage: floor-exec PID CGROUP_DIRECTORY PROGRAM
+ * floor-exec PID CGROUP_DIRECTORY PROGRAM: the lower bound of exec. It makes only the system calls that one
+ * more process in a container needs: for the namespaces, the cgroup, the identity and the program.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor: the kernel's own work for one container of the default configuration, and nothing else. No
- * configuration, no checks of what could be hostile, no state, no protection of the program. What a runtime
- * needs above this is its own. Usage: floor ROOTFS CGROUP2_MOUNT NAME PROGRAM
+ * floor ROOTFS CGROUP2_MOUNT NAME PROGRAM: the lower bound of a run. It makes only the system calls that one
+ * container of the default configuration needs. It reads no configuration, checks nothing for attacks, keeps no
+ * state, and does not protect itself from the program. What a runtime takes longer than this is its own cost.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any list of words as mount options, one a line. */
+/* Any list of words as mount options, one in each line. */
 #include <linux/mount.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,13 +18,13 @@ static void check(const struct plan_options *o, const struct spec_list *options)
 	if ((o->recursive_attr_set & MOUNT_ATTR__ATIME) != 0 &&
 	    (~o->recursive_attr_clear & MOUNT_ATTR__ATIME) != 0)
 		abort();
-	/* What is set is not cleared: the last of two words decides. */
+	/* A flag that is set is not cleared: the last one of two words counts. */
 	if ((o->attr_set & o->attr_clear & ~(uint64_t)MOUNT_ATTR__ATIME) != 0 ||
 	    (o->recursive_attr_set & o->recursive_attr_clear & ~(uint64_t)MOUNT_ATTR__ATIME) != 0)
 		abort();
 	if (o->data.count > options->count)
 		abort();
-	/* Every word for the file system is one of the caller's own, in the caller's order. */
+	/* Every word for the file system is one of the input, in the input's order. */
 	for (size_t i = 0, at = 0; i < o->data.count; i++, at++) {
 		while (at < options->count && options->v[at] != o->data.v[i])
 			at++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a container's passwd, in blocks of any size: the home directory is the one that a reader of the
- * whole text at once finds.
+ * Any bytes as a container's passwd, in blocks of any size. The home directory must be the one that is found in
+ * the whole text at once.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,13 +12,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A second opinion, from the words of passwd(5). */
+/* An independent implementation of passwd(5). */
 static bool expect_home(const char *line, size_t len, uint32_t uid, char *ret, size_t size)
 {
 	size_t starts[8] = {0}, ends[8], count = 0;
 	uint64_t number = 0;
 
-	/* To this text is the end what a NUL is. */
+	/* A NUL ends the line. */
 	len = strnlen(line, len);
 	for (size_t i = 0; i <= len && count < 7; i++)
 		if (i == len || line[i] == ':') {
@@ -34,7 +34,7 @@ static bool expect_home(const char *line, size_t len, uint32_t uid, char *ret, s
 	}
 	if (number != uid)
 		return false;
-	/* Nobody's terminal is told anything by a name. */
+	/* No control characters, so that printing the name cannot affect a terminal. */
 	for (size_t i = starts[5]; i < ends[5]; i++)
 		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
 			return false;

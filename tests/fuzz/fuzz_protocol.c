@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any datagrams from a peer, with and without a descriptor; the first byte says what is waited for. */
+/* Any datagrams from a peer, with and without a descriptor. The first byte selects the expected step. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static void expect(int fd, const uint8_t *data, bool is_wanting_fd)
 	r = protocol_expect(fd, step, &value, is_wanting_fd ? &passed : NULL, &err);
 	if (r > 0 || (r < 0 && passed >= 0))
 		abort();
-	/* Somebody prints these. */
+	/* These texts are printed, so they must end within their arrays. */
 	if (r < 0 &&
 	    (strlen(err.msg) >= sizeof err.msg || strlen(err.json_pointer) >= sizeof err.json_pointer ||
 	     strlen(err.hint) >= sizeof err.hint))
@@ -67,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	close(fds[0]);
 	expect(fds[1], data, data[1] & 2);
 	close(fds[1]);
-	/* Nothing that came stays open. */
+	/* No descriptor of the message stays open. */
 	again = dup(null_fd);
 	if (again != (fds[0] < fds[1] ? fds[0] : fds[1]))
 		abort();

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	r = spec_parse((const char *)data, size, &config, &err);
 	findings = spec_parse_all((const char *)data, size, count, &calls, &all);
-	/* Both ways agree, and each finding was handed over. */
+	/* Both functions agree, and each finding was passed to the callback. */
 	if ((r == 0) != (findings == 0) || (r == 0) != (config != NULL) || calls != findings)
 		abort();
 	if (spec_parse_process((const char *)data, size, &process, &err) == 0 &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a container's record: what is accepted must come out of its own text again, byte for byte. */
+/* Any bytes as a container's record. An accepted record is written and read again without a change. */
 #include <stdlib.h>
 #include <string.h>
 

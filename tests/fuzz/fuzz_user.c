@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any text as --user: what is accepted is digits, and comes out of the numbers again but for leading zeros. */
+/*
+ * Any text as --user. An accepted text consists of digits, which the numbers yield again except for leading
+ * zeros.
+ */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any text as a duration and as a size: what is accepted is, but for rounding, what strtold(3) makes of it. */
+/* Any text as a duration and as a size. An accepted value equals that of strtold(3), except for rounding. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,12 +7,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* How long the unit at text is, and what it stands for. Aborts if there is none. */
+/* Returns the length of the unit at text and stores its factor. Aborts if there is no unit. */
 static size_t unit_at(const char *text, long double *ret_factor)
 {
 	size_t len = strspn(text, "numsh\xc2\xb5\xce\xbc");
 
-	/* "1m1s" has a digit behind each unit. */
+	/* In "1m1s" each unit is followed by a digit or the end. */
 	switch (text[0]) {
 	case 'n':
 		*ret_factor = 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A main() for the fuzz targets that needs no fuzzer: runs LLVMFuzzerTestOneInput over the files, and the
- * files in the directories, that are its arguments. Fails if there are none.
+ * A main() for the fuzz targets that needs no fuzzer: runs LLVMFuzzerTestOneInput over each file, and over each
+ * file in each directory, of its arguments. Fails if there are no files.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -26,7 +26,7 @@ static int run_file(const char *path)
 		fprintf(stderr, "%s: %s\n", path, strerror(-r));
 		exit(1);
 	}
-	/* Without the NUL that a buf has, so that a sanitizer sees reading behind the end. */
+	/* Without the NUL that follows a buf's data, so that a sanitizer detects a read beyond the end. */
 	exact = mem_alloc(buf.len);
 	if (buf.len > 0)
 		memcpy(exact, buf.data, buf.len);

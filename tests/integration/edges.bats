@@ -17,16 +17,16 @@ load helpers
 
 @test "a caller that ignores SIGCHLD gets every exit status" {
 	config '.process.args=["sh","-c","exit 5"] | .hooks={createRuntime:[{path:"/bin/true"}]}'
-	deaf() { sh -c 'trap "" CHLD; exec "$@"' sh "$TARE" --root "$ROOT" "$@"; }
-	run -5 deaf run -b "$BUNDLE" "$ID"
+	ignoring_sigchld() { sh -c 'trap "" CHLD; exec "$@"' sh "$TARE" --root "$ROOT" "$@"; }
+	run -5 ignoring_sigchld run -b "$BUNDLE" "$ID"
 	[ "$output" = "" ]
 	config '.hooks.createRuntime[0].path="/bin/false"'
-	run -1 deaf run -b "$BUNDLE" "$ID"
+	run -1 ignoring_sigchld run -b "$BUNDLE" "$ID"
 	[[ "$output" == *"/hooks/createRuntime/0: hook '/bin/false' ended with status 1" ]]
 	config 'del(.hooks) | .process.args=["sleep","1000"]'
 	create "$ID"
 	tare start "$ID"
-	run -6 deaf exec "$ID" sh -c 'exit 6'
+	run -6 ignoring_sigchld exec "$ID" sh -c 'exit 6'
 }
 
 @test "a container without a process can be created but not started" {

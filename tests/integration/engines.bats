@@ -122,7 +122,7 @@ podmans-filter-unconfined() {
 }
 
 # Starts an engine's daemon in the background and waits until it is ready. On a busy emulated machine this takes
-# minutes. A daemon whose process has disappeared has failed.
+# minutes. It has failed if its process has disappeared.
 begin_daemon() { # name, what succeeds when it is up, command and arguments
 	local name=$1 up=$2 last=$((SECONDS + 600))
 	shift 2

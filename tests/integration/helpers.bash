@@ -210,8 +210,7 @@ sooner_than() { # milliseconds, command...
 	return 1
 }
 
-# Gives a socket another name, whose path has exactly that many bytes, in $LONG. A program can bind only to a short
-# path.
+# Gives a socket another name, with a path of exactly that many bytes, in $LONG. A program can bind only to a short path.
 long_path() { # SOCKET BYTES
 	local dir=$WORK/long
 	while [ $(($2 - ${#dir})) -gt 250 ]; do dir+=/$(printf '%0200d' 0); done

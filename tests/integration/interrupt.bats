@@ -26,10 +26,10 @@ hook() { # KIND SCRIPT
 	config --arg k "$1" --arg s "$2" '.hooks[$k]=[{path:"/bin/sh",args:["sh","-c",$s]}]'
 }
 
-deaf() {
-	"$TOOLS/deaf" "$WORK/deaf" </dev/null >/dev/null 2>&1 3>&- &
-	deaf=$!
-	wait_for '[ -S "$WORK/deaf" ]'
+full_socket() {
+	"$TOOLS/fullsocket" "$WORK/full" </dev/null >/dev/null 2>&1 3>&- &
+	listener=$!
+	wait_for '[ -S "$WORK/full" ]'
 }
 
 @test "a signal ends create and run while a hook of the runtime hangs" {
@@ -92,9 +92,9 @@ deaf() {
 }
 
 @test "a signal, or a timeout, ends create while no process accepts the console" {
-	deaf
+	full_socket
 	config '.process.terminal=true'
-	background create --pid-file "$WORK/pid" --console-socket "$WORK/deaf" -b "$BUNDLE" "$ID"
+	background create --pid-file "$WORK/pid" --console-socket "$WORK/full" -b "$BUNDLE" "$ID"
 	# By now create usually waits for the console. A signal that arrives earlier has the same effect.
 	wait_for '[ -e "$ROOT/$ID" ]'
 	sleep 0.5
@@ -102,10 +102,10 @@ deaf() {
 	ended 1 TERM
 	nothing_left
 	status=0
-	timeout -k 1 "$HANGS" "$TARE" --root "$ROOT" create --console-socket "$WORK/deaf" -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- || status=$?
-	kill "$deaf"
+	timeout -k 1 "$HANGS" "$TARE" --root "$ROOT" create --console-socket "$WORK/full" -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- || status=$?
+	kill "$listener"
 	[ "$status" -eq 1 ]
-	[[ "$(cat "$WORK/out")" == *"cannot connect to socket '$WORK/deaf'"* ]]
+	[[ "$(cat "$WORK/out")" == *"cannot connect to socket '$WORK/full'"* ]]
 	nothing_left
 }
 

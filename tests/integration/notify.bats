@@ -169,7 +169,7 @@ BARRIER=1 fds=1" ]
 	inside 'test ! -e /run/notify && test -z "${NOTIFY_SOCKET+set}"'
 	cp "$TOOLS/notify" "$BUNDLE/rootfs/bin/notify"
 	config '.process.args=["notify","READY=1"]'
-	NOTIFY_SOCKET=$WORK/nobody run -0 tare --log "$WORK/log" run -b "$BUNDLE" "$ID"
+	NOTIFY_SOCKET=$WORK/missing run -0 tare --log "$WORK/log" run -b "$BUNDLE" "$ID"
 	[ -z "$output" ]
 	grep -q "cannot notify the service manager: No such file" "$WORK/log"
 	for address in relative vsock:1:2 /; do

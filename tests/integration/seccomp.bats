@@ -772,8 +772,8 @@ watched() {
 	# Killed while it waits for an agent that accepts no connection.
 	for user in 0 1000; do
 		mkdir -p "$WORK/agent"
-		"$TOOLS/deaf" "$WORK/agent/socket" </dev/null >/dev/null 2>&1 3>&- &
-		deaf=$!
+		"$TOOLS/fullsocket" "$WORK/agent/socket" </dev/null >/dev/null 2>&1 3>&- &
+		listener=$!
 		wait_for '[ -S "$WORK/agent/socket" ]'
 		watched '["recvmsg","read","close","prctl"]' true
 		config --argjson u $user '.process.args=["true"] | .process.user={"uid":$u,"gid":$u}'
@@ -785,8 +785,8 @@ watched() {
 		wait "$parent" || true
 		wait_for "! grep -q '^State:.[SRD]' /proc/$init/status"
 		tare delete --force "$ID"
-		kill "$deaf"
-		wait "$deaf" || true
+		kill "$listener"
+		wait "$listener" || true
 		rm -r "$WORK/agent"
 	done
 	# Killed at any moment, with an agent that answers.

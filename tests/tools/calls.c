@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a system call costs: prints the nanoseconds of one getpid(2), the best of many batches, which is the one
- * that nobody interrupted.
+ * The cost of a system call: prints the nanoseconds of one getpid(2), from the best of many batches, which is
+ * the one with the fewest interruptions.
  */
 #include <stdio.h>
 #include <sys/syscall.h>

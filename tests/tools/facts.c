@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the kernel says of the process that asks, where no file of procfs says it. A line for each argument:
+ * Prints what the kernel reports for the calling process, for properties that no file of procfs has. A line for
+ * each argument:
  *
  *	scheduler    policy flags nice priority runtime deadline period, of sched_getattr(2)
  *	ioprio       class and priority of the process, and of its process group, of ioprio_get(2)

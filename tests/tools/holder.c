@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Somebody who has a copy of each socket of a process: holder PID FILE. Writes their number into FILE once it
- * has them, and keeps them until it is killed.
+ * holder PID FILE: duplicates each socket of a process, writes their number to FILE, and keeps them open until
+ * it is killed.
  */
 #include <stdio.h>
 #include <stdlib.h>

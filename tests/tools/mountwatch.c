@@ -2,14 +2,14 @@
 /*
  * Reports whether the mounts of its mount namespace ever change: mountwatch PIPE REPORT [ends].
  *
- * proc_pid_mountinfo(5): a poll(2) with POLLPRI on the file returns when the mount table changes; an event that
- * came and went is seen, too, since the kernel counts them. Ready once it has closed its standard output; exits
- * when PIPE (a FIFO, made unless it exists) has been opened for writing and closed again. REPORT then has a
- * line for each change, with the lines of the table that differ; it stays empty when there was none. With
- * "ends" only the tables of the beginning and of the end are compared.
+ * proc_pid_mountinfo(5): a poll(2) with POLLPRI on the file returns when the mount table has changed. The
+ * kernel counts the changes, so one that is undone at once is seen, too. It is ready once it has closed its
+ * standard output. It exits when PIPE (a FIFO, which it makes unless it exists) has been opened for writing and
+ * closed again. REPORT then has a line for each change, with the lines of the table that differ. It is empty if
+ * there was none. With "ends" only the tables at the beginning and at the end are compared.
  *
- * A mount whose mount point another process removed is no change: the kernel takes it away from all mount
- * namespaces (what a container engine does with the root of a container that exits).
+ * The removal of a mount is no change if its mount point was removed by another process: the kernel then
+ * removes the mount from all mount namespaces. Container engines do that to the root of a container that exits.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -36,7 +36,7 @@ static void read_table(int fd, char *table)
 	table[len] = '\0';
 }
 
-/* Each poll takes one event, or more; what they did is in the table that is read after the last of them. */
+/* Each poll reads one event or several. Their effect is in the table that is read after the last one. */
 static void read_settled_table(struct pollfd *table_poll, char *table)
 {
 	do
@@ -44,8 +44,7 @@ static void read_settled_table(struct pollfd *table_poll, char *table)
 	while (poll(table_poll, 1, 0) > 0 && (table_poll->revents & POLLPRI) != 0);
 }
 
-/* The fifth field of a line, in which a space, tab, newline or backslash is a backslash and three octal digits.
- */
+/* The fifth field of a line. In it a space, tab, newline or backslash is a backslash and three octal digits. */
 static void read_mount_point(const char *line, char *ret_path)
 {
 	for (int field = 1; field < 5; field++)
@@ -62,8 +61,8 @@ static void read_mount_point(const char *line, char *ret_path)
 }
 
 /*
- * Whether the mount point does not exist any more. rmdir(2) and unlink(2) detach the mounts before the name is
- * gone, but all under the lock of the directory, which reading that directory waits for.
+ * Whether the mount point has been removed. rmdir(2) and unlink(2) detach the mounts before they remove the
+ * name, but both while they hold the lock of the directory, for which reading the directory waits.
  */
 static bool is_mount_point_removed(const char *line)
 {
@@ -91,7 +90,10 @@ static bool is_mount_point_removed(const char *line)
 	return removed;
 }
 
-/* Lines of one table that the other lacks. Returns how many they are, without those that are no change. */
+/*
+ * Reports the lines of one table that the other one lacks. Returns how many they are, except for those that are
+ * no change.
+ */
 static size_t report_lines(FILE *report, char sign, const char *table, const char *other)
 {
 	size_t lines = 0;
@@ -149,7 +151,7 @@ int main(int argc, char **argv)
 		report_change(report, before, after);
 		memcpy(before, after, sizeof before);
 	} while (fds[0].revents == 0);
-	/* What has no event: the options of a file system, the propagation. */
+	/* Some changes cause no event: those of a file system's options and of propagation. */
 	read_table(table_fd, after);
 	if (strcmp(before, after) != 0)
 		report_change(report, before, after);

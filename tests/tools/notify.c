@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * notify MESSAGE...: sends each MESSAGE to the socket in NOTIFY_SOCKET, as sd_notify(3). Static, to be copied
- * into a container. Ends with 1 and says why if one cannot be sent.
+ * notify MESSAGE...: sends each MESSAGE to the socket in NOTIFY_SOCKET, like sd_notify(3). It is static, so
+ * that it can be copied into a container. If a message cannot be sent it prints the reason and exits with 1.
  */
 #include <stddef.h>
 #include <stdio.h>

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * own_mounts, a builtin command for bash (enable -f ownmounts.so own_mounts): moves the shell to a mount
- * namespace of its own, with private propagation. Mounts that are made elsewhere do not reach it, and its own
- * do not get out.
- *
- * A shell cannot do that without executing itself again, and bats's shell that carries out a case would begin
- * again then: a process and a file to parse for each case, which cost much in an emulated machine.
- *
- * bash(1), "enable -f"; the structure is the documented interface of loadable builtins (builtins.h of bash),
- * which has been the same since bash 2.0.
+ * own_mounts, a builtin command of bash (enable -f ownmounts.so own_mounts): moves the shell to a new mount
+ * namespace with private propagation, so that mounts do not propagate to it or from it. A shell could otherwise
+ * only do that by executing itself again in the namespace. Then the shell of bats that runs a case would start
+ * again, with one more process and file to parse for each case, which costs much in an emulated machine. The
+ * structure is the documented interface of loadable builtins (bash(1), "enable -f"; builtins.h of bash),
+ * unchanged since bash 2.0.
  */
 #include <errno.h>
 #include <sched.h>
@@ -42,7 +39,7 @@ static const char *const long_doc[] = {"Move the shell to a mount namespace of i
 
 extern struct builtin own_mounts_struct;
 
-/* bash writes its own flags and the handle of the library there. */
+/* bash stores its own flags and the library's handle here. */
 __attribute__((visibility("default"))) struct builtin own_mounts_struct = {
 	.name = "own_mounts",
 	.function = own_mounts,

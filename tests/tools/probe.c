@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes system calls and writes what came of each: "NUMBER RESULT ERRNO" a line. An argument is a number, or
- * NUMBER:ARG0:ARG1... with up to six arguments. Uses no other call but write and exit_group behind its start. A
- * number with an "i" before it is a call of i386, without arguments, made by a program of x86-64.
- * Usage: probe CALL...
+ * probe CALL...: makes system calls and writes a line "NUMBER RESULT ERRNO" for each. An argument is a number,
+ * or NUMBER:ARG0:ARG1... with up to six arguments. After its start it makes no other call but write and
+ * exit_group. A number with the prefix "i" is an i386 call without arguments, made by this x86-64 program.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -13,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* As syscall(3), for the other system call table of this machine. */
+/* Like syscall(3), with the machine's other system call table. */
 static long call_i386(long number)
 {
 #ifdef __x86_64__

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A seccomp agent: listens at SOCKET, and for each connection writes to DIR/state.N what was sent, the number
- * of descriptors of every message that came with it to DIR/fds.N, and answers the listener's notifications
- * until the filter is gone: a call of the kernel's number DENY fails with errno 42, every other one goes on.
- * DIR/calls gets a line for each: "PID NUMBER". N counts from 0. With "none" in the
- * place of DENY it answers nothing and closes every listener at once. Usage: seccompagent SOCKET DIR
- * [DENY|none]
+ * seccompagent SOCKET DIR [DENY|none]: a seccomp agent that listens at SOCKET. For connection N, counted from
+ * 0, it writes the message to DIR/state.N, and the number of descriptors of each part of it to DIR/fds.N. Then
+ * it answers the listener's notifications until no process has the filter: the call with the number DENY fails
+ * with errno 42, and every other call continues. DIR/calls gets a line "PID NUMBER" for each. With "none"
+ * instead of DENY it closes every listener at once.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +33,7 @@ static FILE *open_file(const char *name, int number)
 	return file;
 }
 
-/* Reads to the end of the connection; the first descriptor that comes along. */
+/* Reads the connection to its end. Returns the last descriptor that was sent, or -1. */
 static int receive(int socket_fd, int number)
 {
 	FILE *state = open_file("state.part", number), *fds = open_file("fds", number);
@@ -61,7 +60,7 @@ static int receive(int socket_fd, int number)
 	}
 	fclose(fds);
 	fclose(state);
-	/* Whoever waits for the file finds it whole. */
+	/* A test that waits for the file must find it complete. */
 	snprintf(from, sizeof from, "%s/state.part.%d", dir, number);
 	snprintf(to, sizeof to, "%s/state.%d", dir, number);
 	rename(from, to);
@@ -80,7 +79,7 @@ static void answer(int listener, int deny)
 		struct seccomp_notif_resp response;
 		struct pollfd poll_fd = {.fd = listener, .events = POLLIN};
 
-		/* POLLHUP: no process has the filter any more. */
+		/* POLLHUP: no process has the filter. */
 		if (poll(&poll_fd, 1, -1) < 0 || (poll_fd.revents & POLLIN) == 0)
 			break;
 		memset(&call, 0, sizeof call);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A process of a container that takes what it can of the runtime's processes in its pid namespace: thief FILE.
- * It has no capability for that; it needs none if those processes let their like look into them. With each
- * socket that it gets it tells the runtime that process 1 of its own is the new one, in the words of
- * include/tare/protocol.h. Writes a line for each thing, and "end" once /tmp/stop has appeared: met PID one of
- * the runtime's processes took PID FD LINK  one of its descriptors
+ * thief FILE: a process of a container that tries to obtain descriptors of the runtime's processes in its pid
+ * namespace. It has no capability for that, and needs none unless these processes are non-dumpable. Over each
+ * socket that it obtains it sends the parent a false message (include/tare/protocol.h): that its own process 1
+ * is the new init. It writes a line "met PID" for each process of the runtime, "took PID FD LINK" for each
+ * descriptor that it obtained, and "end" once /tmp/stop exists.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,19 +16,19 @@
 
 #include <tare/protocol.h>
 
-#define PIDS_BACK 40 /* the pids that are looked at: this many behind the newest */
+#define PIDS_BACK 40 /* how many pids it tries, back from the newest one */
 #define FD_MAX 40
 
 static FILE *report;
 
-static void lie(int socket_fd)
+static void send_false_message(int socket_fd)
 {
 	struct protocol_message message = {.magic = 0x74617265, .step = STEP_INIT_STARTED, .value = 1};
 
 	send(socket_fd, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static void took(int pid, int number, int fd)
+static void report_descriptor(int pid, int number, int fd)
 {
 	char path[64], link[256] = "?";
 	ssize_t len;
@@ -38,7 +38,7 @@ static void took(int pid, int number, int fd)
 	link[len < 0 ? 0 : len] = '\0';
 	fprintf(report, "took %d %d %s\n", pid, number, link);
 	if (strncmp(link, "socket", 6) == 0)
-		lie(fd);
+		send_false_message(fd);
 	close(fd);
 }
 
@@ -54,11 +54,11 @@ static int is_runtime(int pid)
 	if (read(fd, comm, sizeof comm - 1) < 0)
 		comm[0] = '\0';
 	close(fd);
-	/* The name of the file that it runs from, and the one that it gives itself. */
+	/* The name of the memfd that it was executed from, or the name that it gave itself. */
 	return strncmp(comm, "memfd:", 6) == 0 || strcmp(comm, "tare:init\n") == 0;
 }
 
-static void rob(int pid)
+static void copy_descriptors(int pid)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 
@@ -68,11 +68,11 @@ static void rob(int pid)
 		int fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
 
 		if (fd >= 0)
-			took(pid, number, fd);
+			report_descriptor(pid, number, fd);
 		snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, number);
 		fd = open(path, O_RDONLY | O_NONBLOCK);
 		if (fd >= 0)
-			took(pid, number, fd);
+			report_descriptor(pid, number, fd);
 	}
 	if (pidfd >= 0)
 		close(pidfd);
@@ -94,7 +94,7 @@ int main(int argc, char **argv)
 		newest = atoi(strrchr(text, ' ') + 1);
 		for (int pid = newest + 2; pid > 1 && pid > newest - PIDS_BACK; pid--)
 			if (pid != getpid() && is_runtime(pid))
-				rob(pid);
+				copy_descriptors(pid);
 	}
 	fputs("end\n", report);
 	return fclose(report) != 0;

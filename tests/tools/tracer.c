@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A process of a container with CAP_SYS_PTRACE that seizes whatever appears among the container's processes,
- * and looks for rights that it lacks itself. Writes to FILE a line for each thing that it saw: caught PID COMM
- * one that had not executed its program yet excess PID CAPS         with capabilities outside of this process's
- * own bounding set host PID LINK           an open descriptor or program that is a file of the host end
- * /tmp/stop has appeared Usage: tracer FILE
+ * tracer FILE: a process of a container with CAP_SYS_PTRACE. It seizes new processes of the container and
+ * inspects their rights. It writes "caught PID COMM" for a process that has not executed its program yet,
+ * "excess PID CAPS" for capabilities outside of its own bounding set, "host PID LINK" for an open descriptor or
+ * a program that is a file of the host, and "end" once /tmp/stop exists.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -33,7 +32,7 @@ static unsigned long long capabilities(int pid)
 	return value;
 }
 
-static void look_at_link(FILE *out, int pid, const char *name)
+static void inspect_link(FILE *out, int pid, const char *name)
 {
 	char path[300], target[4096];
 	ssize_t len;
@@ -43,14 +42,14 @@ static void look_at_link(FILE *out, int pid, const char *name)
 	if (len <= 0)
 		return;
 	target[len] = '\0';
-	/* A program that runs from a memfd is nobody's file; paths of the container can be opened in it. */
+	/* A memfd is no file of the host, and paths of the container can be opened in it. */
 	if (target[0] != '/' || strncmp(target, "/memfd:", 7) == 0 || strncmp(target, "/dev/", 5) == 0)
 		return;
 	if (strstr(target, "tare") != NULL || access(target, F_OK) != 0)
 		fprintf(out, "host %d %s -> %s\n", pid, name, target);
 }
 
-static void look(FILE *out, int pid)
+static void inspect(FILE *out, int pid)
 {
 	char path[64], comm[32] = "";
 	unsigned long long caps = capabilities(pid);
@@ -66,8 +65,8 @@ static void look(FILE *out, int pid)
 		fprintf(out, "caught %d %s\n", pid, comm);
 	if ((caps & ~own) != 0)
 		fprintf(out, "excess %d %llx\n", pid, caps);
-	look_at_link(out, pid, "exe");
-	look_at_link(out, pid, "cwd");
+	inspect_link(out, pid, "exe");
+	inspect_link(out, pid, "cwd");
 	snprintf(path, sizeof path, "/proc/%d/fd", pid);
 	dir = opendir(path);
 	for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
@@ -75,14 +74,14 @@ static void look(FILE *out, int pid)
 
 		snprintf(name, sizeof name, "fd/%s", e->d_name);
 		if (atoi(e->d_name) > 2)
-			look_at_link(out, pid, name);
+			inspect_link(out, pid, name);
 	}
 	if (dir != NULL)
 		closedir(dir);
 	fflush(out);
 }
 
-/* The pid that was given out last in this pid namespace, proc(5). */
+/* The last pid that was assigned in this pid namespace, see proc(5). */
 static int last_pid(void)
 {
 	FILE *file = fopen("/proc/loadavg", "r");
@@ -96,8 +95,8 @@ static int last_pid(void)
 }
 
 /*
- * Pids are given out in ascending order: the next ones are tried without waiting for /proc to show them. Where
- * that has missed some, the last one counts.
+ * Pids are assigned in ascending order, so the next ones are tried without waiting until /proc shows them. If
+ * that has missed some, it continues at the last assigned pid.
  */
 int main(int argc, char **argv)
 {
@@ -119,7 +118,7 @@ int main(int argc, char **argv)
 				continue;
 			ptrace(PTRACE_INTERRUPT, pid, 0, 0);
 			waitpid(pid, &status, __WALL);
-			look(out, pid);
+			inspect(out, pid);
 			ptrace(PTRACE_DETACH, pid, 0, 0);
 			next = pid + 1;
 			break;

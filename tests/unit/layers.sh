@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # usage: layers.sh SOURCE_DIRECTORY BUILD_DIRECTORY
-# Holds the picture of the rooms in ARCHITECTURE.md against the code. A room is a directory under src. It includes
-# headers of rooms on lower floors, its own, and no other; its files call each other without a circle; its
-# functions begin with its name or with that of their file; and it has at most a fifth of all lines.
+# Compares the picture of the rooms in ARCHITECTURE.md with the code. A room is a directory under src. It includes only
+# its own headers and those of rooms on lower floors. Its files do not call each other in a circle. Its functions begin
+# with its name or with that of their file. It has at most a fifth of all lines.
 set -u
 build=$(cd "$2" && pwd) || exit 1
 cd "$1" || exit 1
@@ -33,7 +33,7 @@ floor_of() {
 
 # --- includes
 
-# Most headers have the name of their room; these belong to a room beside its main one.
+# Most headers have the name of their room. These are further headers of a room.
 room_of() { # header
 	case $1 in
 	kernel | await) echo base ;;
@@ -67,7 +67,7 @@ for header in include/tare/*.h; do
 	done
 done
 
-# Each library is known to one place.
+# Only one room uses each library.
 for file in $(grep -rl 'yajl' src --include=*.c); do
 	[ "$file" = src/spec/dom.c ] || fail "$file knows yajl"
 done
@@ -83,7 +83,7 @@ while read -r room; do
 	[ $((lines * 5)) -le "$total" ] || fail "src/$room has $lines of $total lines, more than a fifth"
 done <"$work/present"
 
-# --- the table: as tests/rooms prints it, but that the lines of a room may have changed by a tenth
+# --- the table: as tests/rooms prints it, except that a room's number of lines may differ by a tenth
 
 sh tests/rooms . | sed -n 's/^| `/&/p' >"$work/table"
 while IFS='|' read -r _ room lines rest; do
@@ -102,7 +102,7 @@ find "$build/src" -name '*.c.o' -exec nm -A {} + |
 	grep -v -e '^meson-generated' -e ' [TU] _\{0,2\}\(asan\|ubsan\|gcov\|llvm\|sanitizer\)' | sort -u >"$work/symbols"
 [ "$(grep -c ' T ' "$work/symbols")" -gt 400 ] || fail "cannot read the object files below $build/src"
 
-# Names. The freestanding programs have the C library's names, and main is the system's.
+# Names. The freestanding programs define functions of the C library, and main is required by the system.
 awk '$2 == "T" {
 	split($1, at, "/")
 	word = at[2]
@@ -112,7 +112,7 @@ awk '$2 == "T" {
 }' "$work/symbols" >"$work/names"
 [ ! -s "$work/names" ] || fail "$(cat "$work/names")"
 
-# Circles of calls between files. What every program defines for itself is no call to a certain file.
+# Circles of calls between files. A function that several programs define is no call to a certain file.
 awk '$2 == "U" { calls[$1 " " $3] = 1; next }
 	$1 !~ /^freestanding/ && $3 != "freestanding_main" { file[$3] = $1 }
 	END {

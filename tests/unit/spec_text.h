@@ -8,7 +8,7 @@
 
 #include <tare/spec.h>
 
-/* A copy with every ' turned into ". The caller frees it. */
+/* Returns a copy with every ' replaced by ". The caller frees it. */
 static inline char *json_text(const char *text)
 {
 	char *json = mem_dup(text);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Formatting is the room's own, since init has no C library: it says what printf(3) says. */
+/*
+ * The room's own formatting, which init needs because it has no C library: it must print the same as printf(3).
+ */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,7 +69,10 @@ static void test_keyed_numbers(void)
 	CHECK(!str_keyed_u64("max 000000000000000000000001\n", "max", &number) && number == 2);
 }
 
-/* Every bit counts, also of a last word that is not whole, and so does where a sequence was cut. */
+/*
+ * Every bit counts, including those of an incomplete last word, and so does the division of a sequence into
+ * parts.
+ */
 static void test_sum(void)
 {
 	unsigned char bytes[21] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Real cgroups, all below one of our own that is removed at the end. Skipped where none can be made. */
+/* Real cgroups, all below one that this test makes and removes. Skipped if it cannot make cgroups. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,10 +16,10 @@
 
 static struct {
 	int mount_fd;
-	char top[64]; /* of everything here */
+	char top[64]; /* the parent of all test cgroups */
 } test;
 
-/* A path below our own cgroup; the result is one of a few static buffers. */
+/* A path below the test's cgroup, in one of a few static buffers. */
 static const char *below(const char *path)
 {
 	static char texts[4][512];
@@ -61,7 +61,7 @@ static pid_t spawn(int cgroup_fd)
 	return (pid_t)pid;
 }
 
-/* Reaps a process that has been killed, or is killed here. */
+/* Waits for a process that is killed here, or was killed before. */
 static void reap(pid_t pid)
 {
 	int status = 0;
@@ -129,7 +129,7 @@ static void test_create(void)
 	remove_path(below("/a/b/c"), 3); /* and b, and a */
 	CHECK(!is_there(below("/a")));
 	CHECK(is_there(test.top));
-	remove_path(below("/a/b/c"), 3); /* gone already */
+	remove_path(below("/a/b/c"), 3); /* already removed */
 	CHECK_INT(cgroup_is_populated(fd), 0);
 	CHECK_INT(cgroup_kill(fd, 100, &err), 0);
 }
@@ -164,7 +164,7 @@ static void test_refused_paths(void)
 	CHECK(cgroup_create(test.mount_fd, "/", &created, &err) < 0);
 	memset(name, 'x', sizeof name - 1);
 	name[sizeof name - 1] = '\0';
-	/* What was made on the way to a failure is gone again. */
+	/* The cgroups that were made before the failure have been removed. */
 	snprintf(path, sizeof path, "%s/made/%s", test.top, name);
 	CHECK_INT(cgroup_create(test.mount_fd, path, &created, &err), -ENAMETOOLONG);
 	CHECK(!is_there(below("/made")));
@@ -250,7 +250,7 @@ static void test_kill_frozen(void)
 	remove_path(below("/ice"), 1);
 }
 
-/* The word in cgroup.type, in a static buffer. */
+/* The content of cgroup.type, in a static buffer. */
 static const char *type_of(int cgroup_fd)
 {
 	static char text[32];
@@ -261,8 +261,10 @@ static const char *type_of(int cgroup_fd)
 	return text;
 }
 
-/* Below a threaded domain everything has to be threaded; such a cgroup holds processes, and lets them be
- * killed. */
+/*
+ * Below a threaded domain every cgroup must be threaded. Such a cgroup can hold processes, and they can be
+ * killed.
+ */
 static void test_threaded(void)
 {
 	_cleanup_fd_ int domain_fd = -1, first_fd = -1, between_fd = -1, fd = -1, other_fd = -1;
@@ -288,7 +290,7 @@ static void test_threaded(void)
 	CHECK_INT(cgroup_pids(fd, &pids, &err), 1);
 	CHECK(pids != NULL && pids[0] == expected[0]);
 	mem_free(&pids);
-	/* The domain lists them, and so do the threaded ones: once each. */
+	/* The domain lists the processes, and so do the threaded cgroups: each process is counted once. */
 	CHECK_INT(cgroup_pids(domain_fd, &pids, &err), 2);
 	CHECK_INT(cgroup_create(test.mount_fd, below("/thr/a/b"), &created, &err), -EBUSY);
 	CHECK_STR(err.msg, "container's cgroup is not empty: 1 process(es) found");
@@ -298,7 +300,7 @@ static void test_threaded(void)
 	CHECK_INT(cgroup_is_populated(between_fd), 1);
 	reap(expected[1]);
 
-	/* An ordinary one stays what it is. */
+	/* An ordinary cgroup is not changed. */
 	place.path = below("/plain");
 	place.fd = other_fd = create(place.path, &created);
 	CHECK_INT(cgroup_make_threaded(&place, NULL, (struct plan_texts){0}, &err), 0);
@@ -307,7 +309,7 @@ static void test_threaded(void)
 	remove_path(below("/thr"), 1);
 }
 
-/* A cgroup whose process dies while the removal waits for it. */
+/* A cgroup with a process that dies while the removal waits for it. */
 static void test_remove_waits(void)
 {
 	_cleanup_fd_ int fd = -1;
@@ -328,7 +330,7 @@ static void test_remove_waits(void)
 	reap(pid);
 }
 
-/* Deeper than any path is long, and than descriptors are open; and many beside each other. */
+/* Trees that are deeper than the longest path and the limit of descriptors, and one with many siblings. */
 static void test_remove_tree(void)
 {
 	_cleanup_fd_ int fd = -1;
@@ -372,7 +374,7 @@ static void test_remove_tree(void)
 #define W PLAN_ACCESS_WRITE
 #define M PLAN_ACCESS_MKNOD
 
-/* errno of opening a device in a process of the cgroup, or of making one for O_CREAT. */
+/* The errno of opening a device in a process of the cgroup, or of making one with O_CREAT. */
 static int open_inside(int cgroup_fd, const char *path, int flags)
 {
 	struct clone_args args = {
@@ -416,7 +418,7 @@ static void check_devices(int fd)
 	CHECK_INT(open_inside(fd, "/dev/zero", O_RDWR), EPERM);
 	CHECK_INT(open_inside(fd, "/dev/full", O_RDONLY), EPERM);
 
-	/* Replaced, not added: nothing of the first list is left. */
+	/* The rules are replaced, not added: none of the first list is left. */
 	CHECK_INT(cgroup_devices_set(fd, &rules[1], 1, &err), 0);
 	CHECK_INT(open_inside(fd, "/dev/null", O_RDONLY), 0);
 	CHECK_INT(open_inside(fd, "/dev/null", O_RDWR), EPERM);
@@ -445,7 +447,7 @@ static void test_devices(void)
 	if (r == -EPERM || r == -ENOSYS) {
 		fprintf(stderr, "device rules are not possible here: that part is skipped\n");
 	} else {
-		/* The other way round first: what a sub-cgroup allows, its parent's rules still deny. */
+		/* The parent first: its rules also apply to a child cgroup. */
 		below_fd = create(below("/devices/sub"), &created);
 		CHECK_INT(open_inside(below_fd, "/dev/null", O_RDONLY), EPERM);
 		remove_path(below("/devices/sub"), 1);

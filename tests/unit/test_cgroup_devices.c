@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device program against a plain evaluation of its rules, by an interpreter of the few instructions that it
- * is made of; and, where the caller may, the kernel's verifier.
+ * Compares the device program with a direct evaluation of its rules, by an interpreter of the few instructions
+ * that it uses. If the caller has the right to, it also loads the program, for the kernel's verifier.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -61,7 +61,7 @@ static uint64_t calculate(const struct bpf_insn *insn, uint64_t value)
 	}
 }
 
-/* The result of the program, or -1 if it goes astray. */
+/* Returns the result of the program, or -1 if it leaves its instructions or does not end. */
 static int run(const struct bpf_insn *insns, int count, const struct bpf_cgroup_dev_ctx *request)
 {
 	uint64_t registers[16] = {0};
@@ -85,7 +85,7 @@ static int run(const struct bpf_insn *insns, int count, const struct bpf_cgroup_
 	return -1;
 }
 
-/* --- what the rules mean --- */
+/* --- the meaning of the rules --- */
 
 static bool is_named(const struct plan_device_rule *rule, char type, uint32_t major, uint32_t minor)
 {
@@ -106,7 +106,7 @@ static bool is_bit_allowed(const struct plan_device_rule *rules, size_t count,
 	return is_allowed;
 }
 
-/* Is the device named by an allow rule behind the last one that denies everything? */
+/* Is there an allow rule for the device after the last rule that denies everything? */
 static bool is_mentioned(const struct plan_device_rule *rules, size_t count,
 			 const struct bpf_cgroup_dev_ctx *request)
 {
@@ -136,7 +136,7 @@ static bool is_allowed(const struct plan_device_rule *rules, size_t count,
 	return true;
 }
 
-/* --- comparing --- */
+/* --- comparison --- */
 
 static int program_run(const struct plan_device_rule *rules, size_t count, uint32_t access_type, uint32_t major,
 		       uint32_t minor)
@@ -201,7 +201,9 @@ static struct plan_device_rule random_rule(unsigned int *seed)
 	return rule;
 }
 
-/* Every other one is like the one before it but for its numbers, as the rules of real lists are. */
+/*
+ * Every second rule differs from the one before it only in its numbers, as in the rules of real configurations.
+ */
 static void random_rules(unsigned int *seed, struct plan_device_rule *rules, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -262,7 +264,7 @@ static void test_cases(void)
 	CHECK_INT(program_run(reset, 3, CHAR(R), 1, 3), 0);
 	CHECK_INT(program_run(reset, 3, BLOCK(R), 8, 1), 1);
 	CHECK_INT(program_run(reset, 3, BLOCK(R | W), 8, 1), 0);
-	/* No access asked for: an allow rule that names the device is enough. */
+	/* A request for no access: an allow rule for the device suffices. */
 	CHECK_INT(program_run(part, 2, CHAR(0), 1, 3), 1);
 	CHECK_INT(program_run(part, 2, CHAR(0), 1, 4), 0);
 	CHECK_INT(program_run(NULL, 0, CHAR(R), 1, 3), 0);
@@ -273,7 +275,7 @@ static void test_allow_all(void)
 	struct plan_device_rule rules[] = {
 		{.type = 'c', .major = 1, .minor = 3, .access = W, .allow = false},
 		{.type = 'a', .major = -1, .minor = -1, .access = R | W | M, .allow = true},
-		{.type = 'c', .major = 1, .minor = 3, .access = 0, .allow = false},         /* says nothing */
+		{.type = 'c', .major = 1, .minor = 3, .access = 0, .allow = false},         /* no effect */
 		{.type = 'c', .major = 1ll << 32, .minor = 3, .access = W, .allow = false}, /* no such device */
 		{.type = 'c', .major = 1, .minor = 3, .access = W, .allow = false},
 	};
@@ -285,7 +287,7 @@ static void test_allow_all(void)
 	compare(rules, 5);
 }
 
-/* More rules of one kind than a jump can go over. */
+/* More rules of one kind than a jump can skip. */
 static void test_many(void)
 {
 	struct plan_device_rule rules[9000];
@@ -315,7 +317,7 @@ static void test_refused(void)
 	CHECK(insns == NULL);
 }
 
-/* --- the kernel's own opinion --- */
+/* --- the kernel's verifier --- */
 
 static int kernel_load(const struct plan_device_rule *rules, size_t count)
 {
@@ -333,7 +335,7 @@ static int kernel_load(const struct plan_device_rule *rules, size_t count)
 	attr.license = (uintptr_t) "Apache-2.0";
 	attr.log_buf = (uintptr_t)log;
 	attr.log_size = sizeof log;
-	attr.log_level = 4; /* what it cost */
+	attr.log_level = 4; /* the log states the cost */
 	fd = (int)k_call3(__NR_bpf, BPF_PROG_LOAD, &attr, sizeof attr);
 	if (fd < 0 && fd != -EPERM && fd != -ENOSYS)
 		fprintf(stderr, "%zu rules, %d instructions: %d\n%s\n", count, len, fd, log);

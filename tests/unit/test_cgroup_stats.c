@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Statistics, events and the freezer on a directory with files as cgroup2 has them: no cgroup is needed. */
+/* Statistics, events and the freezer, on a directory with files like those of cgroup2. No cgroup is needed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -20,7 +20,7 @@ static void put(const char *name, const char *text)
 	CHECK_INT(io_replace_file(dir_fd, name, text, strlen(text), 0600), 0);
 }
 
-/* In place, for those who have the file open. */
+/* In place, for readers that have the file open. */
 static void change(const char *name, const char *text)
 {
 	CHECK_INT(io_write_file(dir_fd, name, text, strlen(text)), 0);
@@ -38,7 +38,7 @@ static bool is_text(const char *name, const char *text)
 	return io_read_small(dir_fd, name, 0, now, sizeof now) >= 0 && str_equal(now, text);
 }
 
-/* The statistics as one line; the caller frees. */
+/* The statistics in one line. The caller frees it. */
 static char *stats(void)
 {
 	struct buf text = {0};
@@ -84,7 +84,7 @@ static void test_cpu(void)
 	drop("cpuset.mems.effective");
 }
 
-/* Memory and swap are counted apart by v2, and together in the document. */
+/* cgroup v2 counts memory and swap separately. The document has their sum. */
 static void test_memory(void)
 {
 	_cleanup_free_ char *text = NULL, *unlimited = NULL;
@@ -147,7 +147,7 @@ static void test_rest(void)
 
 /* --- the freezer --- */
 
-/* The kernel never says that it is done: the attempt is taken back. */
+/* The kernel never reports that the cgroup is frozen: the request is undone. */
 static void test_freeze_fails(void)
 {
 	struct err err = {0};
@@ -187,7 +187,7 @@ static void test_watch(void)
 	put("memory.events", "oom 2\noom_kill 2\noom_group_kill 0\n");
 	CHECK_INT(cgroup_event_count(dir_fd, "memory.events", "oom_kill"), 2);
 	CHECK_INT(cgroup_watch_open(dir_fd, &watch, &err), 0);
-	/* What was there before is no event. */
+	/* Counts from before are no event. */
 	CHECK_INT(cgroup_watch_wait(&watch, 0), 0);
 	change("memory.events", "oom 3\noom_kill 3\noom_group_kill 0\n");
 	CHECK_INT(cgroup_watch_wait(&watch, 1000), CGROUP_OOM);
@@ -198,12 +198,12 @@ static void test_watch(void)
 	CHECK_INT(cgroup_watch_wait(&watch, 1000), CGROUP_EMPTY);
 	CHECK_INT(cgroup_watch_read(&watch), CGROUP_EMPTY | CGROUP_COUNT_READ);
 	CHECK_INT(watch.oom_kills, 4);
-	/* As when the cgroup has gone: what was counted last stays. */
+	/* As if the cgroup were removed: the last count stays. */
 	change("memory.events", "oom 4\noom_gone 4\n");
 	CHECK_INT(cgroup_watch_read(&watch), CGROUP_EMPTY);
 	CHECK_INT(watch.oom_kills, 4);
 	CHECK(watch.memory_fd >= 0);
-	/* As when the controller has been taken away, which makes its files ready for poll(2) for ever. */
+	/* As if the controller were disabled, which makes poll(2) return for its files forever. */
 	change("cgroup.events", "populated 1\n");
 	CHECK_INT(cgroup_watch_read(&watch), 0);
 	CHECK_INT(watch.memory_fd, -1);
@@ -219,7 +219,7 @@ static void test_watch(void)
 	drop("cgroup.events");
 }
 
-/* Until the process is about to read the file. */
+/* Continues the process until it is about to read the file. */
 static bool is_stopped_at(pid_t pid, int fd)
 {
 	struct __ptrace_syscall_info info = {0};
@@ -233,7 +233,10 @@ static bool is_stopped_at(pid_t pid, int fd)
 	return false;
 }
 
-/* What was counted while there still were processes may not be all, if the cgroup goes before the next look. */
+/*
+ * A count that was read while there were processes may be incomplete if the cgroup is removed before the next
+ * read.
+ */
 static void test_watch_late(void)
 {
 	struct cgroup_watch watch;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Updates of a directory with files as cgroup2 has them. Its files take everything, so a write is refused by
- * taking the file away. They are not cut at a write, so old and new values have the same length.
+ * Updates of a directory with files like those of cgroup2. They accept every value, so a write is refused by
+ * removing the file. A write does not truncate them, so old and new values have the same length.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@ static void check_file(const char *name, const char *text)
 		fprintf(stderr, "  in %s\n", name);
 }
 
-/* The last write of the file; behind it is what a longer one left. */
+/* The last write to the file, which may be followed by the rest of a longer one. */
 static void check_write(const char *name, const char *text)
 {
 	char now[128] = "";
@@ -41,7 +41,7 @@ static void check_write(const char *name, const char *text)
 		fprintf(stderr, "  in %s\n", name);
 }
 
-/* The document has ' for ". */
+/* The document has ' instead of ". */
 static int update(const char *document, struct err *err)
 {
 	_cleanup_free_ char *json = mem_dup(document);
@@ -101,7 +101,7 @@ static void test_refused(void)
 	check_file("cpu.weight", "100");
 }
 
-/* There are hugetlb.SIZE files for all sizes of the host. */
+/* The host has hugetlb.SIZE files for each of its huge page sizes. */
 static void test_page_size(void)
 {
 	struct err err = {0};
@@ -116,7 +116,7 @@ static void test_page_size(void)
 	CHECK_STR(err.hint, "the kernel is too old for it, or built without it");
 }
 
-/* One that has succeeded can be taken back. What systemd has changed is written again, and no more. */
+/* An update that succeeded can be undone. Only values that systemd has changed are written again. */
 static void test_taken_back(void)
 {
 	_cleanup_cgroup_saved_ struct cgroup_saved kept = {.cgroup_fd = -1};
@@ -135,7 +135,7 @@ static void test_taken_back(void)
 	check_file("rdma.max", "mlx5_0 hca_handle=2 hca_object=3\n");
 }
 
-/* No controller: nothing was written, since it is looked for first. */
+/* A missing controller: nothing was written, because controllers are checked first. */
 static void test_no_controller(void)
 {
 	struct err err = {0};
@@ -147,7 +147,7 @@ static void test_no_controller(void)
 	check_file("memory.max", "8192");
 }
 
-/* More is in use than the new limit: pids came before it. */
+/* More is in use than the new limit. pids was written before it. */
 static void test_usage(void)
 {
 	struct err err = {0};
@@ -160,7 +160,7 @@ static void test_usage(void)
 	check_file("memory.max", "8192");
 }
 
-/* Of a file with a line for each device, the line comes back; one that was not there is taken away. */
+/* In a file with a line for each device, the old line is restored, and a line that did not exist is removed. */
 static void test_lines(void)
 {
 	struct err err = {0};
@@ -181,7 +181,7 @@ static void test_lines(void)
 	check_file("io.weight", "default 100\n8:16 50\n");
 }
 
-/* A file that cannot be read is not put back, and the others are. */
+/* A file that cannot be read is not restored, and the others are. */
 static void test_unreadable(void)
 {
 	struct err err = {0};

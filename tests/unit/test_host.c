@@ -25,7 +25,7 @@ static const struct {
 	{"/proc/self/ns/cgroup", 0x02000000},  {"/proc/self/ns/time", 0x00000080},
 };
 
-/* The number behind a key of /proc/self/status. */
+/* The number after a key of /proc/self/status. */
 static uint64_t status_value(const char *key, int base)
 {
 	_cleanup_buf_ struct buf text = {0};
@@ -102,7 +102,7 @@ static void test_namespaces(void)
 		CHECK_INT(found->errnum, 0);
 		CHECK_INT(found->actual_type, namespaces[i].type);
 		CHECK(found->is_own);
-		/* One of another kind. */
+		/* A namespace of another type. */
 		host_probe_namespace(&host, i, namespaces[(i + 1) % HOST_NS_COUNT].path);
 		CHECK_INT(found->actual_type, namespaces[(i + 1) % HOST_NS_COUNT].type);
 		CHECK(!found->is_own);
@@ -126,7 +126,7 @@ static void test_no_namespaces(void)
 		CHECK_INT(host.namespaces[1].actual_type, 0);
 		CHECK(!host.namespaces[1].is_own);
 	}
-	/* A pipe without a writer must not make it wait. */
+	/* The probe must not wait for a writer of a FIFO. */
 	CHECK(mkdtemp(path) != NULL);
 	fifo = mem_format("%s/fifo", path);
 	CHECK_INT(mkfifo(fifo, 0600), 0);
@@ -136,7 +136,7 @@ static void test_no_namespaces(void)
 	rmdir(path);
 }
 
-/* In a new user namespace everything of it is another one, and the caller is in none of the host's. */
+/* In a new user namespace the caller is not in the host's user namespace. */
 static void test_user_namespace(void)
 {
 	pid_t parent = getpid(), pid = fork();

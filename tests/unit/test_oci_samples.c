@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sample configurations of runtime-spec: TARE_OCI_SAMPLES names a directory with config/good, of which
- * spec must accept every file, and config/bad, of which it must refuse every one.
+ * The sample configurations of runtime-spec. TARE_OCI_SAMPLES names a directory with config/good, of which spec
+ * must accept every file, and config/bad, of which it must refuse every file.
  */
 #include <dirent.h>
 #include <fcntl.h>

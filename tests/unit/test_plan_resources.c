@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * linux.resources as writes to cgroup files. Every expected value is worked out by hand: the weights from the
+ * linux.resources as writes to cgroup files. Every expected value was computed by hand: the weights from the
  * formulas in the comments, with 60 digits.
  */
 #include <tare/host.h>
@@ -12,8 +12,9 @@
 static const char head[] = "{'ociVersion':'1.3.0','root':{'path':'r'},'linux':{'resources':";
 
 /*
- * The steps as one line: "+a,b" are controllers, "file<limit" is a check of what is used, "file=value" a write,
- * with "|file=value" as its other way, "?" if the file may be missing, "~" if it may be refused.
+ * The steps in one line: "+a,b" are controllers, "file<limit" is a check of the usage, "file=value" is a write,
+ * "|file=value" is its alternative, "?" means that the file may be missing, and "~" that the write may be
+ * refused.
  */
 static void describe(const struct plan *plan, struct buf *out)
 {
@@ -79,7 +80,7 @@ static const struct row memory_rows[] = {
 	{"{'memory':{}}", ""},
 	{"{'memory':{'limit':262144}}", "+memory; memory.max=262144"},
 	{"{'memory':{'limit':0}}", ""},
-	/* unlimited: nothing is needed for that, and swap goes with it */
+	/* unlimited: nothing is needed for that, and swap becomes unlimited, too */
 	{"{'memory':{'limit':-1}}", "memory.swap.max=max?; memory.max=max?"},
 	{"{'memory':{'limit':-1,'swap':0}}", "memory.swap.max=max?; memory.max=max?"},
 	{"{'memory':{'limit':-1,'swap':5000}}", "+memory; memory.swap.max=5000; memory.max=max?"},
@@ -102,7 +103,7 @@ static const struct row memory_rows[] = {
 	{"{'memory':{'limit':1000,'checkBeforeUpdate':false}}", "+memory; memory.max=1000"},
 };
 
-/* What v2 cannot do; what asks for no effect is fine. */
+/* What v2 cannot express. Values without effect are accepted. */
 static const struct row refused_rows[] = {
 	{"{'memory':{'kernel':0,'kernelTCP':-1,'swappiness':0,'disableOOMKiller':false,'useHierarchy':false}}",
 	 ""},
@@ -139,7 +140,7 @@ static const struct row cpu_rows[] = {
 	{"{'cpu':{'period':50000}}", "cpu.max=max 50000?"},
 	{"{'cpu':{'burst':1000}}", "+cpu; cpu.max.burst=1000"},
 	{"{'cpu':{'burst':0}}", "cpu.max.burst=0?"},
-	/* a burst above the old quota has to wait for the new one, one below it must go before */
+	/* a burst above the old quota is written after the new quota, one below it before */
 	{"{'cpu':{'quota':50000,'burst':1000}}",
 	 "+cpu; cpu.max.burst=1000~; cpu.max=50000 100000; cpu.max.burst=1000"},
 	{"{'cpu':{'quota':-1,'burst':1000}}", "+cpu; cpu.max=max 100000?; cpu.max.burst=1000"},
@@ -175,7 +176,7 @@ static const struct row other_rows[] = {
 	 "hugetlb.1GB.rsvd.max=9223372036854771712|hugetlb.1GB.max=9223372036854771712"},
 	{"{'rdma':{'mlx5_1':{'hcaHandles':3,'hcaObjects':10000},'rxe3':{'hcaObjects':0}}}",
 	 "+rdma; rdma.max=mlx5_1 hca_handle=3 hca_object=10000; rdma.max=rxe3 hca_object=0"},
-	/* every line on its own, in the order of the configuration, behind everything else */
+	/* each line is one write, in the order of the configuration, after all other writes */
 	{"{'unified':{'memory.high':'1G','io.max':'8:0 rbps=1\\n8:16 wbps=2\\n','cgroup.max.depth':'3'},"
 	 "'memory':{'limit':1000},'pids':{'limit':5}}",
 	 "+pids,memory,io; pids.max=5; memory.max=1000; memory.high=1G; io.max=8:0 rbps=1; io.max=8:16 wbps=2; "
@@ -185,9 +186,9 @@ static const struct row other_rows[] = {
 	 "+hugetlb,misc; hugetlb.2MB.max=1; misc.max=a 1; weird=x"},
 	{"{'unified':{'cgroup.freeze':'1'}}",
 	 "!/unified/cgroup.freeze: only the runtime writes this file, which acts on processes"},
-	/* what runs is not in the plan of an update */
+	/* steps for processes are not in the plan of an update */
 	{"{'devices':[{'allow':false}]}", ""},
-	/* the order of everything */
+	/* the order of all writes */
 	{"{'rdma':{'a':{'hcaHandles':1}},'hugepageLimits':[{'pageSize':'2MB','limit':1}],"
 	 "'cpu':{'mems':'0','shares':2},'blockIO':{'weight':10},'memory':{'limit':1},'pids':{'limit':1}}",
 	 "+pids,memory,io,cpu,cpuset,hugetlb,rdma; pids.max=1; memory.max=1; io.bfq.weight=10|io.weight=1; "
@@ -195,7 +196,7 @@ static const struct row other_rows[] = {
 };
 
 /*
- * ceil(10^((l^2 + 125 l) / 612 - 7 / 34)), l = log2(shares); beside each row what the power is before it is
+ * ceil(10^((l^2 + 125 l) / 612 - 7 / 34)), l = log2(shares). The comment of each row is the power before it is
  * rounded.
  */
 static void test_weights(void)
@@ -205,7 +206,7 @@ static void test_weights(void)
 		uint32_t weight;
 	} rows[] = {
 		{0, 0},          /* not set */
-		{1, 1},          /* below the kernel's minimum of v1 */
+		{1, 1},          /* below the minimum of cgroup v1 */
 		{2, 1},          /* 1 */
 		{3, 2},          /* 1.324 */
 		{4, 2},          /* 1.619 */
@@ -245,7 +246,7 @@ static void test_weights(void)
 	CHECK_INT(plan_io_weight(1000), 10000);
 }
 
-/* Pointers begin at the root of a document of its own. */
+/* Pointers begin at the root of the resources document. */
 static void test_document(void)
 {
 	struct spec_resources resources = {.memory.limit = {.is_set = true, .value = 10},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The unit that the systemd driver asks for: names by systemd.unit(5) and systemd.slice(5), values worked out
- * by hand from the properties' descriptions in systemd.resource-control(5).
+ * The unit that the plan requests from systemd. Names follow systemd.unit(5) and systemd.slice(5). Values were
+ * computed by hand from the properties' descriptions in systemd.resource-control(5).
  */
 #include <tare/host.h>
 #include <tare/plan.h>
@@ -13,7 +13,7 @@ static const char common[] =
 	"Delegate:b=true DefaultDependencies:b=false MemoryAccounting:b=true CPUAccounting:b=true "
 	"IOAccounting:b=true TasksAccounting:b=true CollectMode:?s=inactive-or-failed";
 
-/* "UNIT Slice:s=... NAME:TYPE=VALUE ..."; then later ones, behind "; ". */
+/* "UNIT Slice:s=... NAME:TYPE=VALUE ...", followed by the later requests, each after "; ". */
 static void describe(const struct plan *plan, struct buf *out)
 {
 	static const char *const before[] = {" ", ":", "="};
@@ -35,7 +35,7 @@ static void describe(const struct plan *plan, struct buf *out)
 	}
 }
 
-/* Takes the common properties out; false if they are not there. */
+/* Removes the common properties. Returns false if they are missing. */
 static bool shorten(struct buf *text)
 {
 	char *at = strstr(text->data, common);
@@ -50,7 +50,7 @@ struct row {
 	const char *path;      /* cgroupsPath */
 	const char *resources; /* "" or members of linux.resources */
 	const char *annotations;
-	const char *expected; /* "!..." is an error: its place and message */
+	const char *expected; /* "!..." is an error: its JSON pointer and message */
 };
 
 static void check_row(const struct row *row, const struct host *host)
@@ -127,10 +127,13 @@ static const struct row limit_rows[] = {
 	 N " MemorySwapMax:?t=18446744073709551615 MemoryMax:?t=18446744073709551615"},
 	{"::n", "'pids':{'limit':-1}", "", N " TasksMax:?t=18446744073709551615"},
 	{"::n", "'pids':{'limit':2}", "", N " TasksMax:?t=2"},
-	/* One process is all: it is told when nobody else keeps the place any more. */
+	/* A limit of one process is set after the placeholder has exited. */
 	{"::n", "'pids':{'limit':1}", "", N "; n.scope TasksMax:?t=1"},
 	{"::n", "'pids':{'limit':0}", "", N "; n.scope TasksMax:?t=1"},
-	/* 50000 of 100000 us are 0.5 s of a second; 12345 of 100000 are 123450 us, in steps of 10000. */
+	/*
+	 * 50000 of 100000 us are 0.5 s per second. 12345 of 100000 are 123450 us, rounded up to a multiple of
+	 * 10000.
+	 */
 	{"::n", "'cpu':{'quota':50000,'period':100000}", "",
 	 N " CPUQuotaPerSecUSec:?t=500000 CPUQuotaPeriodUSec:?t=100000"},
 	{"::n", "'cpu':{'quota':12345,'period':100000}", "",
@@ -144,7 +147,7 @@ static const struct row limit_rows[] = {
 	/* bits 0, 1, 9: bytes 0x03 0x02; bit 64: the ninth byte */
 	{"::n", "'cpu':{'cpus':'0-1,9','mems':'64'}", "",
 	 N " AllowedCPUs:?ay=0302 AllowedMemoryNodes:?ay=000000000000000001"},
-	/* The curve of io.weight for 10 to 1000 begins at 1. */
+	/* The curve that maps 10 to 1000 to io.weight begins at 1. */
 	{"::n", "'blockIO':{'weight':10}", "", N " IOWeight:?t=1"},
 	{"::n", "'unified':{'memory.high':'5000','memory.min':'max','memory.oom.group':'1'}", "",
 	 N " MemoryHigh:?t=5000 MemoryMin:?t=18446744073709551615 OOMPolicy:?s=kill"},
@@ -152,10 +155,10 @@ static const struct row limit_rows[] = {
 	{"::n", "'unified':{'memory.zswap.writeback':'1\\n'}", "", N " MemoryZSwapWriteback:?b=true"},
 	{"::n", "'unified':{'memory.zswap.writeback':'2'}", "", NO_PROPERTY("memory.zswap.writeback", "2")},
 	{"::n", "'unified':{'memory.oom.group':'0'}", "", N " OOMPolicy:?s=continue"},
-	/* What unified says about the same file counts. */
+	/* For the same file, unified takes precedence. */
 	{"::n", "'memory':{'limit':1000},'unified':{'memory.max':'2000'}", "", N " MemoryMax:?t=2000"},
 	{"::n", "'cpu':{'shares':1024},'unified':{'cpu.idle':'1'}", "", N " CPUWeight:?t=0"},
-	/* In the kernel's own way of writing numbers. */
+	/* In the kernel's notation of numbers. */
 	{"::n", "'unified':{'memory.max':'100M','memory.high':'3g','pids.max':' 7'}", "",
 	 N " MemoryMax:?t=104857600 MemoryHigh:?t=3221225472 TasksMax:?t=7"},
 	{"::n", "'unified':{'memory.max':'0x4000000','memory.high':'0100000000','cpu.weight':'0x20'}", "",
@@ -174,9 +177,9 @@ static const struct row limit_rows[] = {
 	{"::n", "'cpu':{'idle':0}", "", N " CPUWeight:?t=100"},
 	{"::n", "'cpu':{'idle':0,'shares':2048}", "", N " CPUWeight:?t=174"},
 	{"::n", "'unified':{'pids.max':'1'}", "", N "; n.scope TasksMax:?t=1"},
-	/* systemd has no word for these. */
+	/* systemd has no property for these. */
 	{"::n", "'hugepageLimits':[{'pageSize':'2MB','limit':0}]", "", N},
-	/* Without a period the kernel keeps the one that is in force. */
+	/* Without a period the kernel keeps the current one. */
 	{"::n", "'unified':{'cpu.max':'50000'}", "",
 	 N " CPUQuotaPerSecUSec:?t=500000 CPUQuotaPeriodUSec:?t=100000"},
 	{"::n", "'cpu':{'quota':20000,'period':20000},'unified':{'cpu.max':'50000'}", "",
@@ -186,7 +189,7 @@ static const struct row limit_rows[] = {
 	{"::n", "'unified':{'cpu.max.burst':'5'}", "", N},
 	{"::n", "'unified':{'cpuset.cpus':''}", "", N " AllowedCPUs:?ay="},
 	{"::n", "'unified':{'io.weight':'8:0 200'}", "", N},
-	/* What systemd cannot be told it would take back, at its next reload. */
+	/* systemd would undo a value that it does not know at its next reload. */
 	{"::n", "'unified':{'memory.max':'99999999999T'}", "", NO_PROPERTY("memory.max", "99999999999T")},
 	{"::n", "'unified':{'memory.high':''}", "", NO_PROPERTY("memory.high", "\n")},
 	{"::n", "'unified':{'pids.max':'many'}", "", NO_PROPERTY("pids.max", "many")},
@@ -216,7 +219,7 @@ static const struct row annotation_rows[] = {
 	{"::n", "", "'" A "After':'[\\u0027a.service\\u0027, \\u0022b.service\\u0022]'",
 	 N " After:as=a.service\nb.service\n"},
 	{"::n", "", "'" A "After':'[]'", N " After:as="},
-	/* In JSON a backslash is two. */
+	/* A backslash in JSON is written as two. */
 	{"::n", "", "'" A "Xyz':'\\u0027a\\\\\\\\b\\\\\\u0027c\\\\\\u0022d\\u0027'", N " Xyz:s=a\\b'c\"d"},
 	{"::n", "", "'" A "Xyz':'\\u0027a\\\\nb\\u0027'", BAD "Xyz: " ESCAPE},
 	{"::n", "", "'" A "Xyz':'[\\u0027a\\\\nb\\u0027]'", BAD "Xyz: " ESCAPE},
@@ -242,7 +245,7 @@ static const struct row annotation_rows[] = {
 	{"::n", "", "'" A "Delegate':'false'", BAD "Delegate: " SET "the runtime sets this property itself"},
 };
 
-/* 63 pages first, where 64 to 255 of them are the limit. */
+/* For limits from 64 to 255 pages, 63 pages are set first. */
 static const struct row small_page_rows[] = {
 	{"::n", "'memory':{'limit':262143}", "", N " MemoryMax:?t=262143"},
 	{"::n", "'memory':{'limit':262144}", "", N " MemoryMax:?t=258048; n.scope MemoryMax:?t=262144"},
@@ -256,7 +259,7 @@ static const struct row large_page_rows[] = {
 	{"::n", "'memory':{'limit':16777216}", "", N " MemoryMax:?t=16777216"},
 };
 
-/* Somebody is to read what the unit has counted where it has a limit of memory and nobody waits for its end. */
+/* A unit with a memory limit needs a watcher, unless run waits for the container's end. */
 static const struct {
 	const char *resources;
 	bool is_run, is_waited, is_watched;
@@ -264,7 +267,7 @@ static const struct {
 	{"'memory':{'limit':1000}", false, false, true},
 	{"'memory':{'limit':1000}", true, false, true},
 	{"'memory':{'limit':1000}", true, true, false},
-	{"'memory':{'limit':262144}", false, false, true}, /* which comes in two steps */
+	{"'memory':{'limit':262144}", false, false, true}, /* which is set in two steps */
 	{"'memory':{'limit':-1}", false, false, false},
 	{"'memory':{'limit':1000},'unified':{'memory.max':'max'}", false, false, false},
 	{"'unified':{'memory.max':'5M'}", false, false, true},
@@ -297,7 +300,7 @@ static void check_watch(size_t i, bool is_systemd)
 	step = plan_find(plan, PLAN_UNIT_WATCH);
 	if (!CHECK((step != NULL) == (is_systemd && watch_rows[i].is_watched)))
 		fprintf(stderr, "\tof {%s}\n", watch_rows[i].resources);
-	/* Behind all limits, and before anything of the container's runs. */
+	/* After all limits, and before any program of the container runs. */
 	CHECK(step == NULL || (step > plan_find(plan, PLAN_RELEASE_PLACEHOLDER) &&
 			       step[1].actor == PLAN_PARENT && step[1].kind == PLAN_SEND));
 }

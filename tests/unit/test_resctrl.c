@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Classes of service on a directory with files as resctrl has them (resctrl.rst): few processors have the real
- * one. A new directory stays empty here, so that what is written into a new class is looked at in one that is
- * there.
+ * Classes of service, on a directory with files like those of resctrl (resctrl.rst), because few processors
+ * have it. A new directory has no files here, so writes to a class are tested with an existing one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +35,7 @@ static bool is_there(const char *name)
 	return k_faccessat2(root_fd, name, 0, 0) == 0;
 }
 
-/* A class as the kernel makes it. */
+/* A class with the files that the kernel would make. */
 static void make_class(const char *name, const char *schemata)
 {
 	_cleanup_free_ char *path = mem_format("%s/schemata", name), *tasks = mem_format("%s/tasks", name),
@@ -50,7 +49,7 @@ static void make_class(const char *name, const char *schemata)
 
 static const char there[] = "    L3:0=000ff;1=fffff\n    MB:0=100;1= 50\n  L3CODE:0=1\n";
 
-/* A class that is there is taken if it has what is asked for; it is never written. */
+/* An existing class is used if it has the requested schemata. It is never written. */
 static void test_compare(void)
 {
 	static const struct {
@@ -102,7 +101,7 @@ static void test_there(void)
 	CHECK(!made.has_clos);
 }
 
-/* The new directory has no schemata here: writing them fails, and what was made is known and can be removed. */
+/* The new directory has no schemata file here: writing it fails, and what was made can be removed. */
 static void test_new(void)
 {
 	const struct resctrl_place place = {.clos = "web1", .schemata = "L3:0=f\n", .is_own = true};

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What compiled filters decide, asked of them by a small interpreter of classic BPF; keys and entries. */
+/*
+ * The decisions of compiled filters, evaluated by a small interpreter of classic BPF; keys and cache entries.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -11,12 +13,12 @@
 #include "spec_text.h"
 #include "unit.h"
 
-#define UNKNOWN 0xdeadbeefu /* no result of any filter here */
+#define UNKNOWN 0xdeadbeefu /* no filter here has this result */
 #define X32 0x40000000u
 #define ALLOW SECCOMP_RET_ALLOW
 #define ERR(e) (SECCOMP_RET_ERRNO | (e))
 
-/* --- an interpreter: what seccomp(2) allows of classic BPF and libseccomp uses --- */
+/* --- an interpreter: the part of classic BPF that seccomp(2) permits and libseccomp uses --- */
 
 static uint32_t load(const struct seccomp_data *data, uint32_t at)
 {
@@ -79,7 +81,7 @@ struct filter {
 	int r;
 };
 
-/* The section in JSON with ' for ". */
+/* The section in JSON, with ' instead of ". */
 static struct filter make(const char *section)
 {
 	static const char head[] = "{'ociVersion':'1.3.0','root':{'path':'r'},'linux':{'seccomp':",
@@ -144,13 +146,13 @@ static void test_actions(void)
 		CHECK_INT(decide_native(&f, 83), rows[i].result);
 		CHECK_INT(decide_native(&f, 82), ALLOW);
 		CHECK_INT(decide_native(&f, 84), ALLOW);
-		/* Another architecture than the one of the filter. */
+		/* An architecture that is not in the filter. */
 		CHECK_INT(decide(&f, AUDIT_ARCH_I386, 39, 0, 0), SECCOMP_RET_KILL_PROCESS);
 		done(&f);
 	}
 }
 
-/* Whether value OP operand (and two) holds is written down by hand. */
+/* Whether value OP operand (and two) is true was determined by hand. */
 static void test_operators(void)
 {
 	static const struct {
@@ -204,7 +206,7 @@ static void test_conditions(void)
 {
 	struct filter f;
 
-	/* On two arguments: both have to hold. */
+	/* On two arguments: both must be true. */
 	f = make("{'defaultAction':'SCMP_ACT_ERRNO','defaultErrnoRet':2,'syscalls':[{'names':['fcntl'],"
 		 "'action':'SCMP_ACT_ALLOW','args':[{'index':0,'op':'SCMP_CMP_EQ','value':1},"
 		 "{'index':1,'op':'SCMP_CMP_EQ','value':2}]}]}");
@@ -212,7 +214,7 @@ static void test_conditions(void)
 	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, 72, 1, 3), ERR(2));
 	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, 72, 0, 2), ERR(2));
 	done(&f);
-	/* Several on one argument are alternatives, as other runtimes have it. */
+	/* Several conditions on one argument are alternatives, as in other runtimes. */
 	f = make("{'defaultAction':'SCMP_ACT_ERRNO','defaultErrnoRet':2,'syscalls':[{'names':['fcntl'],"
 		 "'action':'SCMP_ACT_ALLOW','args':[{'index':1,'op':'SCMP_CMP_EQ','value':1},"
 		 "{'index':1,'op':'SCMP_CMP_EQ','value':2}]}]}");
@@ -220,7 +222,7 @@ static void test_conditions(void)
 	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, 72, 0, 2), ALLOW);
 	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, 72, 0, 3), ERR(2));
 	done(&f);
-	/* A rule that says what the default says changes nothing. */
+	/* A rule with the default action changes nothing. */
 	f = make("{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['fcntl'],'action':'SCMP_ACT_ALLOW'}]"
 		 "}");
 	CHECK_INT(f.r, 0);
@@ -250,17 +252,20 @@ static void test_newer(void)
 	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, X32 | 0, 0, 0), ALLOW);
 	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, X32 | 331, 0, 0), ERR(EPERM));
 	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, X32 | 333, 0, 0), ERR(ENOSYS));
-	/* A tracer's -1 is no new call; nor is an architecture that is not in the filter. */
+	/*
+	 * -1, which a tracer sets to skip a call, is no newer call. Neither is a call of an architecture that
+	 * is not in the filter.
+	 */
 	CHECK(decide_native(&f, UINT32_MAX) != ERR(ENOSYS));
 	CHECK_INT(decide(&f, AUDIT_ARCH_AARCH64, 900, 0, 0), SECCOMP_RET_KILL_PROCESS);
 	done(&f);
-	/* x32 that is not in the filter is another architecture. */
+	/* Without x32 in the filter, its calls are those of another architecture. */
 	f = make(
 		"{'defaultAction':'SCMP_ACT_ERRNO','syscalls':[{'names':['read'],'action':'SCMP_ACT_ALLOW'}]}");
 	CHECK_INT(decide(&f, AUDIT_ARCH_X86_64, X32 | 333, 0, 0), SECCOMP_RET_KILL_PROCESS);
 	CHECK_INT(decide_native(&f, 1), ERR(ENOSYS));
 	done(&f);
-	/* Every other default is what the configuration asked for. */
+	/* A default other than EPERM is not replaced by ENOSYS. */
 	f = make("{'defaultAction':'SCMP_ACT_ERRNO','defaultErrnoRet':13,'syscalls':[{'names':['read'],"
 		 "'action':'SCMP_ACT_ALLOW'}]}");
 	CHECK_INT(decide_native(&f, 424), ERR(13));
@@ -269,14 +274,14 @@ static void test_newer(void)
 		 "'action':'SCMP_ACT_ALLOW'}]}");
 	CHECK_INT(decide_native(&f, 424), SECCOMP_RET_KILL_PROCESS);
 	done(&f);
-	/* A filter that names nothing knows of no time. */
+	/* A filter that names no call has no newest one. */
 	f = make("{'defaultAction':'SCMP_ACT_ERRNO'}");
 	CHECK_INT(decide_native(&f, 0), ERR(EPERM));
 	CHECK_INT(decide_native(&f, 424), ERR(EPERM));
 	done(&f);
 }
 
-/* A foreign architecture's calls by its own numbers: aarch64 has read 63, openat 56, statx 291. */
+/* A foreign architecture's calls have its own numbers: on aarch64 read is 63, openat 56, statx 291. */
 static void test_foreign(void)
 {
 	struct filter f = make("{'defaultAction':'SCMP_ACT_ERRNO','architectures':['SCMP_ARCH_AARCH64',"
@@ -287,7 +292,7 @@ static void test_foreign(void)
 	CHECK_INT(decide(&f, AUDIT_ARCH_AARCH64, 63, 0, 0), ALLOW);
 	CHECK_INT(decide(&f, AUDIT_ARCH_AARCH64, 62, 0, 0), ERR(EPERM));
 	CHECK_INT(decide(&f, AUDIT_ARCH_AARCH64, 64, 0, 0), ERR(ENOSYS));
-	/* arm: read 3, openat 322, and cacheflush among the private ones. */
+	/* arm: read is 3, openat 322, and cacheflush is one of the private calls. */
 	CHECK_INT(decide(&f, AUDIT_ARCH_ARM, 3, 0, 0), ALLOW);
 	CHECK_INT(decide(&f, AUDIT_ARCH_ARM, 321, 0, 0), ERR(EPERM));
 	CHECK_INT(decide(&f, AUDIT_ARCH_ARM, 323, 0, 0), ERR(ENOSYS));
@@ -305,7 +310,7 @@ static void test_refused(void)
 	CHECK_STR(f.err.json_pointer, "/linux/seccomp/architectures/1");
 	CHECK(f.program.filter == NULL);
 	done(&f);
-	/* libseccomp takes one errno less than the kernel. */
+	/* libseccomp supports one errno less than the kernel. */
 	f = make("{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['read','write'],"
 		 "'action':'SCMP_ACT_ERRNO','errnoRet':4095}]}");
 	CHECK(f.r < 0 && f.err.kind == ERR_UNSUPPORTED);
@@ -317,7 +322,7 @@ static void test_refused(void)
 	done(&f);
 }
 
-/* 4,200 values that are compared are more than 4,096 instructions. */
+/* 4,200 compared values need more than 4,096 instructions. */
 static void test_too_large(void)
 {
 	_cleanup_buf_ struct buf text = {0};
@@ -392,7 +397,7 @@ static void test_profile(const char *path)
 	done(&f);
 }
 
-/* Every program kills calls of an architecture that it does not know, which is not asked about. */
+/* Every program kills calls of unknown architectures, which are not evaluated here. */
 static void test_deadly(void)
 {
 	static const struct {
@@ -472,7 +477,7 @@ static void test_unknown_names(void)
 			       "'action':'SCMP_ACT_LOG'},{'names':['s390_runtime_instr','Write'],"
 			       "'action':'SCMP_ACT_LOG'}]}");
 
-	/* One of another architecture is known. */
+	/* A name that only another architecture has is known. */
 	CHECK_INT(seccomp_unknown_names(&f.spec->seccomp, on_name, &out), 2);
 	CHECK_STR(out.data, "/linux/seccomp/syscalls/0/names/1 reed;/linux/seccomp/syscalls/1/names/1 Write;");
 	done(&f);
@@ -492,7 +497,7 @@ static void test_architectures(void)
 
 /* --- keys and entries --- */
 
-/* Sections that differ in one thing each, and the first one with blanks in other places. */
+/* Sections that differ in one thing each, and the first one with other white space. */
 static const char *const different[] = {
 	"{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['read','ab'],'action':'SCMP_ACT_ERRNO'}]}",
 	"{'defaultAction':'SCMP_ACT_LOG','syscalls':[{'names':['read','ab'],'action':'SCMP_ACT_ERRNO'}]}",
@@ -543,7 +548,7 @@ static void test_keys(void)
 		seccomp_key_done(&keys[i]);
 }
 
-/* Sums of two filters can be equal: an entry belongs to the one whose key it contains. */
+/* The sums of two filters can be equal. A cache entry is that of the filter with the key that it contains. */
 static void test_same_name(const struct buf *entry, const struct seccomp_key *key)
 {
 	struct filter f = make(different[1]);
@@ -575,7 +580,7 @@ static void test_entries(void)
 	test_same_name(&entry, &key);
 	for (size_t len = 0; len < entry.len; len += 5)
 		CHECK_INT(seccomp_unseal(entry.data, len, &key, &back), -EBADMSG);
-	/* No single bit may differ. */
+	/* A change of any single bit is detected. */
 	for (size_t bit = 0; bit < entry.len * 8; bit++) {
 		entry.data[bit / 8] ^= (char)(1 << bit % 8);
 		if (seccomp_unseal(entry.data, entry.len, &key, &back) != -EBADMSG)

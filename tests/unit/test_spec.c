@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every rule of spec refuses what it should, at the right place and in the right words; and the names. */
+/* Every rule of spec: it refuses invalid texts with the right JSON pointer and message, and accepts names. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <sys/resource.h>
@@ -509,7 +509,7 @@ static const char *const good_texts[] = {
 	"'linux':{'namespaces':[{'type':'user','path':'/n'}]},'mounts':[{'destination':'/"
 	"a','options':['idmap']}]",
 	"'mounts':[{'destination':'/a','options':['idmap'],'uidMappings':[" ID0 "],'gidMappings':[" ID0 "]}]",
-	/* unknown properties, whatever they hold */
+	/* unknown properties with any value */
 	"'vm':{'a':[1e999,{'\\ud83d\\ude00':null}]},'solaris':1,'linux':{'x':{'y':0}},'Root':{}",
 	"'annotations':{'a~/b':'\\u00e4\xe2\x82\xac\xf0\x9f\x98\x80\\ud83d\\ude00\\\\u0000'}",
 };
@@ -533,7 +533,7 @@ static void test_bad(const struct bad *cases, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		const struct bad *bad = &cases[i];
 		struct err err = {0};
-		/* In the tables a backslash stands for ", which json_text makes of '. */
+		/* In the tables a backslash stands for ", because json_text replaces '. */
 		char msg[sizeof err.msg];
 		bool is_good;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is broken, huge or deep is refused in reasonable time, and never crashes. */
+/* Broken, huge and deep texts are refused in reasonable time, and without a crash. */
 #include <errno.h>
 #include <time.h>
 
@@ -23,7 +23,7 @@ static int parse(const char *json, size_t len, struct err *err)
 	return r;
 }
 
-/* Parses buf with its first byte's quotes turned, and checks the message and that it took no time. */
+/* Parses buf with its quotes replaced, and checks the error and the time. */
 static void check_refused(const struct buf *buf, const char *json_pointer, const char *msg)
 {
 	_cleanup_free_ char *json = json_text(buf->data);
@@ -48,7 +48,7 @@ static void test_truncated(void)
 	size_t len = strlen(json) - 2; /* the last brace and its newline */
 
 	for (size_t i = 0; i <= len; i++) {
-		/* A copy of its own, so that reading behind the end is seen. */
+		/* An exact copy, so that a sanitizer detects a read beyond the end. */
 		_cleanup_free_ char *part = mem_alloc(i + 1);
 		struct err err = {0};
 
@@ -118,7 +118,7 @@ static void test_many_members(void)
 	CHECK_INT(parse(json, env.len, &err), 0);
 }
 
-/* What a section left behind must not be mixed up with what its second, shorter form holds. */
+/* The values of a section must not be mixed with those of a second, shorter section of the same name. */
 static void test_sections_twice(void)
 {
 	_cleanup_buf_ struct buf buf = {0};
@@ -172,7 +172,7 @@ static const char *value_end(const char *text)
 	return text;
 }
 
-/* Each value of the full example in turn becomes each of these. */
+/* Replaces each value of the full example by each of these. */
 static void mutate(const char *json, const char *at)
 {
 	static const char *const values[] = {"null",          "true",  "7",          "-1",       "1.5",

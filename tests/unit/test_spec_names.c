@@ -7,7 +7,7 @@
 #include "spec_text.h"
 #include "unit.h"
 
-/* A configuration with text, in which name stands at the "%s". */
+/* A configuration that contains text, with name in place of "%s". */
 static struct spec *parse_with(const char *text, const char *name)
 {
 	_cleanup_buf_ struct buf buf = {0};
@@ -101,7 +101,7 @@ static void test_capabilities(void)
 	CHECK_STR(spec_capability_name(-1), NULL);
 }
 
-/* Each name of the table is accepted in text; expected is what the spec lists. */
+/* Each name of the table is accepted in text. The spec's list must equal expected. */
 static void check_names(const char *(*name)(int), const char *expected, const char *text)
 {
 	_cleanup_buf_ struct buf got = {0};
@@ -143,7 +143,7 @@ static void test_lists(void)
 		    "'linux':{'seccomp':{'defaultAction':'SCMP_ACT_LOG','architectures':['%s']}}");
 }
 
-/* Names whose numbers the kernel defines; there is no table of them to ask. */
+/* Names with numbers that the kernel defines. They have no table in the spec's interface. */
 static void test_numbers(void)
 {
 	static const struct {

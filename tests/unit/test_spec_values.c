@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every property arrives in its member, and names work in both directions. */
+/* Every property is stored in its member, and names can be converted in both directions. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/ioprio.h>
@@ -385,7 +385,7 @@ static void test_documents(void)
 	CHECK_INT(resources->resources.pids_limit.value, 7);
 }
 
-/* A configuration where its resources are expected: nothing in it is known, and nothing would be changed. */
+/* A whole configuration instead of resources: it has no known key, and would change nothing. */
 static void test_whole_document(void)
 {
 	static const struct {

@@ -26,7 +26,7 @@ static int remove_dir(const char *id, struct err *err)
 	return fd == -ENOENT ? 0 : fd < 0 ? fd : state_remove(root_fd, fd, id, err);
 }
 
-/* The status, or -errno. */
+/* Returns the status, or -errno. */
 static int status_of(int dir_fd, const struct state_record *record)
 {
 	enum state_status status;
@@ -165,7 +165,10 @@ static void test_dirs(void)
 	fd_close(&fd);
 	CHECK_INT(state_lock(other_fd, 0, &err), 0);
 
-	/* Who waited for the lock while the container went does not get a new one of the same name. */
+	/*
+	 * A command that waited for the lock while the container was removed does not lock a new one of the
+	 * same name.
+	 */
 	CHECK_INT(remove_dir("web1", &err), 0);
 	fd = state_create_dir(root_fd, "web1", &err);
 	CHECK(fd >= 0);
@@ -276,7 +279,7 @@ static void test_round_trip(void)
 	check_same(&found, &record);
 }
 
-/* A record with one piece of it replaced; what is parsed out of it, as the result of state_parse. */
+/* Returns the result of state_parse for a record with one part replaced. */
 static int parse_changed(const char *old, const char *new)
 {
 	_cleanup_record_ struct state_record found = {0};
@@ -368,7 +371,7 @@ static void test_strict(void)
 			fprintf(stderr, "  '%s' for '%s'\n", cases[i].new, cases[i].old);
 }
 
-/* Records of versions before and after this one: what came later is not there, or is left aside. */
+/* Records of earlier and later versions: later rows are missing, or are ignored. */
 static void test_versions(void)
 {
 	static const struct {
@@ -430,7 +433,7 @@ static void test_versions(void)
 	}
 }
 
-/* Each prefix of a record, and each with one bit changed: no crash, and mostly no record. */
+/* Each prefix of a record, and each record with one bit changed: no crash, and mostly no valid record. */
 static void test_hostile(void)
 {
 	_cleanup_buf_ struct buf text = {0};
@@ -474,7 +477,7 @@ static void test_files(void)
 	other_fd = state_create_dir(root_fd, "web2", &err);
 	CHECK_INT(state_write(other_fd, &record, &err), 0);
 	state_record_done(&found);
-	CHECK_INT(state_read(other_fd, &found, &err), -EBADMSG); /* it is web1's */
+	CHECK_INT(state_read(other_fd, &found, &err), -EBADMSG); /* the record is web1's */
 	CHECK(found.id == NULL);
 	put_file(other_fd, "record", "rubbish");
 	CHECK_INT(state_read(other_fd, &found, &err), -EBADMSG);
@@ -538,7 +541,7 @@ static void test_list(void)
 	CHECK_INT(k_mkdirat(root_fd, "not an id", 0700), 0);
 	check_list("one two ");
 
-	/* What a killed removal left goes, what somebody is still removing stays. */
+	/* What a killed removal left is removed, and what another process is still removing stays. */
 	CHECK_INT(k_mkdirat(root_fd, "~99.0", 0700), 0);
 	CHECK_INT(k_mkdirat(root_fd, "~98.0", 0700), 0);
 	swept_fd = k_openat(root_fd, "~99.0", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
@@ -552,7 +555,7 @@ static void test_list(void)
 	check_list("one two ");
 	CHECK(!is_there("~98.0"));
 
-	/* What a killed creation left before it made anything goes, too, and does not keep the id. */
+	/* What a killed creation left before it made anything is also removed, and does not occupy the id. */
 	CHECK_INT(k_mkdirat(root_fd, "empty", 0700), 0);
 	fd_close(&busy_fd);
 	busy_fd = state_create_dir(root_fd, "empty", &err);
@@ -570,7 +573,7 @@ static void test_list(void)
 	fill_dir(one_fd);
 	CHECK_INT(remove_dir("one", &err), 0);
 	check_list("two ");
-	/* Something of somebody else's stays, and so does its directory; the id is free all the same. */
+	/* A file that tare did not make stays, and so does its directory. The id is free nevertheless. */
 	put_file(two_fd, "precious", "x");
 	CHECK_INT(remove_dir("two", &err), -ENOTEMPTY);
 	check_list("");
@@ -590,7 +593,7 @@ static void test_list(void)
 
 /* --- status --- */
 
-/* Listens where init would; the address is longer than sun_path for some roots, hence the descriptor. */
+/* Listens like init. For some roots the path is longer than sun_path, so it is that of a descriptor. */
 static int listen_at_gate(int dir_fd)
 {
 	int fd = k_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -610,7 +613,7 @@ static void *wait_for_ever(void *context)
 	return NULL;
 }
 
-/* A process: is_leaderless has a first thread that has ended and another that lives. */
+/* Forks a process. With is_leaderless its first thread exits and another thread continues. */
 static pid_t spawn(bool is_leaderless)
 {
 	pid_t pid = fork();
@@ -644,7 +647,7 @@ static void wait_zombie(pid_t pid)
 	CHECK_INT(process_state(pid), 'Z');
 }
 
-/* With another start time: dead only where this process's numbers are the record's. */
+/* A record with another start time: the container is only stopped if its namespaces are the caller's. */
 static void test_namespaces(int dir_fd, const struct state_record *seen)
 {
 	struct state_record record = *seen;
@@ -678,7 +681,7 @@ static void test_status_of_init(int dir_fd)
 	record.has_gate = true;
 	CHECK_INT(status_of(dir_fd, &record), STATE_RUNNING);
 	gate_fd = listen_at_gate(dir_fd);
-	for (int i = 0; i < 5; i++) /* more often than its queue is long */
+	for (int i = 0; i < 5; i++) /* more often than the queue is long */
 		CHECK_INT(status_of(dir_fd, &record), STATE_CREATED);
 	fd_close(&gate_fd);
 	CHECK_INT(status_of(dir_fd, &record), STATE_RUNNING);
@@ -736,7 +739,10 @@ static void test_status(void)
 	CHECK_STR(state_status_name(STATE_UNKNOWN), "unknown");
 }
 
-/* A record without namespaces: another process under the pid may be this namespace's, and init the cgroup's. */
+/*
+ * A record without namespaces: the process with that pid may be another one of this namespace, so the cgroup
+ * decides.
+ */
 static void test_older(int dir_fd, int cgroup_fd, char *mount)
 {
 	struct state_record record = {.pid = getpid(), .cgroup_mount = mount, .cgroup_path = (char *)"/a/b"};
@@ -755,7 +761,7 @@ static void test_older(int dir_fd, int cgroup_fd, char *mount)
 	CHECK_INT(open_init(&record), -ESRCH);
 }
 
-/* A cgroup is only read: a directory with the file in it does as well. */
+/* The cgroup's files are only read, so a plain directory with these files suffices. */
 static void test_paused(void)
 {
 	_cleanup_free_ char *mount = mem_format("%s/cgroups", top);
@@ -767,7 +773,7 @@ static void test_paused(void)
 	fd = state_create_dir(root_fd, "web1", &err);
 	CHECK_INT(state_process_start(record.pid, &record.pid_start), 0);
 	CHECK(k_mkdirat(root_fd, "cgroups", 0700) == 0 && k_mkdirat(root_fd, "cgroups/a", 0700) == 0);
-	/* A directory that is no cgroup2 mount does not say that the cgroup is gone. */
+	/* If the directory is no cgroup2 mount, a missing cgroup does not mean that it was removed. */
 	CHECK_INT(status_of(fd, &record), -ENODEV);
 	CHECK_INT(k_mkdirat(root_fd, "cgroups/a/b", 0700), 0);
 	cgroup_fd = k_openat(root_fd, "cgroups/a/b", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
@@ -897,7 +903,7 @@ static void test_end(void)
 	CHECK_INT(remove_dir("ended", &err), 0);
 }
 
-/* Whoever watched may have ended early: as long as the cgroup is there, it is asked itself. */
+/* The watcher may have exited early. While the cgroup exists, its own count is used. */
 static void test_end_late(void)
 {
 	_cleanup_free_ char *mount = mem_format("%s/cgroups", top);
@@ -916,11 +922,11 @@ static void test_end_late(void)
 	put_file(cgroup_fd, "memory.events", "oom_kill 2\n");
 	state_read_end(dir_fd, &record, &end);
 	CHECK(!end.has_status && end.has_oom_kills && end.oom_kills == 2);
-	/* Its controller was taken away, and is back. */
+	/* The controller was disabled and enabled again, so its count is lower. */
 	put_file(cgroup_fd, "memory.events", "oom_kill 0\n");
 	state_read_end(dir_fd, &record, &end);
 	CHECK(end.has_oom_kills && end.oom_kills == 1);
-	/* Who waited knows better what is the container's. */
+	/* If a command waited for the container, its count is the right one. */
 	put_file(dir_fd, "end", "137 9 1\n");
 	put_file(cgroup_fd, "memory.events", "oom_kill 2\n");
 	state_read_end(dir_fd, &record, &end);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Durations are those of Go's time.ParseDuration, sizes those of the engines' flags. */
+/* Durations have the notation of Go's time.ParseDuration, sizes that of the engines' flags. */
 #include "../../src/cli/value.h"
 #include "unit.h"
 

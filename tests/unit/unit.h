@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the unit tests share: checks that go on after a failure, and the exit status. A failed check is
+ * Shared by the unit tests: checks that continue after a failure, and the exit status. A failed check is
  * printed with its place and its values.
  */
 #ifndef TARE_TESTS_UNIT_H
@@ -15,7 +15,7 @@
 
 static int unit_checks, unit_failures;
 
-/* text names what was looked at; the place is the caller's. True if the check holds. */
+/* text names the checked expression, and the place is the caller's. Returns true if the check holds. */
 static inline bool unit_result(bool is_good, const char *text, const char *file, int line)
 {
 	unit_checks++;
@@ -56,7 +56,7 @@ static inline bool unit_int(long long actual, long long expected, const char *te
 #define CHECK_INT(actual, expected)                                                                            \
 	unit_int((long long)(actual), (long long)(expected), #actual, __FILE__, __LINE__)
 
-/* At the end of main: return UNIT_RETURN; a test that checked nothing has failed. */
+/* At the end of main: return UNIT_RETURN. A test that checked nothing has failed. */
 #define UNIT_RETURN                                                                                            \
 	(fprintf(stderr, "%d checks, %d failed\n", unit_checks, unit_failures),                                \
 	 unit_failures > 0 || unit_checks == 0)

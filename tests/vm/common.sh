@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: Apache-2.0
-# What build, build-qemu and run share: where the images and the emulator are, and which of them belong to the scripts
-# as they are now.
+# Shared by build, build-qemu and run: the paths of the images and of the emulator that belong to the present contents
+# of the scripts.
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${TARE_VM:-${XDG_CACHE_HOME:-$HOME/.cache}/tare-vm}
 
@@ -13,7 +13,7 @@ hash_of() {
 	cat "$@" | sha256sum | cut -c 1-12
 }
 
-# The machine's own mirror of Debian, or the usual one.
+# The mirror that this machine's apt uses, or Debian's default one.
 debian_mirror() {
 	mirror=$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p' /etc/apt/sources.list.d/*.sources 2>/dev/null | grep -v security | head -n 1)
 	[ -n "$mirror" ] || mirror=$(awk '$1 == "deb" { print $2; exit }' /etc/apt/sources.list 2>/dev/null || true)

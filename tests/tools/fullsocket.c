@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A socket whose queue of connections is full and that nobody serves, until it is killed: deaf PATH. */
+/* fullsocket PATH: a socket with a full queue of connections that it never accepts, until it is killed. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,7 +22,7 @@ int main(int argc, char **argv)
 	while (connect(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), (struct sockaddr *)&address,
 		       sizeof address) == 0)
 		;
-	/* It appears once it is full. */
+	/* The path appears once the queue is full. */
 	if (rename(temporary, argv[1]) < 0)
 		return 1;
 	pause();
