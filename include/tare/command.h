@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* command: the commands, as the command line calls them. All of it runs in the process that was called. */
+/*
+ * command: the commands, as the command line calls them. All functions run in the process that the caller has
+ * started, in its namespaces. state_root is the argument of --root, or NULL. Errors that are not listed are of
+ * kind ERR_STATE ("container does not exist") or ERR_SYSTEM.
+ */
 #ifndef TARE_COMMAND_H
 #define TARE_COMMAND_H
 
@@ -9,57 +13,66 @@
 struct spec;
 struct state_record;
 
-/* Creates a container: returns when init waits at its gate. On failure nothing of it is left. */
+/* create ID: makes a container, and returns when init waits at the gate. On failure nothing of it is left. */
 int command_create(const struct create_options *options, struct err *err) MUST_CHECK;
 
 /*
- * Creates and starts. In the foreground it forwards signals and the terminal, waits for the end, deletes
- * unless is_keep, and stores the program's status (0-255; 128 + signal) in *ret_status.
+ * run ID: creates a container and starts it. In the foreground it forwards signals and the terminal, waits for
+ * the program, deletes the container unless is_keep, and stores the program's exit status in *ret_status
+ * (0-255; 128 + signal). Detached it returns when the program was executed.
  */
 int command_run(const struct create_options *options, int *ret_status, struct err *err) MUST_CHECK;
 
-/* start ID: only from "created"; returns when execve succeeded or says why it did not. */
+/*
+ * start ID: starts the program of a container whose status is "created" (runtime.md, "Start"). Returns when
+ * execve(2) has succeeded, or with its error.
+ */
 int command_start(const char *state_root, const char *id, struct err *err) MUST_CHECK;
 
-/* kill ID SIGNAL: signal 0-64, 0 only tells whether the container runs. is_all: every process of the
- * container's cgroup (and no error if none is left).
+/*
+ * kill ID SIGNAL: sends a signal to the container's init; 0 only checks that it runs, the highest is 64.
+ * is_all: to all processes of the container's cgroup; none is no error. ERR_STATE "container not running".
  */
 int command_kill(const char *state_root, const char *id, int signal, bool is_all, struct err *err) MUST_CHECK;
 
 /*
- * delete ID. Without force only a stopped container ("cannot delete container X that is not stopped:
- * STATE"). With force a living one is killed first, a half-made one cleaned up, and an unknown id is a
- * success. Poststop hooks run last; their failures are warnings in the log.
+ * delete ID (runtime.md, "Delete"). Without is_force the container must be stopped: ERR_STATE "cannot delete
+ * container X that is not stopped: STATE". With is_force a container that runs is killed first, an incomplete
+ * one is cleaned up, and an unknown id is a success. Poststop hooks run last; their failures are warnings in
+ * the log.
  */
 int command_delete(const char *state_root, const char *id, bool is_force, struct err *err) MUST_CHECK;
 
 /*
- * pause ID, resume ID: freezes and thaws all processes of a created or running container; return when that is
- * done. ERR_STATE "container not running", "container paused already", "container not paused". A freeze that
- * cannot be done within 10 s is taken back.
+ * pause ID, resume ID: freeze or thaw all processes of a created or running container, and return when all have
+ * stopped or continued. ERR_STATE "container not running", "container paused already", "container not paused".
+ * If not all processes stop within 10 s, the container is thawed and pause fails.
  */
 int command_pause(const char *state_root, const char *id, struct err *err) MUST_CHECK;
 int command_resume(const char *state_root, const char *id, struct err *err) MUST_CHECK;
 
 /*
- * update ID: puts the limits of a document as /linux/resources of a configuration in force, but for its device
- * rules; JSON pointers begin at its root. ERR_STATE "container not running". A quota without a period and
- * memory without swap keep the other; all of the limits are changed, or none.
+ * update ID: changes the limits of a container to those of a document, which has the form of /linux/resources
+ * of a configuration, without device rules; the JSON pointers of errors begin at the document's root. A quota
+ * without a period keeps the current period, and vice versa; so do memory and swap. Either all limits are
+ * changed or none. ERR_STATE "container not running".
  */
 int command_update(const char *state_root, const char *id, const struct buf *document,
 		   struct err *err) MUST_CHECK;
 
-/* The pids of a container's processes in the caller's pid namespace, ascending. Count or -errno; the caller
- * frees. */
+/*
+ * ps ID: the pids of all processes of a container, in the caller's pid namespace, in ascending order. Returns
+ * their number or -errno; the caller frees *ret_pids.
+ */
 int command_pids(const char *state_root, const char *id, pid_t **ret_pids, struct err *err) MUST_CHECK;
 
 /*
- * events ID: one line of JSON with what the container's cgroup has used, or, unless is_once, one such line each
- * interval_ms (above 0) and one line for each time that memory ran out, until the container has no processes.
- * on_line is given each line with its newline; its failure is the command's.
+ * events ID: one line of JSON with the resource usage of the container's cgroup. Unless is_once, one such line
+ * each interval_ms (> 0), and a line for each OOM kill, until the container has no process. on_line is called
+ * with each line and its line feed; if it fails, the command fails with its error.
  */
 struct events_options {
-	const char *state_root; /* --root, or NULL */
+	const char *state_root;
 	const char *id;
 	bool is_once;
 	int64_t interval_ms;
@@ -69,15 +82,15 @@ struct events_options {
 int command_events(const struct events_options *options, struct err *err) MUST_CHECK;
 
 /*
- * exec ID: a further process in a created or running container. In the foreground it forwards signals and the
- * terminal, waits, and stores the program's status (0-255; 128 + signal) in *ret_status. Detached it returns
- * when execve succeeded. On failure nothing of it is left, and the container is as it was.
+ * exec ID: starts a further process in a created or running container. In the foreground it forwards signals
+ * and the terminal, waits for the process, and stores its exit status in *ret_status (0-255; 128 + signal).
+ * Detached it returns when execve(2) has succeeded. On failure the new process is killed.
  */
 int command_exec(const struct exec_options *options, int *ret_status, struct err *err) MUST_CHECK;
 
 /*
- * Loads what create would: bundle, config, spec, host, plan, without changing anything. For "plan" and
- * "check". The caller frees: spec_free, free.
+ * Loads what create would load: bundle, configuration, facts of the host, plan. Changes nothing. For "plan" and
+ * "check". The caller frees *ret_spec by spec_free and *ret_plan by free.
  */
 struct plan;
 struct host;

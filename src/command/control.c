@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pause, resume, ps and events: commands on the cgroup of a container that another process made. */
+/*
+ * pause, resume, ps and events: commands on the cgroup of an existing container. Process: the one that the
+ * caller started; the container's processes are not its children.
+ */
 #include <errno.h>
 #include <signal.h>
 
@@ -13,7 +16,7 @@
 
 /* --- pause, resume --- */
 
-/* Nobody's signal ends this process while the container is half frozen: what it began it takes back. */
+/* With all signals blocked, so that none but SIGKILL ends this process while the container is partly frozen. */
 static int freeze(int cgroup_fd, struct err *err)
 {
 	uint64_t all = ~0ull, old;
@@ -45,8 +48,7 @@ int command_pause(const char *state_root, const char *id, struct err *err)
 	return cgroup_fd < 0 ? cgroup_fd : freeze(cgroup_fd, err);
 }
 
-/* A pause that was killed may have left a container that is neither frozen nor running: that is resumed, too.
- */
+/* A pause that was killed may have stopped only some of the processes: such a container is thawed, too. */
 int command_resume(const char *state_root, const char *id, struct err *err)
 {
 	_cleanup_container_ struct container container;
@@ -87,7 +89,7 @@ int command_pids(const char *state_root, const char *id, pid_t **ret_pids, struc
 	cgroup_fd = container_open_cgroup(&container, err);
 	if (cgroup_fd != -ENOENT)
 		return cgroup_fd < 0 ? cgroup_fd : cgroup_pids(cgroup_fd, ret_pids, err);
-	/* Without a cgroup it cannot be told which ones there are, unless there are none. */
+	/* Without a cgroup the processes are not known, unless the container is stopped and has none. */
 	r = state_status(container.dir_fd, &container.record, &status, &other);
 	if (r < 0)
 		*err = other;

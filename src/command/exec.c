@@ -1,28 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exec: a further process in an existing container.
+ * exec: starts a further process in an existing container.
  *
- * Process: the tare process that was called, in the caller's namespaces. It walks a plan as the parent of a
- * container does, but owns nothing of the container: what it undoes is the new process alone.
+ * Process: the parent of the new process, in the caller's namespaces. It carries out a plan as the parent of a
+ * container does, but owns nothing of the container: after a failure it only kills the new process.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/prctl.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include <tare/command.h>
 #include <tare/container.h>
 #include <tare/notify.h>
-#include <tare/sys.h>
 
 #include "private.h"
 
 #define PROCESS_MAX ((size_t)16 << 20) /* bytes of a --process file */
 
-/* The container's init, checked to be that; how it is said why there is none. */
+/* Opens a pidfd of the container's init. If init is dead, the error depends on the container's status. */
 static int open_init(const struct container *container, int *ret_pidfd, struct err *err)
 {
 	_cleanup_fd_ int pidfd = state_open_pidfd(&container->record, err);
@@ -39,7 +34,7 @@ static int open_init(const struct container *container, int *ret_pidfd, struct e
 	return 0;
 }
 
-/* A plan that another version of tare stored says nothing to this one: the configuration does. */
+/* Builds the container's plan from the configuration in the record, if the stored plan cannot be used. */
 static int rebuild_plan(const struct container *container, struct buf *ret, struct err *err)
 {
 	const struct state_record *record = &container->record;
@@ -107,15 +102,15 @@ static int load_process(const struct exec_options *options, struct spec **ret_sp
 }
 
 /*
- * Below the container's cgroup and nowhere else. "CONTROLLERS:PATH" comes from hosts with several hierarchies;
- * here there is one.
+ * The cgroup for the new process: --cgroup names one below the container's. The controllers in
+ * "CONTROLLERS:PATH" select one of several cgroup v1 hierarchies; v2 has one, so they are ignored.
  */
-static int cgroup_of(const struct exec_options *options, const struct state_record *record, char **ret,
-		     struct err *err)
+static int choose_cgroup(const struct exec_options *options, const struct state_record *record, char **ret,
+			 struct err *err)
 {
 	const char *path = options->cgroup, *colon = path == NULL ? NULL : strchr(path, ':');
 
-	/* Controllers have no slash in their names, paths may have a colon. */
+	/* A colon after a slash is part of the path: names of controllers have no slash. */
 	if (colon != NULL && memchr(path, '/', (size_t)(colon - path)) == NULL)
 		path = colon + 1;
 	if (path == NULL || str_equal(path, "/") || path[0] == '\0') {
@@ -137,8 +132,8 @@ static int cgroup_of(const struct exec_options *options, const struct state_reco
 	return 0;
 }
 
-static struct plan_exec_request request_of(const struct parent *parent, const struct spec *process,
-					   const char *cgroup)
+static struct plan_exec_request make_request(const struct parent *parent, const struct spec *process,
+					     const char *cgroup)
 {
 	const struct exec_options *o = parent->exec;
 
@@ -176,8 +171,8 @@ static void undo(struct parent *parent)
 		k_unlinkat(AT_FDCWD, parent->exec->pid_file, 0);
 }
 
-/* Those of the container itself are what it was granted. */
-static void warn(const struct parent *parent, const struct spec *process)
+/* Only for capabilities that this exec requests; a request of the container's was reported by create. */
+static void load_warnings(const struct parent *parent, const struct spec *process)
 {
 	uint64_t asked[SPEC_CAP_SETS] = {0};
 
@@ -199,15 +194,15 @@ static int build(struct parent *parent, const struct container *container, const
 	if (r >= 0)
 		r = load_container_plan(container, &text, &plan, err);
 	if (r >= 0)
-		r = cgroup_of(parent->exec, &container->record, &cgroup, err);
+		r = choose_cgroup(parent->exec, &container->record, &cgroup, err);
 	if (r >= 0)
 		r = parent_load_descriptors(parent, parent->exec->preserve_fds, err);
 	if (r < 0)
 		return r;
-	request = request_of(parent, process, cgroup);
+	request = make_request(parent, process, cgroup);
 	r = plan_build_exec(plan, &parent->host, &request, &parent->plan, err);
 	if (r >= 0)
-		warn(parent, process);
+		load_warnings(parent, process);
 	return r;
 }
 
@@ -231,7 +226,7 @@ static int prepare(struct parent *parent, struct container *container, struct er
 	return r < 0 ? r : parent_open_slots(parent, err);
 }
 
-/* A filter that kills for the very last calls leaves nobody who could say so. */
+/* A filter that kills the process at one of its last system calls leaves no process to report the error. */
 static int wait_executed(const struct parent *parent, struct err *err)
 {
 	const struct plan_step *step = plan_find(parent->plan, PLAN_SECCOMP);
@@ -248,14 +243,14 @@ static int wait_executed(const struct parent *parent, struct err *err)
 }
 
 /*
- * A container that ends meanwhile takes cgroup, namespaces and the new process with it: whatever that looked
- * like from here. What is wrong with something that was asked for has its place in the configuration.
+ * If the container stops meanwhile, its cgroup, its namespaces and the new process can disappear at any step,
+ * each with another error; all of them are replaced by one message. An error with a JSON pointer is about a
+ * value of the request and stays.
  */
-static void explain(struct parent *parent, struct err *err)
+static void explain_failure(struct parent *parent, struct err *err)
 {
 	struct err ignored;
 	_cleanup_fd_ int pidfd = state_open_pidfd(&parent->record, &ignored);
-
 	bool is_cut_off = err->kind == ERR_PEER || err->errnum == EPIPE;
 
 	if (err->json_pointer[0] == '\0' && (pidfd == -ESRCH || (is_cut_off && pidfd_is_dying(pidfd))))
@@ -299,6 +294,6 @@ int command_exec(const struct exec_options *options, int *ret_status, struct err
 		return 0;
 	undo(&parent);
 	if (r != -EINTR)
-		explain(&parent, err);
+		explain_failure(&parent, err);
 	return r;
 }

@@ -1,33 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * run in the foreground, after the start.
+ * run, and the wait for a process in the foreground, which exec uses, too.
  *
- * Process: the parent; the container's init is its child. It forwards what signals it gets, copies between its
- * own terminal and the container's, and ends with the status of the container's program.
+ * Process: the parent; the process that it waits for is its child. It forwards signals, copies between its own
+ * terminal and the container's, and exits with the exit status of the program.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/prctl.h>
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
-#include <unistd.h>
 
 #include <tare/command.h>
 #include <tare/container.h>
 #include <tare/notify.h>
-#include <tare/protocol.h>
 
 #include "private.h"
 
 #define LOCK_TIMEOUT_MS 10000
 
-/* One direction of the copy. Bytes that could not be written yet stay here, and nothing more is read then. */
+/* One direction of the copy. Nothing is read while bytes is not empty. */
 struct stream {
 	int from, to;
 	char bytes[4096];
@@ -39,18 +35,18 @@ struct foreground {
 	struct parent *parent;
 	struct notify *notify;
 	struct stream in, out;
-	int output_fd; /* standard output, opened once more; or -1 */
+	int output_fd; /* standard output, opened again; or -1 */
 	struct termios saved;
-	struct cgroup_watch watch; /* of a scope of systemd's, see watch_begin */
-	bool is_counted;           /* its OOM kills, after the end */
+	struct cgroup_watch watch; /* see watch_begin */
+	bool is_counted;           /* watch.oom_kills is the final count */
 	bool is_raw;
 	bool is_ended;
 };
 
 /*
- * Standard output may be a pipe that nobody reads, or a terminal that is stopped: a write that waits would keep
- * the signals and the container's end from being seen. O_NONBLOCK on the caller's own open file would be the
- * caller's, too, so it is opened once more, where that is possible.
+ * Opens standard output for writes that do not block. It may be a pipe that no process reads, or a stopped
+ * terminal: a write that blocks would delay signals and the end of the container. O_NONBLOCK on descriptor 1
+ * would also apply to the caller, which shares the open file description, so it is opened again.
  */
 static int open_output(void)
 {
@@ -62,9 +58,9 @@ static int open_output(void)
 }
 
 /*
- * Keys go to the container as they are. The flags of output stay: the container's terminal leaves line feeds
- * alone (parent_announce), so that what goes into a file or a pipe has no carriage returns, and this one still
- * adds them.
+ * Makes the caller's terminal raw for input, so that all keys are passed to the container. Its output flags
+ * stay: the container's terminal does not convert line feeds (parent_announce), so that output to a file or a
+ * pipe has no carriage returns, and the caller's terminal adds them.
  */
 static void terminal_begin(struct foreground *f)
 {
@@ -114,7 +110,7 @@ static void stream_read(struct stream *s)
 		s->is_ended = true; /* a terminal whose other side is closed gives EIO */
 }
 
-/* A descriptor that cannot be waited for now is left out of poll(2), which ignores negative ones. */
+/* poll(2) ignores negative descriptors: one that is not to be waited for now is set to -1. */
 static void stream_watch(const struct stream *s, bool has_terminal, struct pollfd *from, struct pollfd *to)
 {
 	bool is_on = has_terminal && !s->is_ended;
@@ -131,14 +127,14 @@ static void stream_serve(struct stream *s, const struct pollfd *from, const stru
 		stream_write(s);
 }
 
-/* Signals that mean this process alone: job control of the caller's terminal, its own children, faults. */
+/* Not forwarded are signals for this process alone: job control of its terminal, its children, its pipes. */
 static bool is_forwarded(uint32_t signal)
 {
 	return signal != SIGCHLD && signal != SIGPIPE && signal != SIGURG && signal != SIGTTIN &&
 	       signal != SIGTTOU && signal != SIGTSTP && signal != SIGWINCH;
 }
 
-/* Orphans of the container are this process's children as a subreaper; init itself is waited for at the end. */
+/* As a subreaper this process is the parent of the container's orphans. init is waited for at the end. */
 static void reap_orphans(const struct foreground *f)
 {
 	siginfo_t info;
@@ -166,37 +162,37 @@ static void serve_signal(struct foreground *f, int signal_fd)
 		k_pidfd_send_signal(f->parent->pidfd, (int)info.ssi_signo);
 }
 
-/* The end of an exec's process is not that of the container. */
+/* Whether the container is kept after its end (run --keep). An exec's process is not the container's. */
 static bool is_keeping(const struct parent *parent)
 {
 	return parent->exec == NULL && parent->options->is_keep;
 }
 
 /*
- * systemd removes a scope's cgroup, with all that the kernel has counted in it, as soon as it hears that the
- * last process has ended, which is when this process hears it. A cgroup of the file driver stays until it is
- * removed here.
+ * systemd removes a scope's cgroup, and with it the number of OOM kills, as soon as it is notified that the
+ * cgroup is empty; this process is notified at the same time. So the files are opened before. A cgroup without
+ * a unit stays until this process removes it.
  */
 static void watch_begin(struct foreground *f)
 {
 	const struct parent *parent = f->parent;
-	bool is_wanted = is_keeping(parent) || (parent->exec == NULL && !str_is_empty(parent->record.unit));
+	bool is_needed = is_keeping(parent) || (parent->exec == NULL && !str_is_empty(parent->record.unit));
 	struct err ignored;
 
-	if (is_wanted && parent->cgroup_fd >= 0)
+	if (is_needed && parent->cgroup_fd >= 0)
 		(void)!cgroup_watch_open(parent->cgroup_fd, &f->watch, &ignored);
 }
 
-static void watch_look(struct foreground *f)
+static void watch_read(struct foreground *f)
 {
-	int what;
+	int flags;
 
 	if (f->watch.events_fd < 0)
 		return;
-	what = cgroup_watch_read(&f->watch);
-	if (what & CGROUP_EMPTY)
+	flags = cgroup_watch_read(&f->watch);
+	if (flags & CGROUP_EMPTY)
 		cgroup_watch_close(&f->watch);
-	f->is_counted = what & CGROUP_COUNT_READ;
+	f->is_counted = flags & CGROUP_COUNT_READ;
 }
 
 static void wait_end(struct foreground *f, int signal_fd)
@@ -216,31 +212,34 @@ static void wait_end(struct foreground *f, int signal_fd)
 		if (k_ppoll(fds, ARRAY_SIZE(fds), NULL, NULL) < 0)
 			continue;
 		if (fds[0].revents != 0 || fds[8].revents != 0 || fds[9].revents != 0)
-			watch_look(f);
+			watch_read(f);
 		if (fds[1].revents != 0)
 			serve_signal(f, signal_fd);
-		/* The service manager's own child is this process, which ends with the container. */
+		/* MAINPID is this process: it is the service manager's child, and exits with the container. */
 		notify_serve(f->notify, k_getpid());
 		stream_serve(&f->in, &fds[4], &fds[5]);
 		stream_serve(&f->out, &fds[6], &fds[7]);
 		f->is_ended = fds[0].revents != 0;
 	}
-	/* What the program wrote last is still in the terminal. */
+	/* The terminal may still contain the program's last output. */
 	while (has_terminal && !f->out.is_ended) {
 		struct pollfd to = {.fd = f->out.to, .events = POLLOUT};
-		struct timespec patience = {.tv_sec = 1};
+		struct timespec timeout = {.tv_sec = 1};
 
 		if (f->out.end == 0)
 			stream_read(&f->out);
 		if (f->out.end == 0)
 			break;
-		if (k_ppoll(&to, 1, &patience, NULL) <= 0)
+		if (k_ppoll(&to, 1, &timeout, NULL) <= 0)
 			break;
 		stream_write(&f->out);
 	}
 }
 
-/* Only a program that was killed, or that ends like one, may have ended for want of memory. */
+/*
+ * A program that the OOM killer has killed, or that passes on the status of such a child, exits with the status
+ * of SIGKILL. With run --keep the count is stored for any status.
+ */
 static void count_oom_kills(const struct foreground *f, struct state_end *end)
 {
 	if (f->parent->exec != NULL || (end->status != 128 + SIGKILL && !is_keeping(f->parent)))
@@ -286,7 +285,7 @@ static int run_poststart(struct parent *parent, struct err *err)
 		       : 0;
 }
 
-/* With the caller's signal mask, so that an impatient one can end the waiting; the container goes on. */
+/* Waits with the caller's signal mask, so that a signal can end this process; the container continues. */
 static void wait_detached(struct parent *parent, struct notify *notify)
 {
 	fd_close(&parent->dir_fd);
@@ -295,8 +294,8 @@ static void wait_detached(struct parent *parent, struct notify *notify)
 }
 
 /*
- * The other commands may have the container while it runs. One that has removed it meanwhile has done all that
- * this process would: -ENOENT then.
+ * Releases the lock while the container runs, so that other commands can use it. -ENOENT if one of them has
+ * removed the container: then nothing is left to remove.
  */
 static int unlock_and_wait(struct parent *parent, struct notify *notify, struct state_end *ret_end,
 			   struct err *err)
@@ -314,9 +313,8 @@ static int unlock_and_wait(struct parent *parent, struct notify *notify, struct 
 	return r < 0 ? r : locked;
 }
 
-/* A program that the kernel killed for want of memory looks like one that somebody killed: this tells them
- * apart. */
-static int fail_of_memory(const struct state_end *end, struct err *err)
+/* An OOM kill has the same exit status as any other SIGKILL, so it is reported as an error, too. */
+static int oom_fail(const struct state_end *end, struct err *err)
 {
 	if (end->signal == SIGKILL)
 		return err_set(err, ERR_STATE, 0, NULL,
@@ -325,12 +323,13 @@ static int fail_of_memory(const struct state_end *end, struct err *err)
 		       "a process of the container was OOM-killed (memory limit too low?)");
 }
 
-static int wait_and_end(struct parent *parent, struct notify *notify, int *ret_status, struct err *err)
+/* Waits for the container's program, then stores how it ended (run --keep) or removes the container. */
+static int wait_and_remove(struct parent *parent, struct notify *notify, int *ret_status, struct err *err)
 {
 	struct state_end end;
 	int r = unlock_and_wait(parent, notify, &end, err);
 	bool is_gone = r == -ENOENT;
-	bool is_of_memory = end.status == 128 + SIGKILL && end.oom_kills > 0;
+	bool is_oom_killed = end.status == 128 + SIGKILL && end.oom_kills > 0;
 	int fail = 0;
 
 	*ret_status = end.status;
@@ -339,10 +338,10 @@ static int wait_and_end(struct parent *parent, struct notify *notify, int *ret_s
 	if (r < 0 && !is_gone)
 		return r;
 	err->kind = ERR_NONE;
-	if (is_of_memory)
-		fail = fail_of_memory(&end, err);
+	if (is_oom_killed)
+		fail = oom_fail(&end, err);
 	r = is_gone || parent->options->is_keep ? 0 : parent_undo(parent, err);
-	return is_of_memory ? fail : r;
+	return is_oom_killed ? fail : r;
 }
 
 int command_run(const struct create_options *options, int *ret_status, struct err *err)
@@ -376,7 +375,7 @@ int command_run(const struct create_options *options, int *ret_status, struct er
 	parent.has_pid_file = false;
 	log_show_warnings();
 	if (!options->is_detached)
-		return wait_and_end(&parent, &notify, ret_status, err);
+		return wait_and_remove(&parent, &notify, ret_status, err);
 	wait_detached(&parent, &notify);
 	return 0;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* start, kill and delete: commands on a container that another process made. */
+/*
+ * start, kill and delete: commands that change the status of an existing container. Process: the one that the
+ * caller started; the container's init is not its child.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -28,7 +31,7 @@ static int connect_gate(const struct container *container, struct err *err)
 
 	str_format(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/gate", container->dir_fd);
 	r = fd < 0 ? fd : k_connect(fd, &address, sizeof address);
-	return r < 0 ? err_system(err, r, "cannot reach the container's init") : take_fd(&fd);
+	return r < 0 ? err_system(err, r, "cannot connect to the container's init") : take_fd(&fd);
 }
 
 static int check_startable(const struct container *container, struct err *err)
@@ -56,7 +59,7 @@ static int check_startable(const struct container *container, struct err *err)
 	return err_set(err, ERR_STATE, 0, NULL, "cannot start an already running container");
 }
 
-/* A container that somebody kills meanwhile: its end is the news, and not how this process noticed. */
+/* If the container was killed meanwhile, reports that instead of the error that followed from it. */
 static int explain_start(int r, int pidfd, struct err *err)
 {
 	if ((r != -EPIPE && r != -ECONNREFUSED && r != -ECONNRESET && r != -ENOENT) ||
@@ -66,8 +69,8 @@ static int explain_start(int r, int pidfd, struct err *err)
 }
 
 /*
- * The specification's word on startContainer and poststart hooks: their failure stops and destroys the
- * container. One whose program cannot be executed stays, as stopped.
+ * If a startContainer or poststart hook fails, the container is destroyed (runtime.md, "Lifecycle"). A
+ * container with a program that cannot be executed stays, with the status "stopped".
  */
 static int start(struct container *container, const struct spec *spec, int gate_fd, int pidfd, struct err *err)
 {
@@ -118,7 +121,7 @@ int command_start(const char *state_root, const char *id, struct err *err)
 	r = start(&container, spec, gate_fd, pidfd, err);
 	if (r < 0)
 		return r;
-	/* It may take as long as it likes; other commands on the container need the lock. */
+	/* The program may take any time until it is ready; other commands need the lock meanwhile. */
 	fd_close(&container.dir_fd);
 	notify_wait(&notify, pidfd, container.record.pid, NULL);
 	notify_finish(&notify);
@@ -137,7 +140,7 @@ static int kill_init(const struct container *container, int signal, struct err *
 	return pidfd >= 0 && r < 0 ? err_system(err, r, "cannot send signal %d", signal) : r;
 }
 
-/* Process after process; one that has died meanwhile needs no signal. */
+/* Signals each process; one that is dead by now is no error. */
 static int send_all(const pid_t *pids, int count, int signal, struct err *err)
 {
 	int result = 0;
@@ -160,10 +163,10 @@ static bool has_pid(const pid_t *pids, int count, pid_t pid)
 }
 
 /*
- * Signals every process of the cgroup. They are frozen meanwhile, so that none is born after the list was made,
- * which the cgroup's owner cannot make endless either; a container that is paused stays so, and one that cannot
- * be frozen soon gets its signals without that. An init that was moved out of the cgroup is still the
- * container's.
+ * Signals every process of the cgroup. The cgroup is frozen meanwhile, so that no process forks after the list
+ * was made, and sealed, so that its owner cannot make the list endless with new cgroups. A paused container
+ * stays frozen; one that cannot be frozen in time is signalled without that. init also gets the signal if it
+ * was moved out of the cgroup.
  */
 static int signal_cgroup(const struct container *container, int cgroup_fd, int signal, struct err *err)
 {
@@ -196,15 +199,15 @@ static int signal_cgroup(const struct container *container, int cgroup_fd, int s
 }
 
 /*
- * SIGKILL by the kernel's own way: no process escapes by forking, and frozen ones die too. An init that was
- * moved out of the cgroup is still the container's; one that cannot be seen from here was in it.
+ * SIGKILL by cgroup.kill: no process escapes by forking, and frozen processes are killed, too. init is also
+ * killed if it was moved out of the cgroup. If it is not visible in this pid namespace, it was in the cgroup.
  */
 static int kill_cgroup(const struct container *container, int cgroup_fd, struct err *err)
 {
 	struct err other;
 	int r = cgroup_kill(cgroup_fd, 0, err), init = kill_init(container, SIGKILL, &other);
 
-	if (r < 0 && r != -ETIMEDOUT) /* sent is what was asked for, not died */
+	if (r < 0 && r != -ETIMEDOUT) /* kill does not wait until the processes are dead */
 		return r;
 	if (init >= 0 || init == -ESRCH || init == -EXDEV)
 		return 0;
@@ -212,8 +215,8 @@ static int kill_cgroup(const struct container *container, int cgroup_fd, struct 
 	return init;
 }
 
-/* The end of a pid namespace's init ends all others in it; elsewhere nothing does. */
-static bool has_own_pids(const struct container *container)
+/* Whether SIGKILL of init kills all other processes: only if it is the init of a pid namespace. */
+static bool has_own_pid_namespace(const struct container *container)
 {
 	_cleanup_spec_ struct spec *spec = NULL;
 	struct err ignored;
@@ -227,13 +230,13 @@ int command_kill(const char *state_root, const char *id, int signal, bool is_all
 {
 	_cleanup_container_ struct container container;
 	_cleanup_fd_ int cgroup_fd = -ENOENT;
-	/* Freezing and thawing must not cross a pause; whatever else happens, a kill waits for nobody. */
+	/* Freezing and thawing must not interfere with a pause; other kills do not wait for the lock. */
 	int lock_ms = is_all && signal != SIGKILL && signal != 0 ? LOCK_TIMEOUT_MS : -1;
 	int r = container_open(state_root, id, lock_ms, &container, err);
 
 	if (r < 0)
 		return r;
-	if (is_all || (signal == SIGKILL && !has_own_pids(&container)))
+	if (is_all || (signal == SIGKILL && !has_own_pid_namespace(&container)))
 		cgroup_fd = container_open_cgroup(&container, err);
 	if (cgroup_fd < 0 && cgroup_fd != -ENOENT)
 		return cgroup_fd;
@@ -249,8 +252,8 @@ int command_kill(const char *state_root, const char *id, int signal, bool is_all
 
 /* --- delete --- */
 
-/* What the container's plan still tells of its place; false if there is none that can be read. */
-static bool find_place(const struct container *container, struct state_record *record)
+/* Fills in the record from the stored plan. False if that cannot be read, or names no cgroup and no unit. */
+static bool fill_from_plan(const struct container *container, struct state_record *record)
 {
 	size_t size;
 	const void *data = state_map_plan(container->dir_fd, &size);
@@ -267,14 +270,15 @@ static bool find_place(const struct container *container, struct state_record *r
 	record->created_secs = plan->created_secs;
 	record->created_nanosecs = (uint32_t)plan->created_nanosecs;
 	record->is_user_unit = unit != NULL && unit->u.unit.is_user;
-	/* As of one whose creation was cut off: which levels of the cgroup are its own is not known. */
+	/* As of an interrupted creation: it is not known which levels of the cgroup were made for it. */
 	record->creator = k_getpid();
 	return !str_is_empty(record->cgroup_path) || !str_is_empty(record->unit);
 }
 
 /*
- * The record cannot be read. The cgroup that the plan names has all of the container's processes; without that
- * nobody can tell what there still is. A record that was never written is older than all of it.
+ * Deletes a container with a record that cannot be read. The plan names the cgroup with the container's
+ * processes; without the plan they are not known. If the record was never written, there are none: it is
+ * written before anything else is made.
  */
 static int delete_damaged(struct container *container, const char *id, struct err *err)
 {
@@ -283,20 +287,23 @@ static int delete_damaged(struct container *container, const char *id, struct er
 	int r;
 
 	container->record.id = mem_dup(id);
-	if (find_place(container, &container->record))
+	if (fill_from_plan(container, &container->record))
 		return container_destroy(container, err);
 	r = container_remove_state(container->root_fd, container->dir_fd, id, err);
 	if (r < 0 || !was_written)
 		return r;
 	err_set(err, ERR_STATE, 0, NULL,
-		"the record and the plan of the container were damaged and are removed; its processes and its "
-		"cgroup, if there are any, are left");
-	err_hint(err, "look for processes named 'tare' or the container's program, and end them");
+		"cannot find the processes and the cgroup of the container: its record and its plan were "
+		"damaged; only these are removed");
+	err_hint(err, "look for processes named 'tare' or the container's program, and kill them");
 	return -EINVAL;
 }
 
-/* Ends what other commands may be waiting for while they hold the lock. Nobody is asked for his turn. */
-static void end_waiting(const char *state_root, const char *id, bool is_creator)
+/*
+ * Kills init, or the creator, so that a command that holds the lock and waits for it releases the lock. Done
+ * without the lock.
+ */
+static void kill_without_lock(const char *state_root, const char *id, bool is_creator)
 {
 	_cleanup_container_ struct container container;
 	struct err ignored;
@@ -311,8 +318,9 @@ static void end_waiting(const char *state_root, const char *id, bool is_creator)
 }
 
 /*
- * With force a container goes whatever others do with it: one that is starting is killed first, a creator that
- * takes too long is, too, and who holds the lock still then (a hook that does not end) is not waited for.
+ * With is_force the container is removed whatever other commands do with it: its init is killed first, then a
+ * creator that does not release the lock in time. If the lock is still held after that, for example during a
+ * hook that does not end, the container is removed without it.
  */
 static int open_for_delete(const char *state_root, const char *id, bool is_force, struct container *container,
 			   struct err *err)
@@ -320,12 +328,12 @@ static int open_for_delete(const char *state_root, const char *id, bool is_force
 	int r;
 
 	if (is_force)
-		end_waiting(state_root, id, false);
+		kill_without_lock(state_root, id, false);
 	r = container_open(state_root, id, LOCK_TIMEOUT_MS, container, err);
 	if (r != -EBUSY || !is_force)
 		return r;
 	container_done(container);
-	end_waiting(state_root, id, true);
+	kill_without_lock(state_root, id, true);
 	r = container_open(state_root, id, LOCK_AGAIN_MS, container, err);
 	if (r != -EBUSY)
 		return r;
@@ -339,7 +347,7 @@ int command_delete(const char *state_root, const char *id, bool is_force, struct
 	enum state_status status;
 	int r = open_for_delete(state_root, id, is_force, &container, err);
 
-	/* Another delete of it may have been killed at its last step. */
+	/* Another delete of this container may have been killed during its last step. */
 	if (r == -ENOENT && container.root_fd >= 0)
 		state_sweep_removed(container.root_fd);
 	if (r == -ENOENT && is_force && (container.dir_fd < 0 || state_is_gone(container.dir_fd)))
@@ -347,7 +355,7 @@ int command_delete(const char *state_root, const char *id, bool is_force, struct
 	if (r < 0 && is_force && container.dir_fd >= 0 && err->kind == ERR_STATE && r != -EBUSY)
 		return delete_damaged(&container, id, err);
 	if ((r == -ENOENT || r == -EBADMSG) && container.dir_fd >= 0 && !state_is_gone(container.dir_fd))
-		err_hint(err, "delete --force removes what there is of it");
+		err_hint(err, "delete --force removes what is left of it");
 	if (r < 0)
 		return r;
 	if (is_force)
@@ -358,7 +366,7 @@ int command_delete(const char *state_root, const char *id, bool is_force, struct
 	if (status != STATE_STOPPED) {
 		err_set(err, ERR_STATE, 0, NULL, "cannot delete container %s that is not stopped: %s", id,
 			state_status_name(status));
-		err_hint(err, "kill it first, or use --force, which does");
+		err_hint(err, "kill it first, or use --force, which kills it");
 		return -EINVAL;
 	}
 	return container_destroy(&container, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plan: what create would load, without changing anything. Process: the caller's own. */
+/* plan and check: loads what create would load, without changing anything. */
 #include <tare/command.h>
 #include <tare/parent.h>
 

@@ -1,32 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The starter: who says START. The parent itself for run, a later command at the gate for start.
- *
- * Process: the caller's own; the container is somebody else's child.
+ * The starter: the process that sends START to init. For run it is the parent, and init is its child; for start
+ * it is a later command, connected to the gate, and init is not its child.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <tare/await.h>
 #include <tare/command.h>
-#include <tare/hooks.h>
 #include <tare/protocol.h>
 
 #include "private.h"
 
-#define EXEC_TIMEOUT_MS 10000 /* for one system call, of a program that may come over a network */
+#define EXEC_TIMEOUT_MS 10000 /* for execve(2) alone; the program's file may be on a network */
 
-/* End of file behind EXEC: the program runs, or init was killed in between. The pidfd knows. */
-static void judge_end(int pidfd)
+/*
+ * Called after EXEC and the end of file: execve(2) has succeeded, or init was killed before it. Warns if the
+ * pidfd shows that init was killed.
+ */
+static void warn_if_killed(int pidfd)
 {
 	struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
 	struct timespec none = {0};
@@ -34,7 +29,7 @@ static void judge_end(int pidfd)
 
 	if (k_ppoll(&poll_fd, 1, &none, NULL) <= 0)
 		return;
-	/* Only a parent can ask how; a short program that has ended by now ran all the same. */
+	/* Only its parent can read the status. A program that has exited by now was executed. */
 	if (k_waitid(P_PIDFD, pidfd, &info, WEXITED | WNOWAIT | WNOHANG) < 0 || info.si_code == CLD_EXITED)
 		return;
 	if (info.si_code == CLD_KILLED && info.si_status == SIGKILL)
@@ -54,10 +49,11 @@ int starter_check_executed(int pidfd, pid_t pid, struct err *err)
 }
 
 /*
- * A filter may kill for the very last calls, or deny them and every way to tell so. A program that was executed
- * has its own name, also when it has ended, as long as nobody has waited for it.
+ * A filter may kill init at one of its last system calls, or deny them together with all calls that could
+ * report that. A process that is dead and still has init's name has not executed its program; the name can be
+ * read until the process is waited for.
  */
-static int check_began(int pidfd, struct err *err)
+static int check_not_init(int pidfd, struct err *err)
 {
 	siginfo_t info = {0};
 	bool is_init;
@@ -77,14 +73,15 @@ int starter_start(int socket_fd, int pidfd, bool has_filter, struct err *err)
 	int r = protocol_send(socket_fd, STEP_START, 0, NULL, -1);
 
 	if (r < 0)
-		return err_system(err, r, "cannot tell init to start");
+		return err_system(err, r, "cannot send START to init");
 	r = starter_wait_executed(socket_fd, pidfd, err);
-	return r < 0 || !has_filter ? r : check_began(pidfd, err);
+	return r < 0 || !has_filter ? r : check_not_init(pidfd, err);
 }
 
 /*
- * Behind EXEC the end of file says that execve worked. Somebody else may have a copy of init's socket, though,
- * and it then never comes: its process's end, a caller who is impatient, and time say the same.
+ * After EXEC, end of file means that execve(2) has succeeded, because it closes the socket. If another process
+ * has a copy of init's socket, there is no end of file: then the wait also ends when init exits, after a signal
+ * to this process, or after EXEC_TIMEOUT_MS, and each is a success.
  */
 static int wait_executed(struct await *await, struct err *err)
 {
@@ -111,6 +108,6 @@ int starter_wait_executed(int socket_fd, int pidfd, struct err *err)
 	if (r < 0 && !(r == -EPIPE && err->kind == ERR_PEER))
 		return r;
 	err->kind = ERR_NONE;
-	judge_end(pidfd);
+	warn_if_killed(pidfd);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* update: new limits for a container that is there. Process: the caller's own. */
+/* update: changes the limits of an existing container. Process: the one that the caller started. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,7 +14,7 @@
 
 #define LOCK_TIMEOUT_MS 10000
 
-/* The number in the file, -1 for "max"; false if there is none. */
+/* Reads the first number in the file, -1 for "max"; false if there is none. */
 static bool read_limit(int cgroup_fd, const char *file, int64_t *ret)
 {
 	char text[64];
@@ -31,9 +31,9 @@ static bool read_limit(int cgroup_fd, const char *file, int64_t *ret)
 	return true;
 }
 
-/* --- what is in force completes what was asked for --- */
+/* --- completing the requested limits by the current ones --- */
 
-/* The kernel takes no weight for a cgroup that is idle, and says EINVAL. */
+/* The kernel refuses a weight for an idle cgroup (EINVAL): reported here with the reason. */
 static int check_shares(int cgroup_fd, const struct spec_resources *r, struct err *err)
 {
 	int64_t idle;
@@ -46,7 +46,7 @@ static int check_shares(int cgroup_fd, const struct spec_resources *r, struct er
 	return -EINVAL;
 }
 
-/* cpu.max holds both: "QUOTA PERIOD". False if there is none. */
+/* Reads the period of cpu.max, "QUOTA PERIOD". False if there is none. */
 static bool read_period(int cgroup_fd, uint64_t *ret)
 {
 	char text[64], *at = text;
@@ -60,6 +60,7 @@ static bool read_period(int cgroup_fd, uint64_t *ret)
 	return str_to_u64(at, UINT32_MAX, ret);
 }
 
+/* cpu.max has quota and period: if only one of them is requested, the other one keeps its value. */
 static void complete_cpu(int cgroup_fd, struct spec_resources *r)
 {
 	uint64_t period;
@@ -75,9 +76,9 @@ static void complete_cpu(int cgroup_fd, struct spec_resources *r)
 }
 
 /*
- * swap limits memory and swap together (runtime-spec config-linux.md), which v2 does not: a new limit for one
- * of them means another one for what v2 calls swap.
- * A container that may not swap at all stays one.
+ * memory.swap limits memory and swap together (runtime-spec config-linux.md), memory.swap.max of v2 only swap.
+ * So if only one of limit and swap is requested, the other one is completed by its current value, and
+ * memory.swap.max changes. A container without swap (memory.swap.max 0) stays without.
  */
 static int complete_memory(int cgroup_fd, struct spec_resources *r, struct err *err)
 {
@@ -116,9 +117,9 @@ static int check_status(const struct container *container, struct err *err)
 	return 0;
 }
 
-/* systemd writes the files, too, and rounds: it does not have the last word. */
-static int tell_systemd(const struct container *container, int cgroup_fd, const struct unit_call *call,
-			struct err *err)
+/* Sets the unit's properties. systemd then writes the files with rounded values, so they are written back. */
+static int set_unit(const struct container *container, int cgroup_fd, const struct unit_call *call,
+		    struct err *err)
 {
 	_cleanup_cgroup_saved_ struct cgroup_saved kept;
 	int r;
@@ -128,7 +129,7 @@ static int tell_systemd(const struct container *container, int cgroup_fd, const 
 	return r < 0 ? r : cgroup_write_snapshot(&kept, err);
 }
 
-/* All of it, or nothing: what systemd has refused does not stay in the files, nor the other way round. */
+/* Changes the files and the unit's properties, or neither: if one of them fails, the other one is reset. */
 static int update_unit(const struct container *container, const struct cgroup_place *place,
 		       const struct plan *plan, int signal_fd, struct err *err)
 {
@@ -150,19 +151,21 @@ static int update_unit(const struct container *container, const struct cgroup_pl
 	(void)read_period(place->fd, &call.cpu.period);
 	if (read_limit(place->fd, "cpu.weight", &weight) && weight > 0)
 		call.cpu.weight = (uint64_t)weight;
-	r = tell_systemd(container, place->fd, &call, err);
+	r = set_unit(container, place->fd, &call, err);
 	if (r >= 0)
 		return 0;
 	back.properties = before.data;
 	if (before.len > 0 && unit_set(&container->record, &back, &other) < 0)
-		err_hint(err, "and the unit's properties could not be set back: %s", other.msg);
+		err_hint(err, "and the unit's properties could not be reset: %s", other.msg);
 	cgroup_rollback(&saved, err);
 	if (cgroup_write_snapshot(&kept, &other) < 0)
 		err_hint(err, "and %s", other.msg);
 	return r;
 }
 
-/* A signal leaves nothing half done: it ends the waiting for systemd, and all is taken back, or comes too late.
+/*
+ * Signals are blocked, so that none leaves an update incomplete. A signal during the wait for systemd makes the
+ * update fail, and everything is reset.
  */
 static int apply(const struct container *container, const struct cgroup_place *place, const struct plan *plan,
 		 struct err *err)

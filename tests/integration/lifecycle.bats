@@ -229,7 +229,7 @@ load helpers
 	[[ "$output" == *damaged* ]]
 	# Nothing states where the container is, so this is not a success.
 	run -1 tare delete --force "$ID"
-	[[ "$output" == *"processes and its cgroup"*left* ]]
+	[[ "$output" == *"cannot find the processes and the cgroup of the container: its record and its plan were damaged"* ]]
 	[ ! -e "$ROOT/$ID" ]
 	# The creator was killed before it wrote the record.
 	mkdir -p "$ROOT/$ID"

@@ -237,7 +237,7 @@ update_with() {
 	controllers cpu cpuset
 	start_with '{"cpu":{"idle":1}}'
 	run -1 tare update -r - "$ID" <<<'{"cpu":{"idle":0,"cpus":"4095"}}'
-	[[ "$output" == *"cannot set 'cpuset.cpus'"* && "$output" != *"set back"* ]]
+	[[ "$output" == *"cannot set 'cpuset.cpus'"* && "$output" != *"reset"* ]]
 	limit cpu.idle 1
 }
 
