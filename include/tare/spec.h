@@ -335,7 +335,7 @@ struct spec {
 		uint32_t domain;
 	} personality; /* PER_LINUX, PER_LINUX32 */
 
-	struct spec_list warnings; /* "POINTER: TEXT": what runtime-spec wants logged and not refused */
+	struct spec_list warnings; /* "POINTER: TEXT"; runtime-spec: to be logged, not refused */
 };
 
 /*

@@ -31,7 +31,7 @@ struct cli_command {
 	const struct option_row *options;
 	size_t options_size; /* of the struct that the values of options are stored in */
 	size_t min, max;     /* number of operands */
-	bool is_stopping;    /* options end at the first operand */
+	bool is_stopping;    /* the first operand ends the options */
 	bool has_id;
 	int (*run)(struct cli_call *call, const void *options, struct err *err);
 	bool has_rest;      /* the arguments after the id belong to another program */

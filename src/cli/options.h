@@ -28,7 +28,7 @@ struct option_tables {
 	void *own_values;
 	const struct option_row *global;
 	void *global_values;
-	bool is_stopping;
+	bool is_stopping;    /* the first operand ends the options */
 	char ***ret_rest;    /* or NULL */
 	struct arena *arena; /* for OPTION_LIST */
 };

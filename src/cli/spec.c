@@ -182,14 +182,14 @@ static void write_config(struct buf *out, bool is_rootless)
 static int write_existing(const char *path, const struct buf *text, struct err *err)
 {
 	_cleanup_fd_ int fd = -1;
-	struct stat there, output;
-	int r = k_fstatat(AT_FDCWD, path, &there, 0);
-	bool is_output = r >= 0 && k_fstat(1, &output) >= 0 && there.st_dev == output.st_dev &&
-			 there.st_ino == output.st_ino;
+	struct stat existing, output;
+	int r = k_fstatat(AT_FDCWD, path, &existing, 0);
+	bool is_output = r >= 0 && k_fstat(1, &output) >= 0 && existing.st_dev == output.st_dev &&
+			 existing.st_ino == output.st_ino;
 
 	if (r < 0)
 		return err_system(err, r, "cannot make '%s'", path);
-	if (!is_output && (S_ISREG(there.st_mode) || S_ISDIR(there.st_mode)))
+	if (!is_output && (S_ISREG(existing.st_mode) || S_ISDIR(existing.st_mode)))
 		return err_set(err, ERR_USAGE, 0, NULL, "File %s exists. Remove it first", path);
 	if (!is_output)
 		fd = k_openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC | O_NOCTTY, 0);

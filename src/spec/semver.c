@@ -7,7 +7,7 @@
 #define DIGITS "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"
 
-/* A number without leading zeros. */
+/* Moves *text past a number. False if there is none, or if it has leading zeros. */
 static bool skip_number(const char **text)
 {
 	size_t len = strspn(*text, DIGITS);
