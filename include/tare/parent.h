@@ -43,6 +43,7 @@ struct parent {
 	uint64_t oom_kills;         /* in the cgroup, before the container was created */
 	int console_fd;             /* the master of the container's terminal */
 	int *slots;                 /* of the plan */
+	struct sources *sources;    /* of sources.c, or NULL */
 	int first_fd;               /* the number after the descriptors that the program keeps */
 	int container_pidfd;        /* of an exec, until its slot has it */
 	int placeholder_pidfd;      /* the process that keeps systemd's unit alive until init is ready */

@@ -175,6 +175,7 @@ struct plan_source {
 	bool is_idmap_recursive;
 	bool is_readonly; /* make the copy and all mounts in it read-only */
 	bool is_empty;    /* open a new tmpfs instead */
+	bool is_locked;   /* the container cannot clear the copy's flags, or unmount the mounts in it */
 	bool is_inside;   /* path is in the container, below the target of an earlier mount of the plan */
 };
 

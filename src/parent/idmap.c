@@ -254,18 +254,13 @@ int idmap_compare(int proc_fd, pid_t pid, const struct plan *plan, const struct 
 	return r < 0 ? r : compare_map(proc_fd, pid, plan, maps->gid, true, err);
 }
 
-int idmap_open(const struct plan *plan, const struct plan_maps *maps, struct err *err)
+long idmap_start_holder(uint64_t namespaces, int *ret_pidfd)
 {
-	struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_PIDFD, .exit_signal = SIGCHLD};
-	_cleanup_fd_ int proc_fd = mount_open_proc(err), fd = -1;
-	int pidfd = -1, self = k_getpid(), r;
-	char path[48];
+	struct clone_args args = {.flags = namespaces | CLONE_PIDFD, .exit_signal = SIGCHLD};
+	int self = k_getpid();
 	long pid;
 
-	if (proc_fd < 0)
-		return proc_fd;
-	/* The child keeps the namespace alive until a descriptor of it is open. */
-	args.pidfd = (uint64_t)(uintptr_t)&pidfd;
+	args.pidfd = (uint64_t)(uintptr_t)ret_pidfd;
 	pid = k_clone3(&args);
 	if (pid == 0) {
 		/* The descriptors include the caller's output and the lock of the container. */
@@ -274,6 +269,27 @@ int idmap_open(const struct plan *plan, const struct plan_maps *maps, struct err
 		while (true)
 			k_ppoll(NULL, 0, NULL, NULL);
 	}
+	return pid;
+}
+
+void idmap_end_holder(int pidfd)
+{
+	k_pidfd_send_signal(pidfd, SIGKILL);
+	k_waitid(P_PIDFD, pidfd, NULL, WEXITED);
+	k_close(pidfd);
+}
+
+int idmap_open(const struct plan *plan, const struct plan_maps *maps, struct err *err)
+{
+	_cleanup_fd_ int proc_fd = mount_open_proc(err), fd = -1;
+	int pidfd = -1, r;
+	char path[48];
+	long pid;
+
+	if (proc_fd < 0)
+		return proc_fd;
+	/* The child keeps the namespace alive until a descriptor of it is open. */
+	pid = idmap_start_holder(CLONE_NEWUSER, &pidfd);
 	if (pid < 0)
 		return err_system(err, (int)pid, "cannot make a user namespace for idmapped mounts");
 	r = idmap_write(proc_fd, (pid_t)pid, plan, maps, err);
@@ -283,8 +299,6 @@ int idmap_open(const struct plan *plan, const struct plan_maps *maps, struct err
 		if (fd < 0)
 			r = err_system(err, fd, "cannot open the user namespace for idmapped mounts");
 	}
-	k_pidfd_send_signal(pidfd, SIGKILL);
-	k_waitid(P_PIDFD, pidfd, NULL, WEXITED);
-	k_close(pidfd);
+	idmap_end_holder(pidfd);
 	return r < 0 ? r : take_fd(&fd);
 }

@@ -54,6 +54,7 @@ void parent_done(struct parent *parent)
 			    &parent->keeper_pidfd, &parent->signal_fd};
 
 	parent_close_slots(parent);
+	sources_done(parent);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);
 	netdev_done(&parent->netdev);

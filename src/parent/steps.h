@@ -67,5 +67,19 @@ int idmap_compare(int proc_fd, pid_t pid, const struct plan *plan, const struct 
 		  struct err *err) MUST_CHECK;
 /* A descriptor of a new user namespace that has the maps, for mount_setattr(2). The caller closes it. */
 int idmap_open(const struct plan *plan, const struct plan_maps *maps, struct err *err) MUST_CHECK;
+/*
+ * A process that holds new namespaces (CLONE_NEW*) and nothing else, until idmap_end_holder or the death of
+ * this process. Returns its pid, or -errno.
+ */
+long idmap_start_holder(uint64_t namespaces, int *ret_pidfd) MUST_CHECK;
+void idmap_end_holder(int pidfd);
+
+/* --- sources.c --- */
+
+/* As mount_open_source, but flags and covering mounts are locked for a less privileged user namespace. */
+int sources_open_locked(struct parent *parent, const struct plan_source *source, int slot_base,
+			struct err *err) MUST_CHECK;
+/* Called when all are open: the mount namespace that they come from would keep mounts of the host busy. */
+void sources_done(struct parent *parent);
 
 #endif

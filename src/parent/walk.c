@@ -55,7 +55,8 @@ static int step_open_source(struct parent *parent, const struct plan_step *step,
 		base = parent->slots[source.idmap_slot];
 		source.idmap_slot = 0;
 	}
-	fd = mount_open_source(parent->plan, &source, AT_FDCWD, base, err);
+	fd = source.is_locked ? sources_open_locked(parent, &source, base, err)
+			      : mount_open_source(parent->plan, &source, AT_FDCWD, base, err);
 	if (fd == -EMFILE)
 		hint_open_files(err);
 	return store_fd(parent, step->u.source.slot, fd);
@@ -205,6 +206,7 @@ static int parent_step(struct parent *parent, const struct plan_step *step, stru
 	case PLAN_AFFINITY:
 		return process_set_affinity(plan, step->u.affinity, err);
 	case PLAN_SPAWN:
+		sources_done(parent);
 		return spawn_init(parent, step, err);
 	case PLAN_ID_MAPS:
 		return step_maps(parent, step, err);

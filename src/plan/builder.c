@@ -116,6 +116,19 @@ struct plan_step *builder_step(struct builder *b, enum plan_actor actor, enum pl
 	return step;
 }
 
+struct plan_step *builder_source(struct builder *b, plan_text json_pointer)
+{
+	bool is_parents = b->host->is_privileged;
+	struct plan_step *step =
+		builder_step(b, is_parents ? PLAN_PARENT : PLAN_INIT, PLAN_OPEN_SOURCE, json_pointer);
+
+	step->u.source.slot = builder_slot(b);
+	step->u.source.source.idmap_slot = PLAN_NO_SLOT;
+	step->u.source.source.is_locked = is_parents && b->has_user &&
+					  !b->host->namespaces[SPEC_NS_USER].is_own;
+	return step;
+}
+
 void builder_begin(struct builder *b)
 {
 	static const struct plan empty;

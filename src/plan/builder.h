@@ -64,6 +64,9 @@ int32_t builder_slot(struct builder *b);
 struct plan_step *builder_step(struct builder *b, enum plan_actor actor, enum plan_kind kind,
 			       plan_text json_pointer);
 
+/* Adds a step that opens a mount source: the parent's if the caller is privileged, otherwise init's. */
+struct plan_step *builder_source(struct builder *b, plan_text json_pointer);
+
 /* Starts an empty image, with the id of the request if there is one, and without slots. */
 void builder_begin(struct builder *b);
 /* Completes the image and transfers it to the caller: free(3) it. */

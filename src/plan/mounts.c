@@ -181,11 +181,6 @@ static uint64_t copy_propagation(const struct builder *b)
 	return p == SPEC_PROPAGATION_SHARED || p == SPEC_PROPAGATION_RSHARED ? 0 : MS_SLAVE;
 }
 
-static enum plan_actor source_opener(const struct builder *b)
-{
-	return b->host->is_privileged ? PLAN_PARENT : PLAN_INIT;
-}
-
 static void clean_host_path(const struct builder *b, const char *path, char *ret, size_t size)
 {
 	_cleanup_free_ char *absolute = path[0] == '/' ? mem_dup(path)
@@ -230,9 +225,11 @@ static void add_bind_source(struct builder *b, const struct spec_mount *m, plan_
 		idmap = add_idmap(b, m, &o);
 		json_pointer = builder_pointer(b, "/mounts/%zu", (size_t)(m - b->spec->mounts));
 		path = inner == 0 ? plan_host_path(b, m->source) : inner;
-		step = builder_step(b, inner == 0 ? source_opener(b) : PLAN_INIT, PLAN_OPEN_SOURCE,
-				    json_pointer);
-		step->u.source.slot = builder_slot(b);
+		step = builder_source(b, json_pointer);
+		if (inner != 0) {
+			step->actor = PLAN_INIT;
+			step->u.source.source.is_locked = false;
+		}
 		step->u.source.source.path = path;
 		step->u.source.source.is_inside = inner != 0;
 		step->u.source.source.is_recursive = o.is_recursive;
@@ -274,11 +271,10 @@ static void add_notify_source(struct builder *b)
 
 	if (path == 0)
 		return;
-	step = builder_step(b, source_opener(b), PLAN_OPEN_SOURCE, 0);
-	b->notify_slot = step->u.source.slot = builder_slot(b);
+	step = builder_source(b, 0);
+	b->notify_slot = step->u.source.slot;
 	step->u.source.source.path = path;
 	step->u.source.source.propagation = MS_PRIVATE;
-	step->u.source.source.idmap_slot = PLAN_NO_SLOT;
 }
 
 static void add_notify_mount(struct builder *b)
@@ -311,12 +307,11 @@ void plan_add_sources(struct builder *b)
 		return;
 	json_pointer = builder_text(b, "/root/path");
 	path = plan_host_path(b, b->spec->root.path == NULL ? "" : b->spec->root.path);
-	step = builder_step(b, source_opener(b), PLAN_OPEN_SOURCE, json_pointer);
-	b->root_slot = step->u.source.slot = builder_slot(b);
+	step = builder_source(b, json_pointer);
+	b->root_slot = step->u.source.slot;
 	step->u.source.source.path = path;
 	step->u.source.source.is_recursive = true;
 	step->u.source.source.propagation = copy_propagation(b);
-	step->u.source.source.idmap_slot = PLAN_NO_SLOT;
 	for (size_t i = 0; i < b->spec->mount_count; i++)
 		if (inner_source(b, &b->spec->mounts[i]) == 0)
 			add_bind_source(b, &b->spec->mounts[i], 0);

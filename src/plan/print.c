@@ -327,9 +327,10 @@ static void add_rootfs_step(struct buf *out, const struct plan *plan, const stru
 							 : "pivot_root");
 		break;
 	case PLAN_OPEN_SOURCE:
-		buf_format(out, "%s%s%s%s", plan_get(plan, s->u.source.source.path),
+		buf_format(out, "%s%s%s%s%s", plan_get(plan, s->u.source.source.path),
 			   s->u.source.source.is_inside ? " in the root" : "",
 			   s->u.source.source.is_recursive ? " recursive" : "",
+			   s->u.source.source.is_locked ? " locked" : "",
 			   s->u.source.source.idmap_slot != PLAN_NO_SLOT ? " idmapped" : "");
 		break;
 	case PLAN_MOUNT:

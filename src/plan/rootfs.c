@@ -48,20 +48,14 @@ void plan_add_root(struct builder *b)
 /* A device that cannot be created in a user namespace is a bind mount of the host's device. */
 static int32_t add_device_source(struct builder *b, const struct plan_device *device, plan_text json_pointer)
 {
-	enum plan_actor actor = b->host->is_privileged ? PLAN_PARENT : PLAN_INIT;
-	struct plan_source source = {
-		.is_bind_of_device = true,
-		.major = device->major,
-		.minor = device->minor,
-		.idmap_slot = PLAN_NO_SLOT,
-		.propagation = MS_PRIVATE,
-	};
-	struct plan_step *step;
+	struct plan_step *step = builder_source(b, json_pointer);
+	struct plan_source *source = &step->u.source.source;
 
-	source.path = device->path;
-	step = builder_step(b, actor, PLAN_OPEN_SOURCE, json_pointer);
-	step->u.source.slot = builder_slot(b);
-	step->u.source.source = source;
+	source->path = device->path;
+	source->is_bind_of_device = true;
+	source->major = device->major;
+	source->minor = device->minor;
+	source->propagation = MS_PRIVATE;
 	return step->u.source.slot;
 }
 

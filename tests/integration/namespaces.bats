@@ -297,3 +297,54 @@ user_ns() {
 		[ "$line" != "$(readlink "/proc/self/ns/$type")" ] || { echo "$line is the host's"; return 1; }
 	done
 }
+
+# The host has a read-only mount, with a directory that another mount covers.
+locked_source() { # command...
+	unshare -m --propagation private sh -euc 'mount -t tmpfs -o mode=0777,nosuid,nodev,noexec none "$1"
+		mkdir "$1/covered"
+		touch "$1/covered/secret"
+		mount -t tmpfs none "$1/covered"
+		mount -o remount,bind,ro,nosuid,nodev,noexec "$1"
+		shift
+		exec "$@"' _ "$WORK/source" "$@"
+}
+
+# The root of the container may mount in its own mount namespace, also over what is the host's.
+add_locked_source() {
+	chmod 755 "$WORK"
+	chown -R 100000:100000 "$BUNDLE/rootfs"
+	mkdir "$WORK/source"
+	config --arg source "$WORK/source" '.mounts+=[{destination:"/m",type:"bind",source:$source,options:["rbind"]}]
+		| .process.capabilities|=with_entries(.value=["CAP_SYS_ADMIN","CAP_DAC_OVERRIDE"])
+		| .linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:100000,size:65536}]
+		| .linux.gidMappings=.linux.uidMappings'
+	script 'for option in rw suid dev exec; do mount -o remount,bind,$option /m 2>/dev/null && echo $option; done
+		umount /m/covered 2>/dev/null && echo umount; touch /m/file 2>/dev/null && echo written
+		grep -o " /m r[ow][^ ]*" /proc/self/mountinfo; ls -A /m /m/covered'
+}
+
+SHOWN=$' /m ro,nosuid,nodev,noexec,relatime\n/m:\ncovered\n\n/m/covered:'
+
+@test "the root of a user namespace cannot change a source's flags, or unmount what covers parts of it" {
+	add_locked_source
+	run -0 locked_source "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[ "$output" = "$SHOWN" ]
+	config '.mounts[-1].options=["rbind","ro"]'
+	run -0 locked_source "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[ "$output" = "$SHOWN" ]
+	# Without the covering mount it would show what that covers.
+	config '.mounts[-1].options=["bind"]'
+	run -1 locked_source "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[[ "$output" = *"cannot open mount source '$WORK/source': invalid argument"*"try rbind)" ]]
+}
+
+@test "the root of a user namespace that is joined cannot change a source's flags either" {
+	add_locked_source
+	cp "$BUNDLE/config.json" "$WORK/script.json"
+	config '.process.args=["sleep","1000"] | .mounts|=.[:-1]'
+	create "$ID.a"
+	cp "$WORK/script.json" "$BUNDLE/config.json"
+	config --arg path "/proc/$(pid_of "$ID.a")/ns/user" '(.linux.namespaces[]|select(.type=="user")).path=$path'
+	run -0 locked_source "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[ "$output" = "$SHOWN" ]
+}
