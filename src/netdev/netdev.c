@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * linux.netDevices: network devices of the host move into the container's network namespace (runtime-spec
- * config-linux.md "Network Devices").
+ * linux.netDevices: moves network devices of the host into the container's network namespace (runtime-spec
+ * config-linux.md, "Network Devices"), and back if the creation fails.
  *
- * Process: the parent, as in parent.c. It enters the container's network namespace for as long as it takes to
- * open a socket there, which stays in it. The kernel keeps a device's attributes when it moves, but closes it
- * and takes its addresses away, so these are put back behind it. Once a container exists its devices are its
- * own; only a creation that fails moves them back, as they were: netdev_keep.h.
+ * Process: the parent, as in src/parent/parent.c. It enters the container's network namespace only to open a
+ * netlink socket, which stays in that namespace. When a device moves, the kernel keeps its attributes, but sets
+ * it down and removes its addresses, so the parent adds the addresses and sets it up again after the move. The
+ * devices belong to a container once it exists; only a creation that fails moves them back, and restores their
+ * state on the host (save.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,24 +18,24 @@
 
 #include <tare/netdev.h>
 
-#include "keep.h"
+#include "save.h"
 
 struct move {
 	struct move *previous;
 	char name[IFNAMSIZ]; /* on the host */
-	int index;           /* in the container, and then on the host again; 0: not there */
-	struct netdev_kept kept;
+	int index;           /* in the container; after move_back, on the host; 0: the device does not exist */
+	struct netdev_saved saved;
 };
 
 struct netdev {
-	int host_ns_fd, host_fd; /* the namespace, and a socket in it */
-	int ns_fd, fd;           /* the container's */
-	struct move *last;
+	int host_ns_fd, host_fd; /* the host's network namespace, and a netlink socket in it */
+	int ns_fd, fd;           /* the same of the container */
+	struct move *last;       /* the end of the list of moves */
 };
 
 #define CANNOT_FIND "cannot find network device '%s'"
 
-/* --- questions --- */
+/* --- queries --- */
 
 struct link {
 	int index;
@@ -42,7 +43,7 @@ struct link {
 	uint32_t master;
 };
 
-static void take_link(void *context, const struct nlmsghdr *message)
+static void read_link(void *context, const struct nlmsghdr *message)
 {
 	const struct ifinfomsg *info = NLMSG_DATA(message);
 	const uint32_t *master;
@@ -53,7 +54,7 @@ static void take_link(void *context, const struct nlmsghdr *message)
 	*(struct link *)context = (struct link){info->ifi_index, info->ifi_flags, master == NULL ? 0 : *master};
 }
 
-/* By name or, where that is NULL, by index. -ENODEV if there is none. */
+/* Finds a device by name or, if that is NULL, by index. -ENODEV if there is none. */
 static int find_link(int fd, const char *name, int index, struct link *ret)
 {
 	const struct ifinfomsg body = {.ifi_index = index};
@@ -63,20 +64,20 @@ static int find_link(int fd, const char *name, int index, struct link *ret)
 	if (name != NULL && !netlink_add(&request, IFLA_IFNAME, name, strlen(name) + 1))
 		return -ENAMETOOLONG;
 	*ret = (struct link){.index = 0};
-	return netlink_call(fd, &request, take_link, ret);
+	return netlink_call(fd, &request, read_link, ret);
 }
 
-static void take_highest(void *context, const struct nlmsghdr *message)
+static void read_highest_index(void *context, const struct nlmsghdr *message)
 {
 	struct link link = {.index = 0};
 	int *highest = context;
 
-	take_link(&link, message);
+	read_link(&link, message);
 	if (link.index > *highest)
 		*highest = link.index;
 }
 
-/* An index that is free: the same, if it is. */
+/* An unused index in the namespace of fd: index itself, or one above all others. */
 static int free_index(int fd, int index, int *ret)
 {
 	const struct ifinfomsg body = {.ifi_index = 0};
@@ -89,15 +90,15 @@ static int free_index(int fd, int index, int *ret)
 		return 0;
 	netlink_begin(&request, RTM_GETLINK, NLM_F_DUMP, &body, sizeof body);
 	if (r == 0)
-		r = netlink_collect(fd, &request, &(struct netlink_dump){take_highest, &highest, NULL});
+		r = netlink_collect(fd, &request, &(struct netlink_dump){read_highest_index, &highest, NULL});
 	*ret = highest + 1;
 	return r;
 }
 
-/* --- there and back --- */
+/* --- moves --- */
 
-/* new_index 0: whichever it gets. */
-static int send_over(int fd, int index, int ns_fd, const char *name, int new_index)
+/* Moves a device to the namespace ns_fd and renames it. new_index 0: the kernel chooses the index. */
+static int move_link(int fd, int index, int ns_fd, const char *name, int new_index)
 {
 	const struct ifinfomsg body = {.ifi_index = index};
 	struct netlink_request request;
@@ -112,23 +113,23 @@ static int send_over(int fd, int index, int ns_fd, const char *name, int new_ind
 }
 
 /*
- * Under the index that it had, if that is still free: routes and firewalls may know the device by it. The
- * kernel may find the name taken when the device has moved already: then it is there under that index, and the
- * name it had in the container.
+ * Moves a device back to the host, with its previous index if that is unused: routes and firewalls may refer to
+ * it. If its name is in use on the host, the kernel may report that only after the move: then the device has
+ * its previous index, and the name that it had in the container.
  */
-static int send_back(const struct netdev *netdev, struct move *move)
+static int move_back(const struct netdev *netdev, struct move *move)
 {
 	const char *name = move->name;
 	struct link link;
-	int index = move->index, put;
-	int r = send_over(netdev->fd, index, netdev->host_ns_fd, name, move->kept.index);
+	int index = move->index, result;
+	int r = move_link(netdev->fd, index, netdev->host_ns_fd, name, move->saved.index);
 
 	move->index = 0;
-	/* It has not gone, or is no more. */
+	/* The device has not moved, or has been removed. */
 	if (r == -ENODEV)
 		return 0;
 	if (r < 0) {
-		int again = send_over(netdev->fd, index, netdev->host_ns_fd, name, 0);
+		int again = move_link(netdev->fd, index, netdev->host_ns_fd, name, 0);
 
 		if (again == -ENODEV)
 			name = NULL;
@@ -137,27 +138,27 @@ static int send_back(const struct netdev *netdev, struct move *move)
 	}
 	if (r < 0 && name != NULL)
 		return r;
-	put = find_link(netdev->host_fd, name, name == NULL ? move->kept.index : 0, &link);
-	if (put >= 0) {
+	result = find_link(netdev->host_fd, name, name == NULL ? move->saved.index : 0, &link);
+	if (result >= 0) {
 		move->index = link.index;
-		put = netdev_put_back(netdev->host_fd, link.index, &move->kept);
+		result = netdev_restore(netdev->host_fd, link.index, &move->saved);
 	}
-	return r < 0 ? r : put;
+	return r < 0 ? r : result;
 }
 
-static void explain(const struct move *move, int r, struct err *err)
+static void add_failure(const struct move *move, int r, struct err *err)
 {
 	if (r < 0)
-		err_hint(err, "and network device '%s' could not be put back as it was: %s", move->name,
-			 strerror(-r));
+		err_hint(err, "and network device '%s' could not be restored: %s", move->name, strerror(-r));
 }
 
-static void put_back_routes(const struct netdev *netdev, bool has_gateway, struct err *err)
+static void restore_routes(const struct netdev *netdev, bool has_gateway, struct err *err)
 {
 	for (struct move *move = netdev->last; move != NULL; move = move->previous)
 		if (move->index > 0)
-			explain(move,
-				netdev_put_back_routes(netdev->host_fd, move->index, &move->kept, has_gateway),
+			add_failure(
+				move,
+				netdev_restore_routes(netdev->host_fd, move->index, &move->saved, has_gateway),
 				err);
 }
 
@@ -167,9 +168,9 @@ void netdev_undo(const struct netdev *netdev, struct err *err)
 		return;
 	for (struct move *move = netdev->last; move != NULL; move = move->previous)
 		if (move->index > 0)
-			explain(move, send_back(netdev, move), err);
-	put_back_routes(netdev, false, err);
-	put_back_routes(netdev, true, err);
+			add_failure(move, move_back(netdev, move), err);
+	restore_routes(netdev, false, err);
+	restore_routes(netdev, true, err);
 }
 
 void netdev_done(struct netdev **netdev_ptr)
@@ -184,7 +185,7 @@ void netdev_done(struct netdev **netdev_ptr)
 	fd_close(&netdev->fd);
 	for (struct move *move = netdev->last, *previous; move != NULL; move = previous) {
 		previous = move->previous;
-		netdev_kept_done(&move->kept);
+		netdev_saved_done(&move->saved);
 		mem_free(&move);
 	}
 	mem_free(netdev_ptr);
@@ -197,8 +198,11 @@ static int open_own_ns(void)
 	return k_openat(AT_FDCWD, "/proc/self/ns/net", O_RDONLY | O_CLOEXEC, 0);
 }
 
-/* container_fd: a namespace or a pidfd. Whoever cannot come back must not go on. */
-static int open_both(struct netdev *netdev, int container_fd, struct err *err)
+/*
+ * Opens both namespaces and their sockets. container_fd: a namespace or a pidfd. If the parent cannot return to
+ * the host's namespace, the creation must fail.
+ */
+static int open_namespaces(struct netdev *netdev, int container_fd, struct err *err)
 {
 	int r;
 
@@ -213,7 +217,7 @@ static int open_both(struct netdev *netdev, int container_fd, struct err *err)
 	netdev->fd = netdev->ns_fd < 0 ? netdev->ns_fd : netlink_open();
 	r = k_setns(netdev->host_ns_fd, CLONE_NEWNET);
 	if (r < 0)
-		return err_system(err, r, "cannot come back to the host's network namespace");
+		return err_system(err, r, "cannot return to the host's network namespace");
 	return netdev->fd < 0 ? err_system(err, netdev->fd, "cannot open the container's network") : 0;
 }
 
@@ -223,7 +227,7 @@ static int prepare(struct netdev **netdev, int container_fd, struct err *err)
 		return 0;
 	*netdev = mem_alloc(sizeof **netdev);
 	**netdev = (struct netdev){-1, -1, -1, -1, NULL};
-	return open_both(*netdev, container_fd, err);
+	return open_namespaces(*netdev, container_fd, err);
 }
 
 static int check_name(const struct netdev *netdev, const char *name, struct err *err)
@@ -240,13 +244,13 @@ static int check_name(const struct netdev *netdev, const char *name, struct err 
 	return r == -ENODEV ? 0 : err_system(err, r, "cannot look for network device '%s'", name);
 }
 
-/* Hung up before it is sent, so that it comes back whatever happens from then on. */
+/* Adds a move to the list before the device moves, so that netdev_undo finds it after any failure. */
 static struct move *new_move(struct netdev *netdev, const char *name, const struct link *link)
 {
 	struct move *move = mem_alloc(sizeof *move);
 
 	str_format(move->name, sizeof move->name, "%s", name);
-	move->kept = (struct netdev_kept){
+	move->saved = (struct netdev_saved){
 		.index = link->index, .master = link->master, .was_up = (link->flags & IFF_UP) != 0};
 	move->previous = netdev->last;
 	netdev->last = move;
@@ -284,17 +288,17 @@ int netdev_move(struct netdev **netdev_ptr, int container_fd, const struct plan 
 	move = new_move(netdev, name, &link);
 	r = free_index(netdev->fd, link.index, &move->index);
 	if (r >= 0)
-		r = netdev_keep(netdev->host_fd, &move->kept);
+		r = netdev_save(netdev->host_fd, &move->saved);
 	if (r >= 0)
-		r = send_over(netdev->host_fd, link.index, netdev->ns_fd, new_name, move->index);
+		r = move_link(netdev->host_fd, link.index, netdev->ns_fd, new_name, move->index);
 	if (r >= 0)
-		r = netdev_give_addresses(netdev->fd, move->index, &move->kept);
+		r = netdev_add_addresses(netdev->fd, move->index, &move->saved);
 	if (r >= 0)
 		r = netdev_set_up(netdev->fd, move->index);
 	if (r < 0) {
 		r = err_system(err, r, "cannot move network device '%s' into the container", name);
 		if (r == -EINVAL)
-			err_hint(err, "some kinds of devices belong to one network namespace for good");
+			err_hint(err, "some kinds of devices cannot be moved to another network namespace");
 	}
 	return r;
 }

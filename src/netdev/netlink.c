@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Requests of rtnetlink(7) and their answers. Process: the parent, as in src/parent/parent.c. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "netlink.h"
 
-#define ANSWER_MAX 65536 /* bytes of one datagram: the kernel makes none that is longer */
-#define TRIES 16         /* of a dump that is interrupted */
+#define ANSWER_MAX 65536 /* bytes: the kernel's datagrams are not longer */
+#define TRIES 16         /* for a dump that is interrupted */
 
 static struct nlmsghdr *header_of(struct netlink_request *request)
 {
@@ -52,7 +52,7 @@ struct answer {
 	bool is_interrupted;
 };
 
-/* 1 to read on, 0 at the end, or the kernel's -errno. */
+/* Reads the messages of one datagram. 1 if more follow, 0 at the end of the answer, or the kernel's -errno. */
 static int read_answer(const struct nlmsghdr *message, size_t len, struct answer *answer)
 {
 	for (; NLMSG_OK(message, len); message = NLMSG_NEXT(message, len)) {

@@ -133,7 +133,7 @@ namespace() {
 	config '.linux.netDevices={"va":{"name":"eth0"},"vb":{}} | .hooks.createRuntime=[{"path":"/bin/false"}]'
 	run -1 nsenter -n -t $pid "$TARE" --root "$ROOT" create -b "$BUNDLE" "$ID"
 	[[ "$output" == *"/bin/false"* ]]
-	[[ "$output" != *"could not be put back"* ]]
+	[[ "$output" != *"could not be restored"* ]]
 	network $pid >"$WORK/after"
 	diff "$WORK/before" "$WORK/after"
 	# Again, in another order, and with a device that is down.
@@ -141,7 +141,7 @@ namespace() {
 	network $pid | grep -v 10.80.0.0/16 >"$WORK/before"
 	config '.linux.netDevices={"vb":{},"va":{}}'
 	run -1 nsenter -n -t $pid "$TARE" --root "$ROOT" create -b "$BUNDLE" "$ID"
-	[[ "$output" != *"could not be put back"* ]]
+	[[ "$output" != *"could not be restored"* ]]
 	network $pid | grep -v 10.80.0.0/16 >"$WORK/after"
 	diff "$WORK/before" "$WORK/after"
 	# The kernel refuses a route over a device that is down, and accepts the other one.
@@ -163,7 +163,7 @@ namespace() {
 	chmod 755 "$WORK/hook"
 	config --arg h "$WORK/hook" '.linux.netDevices={"va":{"name":"eth0"},"vb":{}} | .hooks.createRuntime=[{"path":$h,"env":["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]}]'
 	run -1 nsenter -n -t $pid "$TARE" --root "$ROOT" create -b "$BUNDLE" "$ID"
-	[[ "$output" == *"(and network device 'va' could not be put back as it was: File exists)"* ]] || { echo "$output"; return 1; }
+	[[ "$output" == *"(and network device 'va' could not be restored: File exists)"* ]] || { echo "$output"; return 1; }
 	# If the kernel moves a device before it is renamed, everything else is as before.
 	if nsenter -n -t $pid ip link show dev eth0; then
 		[[ "$(nsenter -n -t $pid ip addr show dev eth0)" == *",UP"*"10.9.8.7/24"* ]]
@@ -209,5 +209,5 @@ namespace() {
 	[[ "$output" == *"/linux/netDevices: the container needs a network namespace of its own"* ]]
 	config '.linux.netDevices={"lo":{"name":"lo1"}} | .linux.namespaces+=[{"type":"network"}]'
 	run -1 tare create -b "$BUNDLE" "$ID"
-	[[ "$output" == *"/linux/netDevices/lo: cannot move network device 'lo' into the container: invalid argument"*"for good"* ]]
+	[[ "$output" == *"/linux/netDevices/lo: cannot move network device 'lo' into the container: invalid argument"*"another network namespace"* ]]
 }

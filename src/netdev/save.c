@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Saves and restores the addresses and routes of a network device, as lists of rtnetlink(7) messages. Process:
+ * the parent, as in src/parent/parent.c.
+ */
 #include <errno.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "keep.h"
+#include "save.h"
 
 #define BIT(type) (1ULL << (type))
-#define FOREVER UINT32_MAX /* a lifetime (INFINITY_LIFE_TIME of the kernel's addrconf.h) */
+#define FOREVER UINT32_MAX /* a lifetime without an end (INFINITY_LIFE_TIME of the kernel's addrconf.h) */
 
 static int64_t now_seconds(void)
 {
@@ -31,16 +34,18 @@ static void add_message(struct buf *list, const struct nlmsghdr *message)
 	buf_add(list, padding, NLMSG_ALIGN(message->nlmsg_len) - message->nlmsg_len);
 }
 
-/* One of a list and where it goes. */
+/* Where to replay the messages of a saved device. */
 struct replay {
-	const struct netdev_kept *kept;
+	const struct netdev_saved *saved;
 	int fd, index;
 	int64_t age; /* seconds since the list was made */
 	bool has_gateway;
 };
 
+/* Sends one message of a list. 0 or -errno. */
 typedef int (*replay_one)(const struct replay *replay, const struct nlmsghdr *message);
 
+/* Replays all messages, also after a failure. The result is that of the first failure. */
 static int replay_all(const struct replay *replay, const struct buf *list, replay_one one)
 {
 	int first = 0;
@@ -58,23 +63,23 @@ static int replay_all(const struct replay *replay, const struct buf *list, repla
 
 /* --- addresses --- */
 
-#define GIVEN_ATTRIBUTES (BIT(IFA_LOCAL) | BIT(IFA_ADDRESS) | BIT(IFA_BROADCAST) | BIT(IFA_RT_PRIORITY))
-#define KEPT_ATTRIBUTES (GIVEN_ATTRIBUTES | BIT(IFA_LABEL) | BIT(IFA_PROTO))
-#define KEPT_FLAGS                                                                                             \
+#define ADDED_ATTRIBUTES (BIT(IFA_LOCAL) | BIT(IFA_ADDRESS) | BIT(IFA_BROADCAST) | BIT(IFA_RT_PRIORITY))
+#define RESTORED_ATTRIBUTES (ADDED_ATTRIBUTES | BIT(IFA_LABEL) | BIT(IFA_PROTO))
+#define RESTORED_FLAGS                                                                                         \
 	(IFA_F_NODAD | IFA_F_HOMEADDRESS | IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE | IFA_F_MCAUTOJOIN)
 
-static void take_address(void *context, const struct nlmsghdr *message)
+static void save_address(void *context, const struct nlmsghdr *message)
 {
 	const struct ifaddrmsg *body = NLMSG_DATA(message);
-	struct netdev_kept *kept = context;
+	struct netdev_saved *saved = context;
 
 	if (message->nlmsg_type == RTM_NEWADDR && message->nlmsg_len >= NLMSG_LENGTH(sizeof *body) &&
-	    (int)body->ifa_index == kept->index &&
+	    (int)body->ifa_index == saved->index &&
 	    (body->ifa_family == AF_INET || body->ifa_family == AF_INET6))
-		add_message(&kept->addresses, message);
+		add_message(&saved->addresses, message);
 }
 
-static uint32_t flags_of(const struct nlmsghdr *message)
+static uint32_t address_flags(const struct nlmsghdr *message)
 {
 	const struct ifaddrmsg *body = NLMSG_DATA(message);
 	const uint32_t *more = netlink_get(message, sizeof *body, IFA_FLAGS, sizeof *more);
@@ -93,63 +98,64 @@ static bool begin_address(struct netlink_request *request, const struct replay *
 	return netlink_copy(request, message, sizeof body, attributes);
 }
 
-static int give_address(const struct replay *replay, const struct nlmsghdr *message)
+static int add_permanent_address(const struct replay *replay, const struct nlmsghdr *message)
 {
 	const struct ifaddrmsg *body = NLMSG_DATA(message);
-	uint32_t flags = flags_of(message), kept_flags = flags & KEPT_FLAGS;
+	uint32_t flags = address_flags(message), restored_flags = flags & RESTORED_FLAGS;
 	struct netlink_request request;
 
 	if ((flags & IFA_F_PERMANENT) == 0 || body->ifa_scope != RT_SCOPE_UNIVERSE)
 		return 0;
-	if (!begin_address(&request, replay, message, GIVEN_ATTRIBUTES) ||
-	    !netlink_add(&request, IFA_FLAGS, &kept_flags, sizeof kept_flags))
+	if (!begin_address(&request, replay, message, ADDED_ATTRIBUTES) ||
+	    !netlink_add(&request, IFA_FLAGS, &restored_flags, sizeof restored_flags))
 		return -EMSGSIZE;
 	return netlink_call(replay->fd, &request, NULL, NULL);
 }
 
-/* What is left of a lifetime. */
-static uint32_t rest_of(uint32_t seconds, int64_t age)
+/* The rest of a lifetime after age seconds. */
+static uint32_t remaining_lifetime(uint32_t seconds, int64_t age)
 {
 	if (seconds == FOREVER)
 		return FOREVER;
 	return seconds <= age ? 0 : seconds - (uint32_t)age;
 }
 
-static int put_address_with(const struct replay *replay, const struct nlmsghdr *message, uint32_t flags)
+static int restore_address_with(const struct replay *replay, const struct nlmsghdr *message, uint32_t flags)
 {
 	const struct ifa_cacheinfo *lifetime =
 		netlink_get(message, sizeof(struct ifaddrmsg), IFA_CACHEINFO, sizeof *lifetime);
-	struct ifa_cacheinfo rest = {.ifa_prefered = FOREVER, .ifa_valid = FOREVER};
+	struct ifa_cacheinfo remaining = {.ifa_prefered = FOREVER, .ifa_valid = FOREVER};
 	struct netlink_request request;
 
 	if (lifetime != NULL)
-		rest = *lifetime;
-	rest.ifa_valid = rest_of(rest.ifa_valid, replay->age);
-	rest.ifa_prefered = rest_of(rest.ifa_prefered, replay->age);
-	if (rest.ifa_valid == 0)
+		remaining = *lifetime;
+	remaining.ifa_valid = remaining_lifetime(remaining.ifa_valid, replay->age);
+	remaining.ifa_prefered = remaining_lifetime(remaining.ifa_prefered, replay->age);
+	if (remaining.ifa_valid == 0)
 		return 0;
-	if (!begin_address(&request, replay, message, KEPT_ATTRIBUTES) ||
+	if (!begin_address(&request, replay, message, RESTORED_ATTRIBUTES) ||
 	    !netlink_add(&request, IFA_FLAGS, &flags, sizeof flags) ||
-	    !netlink_add(&request, IFA_CACHEINFO, &rest, sizeof rest))
+	    !netlink_add(&request, IFA_CACHEINFO, &remaining, sizeof remaining))
 		return -EMSGSIZE;
 	return netlink_call(replay->fd, &request, NULL, NULL);
 }
 
 /*
- * An IPv6 address that was in use is so again at once, as routes from it need it: it comes without a search for
- * duplicates, and then loses the mark of that. A temporary one is the kernel's to make.
+ * An IPv6 address that was in use is usable again at once, since routes with it as their source need that: it
+ * is added with IFA_F_NODAD, without duplicate address detection, and the flag is then removed. The kernel
+ * makes temporary addresses itself.
  */
-static int put_address(const struct replay *replay, const struct nlmsghdr *message)
+static int restore_address(const struct replay *replay, const struct nlmsghdr *message)
 {
 	const struct ifaddrmsg *body = NLMSG_DATA(message);
-	uint32_t flags = flags_of(message), kept_flags = flags & KEPT_FLAGS;
+	uint32_t flags = address_flags(message), restored_flags = flags & RESTORED_FLAGS;
 	int r = 0;
 
 	if (body->ifa_family == AF_INET6 && (flags & IFA_F_TEMPORARY) != 0)
 		return 0;
 	if (body->ifa_family == AF_INET6 && (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_NODAD)) == 0)
-		r = put_address_with(replay, message, kept_flags | IFA_F_NODAD);
-	return r < 0 ? r : put_address_with(replay, message, kept_flags);
+		r = restore_address_with(replay, message, restored_flags | IFA_F_NODAD);
+	return r < 0 ? r : restore_address_with(replay, message, restored_flags);
 }
 
 /* --- routes --- */
@@ -163,7 +169,7 @@ static int put_address(const struct replay *replay, const struct nlmsghdr *messa
 	for (; (len) >= (int)sizeof *(hop) && RTNH_OK(hop, len);                                               \
 	     (len) -= RTNH_ALIGN((hop)->rtnh_len), (hop) = RTNH_NEXT(hop))
 
-static int device_of(const struct nlmsghdr *message)
+static int route_device(const struct nlmsghdr *message)
 {
 	const int *index = netlink_get(message, sizeof(struct rtmsg), RTA_OIF, sizeof *index);
 
@@ -179,7 +185,7 @@ static const struct rtnexthop *nexthops_of(const struct nlmsghdr *message, int *
 	return hop;
 }
 
-static bool is_over(const struct nlmsghdr *message, int index)
+static bool uses_device(const struct nlmsghdr *message, int index)
 {
 	int len;
 	const struct rtnexthop *hop = nexthops_of(message, &len);
@@ -187,11 +193,14 @@ static bool is_over(const struct nlmsghdr *message, int index)
 	FOR_EACH_NEXTHOP(hop, len)
 	if (hop->rtnh_ifindex == index)
 		return true;
-	return device_of(message) == index;
+	return route_device(message) == index;
 }
 
-/* An IPv4 address takes the routes along that it is the preferred source of, over whichever device. */
-static bool is_from(const struct nlmsghdr *message, const struct buf *addresses)
+/*
+ * Whether one of the addresses is the route's preferred source. The kernel removes such an IPv4 route with the
+ * address, over whichever device it is.
+ */
+static bool uses_source(const struct nlmsghdr *message, const struct buf *addresses)
 {
 	const struct rtmsg *route = NLMSG_DATA(message);
 	const uint32_t *source = netlink_get(message, sizeof *route, RTA_PREFSRC, sizeof *source);
@@ -210,8 +219,11 @@ static bool is_from(const struct nlmsghdr *message, const struct buf *addresses)
 	return false;
 }
 
-/* Not what comes with the addresses, nor with a router's advertisements, nor what is but remembered. */
-static bool is_of_kernel(const struct nlmsghdr *message)
+/*
+ * Whether the kernel makes the route itself: for an address, from a router's advertisement or redirect, or as
+ * an entry of a cache.
+ */
+static bool is_made_by_kernel(const struct nlmsghdr *message)
 {
 	const struct rtmsg *route = NLMSG_DATA(message);
 
@@ -220,25 +232,29 @@ static bool is_of_kernel(const struct nlmsghdr *message)
 	       (route->rtm_table == RT_TABLE_LOCAL && route->rtm_protocol == RTPROT_KERNEL);
 }
 
-static void take_route(void *context, const struct nlmsghdr *message)
+static void save_route(void *context, const struct nlmsghdr *message)
 {
-	struct netdev_kept *kept = context;
+	struct netdev_saved *saved = context;
 
 	if (message->nlmsg_type == RTM_NEWROUTE && message->nlmsg_len >= NLMSG_LENGTH(sizeof(struct rtmsg)) &&
-	    !is_of_kernel(message) && (is_over(message, kept->index) || is_from(message, &kept->addresses)))
-		add_message(&kept->routes, message);
+	    !is_made_by_kernel(message) &&
+	    (uses_device(message, saved->index) || uses_source(message, &saved->addresses)))
+		add_message(&saved->routes, message);
 }
 
-static int same_device(const struct replay *replay, int index)
+static int index_now(const struct replay *replay, int index)
 {
-	return index == replay->kept->index ? replay->index : index;
+	return index == replay->saved->index ? replay->index : index;
 }
 
-/* IPv4 loses a route with the first nexthop that goes, IPv6 that nexthop alone. */
+/*
+ * Adds the nexthops of a multipath route. The kernel removes an IPv4 route with its first nexthop that is
+ * removed, so all are added; of an IPv6 route it removes that nexthop alone.
+ */
 static bool add_nexthops(struct netlink_request *request, const struct replay *replay,
 			 const struct nlmsghdr *message)
 {
-	bool is_whole = ((const struct rtmsg *)NLMSG_DATA(message))->rtm_family == AF_INET;
+	bool has_all_nexthops = ((const struct rtmsg *)NLMSG_DATA(message))->rtm_family == AF_INET;
 	_cleanup_buf_ struct buf list = {0};
 	int len;
 	const struct rtnexthop *hop = nexthops_of(message, &len);
@@ -248,19 +264,19 @@ static bool add_nexthops(struct netlink_request *request, const struct replay *r
 		struct rtnexthop *copy;
 		size_t at = list.len;
 
-		/* The kernel takes none over a device that is down. */
-		if ((!is_whole && hop->rtnh_ifindex != replay->kept->index) ||
+		/* The kernel refuses a nexthop over a device that is down. */
+		if ((!has_all_nexthops && hop->rtnh_ifindex != replay->saved->index) ||
 		    (hop->rtnh_flags & RTNH_F_DEAD) != 0)
 			continue;
 		buf_add(&list, hop, RTNH_ALIGN(hop->rtnh_len));
 		copy = (struct rtnexthop *)(void *)(list.data + at);
 		copy->rtnh_flags &= RTNH_F_ONLINK;
-		copy->rtnh_ifindex = same_device(replay, hop->rtnh_ifindex);
+		copy->rtnh_ifindex = index_now(replay, hop->rtnh_ifindex);
 	}
 	return list.len == 0 || netlink_add(request, RTA_MULTIPATH, list.data, list.len);
 }
 
-static uint32_t rest_of_route(const struct replay *replay, const struct nlmsghdr *message)
+static uint32_t remaining_route_lifetime(const struct replay *replay, const struct nlmsghdr *message)
 {
 	const struct rtmsg *route = NLMSG_DATA(message);
 	const struct rta_cacheinfo *info = netlink_get(message, sizeof *route, RTA_CACHEINFO, sizeof *info);
@@ -269,25 +285,25 @@ static uint32_t rest_of_route(const struct replay *replay, const struct nlmsghdr
 		return FOREVER;
 	return info->rta_expires < 0
 		       ? 0
-		       : rest_of((uint32_t)(info->rta_expires / sysconf(_SC_CLK_TCK)), replay->age);
+		       : remaining_lifetime((uint32_t)(info->rta_expires / sysconf(_SC_CLK_TCK)), replay->age);
 }
 
 static bool make_route(struct netlink_request *request, const struct replay *replay,
 		       const struct nlmsghdr *message)
 {
 	struct rtmsg body = *(const struct rtmsg *)NLMSG_DATA(message);
-	uint32_t rest = rest_of_route(replay, message);
-	int device = same_device(replay, device_of(message));
+	uint32_t remaining = remaining_route_lifetime(replay, message);
+	int device = index_now(replay, route_device(message));
 
 	body.rtm_flags &= RTNH_F_ONLINK;
 	netlink_begin(request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, &body, sizeof body);
 	return netlink_copy(request, message, sizeof body, ROUTE_ATTRIBUTES) &&
 	       add_nexthops(request, replay, message) &&
 	       (device == 0 || netlink_add(request, RTA_OIF, &device, sizeof device)) &&
-	       (rest == FOREVER || netlink_add(request, RTA_EXPIRES, &rest, sizeof rest));
+	       (remaining == FOREVER || netlink_add(request, RTA_EXPIRES, &remaining, sizeof remaining));
 }
 
-static int put_route(const struct replay *replay, const struct nlmsghdr *message)
+static int restore_route(const struct replay *replay, const struct nlmsghdr *message)
 {
 	bool has_gateway = netlink_get(message, sizeof(struct rtmsg), RTA_GATEWAY, 0) != NULL ||
 			   netlink_get(message, sizeof(struct rtmsg), RTA_VIA, 0) != NULL ||
@@ -295,7 +311,7 @@ static int put_route(const struct replay *replay, const struct nlmsghdr *message
 	struct netlink_request request;
 	int r;
 
-	if (has_gateway != replay->has_gateway || rest_of_route(replay, message) == 0)
+	if (has_gateway != replay->has_gateway || remaining_route_lifetime(replay, message) == 0)
 		return 0;
 	if (!make_route(&request, replay, message))
 		return -EMSGSIZE;
@@ -303,11 +319,11 @@ static int put_route(const struct replay *replay, const struct nlmsghdr *message
 	return r == -EEXIST ? 0 : r;
 }
 
-/* --- all of it --- */
+/* --- the functions of save.h --- */
 
 static int collect(int fd, unsigned int type, const struct netlink_dump *dump)
 {
-	/* Both kinds of questions may begin with just the family (rtnetlink(7)). */
+	/* RTM_GETADDR and RTM_GETROUTE need only the family, which is first in both bodies (rtnetlink(7)). */
 	const struct rtmsg body = {.rtm_family = AF_UNSPEC};
 	struct netlink_request request;
 
@@ -315,29 +331,29 @@ static int collect(int fd, unsigned int type, const struct netlink_dump *dump)
 	return netlink_collect(fd, &request, dump);
 }
 
-int netdev_keep(int fd, struct netdev_kept *kept)
+int netdev_save(int fd, struct netdev_saved *saved)
 {
-	int r = collect(fd, RTM_GETADDR, &(struct netlink_dump){take_address, kept, &kept->addresses});
+	int r = collect(fd, RTM_GETADDR, &(struct netlink_dump){save_address, saved, &saved->addresses});
 
-	kept->saved_at = now_seconds();
+	saved->saved_at = now_seconds();
 	if (r < 0)
 		return r;
-	r = collect(fd, RTM_GETROUTE, &(struct netlink_dump){take_route, kept, &kept->routes});
-	/* A table that never rests keeps no container from being created: the last look at it counts. */
+	r = collect(fd, RTM_GETROUTE, &(struct netlink_dump){save_route, saved, &saved->routes});
+	/* A routing table that changes all the time must not stop a creation: the last dump is used. */
 	return r == -EAGAIN ? 0 : r;
 }
 
-void netdev_kept_done(struct netdev_kept *kept)
+void netdev_saved_done(struct netdev_saved *saved)
 {
-	buf_done(&kept->addresses);
-	buf_done(&kept->routes);
+	buf_done(&saved->addresses);
+	buf_done(&saved->routes);
 }
 
-int netdev_give_addresses(int fd, int index, const struct netdev_kept *kept)
+int netdev_add_addresses(int fd, int index, const struct netdev_saved *saved)
 {
-	const struct replay replay = {.kept = kept, .fd = fd, .index = index};
+	const struct replay replay = {.saved = saved, .fd = fd, .index = index};
 
-	return replay_all(&replay, &kept->addresses, give_address);
+	return replay_all(&replay, &saved->addresses, add_permanent_address);
 }
 
 int netdev_set_up(int fd, int index)
@@ -360,26 +376,28 @@ static int set_master(int fd, int index, uint32_t master)
 	return netlink_call(fd, &request, NULL, NULL);
 }
 
-/* Up comes first: the kernel makes no route for an address of a device that is down, but when it is for good.
+/*
+ * The device is set up before its addresses are added: the kernel makes the routes of an address only while the
+ * device is up, except for permanent addresses.
  */
-int netdev_put_back(int fd, int index, const struct netdev_kept *kept)
+int netdev_restore(int fd, int index, const struct netdev_saved *saved)
 {
 	const struct replay replay = {
-		.kept = kept, .fd = fd, .index = index, .age = now_seconds() - kept->saved_at};
-	int master = kept->master == 0 ? 0 : set_master(fd, index, kept->master);
-	int up = kept->was_up ? netdev_set_up(fd, index) : 0;
-	int r = replay_all(&replay, &kept->addresses, put_address);
+		.saved = saved, .fd = fd, .index = index, .age = now_seconds() - saved->saved_at};
+	int master = saved->master == 0 ? 0 : set_master(fd, index, saved->master);
+	int up = saved->was_up ? netdev_set_up(fd, index) : 0;
+	int r = replay_all(&replay, &saved->addresses, restore_address);
 
 	return master < 0 ? master : up < 0 ? up : r;
 }
 
-int netdev_put_back_routes(int fd, int index, const struct netdev_kept *kept, bool has_gateway)
+int netdev_restore_routes(int fd, int index, const struct netdev_saved *saved, bool has_gateway)
 {
-	const struct replay replay = {.kept = kept,
+	const struct replay replay = {.saved = saved,
 				      .fd = fd,
 				      .index = index,
-				      .age = now_seconds() - kept->saved_at,
+				      .age = now_seconds() - saved->saved_at,
 				      .has_gateway = has_gateway};
 
-	return replay_all(&replay, &kept->routes, put_route);
+	return replay_all(&replay, &saved->routes, restore_route);
 }
