@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tare-systemd: what tare asks of systemd's manager. A program of its own, because libsystemd is a shared
- * library and tare is none's user: only who wants systemd to manage cgroups pays for the loading.
+ * tare-systemd: the calls that tare makes to systemd's manager. It is a separate program because libsystemd is
+ * a shared library: tare itself uses none, and only a user of the systemd cgroup driver pays for loading it.
  *
  *     tare-systemd system|user start UNIT PID [NAME TYPE VALUE]...
  *     tare-systemd system|user set UNIT [NAME TYPE VALUE]...
  *     tare-systemd system|user stop UNIT DESCRIPTION
  *     tare-systemd system|user ask UNIT
  *
- * start makes a transient scope (org.freedesktop.systemd1(5), StartTransientUnit) and moves process PID into
- * it, unless systemd would read the pid otherwise; stop kills what is left in the unit and ends it, and one
- * that is gone is a success. Both wait until systemd has done it. set says on standard output what the
- * properties were, a line for each NAME, TYPE and VALUE: what makes set take itself back. TYPE is a type of
- * D-Bus: b, s, t, u, x, i, as (VALUE: lines) or ay (VALUE: hexadecimal), with "?" in front if systemd may be
- * too old for the property, which is left out then. ask is whether a start of the unit could be asked for. A
- * failure is one line on standard error, and status 1; 3 if start has asked systemd for nothing, or systemd has
- * made nothing. From when start has asked, TERM does not end the program.
+ * start creates a transient scope (org.freedesktop.systemd1(5), StartTransientUnit) with process PID in it; it
+ * fails if PID would be another process for systemd. set sets properties, and first prints their previous
+ * values, a line for each NAME, TYPE and VALUE: as arguments of set they restore them. stop kills all processes
+ * of the unit and stops it; a unit that does not exist, or has another DESCRIPTION, is a success. start and
+ * stop wait until systemd has finished. ask checks whether start could ask systemd.
  *
- * Process: child of the parent, in its namespaces, with its rights and environment (for the user's bus).
+ * TYPE is a D-Bus type: b, s, t, u, x, i, as (VALUE: lines) or ay (VALUE: hexadecimal). "?" before it marks a
+ * property that an older systemd may not have; it is omitted then.
+ *
+ * A failure is one line on standard error and status 1; status 3 if start made no request, or systemd refused
+ * it, so that there is no unit. The program ignores TERM as soon as start makes its request.
+ *
+ * Process: child of the parent or of a later command, with its namespaces, privileges and environment (for the
+ * address of the user's bus).
  */
 #include <errno.h>
 #include <poll.h>
@@ -46,9 +50,9 @@ struct client {
 	sd_bus *bus;
 	const char *unit;
 	uint64_t deadline; /* CLOCK_MONOTONIC, microseconds */
-	const char *job;   /* object path that is waited for */
+	const char *job;   /* object path of the job to wait for */
 	char job_result[32];
-	bool is_not_made; /* systemd refused: there is no unit */
+	bool is_not_made; /* there is certainly no unit */
 };
 
 static uint64_t now(void)
@@ -59,15 +63,16 @@ static uint64_t now(void)
 	return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
 }
 
-static int fail(const struct client *client, const char *what, int r, const sd_bus_error *error)
+/* Prints the error; action: "cannot VERB", to which the unit is added. Returns r. */
+static int fail(const struct client *client, const char *action, int r, const sd_bus_error *error)
 {
-	const char *why = error != NULL && error->message != NULL ? error->message : strerror(-r);
+	const char *reason = error != NULL && error->message != NULL ? error->message : strerror(-r);
 
 	if (r == -ETIMEDOUT)
-		fprintf(stderr, "%s unit %s: no answer from systemd within %d s\n", what, client->unit,
+		fprintf(stderr, "%s unit %s: no answer from systemd within %d s\n", action, client->unit,
 			DEADLINE_SECS);
 	else
-		fprintf(stderr, "%s unit %s: %s\n", what, client->unit, why);
+		fprintf(stderr, "%s unit %s: %s\n", action, client->unit, reason);
 	return r;
 }
 
@@ -153,8 +158,8 @@ static int append_properties(sd_bus_message *message, const char *pid, char **tr
 }
 
 /*
- * Takes the property that systemd does not know out of the list, if it is one that may be missing. The error
- * says its name and nothing else would: "Cannot set property NAME, or unknown property."
+ * Removes from the list the property that systemd does not know, if it is marked with "?". Only the text of the
+ * error has the property's name: "Cannot set property NAME, or unknown property."
  */
 static bool drop_unknown(char **triples, const sd_bus_error *error)
 {
@@ -207,7 +212,8 @@ static int on_job_removed(sd_bus_message *message, void *data, sd_bus_error *err
 	return 0;
 }
 
-/* The reply names the job; the signal about its end may not have come yet. */
+/* Waits for the job that the reply names. The signal JobRemoved may have arrived before the reply, or arrives
+ * later. */
 static int wait_for_job(struct client *client, sd_bus_message *reply)
 {
 	int r = sd_bus_message_read(reply, "o", &client->job);
@@ -242,7 +248,7 @@ static int call_for_unit(const struct client *client, const char *method, sd_bus
 
 /* --- pids --- */
 
-/* Which process the bus takes for the one that asks. */
+/* The pid of this process as the bus sees it. */
 static int read_own_pid(const struct client *client, uint32_t *ret, sd_bus_error *error)
 {
 	_cleanup_message_ sd_bus_message *message = NULL, *reply = NULL;
@@ -260,7 +266,8 @@ static int read_own_pid(const struct client *client, uint32_t *ret, sd_bus_error
 	return r < 0 ? r : sd_bus_message_read(reply, "u", ret);
 }
 
-/* A proxy of the bus is the one that asks; its pid as this process sees it, or 0 (unix(7), SO_PEERCRED). */
+/* The pid of the socket's peer, which may be a proxy of the bus, in this process's view; or 0 (unix(7),
+ * SO_PEERCRED). */
 static uint32_t peer_pid(const struct client *client)
 {
 	struct ucred peer = {.pid = 0};
@@ -273,9 +280,10 @@ static uint32_t peer_pid(const struct client *client)
 }
 
 /*
- * systemd takes a pid as its own pid namespace has it. Whoever is in another one names a process that is none
- * of his, and systemd would move that one into the unit, and end it with the unit. Nobody says what namespace
- * the other side is in; but the same process has the same pid for both only if they share one.
+ * Fails unless systemd is in this process's pid namespace. systemd looks a pid up in its own pid namespace:
+ * from another one it would find a different process, move that into the unit, and kill it with the unit. D-Bus
+ * does not report systemd's namespace. But a process, this one or the proxy that speaks for it, has the same
+ * pid for both sides only if they share a pid namespace.
  */
 static int check_pids(const struct client *client)
 {
@@ -284,12 +292,12 @@ static int check_pids(const struct client *client)
 	int r = read_own_pid(client, &pid, &error);
 
 	if (r < 0)
-		return fail(client, "cannot find out which pids systemd knows, to start", r, &error);
+		return fail(client, "cannot compare pids with systemd's, to start", r, &error);
 	if (pid != 0 && (pid == (uint32_t)getpid() || pid == peer_pid(client)))
 		return 0;
 	fprintf(stderr,
-		"cannot start unit %s: systemd is not in this pid namespace, and would take another process "
-		"for the container's (use --cgroup-manager cgroupfs, or call it outside of the namespace)\n",
+		"cannot start unit %s: systemd is not in this pid namespace, and would move another process "
+		"into the unit (use --cgroup-manager cgroupfs, or run tare outside of the namespace)\n",
 		client->unit);
 	return -EXDEV;
 }
@@ -309,7 +317,7 @@ static int try_start(struct client *client, char **args, sd_bus_error *error, sd
 		r = sd_bus_message_append(message, "a(sa(sv))", 0);
 	if (r < 0)
 		return r;
-	/* Whoever ends this program by TERM can tell by it that there is no unit. */
+	/* TERM is ignored as soon as there may be a unit: a death by TERM proves that there is none. */
 	signal(SIGTERM, SIG_IGN);
 	return call(client, message, error, ret_reply);
 }
@@ -330,8 +338,7 @@ static int start(struct client *client, char **args)
 		if (r >= 0)
 			r = try_start(client, args, &error, &reply);
 		is_again = r < 0 && drop_unknown(args + 1, &error);
-		/* One that has failed keeps its name until somebody takes note; a living one does after that,
-		 * too. */
+		/* A failed unit keeps its name until ResetFailedUnit, which has no effect on an active one. */
 		if (r < 0 && !has_reset && sd_bus_error_has_name(&error, SERVICE ".UnitExists")) {
 			_cleanup_error_ sd_bus_error ignored = SD_BUS_ERROR_NULL;
 
@@ -411,8 +418,10 @@ struct property {
 	const char *interface, *name, *type;
 };
 
-/* sd_bus_get_property would wait with a time limit of its own. The message is at the value, which is of the
- * type. */
+/*
+ * Reads a property within the deadline, unlike sd_bus_get_property. The next item of *ret_reply is the value,
+ * of the property's type.
+ */
 static int get_property(const struct client *client, const struct property *property, sd_bus_error *error,
 			sd_bus_message **ret_reply)
 {
@@ -431,7 +440,8 @@ static int get_property(const struct client *client, const struct property *prop
 	return r < 0 ? r : sd_bus_message_enter_container(*ret_reply, 'v', property->type);
 }
 
-/* Of types t, b, s and ay, as limits are. A property that systemd does not know, it does not change either. */
+/* Prints properties of types t, b, s and ay, which limits have. Omits those that systemd does not know: it
+ * cannot set them. */
 static void print_properties(const struct client *client, char **triples)
 {
 	for (; triples[0] != NULL && triples[1] != NULL && triples[2] != NULL; triples += 3) {
@@ -460,13 +470,15 @@ static int set(struct client *client, char **args)
 		sd_bus_error_free(&error);
 		r = try_set(client, args, &error);
 	} while (r < 0 && drop_unknown(args, &error));
-	/* systemd answers before it writes the files, but takes the next message after that. */
+	/* systemd replies before it writes the cgroup's files, but reads the next message only after that. */
 	if (r >= 0)
 		r = ping(client, &error);
 	return r < 0 ? fail(client, "cannot set the properties of", r, &error) : 0;
 }
 
-/* Whether the unit is there, and is the one that is meant: 1, 0, or -errno. One that is not there has its name.
+/*
+ * Whether the unit has the description: 1, 0, or -errno. The description of a unit that does not exist is its
+ * name.
  */
 static int has_description(const struct client *client, const char *description, sd_bus_error *error)
 {
@@ -481,9 +493,9 @@ static int has_description(const struct client *client, const char *description,
 }
 
 /*
- * The first process of a pid namespace does not hear a signal that it could die of, but this one; systemd would
- * wait with it until TimeoutStopSec (systemd.kill(5)) is over. A unit without a process is a failure of no
- * account.
+ * Sends SIGKILL to all processes of the unit. The first process of a pid namespace ignores other fatal signals
+ * (pid_namespaces(7)), and StopUnit alone would wait for it until TimeoutStopSec (systemd.kill(5)). The failure
+ * for a unit without processes is ignored.
  */
 static void kill_unit(const struct client *client)
 {
@@ -534,7 +546,7 @@ static int ask(struct client *client, char **args)
 	return r < 0 ? fail(client, "cannot ask systemd for", r, &error) : 0;
 }
 
-/* A call would wait for the end of the handshake without a limit. */
+/* Completes the handshake within the deadline; sd_bus_call would wait for it without a limit. */
 static int connect_bus(struct client *client)
 {
 	int r = sd_bus_is_ready(client->bus);
@@ -553,7 +565,7 @@ static int connect_bus(struct client *client)
 
 static const struct command {
 	const char *name;
-	int min; /* arguments behind the unit's name */
+	int min; /* number of arguments after the unit's name */
 	int (*run)(struct client *client, char **args);
 } commands[] = {{"start", 1, start}, {"set", 0, set}, {"stop", 1, stop}, {"ask", 0, ask}};
 
@@ -574,7 +586,7 @@ static int run(const struct command *command, bool is_user, int argc, char **arg
 		r = connect_bus(&client);
 	if (r >= 0)
 		r = command->run(&client, argv + 4);
-	/* Whoever has not even let us in was asked for nothing. */
+	/* Without a connection there was no request. */
 	client.is_not_made |= client.bus == NULL || sd_bus_is_ready(client.bus) <= 0;
 	if (r < 0)
 		sd_bus_close_unref(client.bus);
@@ -584,8 +596,8 @@ static int run(const struct command *command, bool is_user, int argc, char **arg
 }
 
 /*
- * A death signal, prctl(2), is not sent if the parent was dead before it was set; the parent reads the pipe
- * that is standard error.
+ * Kills this process when the parent dies (prctl(2), PR_SET_PDEATHSIG). No signal is sent if the parent died
+ * before the call. Standard error is a pipe that only the parent reads, so POLLERR reports that.
  */
 static void die_with_parent(void)
 {

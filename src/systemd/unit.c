@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Executes tare-systemd and reads what it reports. Process: the parent, or a later command. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/prctl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -15,12 +15,12 @@
 #include <tare/systemd.h>
 
 #define PROGRAM "tare-systemd"
-#define TIMEOUT_MS 28000  /* a little longer than the program's own */
-#define STATUS_NOT_MADE 3 /* of the program: there is nothing to take back */
+#define TIMEOUT_MS 28000  /* a little longer than the program's deadline */
+#define STATUS_NOT_MADE 3 /* of the program: there is no unit to stop */
 
 /* --- the program --- */
 
-/* Beside this one, as in the build tree, or where it is installed: never by PATH. */
+/* Searches in the directory of this program (the build tree), then where it is installed; never in PATH. */
 static const char *find_program(char *ret, size_t size)
 {
 	ssize_t len = readlink("/proc/self/exe", ret, size - sizeof PROGRAM);
@@ -37,8 +37,8 @@ static const char *find_program(char *ret, size_t size)
 
 struct call {
 	int answer_fd;    /* a file for its standard output, or -1 */
-	int signal_fd;    /* what ends it, or -1 */
-	bool is_not_made; /* once it has ended: there is nothing to take back */
+	int signal_fd;    /* of await_signals, which end the program, or -1 */
+	bool is_not_made; /* set after its exit: there is no unit to stop */
 	int output_fd;
 	pid_t pid;
 };
@@ -66,7 +66,7 @@ static int start_program(char **args, struct call *call, struct err *err)
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
 	posix_spawn_file_actions_adddup2(&actions, call->answer_fd >= 0 ? call->answer_fd : 0, 1);
 	posix_spawn_file_actions_adddup2(&actions, write_fd, 2);
-	/* In a process group of its own: what a terminal sends is for the one that can take back. */
+	/* A separate process group: a terminal's signal must reach only the parent, which undoes the start. */
 	posix_spawnattr_setflags(&attributes,
 				 POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 	posix_spawnattr_setsigmask(&attributes, &none);
@@ -83,7 +83,7 @@ static int start_program(char **args, struct call *call, struct err *err)
 	return 0;
 }
 
-/* What the program has to say, until it ends: 0, -ETIMEDOUT, or -EINTR for a signal. */
+/* Reads the program's errors until it exits: 0, -ETIMEDOUT, or -EINTR for a signal. */
 static int read_program(const struct call *call, struct buf *output)
 {
 	const struct await await = {call->output_fd, POLLIN, -1, call->signal_fd, TIMEOUT_MS};
@@ -105,16 +105,16 @@ static int read_program(const struct call *call, struct buf *output)
 }
 
 /*
- * The program ignores TERM from when it asks systemd for a unit: it dies of the first signal that it does not
- * ignore, and which one that was tells whether there may be a unit.
+ * Kills the program. It ignores TERM once it has asked systemd for a unit, so its exit status shows whether
+ * there may be a unit: TERM killed it before the request, KILL after it.
  */
-static void end_program(const struct call *call)
+static void kill_program(const struct call *call)
 {
 	kill(call->pid, SIGTERM);
 	kill(call->pid, SIGKILL);
 }
 
-/* Status of exit(3), or 1. */
+/* Waits for the program. Returns its exit status, 1 if a signal killed it, or -errno with *err. */
 static int wait_program(struct call *call, struct err *err)
 {
 	int status;
@@ -130,7 +130,7 @@ static int wait_program(struct call *call, struct err *err)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-/* args[0] is the program's name. */
+/* Executes the program and waits for it; its first line on standard error becomes *err. args[0]: its name. */
 static int run_program(char **args, struct call *call, struct err *err)
 {
 	_cleanup_buf_ struct buf output = {0};
@@ -148,7 +148,7 @@ static int run_program(char **args, struct call *call, struct err *err)
 	r = read_program(call, &output);
 	fd_close(&call->output_fd);
 	if (r < 0)
-		end_program(call);
+		kill_program(call);
 	status = wait_program(call, err);
 	if (r == -EINTR)
 		return await_interrupted(call->signal_fd, err);
@@ -158,7 +158,7 @@ static int run_program(char **args, struct call *call, struct err *err)
 		return status;
 	output.data[strcspn(output.data, "\n")] = '\0';
 	return err_set(err, ERR_SYSTEM, 0, NULL, "%s",
-		       output.data[0] == '\0' ? PROGRAM " ended without a word" : output.data),
+		       output.data[0] == '\0' ? PROGRAM " failed without an error message" : output.data),
 	       -EIO;
 }
 
@@ -187,11 +187,11 @@ static void args_done(struct args *args)
 }
 #define _cleanup_args_ __attribute__((cleanup(args_done)))
 
-static void args_begin(struct args *args, const char *what, const char *unit, bool is_user)
+static void args_begin(struct args *args, const char *command, const char *unit, bool is_user)
 {
 	args_add(args, PROGRAM);
 	args_add(args, is_user ? "user" : "system");
-	args_add(args, what);
+	args_add(args, command);
 	args_add(args, unit);
 }
 
@@ -208,6 +208,8 @@ static void add_property(void *context, const char *name, const char *type, cons
 	args_add(context, value);
 }
 
+/* --- calls --- */
+
 int unit_ask(const struct plan *plan, const struct plan_unit *unit, struct err *err)
 {
 	struct call call = {.answer_fd = -1, .signal_fd = -1};
@@ -216,8 +218,6 @@ int unit_ask(const struct plan *plan, const struct plan_unit *unit, struct err *
 	args_begin(&args, "ask", plan_get(plan, unit->name), unit->is_user);
 	return run_program(args.v, &call, err);
 }
-
-/* --- later commands --- */
 
 int unit_start(const struct unit_start *start, bool *ret_is_made, struct err *err)
 {
@@ -265,7 +265,7 @@ static int read_answer(int fd, struct buf *answer)
 	buf_add_str(answer, "");
 	while ((len = k_pread(fd, text, sizeof text, (int64_t)answer->len)) > 0)
 		buf_add(answer, text, (size_t)len);
-	/* A program that was killed may not have come to the end of a line. */
+	/* A program that was killed may have written a partial line. */
 	while (answer->len > 0 && answer->data[answer->len - 1] != '\n')
 		answer->data[--answer->len] = '\0';
 	return (int)len;
@@ -276,20 +276,20 @@ int unit_set(const struct state_record *record, const struct unit_call *call, st
 	struct call program = {.signal_fd = call->signal_fd};
 	_cleanup_args_ struct args args = {.count = 0};
 	_cleanup_fd_ int answer_fd = -1;
-	const struct plan_step *untold = NULL;
+	const struct plan_step *rejected = NULL;
 	size_t fixed;
 	int r, read;
 
 	args_begin(&args, "set", record->unit, record->is_user_unit);
 	fixed = args.count;
 	if (call->plan != NULL)
-		untold = plan_unit_limits(call->plan, call->cpu, add_property, &args);
+		rejected = plan_unit_limits(call->plan, call->cpu, add_property, &args);
 	else
 		args_add_lines(&args, call->properties);
-	if (untold != NULL)
-		return err_set(err, ERR_UNSUPPORTED, 0, plan_get(call->plan, untold->json_pointer),
-			       PLAN_NO_PROPERTY, plan_get(call->plan, untold->u.write.value),
-			       plan_get(call->plan, untold->u.write.file));
+	if (rejected != NULL)
+		return err_set(err, ERR_UNSUPPORTED, 0, plan_get(call->plan, rejected->json_pointer),
+			       PLAN_NO_PROPERTY, plan_get(call->plan, rejected->u.write.value),
+			       plan_get(call->plan, rejected->u.write.file));
 	if (args.count == fixed)
 		return 0;
 	if (call->before != NULL) {
@@ -300,7 +300,7 @@ int unit_set(const struct state_record *record, const struct unit_call *call, st
 	program.answer_fd = answer_fd;
 	r = run_program(args.v, &program, err);
 	read = answer_fd < 0 ? 0 : read_answer(answer_fd, call->before);
-	return r >= 0 && read < 0 ? err_system(err, read, "cannot read what " PROGRAM " said") : r;
+	return r >= 0 && read < 0 ? err_system(err, read, "cannot read the output of " PROGRAM) : r;
 }
 
 int unit_stop(const struct state_record *record, struct err *err)

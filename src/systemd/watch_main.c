@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The watcher of a scope's memory. [free]
+ * The watcher: records how many processes the OOM killer has killed in a scope's cgroup, before systemd removes
+ * the cgroup with its counters. [free]
  *
- * Process: a child of the create or the "run --detach" that made the container; the caller's namespaces, ids
- * and cgroup, a session of its own. It sleeps until the kernel has something to say of the container's cgroup,
- * has no capability, holds the descriptors of tare/systemd.h and nothing else, and ends when the cgroup is
- * empty or gone. Whoever kills it takes nothing but a number from "state".
+ * Process: a child of the "create" or "run --detach" that created the container, in the caller's namespaces and
+ * cgroup, with the caller's ids, in a session of its own. It has no capabilities, and only the descriptors of
+ * tare/systemd.h. It sleeps until the kernel reports a change of the cgroup, and exits when the cgroup is empty
+ * or gone. If it is killed, "state" lacks that number; nothing else depends on it.
  */
 #include <linux/capability.h>
 #include <linux/prctl.h>
@@ -17,12 +18,14 @@
 #include <tare/state.h>
 #include <tare/systemd.h>
 
-/* Once init is dead, the last change of cgroup.events may be dropped with the cgroup: it is looked at now and
- * then. */
-#define LOOK_AGAIN 100      /* ms, doubled each time */
-#define LOOK_AGAIN_MAX 6400 /* as long as other processes live there */
+/*
+ * The kernel may not report the last change of cgroup.events if the cgroup is removed at once. So after init's
+ * exit the file is also read at intervals, as long as other processes are in the cgroup.
+ */
+#define RECHECK_MS 100 /* doubled each time */
+#define RECHECK_MAX_MS 6400
 
-static void renounce(void)
+static void drop_privileges(void)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[2] = {{0}};
@@ -35,7 +38,7 @@ static void renounce(void)
 	k_capset(&header, none);
 }
 
-static void write_down(uint64_t kills)
+static void write_kills(uint64_t kills)
 {
 	char text[48];
 	int len = str_format(text, sizeof text, STATE_END_KILLS, (unsigned long long)kills);
@@ -46,27 +49,27 @@ static void write_down(uint64_t kills)
 void freestanding_main(int argc, char **argv)
 {
 	struct cgroup_watch watch = {.events_fd = WATCH_FD_EVENTS, .memory_fd = WATCH_FD_MEMORY};
-	int init_fd = WATCH_FD_INIT, pause = LOOK_AGAIN;
+	int init_fd = WATCH_FD_INIT, pause = RECHECK_MS;
 
 	(void)argc, (void)argv;
-	renounce();
+	drop_privileges();
 	for (;;) {
 		int what = cgroup_watch_read(&watch);
 		struct pollfd fds[] = {{.fd = watch.events_fd, .events = POLLPRI},
 				       {.fd = watch.memory_fd, .events = POLLPRI},
 				       {.fd = init_fd, .events = POLLIN}};
-		struct timespec soon = {.tv_sec = pause / 1000, .tv_nsec = pause % 1000 * 1000000};
+		struct timespec interval = {.tv_sec = pause / 1000, .tv_nsec = pause % 1000 * 1000000};
 
-		/* None at all is worth knowing when it is the last word. */
+		/* A final count is written even if it is 0. */
 		if ((what & CGROUP_OOM) || (what & CGROUP_EMPTY && what & CGROUP_COUNT_READ))
-			write_down(watch.oom_kills);
+			write_kills(watch.oom_kills);
 		if (what & CGROUP_EMPTY)
 			k_exit(0);
-		if (k_ppoll(fds, ARRAY_SIZE(fds), init_fd < 0 ? &soon : NULL, NULL) < 0)
+		if (k_ppoll(fds, ARRAY_SIZE(fds), init_fd < 0 ? &interval : NULL, NULL) < 0)
 			continue;
 		if (fds[2].revents != 0)
 			fd_close(&init_fd);
-		else if (init_fd < 0 && pause < LOOK_AGAIN_MAX)
+		else if (init_fd < 0 && pause < RECHECK_MAX_MS)
 			pause *= 2;
 	}
 }
