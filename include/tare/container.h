@@ -1,61 +1,80 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* container: an existing container, as later commands open, signal and remove it. Runs in the process that was
- * called. */
+/*
+ * container: an existing container, as later commands open, signal and remove it. All functions run in the
+ * process that was called, with the caller's privileges.
+ */
 #ifndef TARE_CONTAINER_H
 #define TARE_CONTAINER_H
 
-#include <tare/spec.h>
 #include <tare/state.h>
 
+struct spec;
+
 struct container {
-	int root_fd, dir_fd;
+	int root_fd, dir_fd; /* the state root, and the container's directory in it; or -1 */
 	struct state_record record;
 };
 
 /*
- * Opens and, if lock_ms is not negative, locks it, waiting that long. -ENOENT: no such container; a damaged
- * record gives its own error with dir_fd open.
+ * Opens a container and reads its record. lock_ms: how long to wait for the container's lock, in milliseconds;
+ * negative: without the lock. -ENOENT: no such container. For a damaged record the error is that of state_read,
+ * and dir_fd is open. *ret is valid for container_done in any case.
  */
 int container_open(const char *state_root, const char *id, int lock_ms, struct container *ret,
 		   struct err *err) MUST_CHECK;
 void container_done(struct container *container);
 #define _cleanup_container_ __attribute__((cleanup(container_done)))
 
-/* The cgroup2 mount that the container's cgroup is in. -ENOENT with *err set if it has none. */
+/* --- its cgroup --- */
+
+/* The cgroup2 mount of the container's cgroup. -ENOENT with *err if the container has no cgroup. */
 int container_open_mount(const struct container *container, struct err *err) MUST_CHECK;
 
-/* The cgroup of a process, as seen from the cgroup namespace that also sees the mount. 0 or -errno. */
-int container_cgroup_of(pid_t pid, char *ret, size_t size) MUST_CHECK;
-
-/* Opens the container's cgroup. -ENOENT with *err set if it has none, or it is gone or another container's. */
+/*
+ * The container's cgroup. -ENOENT with *err if the container has none, if it was removed, or if it belongs to
+ * another container now.
+ */
 int container_open_cgroup(const struct container *container, struct err *err) MUST_CHECK;
 
 /*
- * Kills the processes in the cgroup and removes what the container made of it, unless it belongs to something
- * else by now: then nothing happens. A unit's cgroup is left to systemd.
+ * The path of a process's cgroup (cgroups(7), /proc/PID/cgroup), relative to the root of this process's cgroup
+ * namespace. 0 or -errno; -ENAMETOOLONG if size is too small.
  */
-int container_remove_cgroup(const struct state_record *record, struct err *err) MUST_CHECK;
+int container_cgroup_of(pid_t pid, char *ret, size_t size) MUST_CHECK;
 
-/* Removes the state directory that dir_fd is, if that is a container's still. */
-int container_remove_state(int root_fd, int dir_fd, const char *id, struct err *err) MUST_CHECK;
+/* --- its hooks --- */
 
-/*
- * Kills what lives, waits for its end, removes cgroup, unit, resctrl group and state, then runs poststop hooks,
- * whose failure is ignored. Stops at the first step that fails: what is behind it stays for the next delete.
- */
-int container_destroy(struct container *container, struct err *err) MUST_CHECK;
-
-/* A descriptor of the directory in which the hooks of the parent start: as with runc and crun. */
+/* The bundle's directory, O_PATH: where hooks of the runtime's namespaces start, as with runc and crun. */
 int container_open_bundle(const char *bundle, struct err *err) MUST_CHECK;
 
 /*
- * Hooks of a kind from a stored configuration, in the bundle's directory. The first failure ends it; but all
- * poststop hooks run, in "/" if the bundle is gone, and their failures are warnings in the log.
+ * Runs the hooks of a kind (SPEC_HOOK_*) in the bundle's directory. The first failure is the result, and ends
+ * the list. Of poststop hooks all run, in "/" if the bundle was removed, and their failures are also logged as
+ * warnings (runtime-spec runtime.md, "Lifecycle").
  */
 int container_run_hooks(const struct state_record *record, const struct spec *spec, uint32_t kind,
 			struct err *err) MUST_CHECK;
 
-/* Only the class that was made for this container alone. */
+/* --- its removal --- */
+
+/*
+ * Kills init and what else is in the cgroup, and waits for init's exit; removes cgroup, unit, resctrl groups
+ * and state; then runs poststop hooks, which cannot fail it. Stops at the first failure: the next delete
+ * removes the rest.
+ */
+int container_destroy(struct container *container, struct err *err) MUST_CHECK;
+
+/*
+ * Kills the processes in the cgroup, and removes the directories that were created for the container; restores
+ * the limits of a cgroup that existed before. Does nothing if the cgroup belongs to another container now. Only
+ * systemd removes the cgroup of a unit.
+ */
+int container_remove_cgroup(const struct state_record *record, struct err *err) MUST_CHECK;
+
+/* Removes the resctrl groups that were created for this container alone. */
 int container_remove_resctrl(const struct state_record *record, struct err *err) MUST_CHECK;
+
+/* Removes the state directory dir_fd, unless another command has removed it already. */
+int container_remove_state(int root_fd, int dir_fd, const char *id, struct err *err) MUST_CHECK;
 
 #endif

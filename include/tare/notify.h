@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sd_notify(3) from the container's program to the service manager that started tare. Private to the room; runs
- * in the parent (run) or in start.
+ * sd_notify(3) from the container's program to the service manager that started tare. Runs in the parent (run)
+ * or in start, with the caller's privileges.
  *
- * The program gets a socket of its own, at NOTIFY_PATH. Of what it says there only READY=1 is passed on: the
- * other words would let it speak for the service (MAINPID=, FDSTORE=1 ...).
+ * The program sends to a socket of its own container, not to the service manager's. Of its messages only
+ * READY=1 is forwarded: others would let the program act for the service (MAINPID=, FDSTORE=1 ...).
  */
 #ifndef TARE_NOTIFY_H
 #define TARE_NOTIFY_H
@@ -12,10 +12,10 @@
 #include <tare/base.h>
 
 struct notify {
-	int fd;         /* the program's messages come here; -1: nobody asked, or it has said READY=1 */
-	int host_fd;    /* to the service manager; -1 when there is nothing left to say; POLLOUT: it has room */
-	int barrier_fd; /* its other end is closed once the service manager has read everything; or -1 */
-	int said;       /* how many of the messages the service manager's queue has */
+	int fd;         /* the program's socket; -1: not requested, or READY=1 has arrived */
+	int host_fd;    /* to the service manager, -1 if no message is left; poll(2) reports POLLOUT for room */
+	int barrier_fd; /* the service manager closes the other end once it has read all messages; or -1 */
+	int sent;       /* number of messages that the service manager's queue has accepted */
 	pid_t main_pid;
 };
 
@@ -24,31 +24,34 @@ struct notify {
 		-1, -1, -1, 0, 0                                                                               \
 	}
 
-/* Whether this process was given a NOTIFY_SOCKET that it can reach: a path, or an abstract address ("@..."). */
+/* Whether NOTIFY_SOCKET is set to an address that tare supports: a path, or an abstract address ("@..."). */
 bool notify_is_wanted(void);
 
-/* Makes the directory that the container will see, in the container's state directory. */
+/* Creates the directory of the program's socket, which the container can see, in the state directory dir_fd. */
 int notify_make_dir(int dir_fd, struct err *err) MUST_CHECK;
 
-/* Binds the program's socket, if there is such a directory and notify_is_wanted. Before the program starts. */
+/* Binds the program's socket if the directory exists and notify_is_wanted. Before the program starts. */
 int notify_open(struct notify *notify, int dir_fd, struct err *err) MUST_CHECK;
 void notify_close(struct notify *notify);
 #define _cleanup_notify_ __attribute__((cleanup(notify_close)))
 
 /*
- * Takes what the program has said by now, without waiting; with READY=1 it passes that on, MAINPID=main_pid,
- * and BARRIER=1, and closes fd. Messages that the service manager's queue has no room for are tried again at
- * the next call, which is due when host_fd has POLLOUT. What it does not take is a warning: the container runs.
+ * Reads the program's messages, without waiting. After READY=1 it sends READY=1, MAINPID=main_pid and BARRIER=1
+ * to the service manager, and closes fd. The next call sends the messages that the service manager's queue had
+ * no room for; make it when host_fd has POLLOUT. Other failures are logged as a warning: the container runs.
  */
 void notify_serve(struct notify *notify, pid_t main_pid);
 
-/* Waits until the program has said READY=1 and the service manager's queue has it, or the program has ended,
- * with signals (a kernel mask) blocked meanwhile; NULL: as they are. */
+/*
+ * Waits until the program has sent READY=1 and the service manager's queue has accepted the messages, or until
+ * the process of pidfd has exited. signals: the kernel's signal mask during the wait; NULL: unchanged.
+ */
 void notify_wait(struct notify *notify, int pidfd, pid_t main_pid, const uint64_t *signals);
 
 /*
- * Waits until the service manager has read the messages, which it refuses from a process that is gone: 30 s, or
- * until a signal of await_signals. What its queue never had room for is given up with a warning.
+ * Waits up to 30 s, or until a signal of await_signals, until the service manager has read the messages: it
+ * ignores messages of a process that has exited. Logs a warning if its queue had no room to the end. Closes
+ * all.
  */
 void notify_finish(struct notify *notify);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Opens and removes an existing container, and finds its cgroup. Process: a later command, or the parent. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,6 +10,7 @@
 #include <tare/cgroup.h>
 #include <tare/container.h>
 #include <tare/host.h>
+#include <tare/spec.h>
 #include <tare/systemd.h>
 
 #define KILL_TIMEOUT_MS 10000
@@ -59,11 +61,10 @@ static int kill_init(const struct state_record *record, struct err *err)
 	poll_fd.fd = pidfd;
 	r = k_ppoll(&poll_fd, 1, &timeout, NULL);
 	if (r < 0)
-		return err_system(err, r, "cannot wait for the end of the container's init");
+		return err_system(err, r, "cannot wait for the exit of the container's init");
 	return r > 0 ? 0 : err_set(err, ERR_STATE, 0, NULL, "container init still running");
 }
 
-/* cgroups(7): "0::PATH" of /proc/PID/cgroup. */
 int container_cgroup_of(pid_t pid, char *ret, size_t size)
 {
 	char name[32], text[4096];
@@ -92,13 +93,17 @@ int container_open_mount(const struct container *container, struct err *err)
 		return -ENOENT;
 	}
 	fd = cgroup_open_mount(container->record.cgroup_mount, err);
-	return fd == -ENOENT ? -ENODEV : fd; /* a hierarchy that is not here says nothing of the cgroup */
+	/* -ENOENT would mean that there is no cgroup, but without the mount that is unknown. */
+	return fd == -ENOENT ? -ENODEV : fd;
 }
 
-/* --- whose the cgroup is --- */
+/* --- the owner of the cgroup --- */
 
-/* A record of a version that has set no marks: its cgroup is where its init is. 1, 0, or -errno with *err. */
-static int is_init_there(const struct state_record *record, struct err *err)
+/*
+ * Whether init is in the record's cgroup or below it: proof of ownership for a record of a version that set no
+ * owner attribute. 1, 0, or -errno with *err.
+ */
+static int is_init_inside(const struct state_record *record, struct err *err)
 {
 	_cleanup_fd_ int pidfd = state_open_pidfd(record, err);
 	size_t len = strlen(record->cgroup_path);
@@ -115,20 +120,21 @@ static int is_init_there(const struct state_record *record, struct err *err)
 	return str_has_prefix(path, record->cgroup_path) && (path[len] == '\0' || path[len] == '/');
 }
 
-/* By tare, or by systemd, which makes a unit's cgroup anew whenever the unit starts. */
+/* Whether tare created the cgroup, or systemd, which creates a unit's cgroup each time the unit starts. */
 static bool is_made_for(const struct state_record *record)
 {
 	return record->cgroup_created > 0 || !str_is_empty(record->unit);
 }
 
 /*
- * A cgroup that is empty can be another container's next under the same path, or anybody's: what is in it then
- * is not the business of the one that has ended. One that was made for the container is known by its inode,
- * which cannot be forged, and is removed only by its own delete; any other one by its mark. A value of
- * enum cgroup_owner, or -errno with *err.
+ * Whether the cgroup at the record's path still belongs to the container: once it is empty, another container
+ * or program can use the path, and the processes in it must not be touched then. A cgroup that was created for
+ * the container is identified by its inode, which cannot be forged; only the container's delete removes such a
+ * cgroup. Any other one is identified by its owner attribute. A value of enum cgroup_owner, or -errno with
+ * *err.
  */
-static int owner_of(const struct state_record *record, int cgroup_fd, unsigned int *ret_created,
-		    struct err *err)
+static int find_owner(const struct state_record *record, int cgroup_fd, unsigned int *ret_created,
+		      struct err *err)
 {
 	_cleanup_free_ char *identity = state_identity(record);
 	int owner = cgroup_owner_compare(cgroup_fd, identity, ret_created);
@@ -143,7 +149,7 @@ static int owner_of(const struct state_record *record, int cgroup_fd, unsigned i
 		return CGROUP_OWNER_DIFFERS;
 	is_own = record->cgroup_inode != 0 && is_made_for(record);
 	if (!is_own && owner == CGROUP_OWNER_NONE) {
-		r = is_init_there(record, err);
+		r = is_init_inside(record, err);
 		if (r < 0)
 			return r;
 		is_own = r > 0;
@@ -159,7 +165,7 @@ int container_open_cgroup(const struct container *container, struct err *err)
 	_cleanup_fd_ int cgroup_fd = mount_fd < 0 ? mount_fd
 						  : cgroup_open(mount_fd, container->record.cgroup_path, err);
 	unsigned int created;
-	int owner = cgroup_fd < 0 ? cgroup_fd : owner_of(&container->record, cgroup_fd, &created, err);
+	int owner = cgroup_fd < 0 ? cgroup_fd : find_owner(&container->record, cgroup_fd, &created, err);
 
 	if (owner < 0)
 		return owner;
@@ -170,8 +176,7 @@ int container_open_cgroup(const struct container *container, struct err *err)
 	return take_fd(&cgroup_fd);
 }
 
-/* Where the host had its hierarchy when the container was made, or, after a boot with another layout, has it
- * now. */
+/* The cgroup2 mount at its path in the record or, if a reboot has changed the layout, at its current path. */
 static int open_hierarchy(const struct state_record *record, struct err *err)
 {
 	int fd = cgroup_open_mount(record->cgroup_mount, err);
@@ -184,14 +189,15 @@ static int open_hierarchy(const struct state_record *record, struct err *err)
 }
 
 /*
- * What becomes of the cgroup that is there, or was: *ret_owner as cgroup_owner_compare returns it, and in
- * *ret_created how many levels are to be removed.
+ * Decides what to do with the cgroup: *ret_owner as find_owner returns it, and in *ret_created the number of
+ * directories to remove, from the last one of the path.
  *
  * Leave it alone if its owner attribute names another container. If it has none, the creator was killed before
- * it set the attribute, so no process of this container can be in it: it is removed if it is empty. If it is
- * gone, the delete that removed it may have been killed before it came to the levels above.
+ * it set the attribute, so no process of this container can be in it: it is removed if it is empty. If it does
+ * not exist (cgroup_fd is negative), the delete that removed it may have been killed before it removed the
+ * directories above.
  */
-static int judge_cgroup(const struct state_record *record, int cgroup_fd, int *ret_owner,
+static int plan_removal(const struct state_record *record, int cgroup_fd, int *ret_owner,
 			unsigned int *ret_created, struct err *err)
 {
 	int r;
@@ -200,7 +206,7 @@ static int judge_cgroup(const struct state_record *record, int cgroup_fd, int *r
 	*ret_created = record->cgroup_created;
 	if (cgroup_fd < 0)
 		return 0;
-	*ret_owner = r = owner_of(record, cgroup_fd, ret_created, err);
+	*ret_owner = r = find_owner(record, cgroup_fd, ret_created, err);
 	if (r < 0 || r == CGROUP_OWNER_MATCHES)
 		return r < 0 ? r : 0;
 	r = *ret_owner == CGROUP_OWNER_NONE && record->creator != 0 ? cgroup_is_populated(cgroup_fd) : 1;
@@ -224,7 +230,7 @@ int container_remove_cgroup(const struct state_record *record, struct err *err)
 	cgroup_fd = cgroup_open(mount_fd, record->cgroup_path, err);
 	if (cgroup_fd < 0 && cgroup_fd != -ENOENT)
 		return cgroup_fd;
-	r = judge_cgroup(record, cgroup_fd, &owner, &created, err);
+	r = plan_removal(record, cgroup_fd, &owner, &created, err);
 	if (r >= 0 && owner == CGROUP_OWNER_MATCHES)
 		r = cgroup_kill(cgroup_fd, KILL_TIMEOUT_MS, err);
 	if (r < 0 || !str_is_empty(record->unit))
@@ -235,8 +241,8 @@ int container_remove_cgroup(const struct state_record *record, struct err *err)
 }
 
 /*
- * systemd removes the cgroup of a unit that ends, if the unit is this container's. Where there is no systemd to
- * be asked any more, a cgroup that is empty is removed here.
+ * Stops the unit, if it is this container's; systemd removes its cgroup. If systemd cannot be asked any more,
+ * this process removes the cgroup, which must be empty.
  */
 static int remove_unit(const struct state_record *record, struct err *err)
 {
@@ -255,18 +261,19 @@ static int remove_unit(const struct state_record *record, struct err *err)
 	cgroup_fd = cgroup_open(mount_fd, record->cgroup_path, err);
 	if (cgroup_fd < 0)
 		return cgroup_fd == -ENOENT ? 0 : cgroup_fd;
-	owner = owner_of(record, cgroup_fd, &created, err);
+	owner = find_owner(record, cgroup_fd, &created, err);
 	if (owner != CGROUP_OWNER_MATCHES)
 		return owner < 0 ? owner : 0;
 	return cgroup_remove(mount_fd, record->cgroup_path, 1, err);
 }
 
 /*
- * Kills the processes of a container that was created in another pid namespace through its cgroup. If that is
- * gone, they are gone with it, unless they were moved out of it or this process sees another part of the
- * hierarchy: a warning says so. Without a recorded cgroup *err stays.
+ * Kills the processes of a container through its cgroup, for a process in another pid or time namespace, which
+ * cannot identify init. If the cgroup was removed, it had no processes any more; but they may have been moved
+ * out of it, or this process may see another part of the hierarchy, so a warning is logged. Without a recorded
+ * cgroup *err keeps the error of kill_init.
  */
-static int kill_unseen(const struct container *container, struct err *err)
+static int kill_through_cgroup(const struct container *container, struct err *err)
 {
 	struct err other;
 	_cleanup_fd_ int cgroup_fd = container_open_cgroup(container, &other);
@@ -284,11 +291,11 @@ static int kill_unseen(const struct container *container, struct err *err)
 		return 0;
 	}
 	err_hint(err, "run this command in that one; or remove its directory in the root directory once its "
-		      "processes are gone");
+		      "processes have exited");
 	return -EXDEV;
 }
 
-/* It goes by name: another command may have freed the id, and another container may have it. */
+/* state_remove removes by name, and another container may have the id by now. */
 int container_remove_state(int root_fd, int dir_fd, const char *id, struct err *err)
 {
 	int r = state_is_gone(dir_fd);
@@ -302,11 +309,11 @@ int container_destroy(struct container *container, struct err *err)
 {
 	const struct state_record *record = &container->record;
 	struct spec *spec = NULL;
-	struct err later;
+	struct err hook_err;
 	int r = kill_init(record, err);
 
 	if (r == -EXDEV)
-		r = kill_unseen(container, err);
+		r = kill_through_cgroup(container, err);
 	if (r >= 0)
 		r = container_remove_cgroup(record, err);
 	if (r >= 0)
@@ -317,8 +324,8 @@ int container_destroy(struct container *container, struct err *err)
 		r = container_remove_state(container->root_fd, container->dir_fd, record->id, err);
 	if (r < 0)
 		return r;
-	if (record->has_poststop && spec_parse(record->config, record->config_len, &spec, &later) >= 0)
-		(void)!container_run_hooks(record, spec, SPEC_HOOK_POSTSTOP, &later);
+	if (record->has_poststop && spec_parse(record->config, record->config_len, &spec, &hook_err) >= 0)
+		(void)!container_run_hooks(record, spec, SPEC_HOOK_POSTSTOP, &hook_err);
 	spec_free(spec);
 	return 0;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hooks of a stored configuration: poststart and poststop. Process: the caller's own. */
+/*
+ * Runs the poststart and poststop hooks of a container's configuration. Process: a later command, or the
+ * parent, with the caller's privileges.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -18,7 +21,7 @@ int container_open_bundle(const char *bundle, struct err *err)
 	return fd < 0 ? err_system(err, fd, "cannot open bundle '%s', the directory of its hooks", bundle) : fd;
 }
 
-/* Its poststop hooks run also when the bundle is gone by then: in "/". */
+/* The bundle may have been removed before poststop hooks run: they start in "/" then. */
 static int open_directory(const char *bundle, bool is_poststop, struct err *err)
 {
 	int fd = container_open_bundle(bundle, err);
@@ -57,7 +60,7 @@ int container_run_hooks(const struct state_record *record, const struct spec *sp
 		result = hooks_run(&context, &step->u.hooks, err);
 		return result == -EINTR ? await_interrupted(signal_fd, err) : result;
 	}
-	/* All of them run, whatever becomes of the ones before. */
+	/* All poststop hooks run, even if earlier ones fail. */
 	buf_format(&state, "%s0%s", plan_get(plan, step->u.hooks.state_head),
 		   plan_get(plan, step->u.hooks.state_tail));
 	rows = plan_rows(plan, step->u.hooks.hooks);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Forwards READY=1 from the container's program to the service manager. Process: run's parent, or start. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,26 +17,29 @@
 #define BARRIER_TIMEOUT_MS 30000
 #define MESSAGES 3 /* READY=1, MAINPID=, BARRIER=1 */
 #define MESSAGE_MAX 4096
-#define SERVE_MAX 64 /* messages in a row: a program that never stops talking must not keep its caller busy */
+#define SERVE_MAX 64 /* messages per call: a program that floods the socket must not block the caller */
 
-/* The address in NOTIFY_SOCKET, sd_notify(3). NULL for what is no local socket. */
-static const char *host_name(void)
+/* The address in NOTIFY_SOCKET (sd_notify(3)). NULL if it is not set or not of a local socket. */
+static const char *host_address(void)
 {
 	const char *name = getenv("NOTIFY_SOCKET");
 	size_t len = name == NULL ? 0 : strlen(name);
 
 	if (len < 2 || (name[0] != '/' && name[0] != '@'))
 		return NULL;
-	/* An abstract name is in the address itself, or nowhere. */
+	/* A longer path can be reached through a descriptor (socket_connect), a longer abstract name cannot. */
 	return name[0] == '@' && len >= sizeof((struct sockaddr_un *)NULL)->sun_path ? NULL : name;
 }
 
 bool notify_is_wanted(void)
 {
-	return host_name() != NULL;
+	return host_address() != NULL;
 }
 
-/* The modes are given in full: the program may run as any user. Nobody else gets as far as this directory. */
+/*
+ * The program may run as any user, so the modes permit every user. Outside of the container the state root
+ * above keeps other users out.
+ */
 int notify_make_dir(int dir_fd, struct err *err)
 {
 	int r = k_mkdirat(dir_fd, NOTIFY_DIR, 0755);
@@ -58,7 +62,7 @@ int notify_open(struct notify *notify, int dir_fd, struct err *err)
 		return 0;
 	if (notify_fd < 0)
 		return err_system(err, notify_fd, "cannot open the directory of the notify socket");
-	/* An earlier start may have been killed before its container started. */
+	/* A start that was killed before the container started may have left a socket. */
 	k_unlinkat(notify_fd, NOTIFY_NAME, 0);
 	fd = k_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	str_format(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" NOTIFY_NAME, notify_fd);
@@ -78,7 +82,7 @@ void notify_close(struct notify *notify)
 	fd_close(&notify->barrier_fd);
 }
 
-/* All bytes that are counted belong to an abstract name: unix(7). */
+/* The length of the address limits an abstract name, not a NUL (unix(7)). */
 static int connect_abstract(int fd, const char *name)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -88,23 +92,26 @@ static int connect_abstract(int fd, const char *name)
 	return k_connect(fd, &address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
 }
 
-/* A service manager that does not read must not stop the one who forwards signals: nothing waits here. */
+/*
+ * Connects to the service manager. The socket is non-blocking: a service manager that does not read must not
+ * stop the parent from forwarding signals.
+ */
 static int open_host(void)
 {
 	_cleanup_fd_ int fd = k_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	const char *name = host_name();
+	const char *name = host_address();
 	int r;
 
 	if (fd < 0)
 		return fd;
 	if (name == NULL)
 		return -EINVAL;
-	/* poll(2) looks at the other's queue only if it is connected. */
+	/* poll(2) reports whether the receiver's queue has room only for a connected socket. */
 	r = name[0] == '@' ? connect_abstract(fd, name) : socket_connect(fd, name);
 	return r < 0 ? r : take_fd(&fd);
 }
 
-/* One datagram to the service manager, with a descriptor unless that is negative. */
+/* Sends one datagram to the service manager, with a descriptor unless fd_to_pass is negative. */
 static int send_host(const struct notify *notify, const char *text, int fd_to_pass)
 {
 	struct iovec vector = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
@@ -120,7 +127,10 @@ static int send_host(const struct notify *notify, const char *text, int fd_to_pa
 	return r < 0 ? (int)r : 0;
 }
 
-/* Messages are taken in order, so the descriptor is closed when those before it were read. */
+/*
+ * BARRIER=1 (sd_notify_barrier(3)): the service manager closes the descriptor. It reads messages in order, so
+ * it has read the earlier ones by then.
+ */
 static int send_barrier(struct notify *notify)
 {
 	_cleanup_fd_ int read_fd = -1, write_fd = -1;
@@ -136,26 +146,26 @@ static int send_barrier(struct notify *notify)
 	return r;
 }
 
-static int say_next(struct notify *notify)
+static int send_next(struct notify *notify)
 {
 	char text[32];
 
-	if (notify->said == 0)
+	if (notify->sent == 0)
 		return send_host(notify, "READY=1", -1);
-	if (notify->said == MESSAGES - 1)
+	if (notify->sent == MESSAGES - 1)
 		return send_barrier(notify);
 	str_format(text, sizeof text, "MAINPID=%d", notify->main_pid);
 	return send_host(notify, text, -1);
 }
 
-/* As many of the messages as there is room for. */
-static void say(struct notify *notify)
+/* Sends as many of the messages as the queue has room for. */
+static void send_pending(struct notify *notify)
 {
 	int r = 0;
 
-	while (r >= 0 && notify->said < MESSAGES) {
-		r = say_next(notify);
-		notify->said += r >= 0;
+	while (r >= 0 && notify->sent < MESSAGES) {
+		r = send_next(notify);
+		notify->sent += r >= 0;
 	}
 	if (r == -EAGAIN)
 		return;
@@ -164,19 +174,19 @@ static void say(struct notify *notify)
 	fd_close(&notify->host_fd);
 }
 
-static void tell_ready(struct notify *notify, pid_t main_pid)
+static void forward_ready(struct notify *notify, pid_t main_pid)
 {
 	fd_close(&notify->fd);
 	notify->main_pid = main_pid;
 	notify->host_fd = open_host();
 	if (notify->host_fd >= 0)
-		say(notify);
+		send_pending(notify);
 	else
 		log_line(LOG_WARNING, "cannot notify the service manager: %s", strerror(-notify->host_fd));
 }
 
-/* A message is a list of assignments, each a line. */
-static bool says_ready(const char *message)
+/* A message is a list of assignments, one per line. */
+static bool has_ready(const char *message)
 {
 	static const char ready[] = "READY=1";
 
@@ -194,7 +204,7 @@ static bool says_ready(const char *message)
 void notify_serve(struct notify *notify, pid_t main_pid)
 {
 	if (notify->host_fd >= 0)
-		say(notify);
+		send_pending(notify);
 	for (int i = 0; i < SERVE_MAX && notify->fd >= 0; i++) {
 		char message[MESSAGE_MAX + 1];
 		ssize_t len = k_read(notify->fd, message, MESSAGE_MAX);
@@ -204,24 +214,24 @@ void notify_serve(struct notify *notify, pid_t main_pid)
 		if (len < 0)
 			return;
 		message[len] = '\0';
-		if (says_ready(message))
-			tell_ready(notify, main_pid);
+		if (has_ready(message))
+			forward_ready(notify, main_pid);
 	}
 }
 
 void notify_wait(struct notify *notify, int pidfd, pid_t main_pid, const uint64_t *signals)
 {
-	bool is_ended = false;
+	bool has_exited = false;
 
-	while ((notify->fd >= 0 || notify->host_fd >= 0) && !is_ended) {
+	while ((notify->fd >= 0 || notify->host_fd >= 0) && !has_exited) {
 		struct pollfd fds[] = {{.fd = pidfd, .events = POLLIN},
 				       {.fd = notify->fd, .events = POLLIN},
 				       {.fd = notify->host_fd, .events = POLLOUT}};
 
 		if (k_ppoll(fds, ARRAY_SIZE(fds), NULL, signals) < 0)
 			continue;
-		/* Asked before the last messages are taken, so that none is lost. */
-		is_ended = fds[0].revents != 0;
+		/* Read before the last messages, so that no message is lost. */
+		has_exited = fds[0].revents != 0;
 		notify_serve(notify, main_pid);
 	}
 }

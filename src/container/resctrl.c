@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The container's class of service in resctrl goes. Process: a command that deletes, or an undo. */
+/*
+ * Removes the container's class of service and monitoring group in resctrl. Process: a command that deletes, or
+ * the parent that undoes.
+ */
 #include <errno.h>
 
 #include <tare/container.h>
 #include <tare/resctrl.h>
 
-/* Only what was made for this container alone: another may be in a class that closID names. */
+/* A class that closID names stays: another container may use it. */
 int container_remove_resctrl(const struct state_record *record, struct err *err)
 {
 	const struct resctrl_place place = {.clos = record->resctrl_clos, .monitor = record->resctrl_monitor};
@@ -15,7 +18,7 @@ int container_remove_resctrl(const struct state_record *record, struct err *err)
 	if (!made.has_clos && !made.has_monitor)
 		return 0;
 	root_fd = resctrl_open(err);
-	if (root_fd == -ENODEV) /* unmounted meanwhile, and with it all that was in it */
+	if (root_fd == -ENODEV) /* resctrl was unmounted, which removes all groups */
 		return 0;
 	return root_fd < 0 ? root_fd : resctrl_remove(root_fd, &place, &made, err);
 }
