@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lists the processes of a cgroup and all cgroups below it, and removes them. A container may have made
- * thousands of cgroups, in one directory or nested. Both walks are therefore iterative, use a fixed number of
- * descriptors, build no path that could become too long, and return to the parent through "..". That is
+ * Lists the processes of a cgroup and all cgroups below it, and removes these cgroups. A container may have
+ * made thousands of cgroups, in one directory or nested. Both walks are therefore iterative, use a fixed number
+ * of descriptors, build no path that could become too long, and return to the parent through "..". That is
  * reliable because a directory of cgroup2 cannot be renamed or moved (cgroup-v2.rst).
  */
 #include <dirent.h>

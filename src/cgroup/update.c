@@ -4,7 +4,6 @@
  * file is read before it is written, and its old value is written back if a later write fails.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 

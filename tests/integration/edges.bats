@@ -88,7 +88,7 @@ load helpers
 	echo 1 >"$dir/cgroup.freeze"
 	config --arg c "/$ID.cold" '.linux.cgroupsPath=$c | .process.args=["true"]'
 	run -1 timeout -k 1 "$HANGS" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
-	[[ "$output" == *"container's cgroup unexpectedly frozen"*"(write 0 to cgroup.freeze of '/$ID.cold', or of the one above it that is frozen)"* ]] || { echo "$output"; return 1; }
+	[[ "$output" == *"container's cgroup unexpectedly frozen"*"(write 0 to cgroup.freeze of '/$ID.cold', or of the cgroup above it that is frozen)"* ]] || { echo "$output"; return 1; }
 	echo 0 >"$dir/cgroup.freeze"
 	run -0 tare run -b "$BUNDLE" "$ID"
 	# The cgroup existed before, so it stays.
