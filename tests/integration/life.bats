@@ -3,7 +3,7 @@
 # is removed.
 load helpers
 
-sleeper() {
+run_sleep() {
 	config --arg c "$(named_path "$ID")" '.process.args=["sleep","1000"] | .linux.cgroupsPath=$c'
 	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- || { cat "$WORK/out"; return 1; }
 	pid=$(pid_of "$ID")
@@ -15,7 +15,7 @@ is_running() {
 }
 
 # Runs tare in a new pid namespace with its own procfs.
-away() { # ARGS
+in_other_pid_namespace() { # ARGS
 	unshare -mpf --mount-proc --propagation private "$TARE" --root "$ROOT" "$@"
 }
 
@@ -50,21 +50,21 @@ nothing_left() {
 }
 
 @test "from another pid namespace no command treats a running container as stopped" {
-	sleeper
+	run_sleep
 	for command in delete state start pause resume "kill ${ID}" "exec $ID true" "update --pids-limit 5 $ID" "kill $ID 0" "kill $ID KILL"; do
 		# shellcheck disable=SC2086
 		set -- $command
 		[ $# -gt 1 ] || set -- "$@" "$ID"
-		run ! away "$@"
+		run ! in_other_pid_namespace "$@"
 		[[ "$output" == *"cannot tell whether the container lives: it was created in another pid namespace (run this command in that namespace)"* ]] || { echo "$*: $output"; return 1; }
 		is_running
 	done
-	run ! away kill --all "$ID" TERM
-	run ! away ps "$ID"
+	run ! in_other_pid_namespace kill --all "$ID" TERM
+	run ! in_other_pid_namespace ps "$ID"
 	is_running
-	run -0 away list -f json
+	run -0 in_other_pid_namespace list -f json
 	jq -e --arg id "$ID" '.[0].id==$id and .[0].status=="unknown" and .[0].pid==0' <<<"$output"
-	run -0 away list
+	run -0 in_other_pid_namespace list
 	[[ "$output" == *"warning: container $ID: cannot tell whether the container lives"* ]]
 	[[ "$output" == *"$ID"*" unknown "* ]]
 	# In that namespace the pid belongs to another process, or to none, and /proc is still that of the first
@@ -85,17 +85,17 @@ nothing_left() {
 	not_systemd
 	config '.process.args=["sleep","1000"]'
 	unshare -mpf --mount-proc "$TARE" --root "$ROOT" run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
-	wait_for '[ "$(away state "$ID" | jq -r .status)" = stopped ]'
-	away delete "$ID"
+	wait_for '[ "$(in_other_pid_namespace state "$ID" | jq -r .status)" = stopped ]'
+	in_other_pid_namespace delete "$ID"
 	nothing_left
 	# The cgroup may be gone, too, with that of the engine's own container.
 	unshare -mpf --mount-proc "$TARE" --root "$ROOT" run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
 	wait_for 'rmdir "$(cgroup_of "$ID")"'
-	run away delete "$ID"
+	run in_other_pid_namespace delete "$ID"
 	# The number of a namespace that is gone is given to a new one: then the container is dead for sure.
 	if [ "$status" -ne 0 ]; then
 		[[ "$output" == *"it was created in another pid namespace"* ]]
-		run -0 away delete --force "$ID"
+		run -0 in_other_pid_namespace delete --force "$ID"
 		[[ "$output" == *"warning: container $ID was created in another pid namespace, and its cgroup is gone"* ]]
 	fi
 	nothing_left
@@ -103,15 +103,15 @@ nothing_left() {
 
 @test "from another pid namespace delete --force kills a container by its cgroup" {
 	not_systemd
-	sleeper
-	away delete --force "$ID"
+	run_sleep
+	in_other_pid_namespace delete --force "$ID"
 	wait_for 'has_died "$pid"'
 	nothing_left
 	# Without a cgroup this is not possible.
 	config 'del(.linux.cgroupsPath)'
 	"$TARE" --root "$ROOT" --cgroup-manager disabled run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
 	pid=$(pid_of "$ID")
-	run ! away delete --force "$ID"
+	run ! in_other_pid_namespace delete --force "$ID"
 	[[ "$output" == *"it was created in another pid namespace"* ]]
 	is_running
 	tare delete --force "$ID"
@@ -120,7 +120,7 @@ nothing_left() {
 
 @test "from another time namespace a running container is not treated as stopped" {
 	[ -e /proc/self/ns/time ] || host_lacks "needs time namespaces"
-	sleeper
+	run_sleep
 	for command in delete state "exec $ID true" "kill $ID KILL"; do
 		# shellcheck disable=SC2086
 		set -- $command
@@ -132,7 +132,7 @@ nothing_left() {
 }
 
 @test "an error while looking at init is reported, not taken for an answer" {
-	sleeper
+	run_sleep
 	config 'del(.linux.cgroupsPath)'
 	create "other.$ID"
 	for errno in ENOMEM EIO EMFILE EACCES; do
@@ -153,7 +153,7 @@ nothing_left() {
 
 @test "an error while looking at the gate or the cgroup is reported, not taken for an answer" {
 	not_systemd
-	sleeper
+	run_sleep
 	config 'del(.linux.cgroupsPath)'
 	create "other.$ID"
 	run ! failing "$(named_dir "$ID")" "openat:error=EIO" state "$ID"
@@ -177,7 +177,7 @@ nothing_left() {
 
 @test "a process that /proc hides is not treated as dead" {
 	config '.process.user={uid:1000,gid:1000}'
-	sleeper
+	run_sleep
 	for command in delete state; do
 		run ! unshare -m --propagation private sh -c 'mount -t proc -o hidepid=invisible,gid=12345 proc /proc; exec setpriv --bounding-set=-sys_ptrace "$@"' \
 			sh "$TARE" --root "$ROOT" $command "$ID"

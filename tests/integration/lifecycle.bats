@@ -420,13 +420,13 @@ scope_is_gone() { # ID
 }
 
 # A process of no container, in the cgroup at the path of a container that has stopped or was never finished.
-somebodys() {
+foreign_process() {
 	sh -c "echo \$\$ >'$1/cgroup.procs'; exec sleep 1000" 3>&- &
 	sleeper=$!
 	wait_for 'grep -qx "$sleeper" "'"$1"'/cgroup.procs"'
 }
 
-left_alone() {
+check_left_alone() {
 	[ -d "$1" ]
 	kill -0 "$sleeper"
 	kill "$sleeper"
@@ -443,12 +443,12 @@ left_alone() {
 	wait_for '[ "$(status_of "$ID")" = stopped ]'
 	wait_for 'rmdir "$dir"'
 	mkdir "$dir"
-	somebodys "$dir"
+	foreign_process "$dir"
 	tare kill --all "$ID" KILL || true
 	run tare ps --format json "$ID"
 	[[ "$output" != *$sleeper* ]]
 	tare delete "$ID"
-	left_alone "$dir"
+	check_left_alone "$dir"
 }
 
 # The creator is killed in a hook of the runtime, so it cannot clean up.
@@ -475,9 +475,9 @@ killed_creation() {
 	killed_creation
 	wait_for 'rmdir "$dir"'
 	mkdir "$dir"
-	somebodys "$dir"
+	foreign_process "$dir"
 	tare delete --force "$ID"
-	left_alone "$dir"
+	check_left_alone "$dir"
 	killed_creation
 	tare delete --force "$ID"
 	[ ! -e "$dir" ]
@@ -488,7 +488,7 @@ elsewhere() {
 	"$TARE" --root "$WORK/elsewhere" ${TARE_MANAGER:+--cgroup-manager "$TARE_MANAGER"} "$@"
 }
 
-elsewhere_created() {
+create_elsewhere() {
 	elsewhere create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- || { cat "$WORK/out"; return 1; }
 }
 
@@ -503,7 +503,7 @@ elsewhere_created() {
 	tare kill "$ID" KILL
 	wait_for '[ "$(status_of "$ID")" = stopped ]'
 	scope_is_gone "$ID"
-	elsewhere_created
+	create_elsewhere
 	pid=$(elsewhere state "$ID" | jq .pid)
 	dir=$(named_dir "$ID")
 	cp "$ROOT/$ID/record" "$WORK/record"

@@ -67,7 +67,7 @@ held() { # ARGS of the program
 	[ "$(cat "$WORK/held")" -gt 0 ] || { kill "$holder"; not_here "pidfd_getfd is forbidden"; }
 }
 
-go() {
+start_with_held_sockets() {
 	rm -f "$BUNDLE/rootfs/tmp/go" "$BUNDLE/rootfs/tmp/here" "$WORK/held"
 	held sleep 1
 	touch "$BUNDLE/rootfs/tmp/go"
@@ -79,7 +79,7 @@ go() {
 
 @test "start returns when the program has run and exited, though another process keeps init's socket open" {
 	# Less than start waits for a program that continues to run.
-	sooner_than 8000 go
+	sooner_than 8000 start_with_held_sockets
 }
 
 @test "start returns before the program exits, though another process keeps init's socket open" {

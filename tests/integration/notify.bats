@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 load helpers
 
-# A service manager: it writes each message to a line of $WORK/told, and closes a barrier's descriptor after $1 seconds.
+# A service manager: it writes each message to a line of $WORK/messages, and closes a barrier's descriptor after $1 seconds.
 # Its address $HOST_SOCKET may be given as $2. With $3 its queue is full from the beginning, and it reads nothing until
 # it gets USR1.
 manager() {
@@ -39,14 +39,14 @@ while True:
     for fd in fds:
         os.close(fd)
 P
-	python3 "$WORK/manager.py" "$HOST_SOCKET" "$1" "${3:-}" >"$WORK/told" 2>&1 3>&- &
+	python3 "$WORK/manager.py" "$HOST_SOCKET" "$1" "${3:-}" >"$WORK/messages" 2>&1 3>&- &
 	MANAGER=$!
-	wait_for 'grep -q listening "$WORK/told"'
+	wait_for 'grep -q listening "$WORK/messages"'
 	cp "$TOOLS/notify" "$BUNDLE/rootfs/bin/notify"
 }
 
-told() {
-	grep -v listening "$WORK/told" || true
+messages() {
+	grep -v listening "$WORK/messages" || true
 }
 
 end_manager() {
@@ -68,7 +68,7 @@ MAINPID=1" "READY=1"; exec sleep 1000'
 	run -0 tare start "$ID"
 	[ -z "$output" ]
 	[ $((($(date +%s%N) - begin) / 1000000)) -ge 1900 ]
-	[ "$(told)" = "READY=1 fds=0
+	[ "$(messages)" = "READY=1 fds=0
 MAINPID=$pid fds=0
 BARRIER=1 fds=1" ]
 	[ "$(status_of "$ID")" = running ]
@@ -82,7 +82,7 @@ BARRIER=1 fds=1" ]
 	config '.process.user={"uid":1000,"gid":1000} | .root.readonly=true | .process.env+=["NOTIFY_SOCKET=/wrong"]'
 	script 'grep " /run/notify " /proc/self/mountinfo; echo $NOTIFY_SOCKET; notify READY=1; exec sleep 1000'
 	NOTIFY_SOCKET=$HOST_SOCKET tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&-
-	[ "$(told)" = "READY=1 fds=0
+	[ "$(messages)" = "READY=1 fds=0
 MAINPID=$(pid_of "$ID") fds=0
 BARRIER=1 fds=1" ]
 	for option in ro nosuid nodev noexec; do
@@ -105,8 +105,8 @@ BARRIER=1 fds=1" ]
 		NOTIFY_SOCKET=$LONG tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>"$WORK/err" 3>&-
 		count=$((count + 1))
 		[ "$(cat "$WORK/out")" = /run/notify/notify.sock ] || { echo "$bytes: $(cat "$WORK/out")"; return 1; }
-		[ "$(told | grep -cx 'READY=1 fds=0')" = $count ]
-		[ "$(told | tail -n 1)" = "BARRIER=1 fds=1" ]
+		[ "$(messages | grep -cx 'READY=1 fds=0')" = $count ]
+		[ "$(messages | tail -n 1)" = "BARRIER=1 fds=1" ]
 		[ ! -s "$WORK/err" ]
 		tare delete --force "$ID"
 	done
@@ -120,8 +120,8 @@ BARRIER=1 fds=1" ]
 	NOTIFY_SOCKET=$HOST_SOCKET "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" <"$WORK/in" >"$WORK/out" 2>&1 3>&- &
 	pid=$!
 	exec 7>"$WORK/in"
-	wait_for 'told | grep -q BARRIER'
-	[ "$(told)" = "READY=1 fds=0
+	wait_for 'messages | grep -q BARRIER'
+	[ "$(messages)" = "READY=1 fds=0
 MAINPID=$pid fds=0
 BARRIER=1 fds=1" ]
 	echo still here >&7
@@ -138,14 +138,14 @@ BARRIER=1 fds=1" ]
 	export NOTIFY_SOCKET=$HOST_SOCKET
 	config '.process.args=["notify","READY=1"]'
 	run -0 tare run -d -b "$BUNDLE" "$ID" 3>&-
-	[ "$(told | wc -l)" -eq 3 ]
+	[ "$(messages | wc -l)" -eq 3 ]
 	config '.process.args=["notify","READY=0","XREADY=1","READY=11"]'
 	run -0 tare run -d -b "$BUNDLE" "$ID.2" 3>&-
 	config '.process.args=["sh","-c","sleep 0.3"]'
 	create "$ID.3"
 	run -0 tare start "$ID.3"
 	run -0 tare run -b "$BUNDLE" "$ID.4"
-	[ "$(told | wc -l)" -eq 3 ]
+	[ "$(messages | wc -l)" -eq 3 ]
 	end_manager
 }
 
@@ -161,7 +161,7 @@ BARRIER=1 fds=1" ]
 	wait_for 'flock -n "$ROOT/$ID" true'
 	run -0 timeout "$HANGS" "$TARE" --root "$ROOT" delete --force "$ID"
 	wait $pid
-	[ -z "$(told)" ]
+	[ -z "$(messages)" ]
 	end_manager
 }
 
@@ -187,7 +187,7 @@ BARRIER=1 fds=1" ]
 	config '.process.args=["notify","READY=1"]'
 	NOTIFY_SOCKET=$HOST_SOCKET run -0 tare run -b "$BUNDLE" "$ID"
 	[ -z "$output" ]
-	[ "$(told | wc -l)" -eq 3 ]
+	[ "$(messages | wc -l)" -eq 3 ]
 	end_manager
 }
 
@@ -214,7 +214,7 @@ terminate() {
 	terminate
 	[ "$status" -eq 7 ]
 	grep -q "cannot notify the service manager: it did not read its messages" "$WORK/log"
-	[ -z "$(told)" ]
+	[ -z "$(messages)" ]
 	end_manager
 }
 
@@ -227,14 +227,14 @@ terminate() {
 	detached=$!
 	sleep 0.5
 	kill -0 "$detached"
-	[ -z "$(told)" ]
+	[ -z "$(messages)" ]
 	kill -USR1 "$MANAGER"
 	wait "$detached"
-	wait_for '[ "$(told | wc -l)" -eq 6 ]'
+	wait_for '[ "$(messages | wc -l)" -eq 6 ]'
 	for main in "$pid" "$(pid_of "$ID.2")"; do
-		told | grep -qx "MAINPID=$main fds=0"
+		messages | grep -qx "MAINPID=$main fds=0"
 	done
-	[ "$(told | sed 's/=.*//' | sort | uniq -c | tr -s ' \n' ' ')" = " 2 BARRIER 2 MAINPID 2 READY " ]
+	[ "$(messages | sed 's/=.*//' | sort | uniq -c | tr -s ' \n' ' ')" = " 2 BARRIER 2 MAINPID 2 READY " ]
 	[ ! -s "$WORK/out2" ]
 	tare delete --force "$ID"
 	wait $pid || true
@@ -246,7 +246,7 @@ terminate() {
 	manager 1000
 	config '.process.args=["sh","-c","notify READY=1; exit 5"]'
 	foreground
-	wait_for 'told | grep -q BARRIER && [ "$(status_of "$ID")" = stopped ]'
+	wait_for 'messages | grep -q BARRIER && [ "$(status_of "$ID")" = stopped ]'
 	terminate
 	[ "$status" -eq 5 ]
 	[ ! -e "$ROOT/$ID" ]

@@ -20,7 +20,7 @@ is_counting() {
 	wait_for '[ "$(cat "$BUNDLE/rootfs/count")" != "$before" ]'
 }
 
-stands_still() {
+is_not_counting() {
 	before=$(cat "$BUNDLE/rootfs/count")
 	sleep 0.3
 	[ "$(cat "$BUNDLE/rootfs/count")" = "$before" ]
@@ -37,7 +37,7 @@ freezer() {
 	[ -z "$output" ]
 	[ "$(status_of "$ID")" = paused ]
 	[ "$(freezer)" = 1 ]
-	stands_still
+	is_not_counting
 	run -0 tare list
 	[[ "$output" == *"$ID"*paused* ]]
 	run -0 tare resume "$ID"
@@ -270,7 +270,7 @@ killed_while_frozen() { # command...
 # Starts an exec so that the cgroup is frozen after exec's last check and before its process starts, which then starts
 # frozen. $pid is the exec. After a freeze that was too early the next one is later, and after one that was too late it
 # is earlier.
-born_frozen() { # cgroup
+frozen_from_start() { # cgroup
 	local delay=0 step
 	for _ in {1..400}; do
 		"$TARE" --root "$ROOT" exec "$ID" sh -c 'echo >/was-here' </dev/null >/dev/null 2>&1 3>&- &
@@ -300,7 +300,7 @@ born_frozen() { # cgroup
 	tare start "$ID"
 	dir=$(named_dir "$ID")
 	for signal in TERM $(is_emulated || echo HUP); do
-		born_frozen "$dir" || skip "the moment was not met"
+		frozen_from_start "$dir" || skip "the moment was not met"
 		kill -$signal $pid
 		wait_for '! kill -0 $pid 2>/dev/null' || { echo 0 >"$dir/cgroup.freeze"; return 1; }
 		status=0

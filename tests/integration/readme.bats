@@ -31,7 +31,7 @@ prepare() { # first line
 }
 
 # Runs a block in the directory $WHERE.
-perform() { # first line
+run_block() { # first line
 	prepare "$1"
 	(cd "$WHERE" && PATH=$WORK/path:$PATH ${AS:-} sh -e "$WORK/block") 3>&-
 }
@@ -41,7 +41,7 @@ begin_bundle() { # first line
 	WHERE=$WORK/somewhere
 	mkdir "$WHERE"
 	[ -z "${AS:-}" ] || chown "$USER_ID:$USER_ID" "$WHERE"
-	perform "$1"
+	run_block "$1"
 	WHERE=$WHERE/${1##* }
 }
 
@@ -68,9 +68,9 @@ teardown() {
 	for name in include man meson.build meson_options.txt src tests config.json.example; do
 		cp -a "$BATS_TEST_DIRNAME/../../$name" "$WHERE/"
 	done
-	DESTDIR=$WORK/installed perform 'sh tests/install-dependencies build'
+	DESTDIR=$WORK/installed run_block 'sh tests/install-dependencies build'
 	"$WORK/installed/usr/local/sbin/tare" --version
-	run -0 perform 'sh tests/demo.sh'
+	run -0 run_block 'sh tests/demo.sh'
 	[[ "$output" == *"I am process 1 on host tare, uid=0 gid=0"* ]] || { echo "$output"; return 1; }
 }
 
@@ -87,13 +87,13 @@ teardown() {
 	PATH=$WORK/path:$PATH run -0 command script -qec "sh -e '$WORK/block'" /dev/null <<<'exit'
 	run -0 tare list -q
 	[ "$output" = "" ]
-	run -0 perform "$in_steps"
+	run -0 run_block "$in_steps"
 	[[ "$output" == *'"status": "created"'* ]]
 	[[ "$output" == *second*running* ]]
 	[[ "$output" == *"process "*" of the container"* ]]
 	run -0 tare list -q
 	[ "$output" = "" ]
-	run -0 perform 'tare check'
+	run -0 run_block 'tare check'
 	[[ "$output" == *"exec"* ]]
 }
 
@@ -120,7 +120,7 @@ teardown() {
 cd "$WHERE" && PATH=$WORK/path:\$PATH exec "\$@"
 END
 	AS="as-tester sh $WORK/enter"
-	run -0 perform "$with_limits"
+	run -0 run_block "$with_limits"
 	[[ "$output" == *"uid=0 gid=0"* ]] || { echo "$output"; return 1; }
 }
 
@@ -137,6 +137,6 @@ END
 	chmod 755 "$WORK/path/podman"
 	"$WORK/path/podman" import -q "$WORK/image.tar" docker.io/library/busybox >/dev/null
 	WHERE=$WORK
-	run -0 perform 'podman --runtime /usr/local/sbin/tare run --rm --network none docker.io/library/busybox echo hello'
+	run -0 run_block 'podman --runtime /usr/local/sbin/tare run --rm --network none docker.io/library/busybox echo hello'
 	[ "$output" = hello ]
 }

@@ -22,15 +22,15 @@ labelled() {
 }
 
 # The output of a container, without the NUL that the kernel appends to a label.
-says() { # script
+print_inside() { # script
 	script "$1"
-	tare run -b "$BUNDLE" "$ID" >"$WORK/said" 2>"$WORK/err" || { cat "$WORK/said" "$WORK/err"; return 1; }
-	run tr -d '\0' <"$WORK/said"
+	tare run -b "$BUNDLE" "$ID" >"$WORK/output" 2>"$WORK/err" || { cat "$WORK/output" "$WORK/err"; return 1; }
+	run tr -d '\0' <"$WORK/output"
 }
 
 execed() { # arguments of exec...
-	tare exec "$@" >"$WORK/said" 2>"$WORK/err" || { cat "$WORK/err"; return 1; }
-	[ "$(tr -d '\0' <"$WORK/said")" = "$expected" ] || { cat "$WORK/said"; return 1; }
+	tare exec "$@" >"$WORK/output" 2>"$WORK/err" || { cat "$WORK/err"; return 1; }
+	[ "$(tr -d '\0' <"$WORK/output")" = "$expected" ] || { cat "$WORK/output"; return 1; }
 }
 
 start_labelled() {
@@ -65,10 +65,10 @@ P
 @test "selinuxLabel is the label of the program and its children" {
 	selinux
 	labelled
-	says 'cat /proc/self/attr/current; echo; sh -c "cat /proc/self/attr/current"; echo; cat /proc/1/attr/current'
+	print_inside 'cat /proc/self/attr/current; echo; sh -c "cat /proc/self/attr/current"; echo; cat /proc/1/attr/current'
 	[ "$output" = "$LABEL"$'\n'"$LABEL"$'\n'"$LABEL" ]
 	config '.process.noNewPrivileges=true | .process.user={uid:1000,gid:1000} | .process.capabilities={}'
-	says 'cat /proc/self/attr/current; echo; grep NoNewPrivs /proc/self/status'
+	print_inside 'cat /proc/self/attr/current; echo; grep NoNewPrivs /proc/self/status'
 	[ "$output" = "$LABEL"$'\n'"NoNewPrivs:	1" ]
 }
 
@@ -221,7 +221,7 @@ enforced() { # arguments...
 	[ "$output" = $'own\ncat: can\'t open \'/secret\': Permission denied\ndenied\ncat: can\'t open \'/foreign\': Permission denied\ndenied' ]
 	enforced delete --force "$ID"
 	# If the policy is not enforced the files can be read.
-	says 'cat /secret /foreign; cat /proc/self/attr/current'
+	print_inside 'cat /secret /foreign; cat /proc/self/attr/current'
 	[ "$output" = $'secret\nforeign\n'"$LABEL" ]
 }
 
@@ -246,9 +246,9 @@ enforced() { # arguments...
 		timeout 120 podman --root "$WORK/storage" --runroot "$WORK/run" --runtime "$TARE" --network-cmd-path /bin/false "$@"
 	}
 	engine import -q "$WORK/image.tar" localhost/busybox >/dev/null
-	engine run --rm --network none localhost/busybox cat /proc/self/attr/current >"$WORK/said"
-	[[ "$(tr -d '\0' <"$WORK/said")" =~ ^system_u:system_r:container_t:s0:c[0-9]+,c[0-9]+$ ]] || { cat "$WORK/said"; return 1; }
-	engine run --rm --network none localhost/busybox cat /proc/self/mountinfo >"$WORK/said"
-	grep " /dev/shm " "$WORK/said" | grep -q 'context="system_u:object_r:container_file_t:s0:c[0-9]*,c[0-9]*"'
+	engine run --rm --network none localhost/busybox cat /proc/self/attr/current >"$WORK/output"
+	[[ "$(tr -d '\0' <"$WORK/output")" =~ ^system_u:system_r:container_t:s0:c[0-9]+,c[0-9]+$ ]] || { cat "$WORK/output"; return 1; }
+	engine run --rm --network none localhost/busybox cat /proc/self/mountinfo >"$WORK/output"
+	grep " /dev/shm " "$WORK/output" | grep -q 'context="system_u:object_r:container_file_t:s0:c[0-9]*,c[0-9]*"'
 	unmount_work
 }

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # usage: language.sh SOURCE_DIRECTORY [--count]
-# Fails on words that make comments, messages, documents or test names hard to read, wherever they stand in a text file
-# of the project; a phrase is also found across the end of a line. language.allow names the places where one is right.
-# --count prints how often each directory has them, and does not fail.
+# Fails on words that make comments, messages, documents or test names hard to read, anywhere in a text file of the
+# project. A phrase is also found across the end of a line. language.allow names the places where such a word is right.
+# --count prints how many of them each directory has, and does not fail.
 set -u
 cd "$1" || exit 1
 allow=tests/unit/language.allow
 
-# Texts of others, and texts that are wrong on purpose.
+# Excluded: texts by other authors, and texts with intentional errors.
 files() {
 	find . \( -name .git -o -name 'build*' -type d -o -name corpus -o -name golden -o -name LICENSE \) -prune -o \
 		-type f ! -name '*.allow' ! -name language.sh -print | sed 's|^\./||' | grep -vE '^(tests/vm/guest|\.cache)/|\.json$' | sort

@@ -95,7 +95,7 @@ while IFS='|' read -r _ room lines rest; do
 		fail "the lines of$room in ARCHITECTURE.md are out of date: put what tests/rooms prints there"
 done <"$work/table"
 
-# --- what the object files say: "FILE TYPE SYMBOL"
+# --- what the symbols of the object files: "FILE TYPE SYMBOL"
 
 find "$build/src" -name '*.c.o' -exec nm -A {} + |
 	sed -n 's|^.*/\([a-z]*\)_\([a-z_]*\)\.c\.o:[0-9a-f ]* \([A-Z]\) \([A-Za-z_][A-Za-z0-9_]*\)$|\1/\2 \3 \4|p' |

@@ -117,7 +117,7 @@ static void test_page_size(void)
 }
 
 /* An update that succeeded can be undone. Only values that systemd has changed are written again. */
-static void test_taken_back(void)
+static void test_undo(void)
 {
 	_cleanup_cgroup_saved_ struct cgroup_saved kept = {.cgroup_fd = -1};
 	struct err err = {0};
@@ -211,7 +211,7 @@ int main(void)
 	test_success();
 	test_refused();
 	test_page_size();
-	test_taken_back();
+	test_undo();
 	test_no_controller();
 	test_usage();
 	test_lines();

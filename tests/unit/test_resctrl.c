@@ -85,7 +85,7 @@ static void test_compare(void)
 	}
 }
 
-static void test_there(void)
+static void test_existing(void)
 {
 	const struct resctrl_place plain = {.clos = "gold"}, missing = {.clos = "silver"},
 				   own = {.clos = "gold", .is_own = true};
@@ -157,7 +157,7 @@ int main(void)
 	put("tasks", "");
 	make_class("gold", there);
 	test_compare();
-	test_there();
+	test_existing();
 	test_new();
 	test_monitor();
 	unlinkat(root_fd, "gold/schemata", 0);

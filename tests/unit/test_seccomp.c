@@ -398,7 +398,7 @@ static void test_profile(const char *path)
 }
 
 /* Every program kills calls of unknown architectures, which are not evaluated here. */
-static void test_deadly(void)
+static void test_foreign_kill(void)
 {
 	static const struct {
 		const char *section;
@@ -609,7 +609,7 @@ int main(int argc, char **argv)
 	test_too_large();
 	if (CHECK_INT(argc, 2))
 		test_profile(argv[1]);
-	test_deadly();
+	test_foreign_kill();
 	test_flags();
 	test_unknown_names();
 	test_architectures();

@@ -605,7 +605,7 @@ static int listen_at_gate(int dir_fd)
 	return fd;
 }
 
-static void *wait_for_ever(void *context)
+static void *wait_forever(void *context)
 {
 	(void)context;
 	for (;;)
@@ -622,8 +622,8 @@ static pid_t spawn(bool is_leaderless)
 	if (pid != 0)
 		return pid;
 	if (!is_leaderless)
-		wait_for_ever(NULL);
-	if (pthread_create(&thread, NULL, wait_for_ever, NULL) == 0)
+		wait_forever(NULL);
+	if (pthread_create(&thread, NULL, wait_forever, NULL) == 0)
 		k_call1(__NR_exit, 0);
 	_exit(1);
 }
@@ -743,7 +743,7 @@ static void test_status(void)
  * A record without namespaces: the process with that pid may be another one of this namespace, so the cgroup
  * decides.
  */
-static void test_older(int dir_fd, int cgroup_fd, char *mount)
+static void test_record_without_namespaces(int dir_fd, int cgroup_fd, char *mount)
 {
 	struct state_record record = {.pid = getpid(), .cgroup_mount = mount, .cgroup_path = (char *)"/a/b"};
 	struct stat stat;
@@ -789,7 +789,7 @@ static void test_paused(void)
 	CHECK_INT(status_of(fd, &record), -EBADMSG);
 	record.cgroup_mount = (char *)"/not/there";
 	CHECK_INT(status_of(fd, &record), -ENODEV);
-	test_older(fd, cgroup_fd, mount);
+	test_record_without_namespaces(fd, cgroup_fd, mount);
 	k_unlinkat(cgroup_fd, "cgroup.events", 0);
 	k_unlinkat(root_fd, "cgroups/a/b", AT_REMOVEDIR);
 	k_unlinkat(root_fd, "cgroups/a", AT_REMOVEDIR);
