@@ -4,8 +4,8 @@
 #define TARE_FREESTANDING_H
 
 /*
- * What start.c calls once the program is relocated; each program has one. Never returns. argv is the kernel's
- * (execve(2)).
+ * The main function of a program without a C library, one for each program. start.c calls it once the program
+ * is relocated. Never returns. argv is the array that execve(2) put on the stack.
  */
 __attribute__((noreturn)) void freestanding_main(int argc, char **argv);
 

@@ -2,12 +2,12 @@
 /*
  * System calls as functions that return their result or a negative errno.
  *
- * Nothing in tare looks at the C library's errno: a result is used where it is returned, so an errno can
- * neither be overwritten nor be read after a success. The same functions serve the hosted program and the
- * freestanding init (src/init), which has no C library at all.
+ * tare does not use the C library's errno: each result is used where it is returned, so an errno can neither be
+ * overwritten by a later call nor be read after a success. The same functions serve the hosted program and the
+ * freestanding init (src/init), which has no C library.
  *
- * Each function is the system call of the same name (section 2 of the manual), argument for argument,
- * where its comment does not say otherwise. They may run in any process.
+ * Each function is the system call of the same name (section 2 of the manual) with the same arguments, unless
+ * its comment states a difference. They can run in any process.
  */
 #ifndef TARE_KERNEL_H
 #define TARE_KERNEL_H
@@ -59,7 +59,7 @@ static inline long k_call6(long nr, long a, long b, long c, long d, long e, long
 	return x0;
 }
 #else
-#error "tare knows the system call convention of x86-64 and aarch64 only"
+#error "tare supports the system call convention of x86-64 and aarch64 only"
 #endif
 
 #define K_LONG(x) ((long)(x))
@@ -246,7 +246,7 @@ static inline unsigned int k_umask(unsigned int mask)
 {
 	return (unsigned int)k_call1(__NR_umask, mask);
 }
-/* signal_set is the kernel's 64-bit set; timeout NULL waits for ever. */
+/* signal_set is the kernel's 64-bit set; timeout NULL: no time limit. */
 static inline int k_ppoll(struct pollfd *fds, unsigned int count, struct timespec *timeout,
 			  const uint64_t *signal_set)
 {
@@ -306,7 +306,10 @@ static inline int k_execve(const char *path, char *const argv[], char *const env
 {
 	return (int)k_call3(__NR_execve, path, argv, envp);
 }
-/* A filter that denies both ways to end is met by the third: a signal that nobody can block or ignore. */
+/*
+ * A seccomp filter may deny exit_group(2) and exit(2). The trap instruction then kills the process: the kernel
+ * delivers its signal even if it is blocked or ignored.
+ */
 __attribute__((noreturn)) static inline void k_exit(int status)
 {
 	k_call1(__NR_exit_group, status);
@@ -398,7 +401,7 @@ static inline int k_getresgid(gid_t *ret_r, gid_t *ret_e, gid_t *ret_s)
 {
 	return (int)k_call3(__NR_getresgid, ret_r, ret_e, ret_s);
 }
-/* Returns how many there are; count 0 only asks that. */
+/* Returns the number of groups; count 0 writes none. */
 static inline int k_getgroups(int count, gid_t *ret_groups)
 {
 	return (int)k_call2(__NR_getgroups, count, ret_groups);

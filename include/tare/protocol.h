@@ -18,25 +18,26 @@
  *     |--- HOOKS_DONE ------------------------------------------->|
  *     |                                                           |  createContainer hooks, pivot, ...
  *     |<-- LISTENER (number) -------------------------------------|  (if a seccomp filter notifies)
- *     |    takes the listener out of init, and answers its calls  |
+ *     |    copies the listener from init, and answers its calls   |
  *     |--- LISTENER_TAKEN --------------------------------------->|  closes its own copy
  *     |<-- LISTENER_CLOSED ---------------------------------------|
- *     |    hands the listener on                                  |
+ *     |    sends the listener to the agent                        |
  *     |--- LISTENER_SENT ---------------------------------------->|
- *     |<-- READY (console's master) ------------------------------|  everything but execve is done; from here
- *     |                                                           |  on end of file tells of the parent's death
+ *     |<-- READY (console's master) ------------------------------|  everything but execve is done; from now
+ *     |                                                           |  on end of file means that the parent died
  *     |    rlimits, record, pid file                              |
  *     |--- COMMITTED -------------------------------------------->|  waits at its gate
  *   starter (start: at the gate's socket; run: the parent)        |
  *     |--- START ------------------------------------------------>|  startContainer hooks
  *     |<-- EXEC --------------------------------------------------|  execve is the next call
- *     |<-- end of file: execve succeeded (close-on-exec), or init died: the pidfd tells which
+ *     |<-- end of file: execve succeeded (close-on-exec), or init died: the pidfd shows which
  *
- * An exec always has a bridge, and no READY and START: INIT_STARTED, COMMITTED, EXEC, end of file. LISTENER to
- * LISTENER_SENT come before INIT_STARTED or after it. COMMITTED is omitted if the parent has nothing to do before it.
+ * An exec always has a bridge, and has no READY and no START: INIT_STARTED, COMMITTED, EXEC, end of file. The
+ * messages from LISTENER to LISTENER_SENT precede or follow INIT_STARTED. COMMITTED is omitted if the parent has
+ * nothing to do before it.
  *
- * A child may send FAILED in place of any message, which ends the conversation. End of file in any other place
- * means that the peer died. One message is one datagram of a SOCK_SEQPACKET socket.
+ * A child can send FAILED instead of any message; that is its last message. End of file at any other point means
+ * that the peer died. One message is one datagram of a SOCK_SEQPACKET socket.
  */
 /* clang-format on */
 #ifndef TARE_PROTOCOL_H
@@ -44,27 +45,27 @@
 
 #include <tare/base.h>
 
-/* What init and the bridge are called (PR_SET_NAME) until they are the container's program. */
+/* The name (PR_SET_NAME) of init and the bridge until execve(2) of the container's program. */
 #define PROTOCOL_INIT_NAME "tare:init"
 
 enum protocol_step {
 	STEP_NONE,
-	STEP_FAILED,       /* child -> parent: err says what */
+	STEP_FAILED,       /* child -> parent: a step failed; err has the error */
 	STEP_UNSHARED,     /* bridge -> parent: its user namespace waits for id maps */
 	STEP_INIT_STARTED, /* init -> parent: the bridge is no longer needed; value: see protocol_expect */
-	STEP_MAPPED,     /* parent -> bridge or init: its pid is known, and its id maps, if any, are in force */
+	STEP_MAPPED,     /* parent -> bridge or init: its pid is known, and its id maps, if any, are written */
 	STEP_MOUNTED,    /* init -> parent: all mounts are attached */
 	STEP_HOOKS_DONE, /* parent -> init: the runtime's hooks have run */
-	STEP_LISTENER, /* bridge or init -> parent: the next call installs a seccomp filter, whose listener will
-			  be descriptor number value */
+	STEP_LISTENER,   /* bridge or init -> parent: the next call installs a seccomp filter; its listener will
+			    be the descriptor with the number value */
 	STEP_LISTENER_SENT, /* parent -> bridge or init: the agent has the listener */
-	STEP_READY,     /* init -> parent: all but execve is done; may carry the console's master, and a note */
-	STEP_COMMITTED, /* parent -> init: limits are set, the record is on disk */
-	STEP_START,     /* starter -> init */
-	STEP_EXEC,      /* init -> starter: execve is the next system call */
+	STEP_READY, /* init -> parent: all but execve is done; can carry the console's master, and a warning */
+	STEP_COMMITTED,       /* parent -> init: limits are set, the container's record is written */
+	STEP_START,           /* starter -> init */
+	STEP_EXEC,            /* init -> starter: execve is the next system call */
 	STEP_NETDEVS_MOVED,   /* parent -> init: the network devices are in its namespace */
-	STEP_LISTENER_TAKEN,  /* parent -> bridge or init: the parent has the listener, too */
-	STEP_LISTENER_CLOSED, /* bridge or init -> parent: only the parent has it */
+	STEP_LISTENER_TAKEN,  /* parent -> bridge or init: the parent has a copy of the listener */
+	STEP_LISTENER_CLOSED, /* bridge or init -> parent: only the parent has the listener */
 	STEP_COUNT,
 };
 
@@ -75,21 +76,24 @@ struct protocol_message {
 	struct err err;
 };
 
+/* The name of the step for error messages, "unknown" for other numbers. [free] */
 const char *protocol_step_name(enum protocol_step step);
 
 /*
- * Sends one message; fd_to_pass goes along unless it is negative. A peer that is gone gives -EPIPE, never
- * a signal. err (may be NULL) is sent as the message's err. [free]
+ * Sends one message, with the descriptor fd_to_pass unless that is negative, and with *sent unless that is
+ * NULL. The caller keeps both. 0 or -errno; -EPIPE, and no signal, if the peer has exited. Runs in both peers.
+ * [free]
  */
 int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const struct err *sent,
 		  int fd_to_pass) MUST_CHECK;
 
 /*
- * Waits for one message and checks that it is `expected`. FAILED gives the peer's own error in *err and its
- * errno; end of file -EPIPE with kind ERR_PEER; anything else -EPROTO. ret_value and ret_fd may be NULL; a
- * descriptor that is not asked for is closed. The value of INIT_STARTED is the sender's pid as the kernel tells
- * it, if the socket has SO_PASSCRED, and 0 otherwise. The note of READY is in *err, of kind ERR_NONE if there
- * is none. [free]
+ * Waits for one message, without a time limit, and checks that it is `expected`. If it is FAILED, *err is the
+ * peer's error and the result is its negative errno. -EPIPE with kind ERR_PEER on end of file; -EPROTO for any
+ * other message. ret_value and ret_fd may be NULL; a received descriptor belongs to the caller, and is closed
+ * if ret_fd is NULL. The value of INIT_STARTED is the sender's pid, which the kernel adds if the socket has
+ * SO_PASSCRED (unix(7)), and 0 otherwise. READY stores its warning in *err, with kind ERR_NONE if it has none.
+ * Runs in both peers. [free]
  */
 int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_value, int *ret_fd,
 		    struct err *err) MUST_CHECK;

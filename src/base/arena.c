@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* An allocator for objects that are freed together. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,9 +7,10 @@
 #include <tare/base.h>
 
 /*
- * The first chunk is this large, each further one twice as large as the one before: a page that is touched for
- * the first time costs as much as many system calls. Sanitized builds have it so small that every allocation is
- * a chunk, whose end they know.
+ * Size in bytes of the first chunk; each further chunk is twice as large as the one before, up to the maximum.
+ * The first chunks are small because the first access to a page costs as much as many system calls. Sanitized
+ * builds define a size so small that every allocation has a chunk of its own, and the sanitizer sees its
+ * bounds.
  */
 #ifndef CHUNK_SIZE
 #define CHUNK_SIZE ((size_t)1 << 10)

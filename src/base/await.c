@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Waits for a descriptor, the exit of a process and signals at the same time. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -10,7 +11,7 @@
 
 int await_any(const struct await *await)
 {
-	/* The process first: what it sent before its end is then seen as well. */
+	/* The kernel checks the pidfd first: if it reports the exit, the check of fd sees all that was sent. */
 	struct pollfd fds[] = {{.fd = await->pidfd, .events = POLLIN},
 			       {.fd = await->fd, .events = await->events},
 			       {.fd = await->signal_fd, .events = POLLIN}};
@@ -43,7 +44,7 @@ int await_message(const struct await *await, const char *message, struct err *er
 		return await_interrupted(await->signal_fd, err);
 	if ((r & AWAIT_READY) != 0)
 		return 0;
-	return err_set(err, ERR_PEER, EPIPE, NULL, "the other process ended before '%s'", message);
+	return err_set(err, ERR_PEER, EPIPE, NULL, "the other process exited before it sent '%s'", message);
 }
 
 int await_signals(void)
@@ -57,7 +58,7 @@ int await_signals(void)
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
 		struct sigaction action;
 
-		/* One that is ignored becomes pending all the same while it is blocked. */
+		/* While a signal is blocked, it becomes pending even if it is ignored. */
 		if (sigismember(&blocked, ends[i]) == 1 && sigaction(ends[i], NULL, &action) == 0 &&
 		    action.sa_handler != SIG_IGN)
 			sigaddset(&wanted, ends[i]);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Descriptors that are closed when they go out of scope. */
 #include <tare/base.h>
 
 void fd_close(int *fd)

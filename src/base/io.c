@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reads and writes small files, and attaches descriptors to messages; without allocation. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole files. */
+/* Reads whole files into buffers, and replaces files atomically. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #include <tare/base.h>
 
-/* Room for what the file says that it has, and for the end of it to be seen. */
+/* Reserves the file's size, one byte for the read(2) that returns the end of file, and one for the NUL. */
 static void reserve_file(int fd, size_t max, struct buf *buf)
 {
 	struct stat stat;
@@ -64,7 +64,8 @@ int io_replace_file(int dir_fd, const char *name, const void *data, size_t size,
 	_cleanup_fd_ int fd = -1;
 	int r;
 
-	/* The same directory, since rename(2) does not cross file systems; the pid, since callers race. */
+	/* rename(2) does not cross file systems, so the directory is the same; callers race, so the name has
+	 * the pid in it. */
 	temporary = mem_format("%.*s.%s.%d", (int)dir_len, name, name + dir_len, k_getpid());
 	fd = k_openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd == -EEXIST) {

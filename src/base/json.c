@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Writes JSON text. */
 #include <string.h>
 
 #include <tare/base.h>

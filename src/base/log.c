@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Log lines in a file or on standard error, as text or JSON. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -6,7 +7,7 @@
 
 #include <tare/base.h>
 
-/* The one mutable state of the room: written by log_open, before any other process or thread exists. */
+/* The only mutable state of the room. log_open sets it before any other process exists; log_line adds to it. */
 static struct {
 	int fd;
 	bool is_json, is_debug;
@@ -24,9 +25,9 @@ int log_open(const char *path, bool is_json, bool is_debug, struct err *err)
 	fd = k_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
 	if (fd < 0)
 		err_system(err, fd, "cannot open log file '%s'", path);
-	/* open(2): of a FIFO, which would be waited for. */
+	/* open(2), ENXIO: a FIFO without a reader; without O_NONBLOCK open(2) would block. */
 	if (fd == -ENXIO)
-		err_hint(err, "nobody reads from it");
+		err_hint(err, "no process reads from it");
 	if (fd < 0)
 		return fd;
 	(void)!k_fcntl(fd, F_SETFL, O_APPEND);
@@ -44,7 +45,7 @@ bool log_is_debug(void)
 	return the_log.is_debug;
 }
 
-/* In the form of the errors on standard error: one line that names the program. */
+/* The form of the errors on standard error: one line that begins with the program's name. */
 static void compose_shown(struct buf *line, const char *level, const char *message)
 {
 	buf_format(line, "tare: %s: ", level);

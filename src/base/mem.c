@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Allocation that does not return on failure. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

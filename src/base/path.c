@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Opens and creates files in a tree that other processes may change, without leaving it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -7,8 +8,8 @@
 #include <tare/base.h>
 
 /*
- * openat2(2) gives EAGAIN when a rename anywhere on the system races with a ".." that it has to be sure of.
- * A hostile neighbour can provoke that for as long as it likes, so the retries have an end.
+ * openat2(2) returns EAGAIN when a rename anywhere on the system races with its check that ".." stays in the
+ * tree. Another process can cause that without end, so the number of retries is limited.
  */
 #define EAGAIN_RETRIES 128
 
@@ -56,7 +57,7 @@ int path_open_beneath(int dir_fd, const char *path, uint64_t flags, unsigned int
 
 #define LINKS_MAX 40 /* path_resolution(7): as the kernel */
 
-/* A copy of a place's path that the links on it are written into. */
+/* A copy of a place's path, in which follow_link replaces links by their targets. */
 struct walk {
 	struct path_place place;
 	int links;
@@ -76,7 +77,7 @@ static int walk_begin(struct walk *walk, const struct path_place *place)
 	return 0;
 }
 
-/* The first len bytes of the place's path, by the mount that they lead into if they do. */
+/* Opens the first len bytes of the place's path, from the place's mount if they lead to it or below it. */
 static int open_prefix(const struct path_place *place, size_t len, uint64_t flags)
 {
 	struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
@@ -89,7 +90,7 @@ static int open_prefix(const struct path_place *place, size_t len, uint64_t flag
 		return -ENAMETOOLONG;
 	memcpy(text, place->path, len);
 	text[len] = '\0';
-	if (place->is_real)
+	if (place->has_no_links)
 		how.resolve |= RESOLVE_NO_SYMLINKS;
 	if (is_based) {
 		const char *rest = text + from + strspn(text + from, "/");
@@ -98,7 +99,7 @@ static int open_prefix(const struct path_place *place, size_t len, uint64_t flag
 		fd = open_resolved(place->base_fd, rest[0] == '\0' ? "." : rest, &how);
 		how.resolve &= ~(uint64_t)RESOLVE_BENEATH;
 	}
-	/* A link in that mount that leads out of it means what it means in the root. */
+	/* RESOLVE_BENEATH refuses a link that leads out of the mount: it is resolved from the tree's root. */
 	if (fd == -EXDEV) {
 		how.resolve |= RESOLVE_IN_ROOT;
 		fd = open_resolved(place->root_fd, text[0] == '\0' ? "." : text, &how);
@@ -121,7 +122,7 @@ static int copy_name(const struct walk *walk, size_t from, size_t to, char ret[2
 }
 
 /*
- * Replaces the component from..to of the path, a symbolic link in the directory dir_fd, by what it contains:
+ * Replaces the component path[from..to), a symbolic link in the directory dir_fd, by the link's target, because
  * openat2(2) follows links to existing files only.
  */
 static int follow_link(struct walk *walk, int dir_fd, size_t from, size_t to)
@@ -133,7 +134,7 @@ static int follow_link(struct walk *walk, int dir_fd, size_t from, size_t to)
 
 	if (r < 0)
 		return r;
-	if (walk->place.is_real || ++walk->links > LINKS_MAX)
+	if (walk->place.has_no_links || ++walk->links > LINKS_MAX)
 		return -ELOOP;
 	len = k_readlinkat(dir_fd, name, link, sizeof link);
 	if (len <= 0)
@@ -156,8 +157,8 @@ static bool is_link(int dir_fd, const char *name)
 }
 
 /*
- * Creates the directory that is the component from..to of the path, and opens it; another process may create it
- * first. -EAGAIN: the name is a link to a missing file, which is now written out in the path.
+ * Creates and opens the directory named by the component path[from..to); another process may create it first.
+ * -EAGAIN: the component was a link to a missing file, and the path now contains the link's target instead.
  */
 static int mkdir_step(struct walk *walk, int dir_fd, size_t from, size_t to, const struct path_making *making)
 {
@@ -182,8 +183,9 @@ static int mkdir_step(struct walk *walk, int dir_fd, size_t from, size_t to, con
 }
 
 /*
- * Every prefix is resolved from the beginning, so that links and ".." mean what they mean in the tree; only the
- * last component of each is ever created.
+ * Creates the missing directories of the path up to the offset end. Each prefix of the path is resolved from
+ * the beginning, so that links and ".." are resolved inside the tree; only the last component of a prefix is
+ * created.
  */
 static int make_missing(struct walk *walk, size_t end, const struct path_making *making)
 {
@@ -208,7 +210,7 @@ static int make_missing(struct walk *walk, size_t end, const struct path_making 
 	return fd;
 }
 
-/* The directory that all but the last tail bytes of the path lead to. */
+/* Opens the directory that the path without its last tail bytes names, and creates it if it is missing. */
 static int mkdir_before(struct walk *walk, size_t tail, const struct path_making *making)
 {
 	int fd = open_prefix(&walk->place, strlen(walk->path) - tail, O_PATH | O_DIRECTORY);
@@ -264,7 +266,7 @@ int path_make_file(const struct path_place *place, unsigned int mode)
 		dir_fd = mkdir_before(&walk, strlen(name), &parents);
 		if (dir_fd < 0)
 			return dir_fd;
-		/* Links on the way to it were written into the path. */
+		/* mkdir_before may have replaced links in the path, and moved the name. */
 		name = last_name(walk.path);
 		fd = k_openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 		if (fd < 0 && fd != -EEXIST)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Comparison, parsing and formatting of text without the C library's locale and errno. */
 #include <string.h>
 
 #include <tare/base.h>
@@ -94,7 +95,7 @@ static void out_number(struct out *out, uint64_t value, unsigned int base, bool 
 	out_add(out, digits + at, sizeof digits - at);
 }
 
-/* The length modifiers that matter on LP64: "l", "ll" and "z" are 64 bits wide, nothing is 32. */
+/* On LP64 the length modifiers "l", "ll" and "z" mean 64 bits; without one an integer has 32. */
 static void out_integer(struct out *out, char conversion, bool is_long, va_list *args)
 {
 	if (conversion == 'd') {
@@ -117,7 +118,7 @@ static void out_string(struct out *out, const char *s, size_t max)
 	out_add(out, s, strnlen(s, max));
 }
 
-/* One conversion; fmt stands behind its "%". Returns where to go on. */
+/* Writes one conversion; fmt points at the character after its "%". Returns the rest of the format. */
 static const char *out_conversion(struct out *out, const char *fmt, va_list *args)
 {
 	size_t max = SIZE_MAX;

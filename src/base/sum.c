@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A fast checksum against damage. */
 #include <string.h>
 
 #include <tare/base.h>
 
-/* Each round is a bijection of the sum for a given word, so no change of a single word is lost. */
+/* For a given word this is a bijection of the sum, so a change of a single word always changes the result. */
 static uint64_t add_word(uint64_t sum, uint64_t word)
 {
 	sum = (sum ^ word) * UINT64_C(0x100000001b3);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The clock for deadlines. */
 #include <time.h>
 
 #include <tare/base.h>

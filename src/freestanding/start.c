@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first instructions of init, the program of exec and the watcher. They have no C library: a program that
- * runs where a container can see it is small enough to be read, copied into a memfd and executed in a fraction
- * of the time that a C library needs for its own start.
+ * The first instructions of init, the program of exec and the watcher. These programs have no C library,
+ * because a small program is read, copied into a memfd and executed in a fraction of the time that a C library
+ * needs to initialize itself.
  */
 #include <elf.h>
 #include <stddef.h>
@@ -39,8 +39,8 @@ __asm__(".globl _start\n"
 #endif
 
 /*
- * The program is position-independent (for ASLR) and has no loader, so it adds its own address to its tables
- * before anything uses them. dynamic - its link-time address is that address.
+ * The program is position-independent (for ASLR) and has no dynamic loader, so it applies its own relocations
+ * before any code uses a relocated address. base is the address at which the kernel loaded the program.
  */
 static void relocate(const Elf64_Dyn *dynamic, uintptr_t base)
 {

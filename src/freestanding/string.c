@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The string functions that init, the program of exec and the watcher use, and the four that compilers call on
- * their own: these programs have no C library.
+ * The string functions of the programs without a C library: init, the program of exec and the watcher.
+ * Compilers generate calls of memcpy, memmove, memset and memcmp even if the source does not call them.
  */
 #include <stdint.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Sends and receives the messages between parent, bridge, init and starter. Process: each of them. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -31,13 +32,16 @@ const char *protocol_step_name(enum protocol_step step)
 	return step < STEP_COUNT ? names[step] : "unknown";
 }
 
-/* Whatever errno a filter has for it. If that is 0, the call says 0 and does nothing: seccomp(2). */
+/*
+ * Whether a seccomp filter may have denied the call: it can choose any errno. If it chooses 0, the call returns
+ * 0 and has no effect (seccomp(2)); the callers check for that.
+ */
 static bool is_denied(ssize_t r)
 {
 	return r < 0 && r != -EPIPE && r != -ECONNRESET;
 }
 
-#define UNTOUCHED (-1) /* msg_flags that the kernel has not written */
+#define FLAGS_UNSET (-1) /* value of msg_flags as long as the kernel has not written it */
 
 int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const struct err *sent, int fd_to_pass)
 {
@@ -58,7 +62,7 @@ int protocol_send(int socket_fd, enum protocol_step step, int64_t value, const s
 	do
 		r = k_sendmsg(socket_fd, &header, MSG_NOSIGNAL);
 	while (r == -EINTR);
-	/* Under a filter that knows of no sockets; one write(2) is one datagram, too. */
+	/* A filter that denies sendmsg(2) may allow write(2), which sends one datagram for each call, too. */
 	if ((r == 0 || is_denied(r)) && fd_to_pass < 0)
 		r = k_write(socket_fd, &message, sizeof message);
 	if (r < 0)
@@ -73,11 +77,11 @@ union control {
 
 struct received {
 	int fd;
-	struct ucred sender; /* unix(7): if the socket asks for it */
+	struct ucred sender; /* zero unless the socket has SO_PASSCRED (unix(7)) */
 };
 
-/* There may be room for more descriptors than one; those that are too many are nobody's. */
-static void take_fds(const char *at, size_t len, int *ret_fd)
+/* The buffer may have room for more than one descriptor: keeps the first one and closes the others. */
+static void receive_fds(const char *at, size_t len, int *ret_fd)
 {
 	int fd;
 
@@ -90,7 +94,7 @@ static void take_fds(const char *at, size_t len, int *ret_fd)
 	}
 }
 
-static void take_control(const struct msghdr *header, struct received *ret)
+static void read_control(const struct msghdr *header, struct received *ret)
 {
 	const char *at = header->msg_control, *end = at + header->msg_controllen;
 	struct cmsghdr head;
@@ -102,14 +106,14 @@ static void take_control(const struct msghdr *header, struct received *ret)
 		if (head.cmsg_level != SOL_SOCKET)
 			continue;
 		if (head.cmsg_type == SCM_RIGHTS)
-			take_fds(at + CMSG_LEN(0), head.cmsg_len - CMSG_LEN(0), &ret->fd);
+			receive_fds(at + CMSG_LEN(0), head.cmsg_len - CMSG_LEN(0), &ret->fd);
 		else if (head.cmsg_type == SCM_CREDENTIALS && head.cmsg_len == CMSG_LEN(sizeof ret->sender))
 			memcpy(&ret->sender, at + CMSG_LEN(0), sizeof ret->sender);
 	}
 }
 
-/* The texts come from another process: they are strings only once they end. */
-static void seal_err(struct err *err)
+/* The error comes from another process: its texts may lack a NUL, and its errno may be out of range. */
+static void sanitize_err(struct err *err)
 {
 	err->json_pointer[sizeof err->json_pointer - 1] = '\0';
 	err->msg[sizeof err->msg - 1] = '\0';
@@ -129,48 +133,48 @@ int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_val
 		.msg_iovlen = 1,
 		.msg_control = control.data,
 		.msg_controllen = sizeof control.data,
-		.msg_flags = UNTOUCHED,
+		.msg_flags = FLAGS_UNSET,
 	};
 	struct received received = {.fd = -1};
 	_cleanup_fd_ int fd = -1;
 	bool was_reset = false;
 	ssize_t r = 0;
 
-	/* A peer that ended with something unread resets the connection, which is said once, and before what it
-	 * has sent. */
+	/* If the peer exited with unread data, the connection is reset: one call returns ECONNRESET, and the
+	 * next ones still return what the peer sent. */
 	do {
 		was_reset |= r == -ECONNRESET;
 		r = k_recvmsg(socket_fd, &header, MSG_CMSG_CLOEXEC);
 	} while (r == -EINTR || (r == -ECONNRESET && !was_reset));
-	if (r >= 0 && header.msg_flags == UNTOUCHED)
+	if (r >= 0 && header.msg_flags == FLAGS_UNSET)
 		r = -EIO;
 	if (is_denied(r) && ret_fd == NULL) {
 		header.msg_controllen = 0;
 		r = k_read(socket_fd, &message, sizeof message);
 	}
-	/* Also an empty message can carry one. */
+	/* A message without data can carry a descriptor, too. */
 	if (r >= 0)
-		take_control(&header, &received);
+		read_control(&header, &received);
 	fd = received.fd;
 	if (r == 0 || r == -ECONNRESET)
-		return err_set(err, ERR_PEER, EPIPE, NULL, "the other process ended before '%s'",
+		return err_set(err, ERR_PEER, EPIPE, NULL, "the other process exited before it sent '%s'",
 			       protocol_step_name(expected));
 	if (r < 0)
 		return err_system(err, (int)r, "cannot receive '%s'", protocol_step_name(expected));
 	if (r != (ssize_t)sizeof message || message.magic != MESSAGE_MAGIC)
-		return err_set(err, ERR_PEER, EPROTO, NULL, "a malformed message in the place of '%s'",
+		return err_set(err, ERR_PEER, EPROTO, NULL, "a malformed message arrived instead of '%s'",
 			       protocol_step_name(expected));
 	if (message.step == STEP_FAILED) {
-		seal_err(&message.err);
+		sanitize_err(&message.err);
 		*err = message.err;
 		return err->errnum == 0 ? -EINVAL : -err->errnum;
 	}
 	if (message.step != expected)
-		return err_set(err, ERR_PEER, EPROTO, NULL, "message '%s' in the place of '%s'",
+		return err_set(err, ERR_PEER, EPROTO, NULL, "message '%s' arrived instead of '%s'",
 			       protocol_step_name((enum protocol_step)message.step),
 			       protocol_step_name(expected));
 	if (expected == STEP_READY) {
-		seal_err(&message.err);
+		sanitize_err(&message.err);
 		*err = message.err;
 	}
 	if (ret_value != NULL)

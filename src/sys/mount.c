@@ -64,7 +64,7 @@ static int open_target(struct rootfs *rootfs, const struct plan_mount *mount, bo
 	int r;
 
 	ret->is_new = false;
-	place.is_real = mount->is_real_directory;
+	place.has_no_links = mount->is_real_directory;
 	fd = path_open(&place, mount->is_real_directory ? O_PATH | O_DIRECTORY : O_PATH);
 	if (fd == -ENOENT) {
 		fd = create_target(&place, is_directory);

@@ -253,10 +253,10 @@ load helpers
 @test "--log to a FIFO without a reader is refused, and one with a reader gets the lines" {
 	mkfifo "$WORK/fifo"
 	run -1 timeout -k 1 "$HANGS" "$TARE" --root "$ROOT" --log "$WORK/fifo" state "$ID"
-	[[ "$output" == *"cannot open log file"*"nobody reads from it"* ]]
+	[[ "$output" == *"cannot open log file"*"no process reads from it"* ]]
 	timeout "$HANGS" cat "$WORK/fifo" >"$WORK/lines" 3>&- &
 	cat=$!
-	wait_for '! "$TARE" --root "$ROOT" --log "$WORK/fifo" state "$ID" 2>&1 | grep -q "nobody reads"'
+	wait_for '! "$TARE" --root "$ROOT" --log "$WORK/fifo" state "$ID" 2>&1 | grep -q "no process reads"'
 	wait "$cat"
 	grep -q "does not exist" "$WORK/lines"
 }
