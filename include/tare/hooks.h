@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hooks (runtime-spec config.md "POSIX-platform Hooks"). Private to the room; [free]. */
+/* Runs hooks (runtime-spec config.md, "POSIX-platform Hooks"). Used by init and the parent; [free]. */
 #ifndef TARE_HOOKS_H
 #define TARE_HOOKS_H
 
@@ -7,22 +7,23 @@
 
 struct hooks_context {
 	const struct plan *plan;
-	int64_t pid;              /* of the container, as the hook's own pid namespace has it; 0: left out */
-	char *const *environment; /* for hooks that say none of their own */
-	int directory_fd;         /* in which they start; -1: that of the calling process */
-	bool is_filtered;         /* a seccomp filter is in force: no call more than is needed */
-	int signal_fd;            /* readable when nobody wants to wait for hooks any more; or -1 */
+	int64_t pid;              /* of init, as seen in the hook's pid namespace, for the state text */
+	char *const *environment; /* for hooks without env */
+	int directory_fd;         /* working directory of the hooks; -1: that of the calling process */
+	bool is_filtered;         /* a seccomp filter is in force: calls that are not necessary are omitted */
+	int signal_fd;            /* readable when a signal requests the end of the command; or -1 */
 };
 
 /*
- * Runs the hooks of a step one after another in namespaces and root of the calling process, each with the
- * container's state on its standard input, and waits for each (up to its timeout, then it is killed). The
- * first that cannot be started, runs too long, or ends with anything but 0 is an error with the end of what
- * it printed in it; -EINTR when one had to be killed because of signal_fd.
+ * Runs the hooks of a step one after another, in the namespaces and the root directory of the calling process,
+ * each with the container's state on its standard input. Waits for each hook; at its timeout (seconds) it is
+ * killed. Stops at the first hook that cannot be started, reaches its timeout, is killed by a signal, or exits
+ * with a status other than 0: a negative errno, and the last line of its output as the hint. -EINTR if a hook
+ * was killed because of signal_fd. The caller keeps the descriptors.
  */
 int hooks_run(const struct hooks_context *context, const struct plan_hooks *hooks, struct err *err) MUST_CHECK;
 
-/* One hook, with its whole state text. hooks_run without the plan's state, for poststop. */
+/* As hooks_run, for one hook and with the caller's state text instead of the plan's; for poststop. */
 int hooks_run_one(const struct hooks_context *context, const struct plan_hook *hook, const char *state,
 		  struct err *err) MUST_CHECK;
 

@@ -6,14 +6,15 @@
 #include <tare/base.h>
 
 /*
- * Descriptors of the new program, counted from its first argument (decimal), which is the first number behind
- * those that the container's program is to keep. All are close-on-exec as soon as the program runs.
+ * The descriptors that the parent passes to init and the bridge. Each has the number first + INIT_FD_*; first
+ * is the program's first argument (decimal), the lowest number above the descriptors that the container's
+ * program keeps. The program sets close-on-exec on all of them when it starts.
  */
 enum init_fd {
 	INIT_FD_SOCKET, /* to the parent; protocol.h */
 	INIT_FD_PLAN,   /* the plan's image, sealed */
 	INIT_FD_CGROUP, /* the container's cgroup, for the bridge's clone */
-	INIT_FD_SLOTS,  /* slot 0 of the plan, the others behind it */
+	INIT_FD_SLOTS,  /* slot 0 of the plan; slot n is INIT_FD_SLOTS + n */
 };
 
 #endif

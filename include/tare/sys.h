@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sys: one kernel subject a file. Everything here runs in init (or, where it says so, in the parent or the
- * bridge), needs no memory but its stack, and is [free]: it is linked into the freestanding init.
+ * sys: one kernel subject a file. Unless a comment names another process, a function runs in init, allocates no
+ * memory, and is [free]: it is linked into the freestanding init. Functions return 0, or a descriptor that the
+ * caller owns, or a negative errno; if they have an err parameter, *err then has the error.
  *
- * Targets inside the root file system are always resolved from a descriptor of it (path_open_in_root), never
- * by a path that the kernel follows from "/".
+ * Targets inside the root file system are always resolved from a descriptor of it (path_open_in_root), never by
+ * a path that the kernel resolves from "/".
  */
 #ifndef TARE_SYS_H
 #define TARE_SYS_H
@@ -12,50 +13,55 @@
 #include <tare/base.h>
 #include <tare/plan.h>
 
-/* Where a descriptor is in the container's tree. */
-struct rootfs_spot {
+/* Identifies a file and the mount through which a descriptor leads to it: statx(2). */
+struct place_identity {
 	uint64_t mount, device, inode;
 	bool is_mount_root;
 };
 
-/* The root file system that is being put together. Descriptors are owned by whoever holds the struct. */
+/* The container's root file system while init builds it. The struct owns its descriptors. */
 struct rootfs {
 	const struct plan *plan;
-	int fd;                /* the root mount's root */
+	int fd;                /* root directory of the root mount */
 	int slot_base;         /* slot n of the plan is descriptor slot_base + n */
 	int null_fd;           /* a copy of the host's /dev/null, for masks of files */
 	bool is_null_attached; /* null_fd is part of the container's tree */
 	int empty_fd; /* an attached, empty, read-only directory, for masks of directories; -1 until needed */
 	bool has_own_mount;
-	uint64_t own_mount;            /* one that bind_check_own has found to be the container's */
-	const struct plan_mount *last; /* of the plan's mounts, the one that was attached last; or NULL */
-	bool has_spot;
-	struct rootfs_spot spot; /* of fd, once it was needed */
-	struct err note;         /* the first thing that is not as it was asked for, and need not be an error */
-	unsigned note_count;
-	int old_cgroup_fd; /* in the host's cgroup2 mount, for the fallback of cgroup mounts; or -1 */
+	uint64_t own_mount;            /* id of a mount that bind_check_own has found to be the container's */
+	const struct plan_mount *last; /* the mount of the plan that was attached last; or NULL */
+	bool has_identity;
+	struct place_identity identity; /* of fd, once it was needed */
+	struct err warning;             /* the first deviation from the configuration that is not an error */
+	unsigned warning_count;
+	int host_cgroup_fd; /* in the host's cgroup2 mount, for the fallback of cgroup mounts; or -1 */
 };
 
 /* --- mount.c: mounts as descriptors (open_tree(2), fsopen(2), mount_setattr(2), move_mount(2)) --- */
 
-/* A detached copy of a host tree, or of at_fd's if it is not AT_FDCWD; runs in the parent or in init. A
- * descriptor or -errno. */
+/*
+ * Opens a detached copy of source->path, or of the tree at at_fd if that is not AT_FDCWD, and sets its
+ * propagation, attributes and id maps. Runs in the parent or in init.
+ */
 int mount_open_source(const struct plan *plan, const struct plan_source *source, int at_fd, int slot_base,
 		      struct err *err) MUST_CHECK;
-/* A private, detached procfs of the caller's pid namespace; the caller's own /proc where it may mount nothing.
- */
+/* Opens a detached procfs of the caller's pid namespace, or the caller's /proc if it must not mount. */
 int mount_open_proc(struct err *err) MUST_CHECK;
-/* Makes and attaches one mount of the plan. */
+/* Creates one mount of the plan and attaches it to its target, or remounts the target. Before the pivot. */
 int mount_attach(struct rootfs *rootfs, const struct plan_mount *mount, struct err *err) MUST_CHECK;
-/* Whether fsconfig(2) cannot take an option or the source; then mount_by_data makes it. mount_data.c */
+/* Whether an option or the source is too long for fsconfig(2); mount_by_data is needed then. mount_data.c */
 bool mount_has_long_option(const struct plan *plan, const struct plan_mount *mount);
-/* A new, detached file system with its attributes; mode: of a tmpfs, or -1. A descriptor or -errno; E2BIG: the
- * options are longer than mount(2) takes. In init, before the pivot. */
+/*
+ * Creates a detached file system by mount(2); mode: of a tmpfs, or -1. -E2BIG: the options are longer than
+ * mount(2) accepts. Before the pivot.
+ */
 int mount_by_data(const struct rootfs *rootfs, const struct plan_mount *mount, int mode) MUST_CHECK;
 /*
- * A detached tmpfs, attached over the container's root while something is copied out of it: nothing is looked
- * up there, as a path from the root's descriptor begins below it. enter makes it the working directory; leave,
- * which has to follow in any case, detaches it with all in it and goes back. In init, before the pivot.
+ * A detached tmpfs that is attached over the container's root for the time of a copy: before Linux 6.15
+ * open_tree(2) copies parts of attached mounts only. No lookup enters it, because a lookup from the root's
+ * descriptor begins below it. mount_stage_enter makes it the working directory. mount_stage_leave must follow,
+ * also after a failure: it detaches the tmpfs with all mounts in it and restores the working directory. Before
+ * the pivot.
  */
 struct mount_stage {
 	int cwd_fd;
@@ -63,145 +69,150 @@ struct mount_stage {
 };
 int mount_stage_enter(struct mount_stage *stage, int root_fd, int fd) MUST_CHECK;
 int mount_stage_leave(struct mount_stage *stage) MUST_CHECK;
-/* Names what stands in the way of a path in the root, for r of -ENOTDIR. Before the pivot. */
+/* If r is -ENOTDIR, adds the hint which part of path, in the root, is not a directory. Before the pivot. */
 void mount_hint_file(const struct rootfs *rootfs, const char *path, int r, struct err *err);
 
-/* Adds to *err why a new file system is refused with r, if that can be told. mount_hints.c */
+/* Adds the hint why the kernel refused a new file system with r, if that can be determined. mount_hints.c */
 void mount_hint_new(const char *type, int r, struct err *err);
-/* "key" or "key=value" of a file system that fsopen(2) opened. */
+/* Sets the option "key" or "key=value" of a file system that fsopen(2) opened. */
 int mount_set_option(int fs_fd, const char *option) MUST_CHECK;
-/* Attributes and propagation of the mount at fd. */
+/* Sets (MOUNT_ATTR_*, MS_* for propagation, 0: unchanged) and clears attributes of the mount at fd. */
 int mount_set(int fd, uint64_t set, uint64_t clear, uint64_t propagation, bool is_recursive) MUST_CHECK;
-/* Gives the detached mount at fd the id maps of a user namespace. 0 or -errno. */
+/* Sets the id maps of a user namespace on the detached mount at fd: mount_setattr(2), MOUNT_ATTR_IDMAP. */
 int mount_idmap(int fd, int userns_fd, bool is_recursive) MUST_CHECK;
-/* Whether fd leads to a procfs; false also if that cannot be told. */
+/* Whether fd is in a procfs; false also if fstatfs(2) fails. */
 bool mount_is_procfs(int fd);
 
-/* --- pins.c --- */
+/* --- mount_pins.c --- */
 
-/* Puts another copy of the source of slot there, without the pinned mount namespaces in it. In init. */
+/* Replaces the mount in the slot by another copy of its source, without the mount namespaces pinned in it. */
 int mount_copy_unpinned(struct rootfs *rootfs, int32_t slot, struct err *err) MUST_CHECK;
 
 /* --- rootfs.c --- */
 
 /*
- * Makes all mounts of this namespace slaves, attaches the detached root in root->slot over the directory that
- * it was copied from, and keeps what later steps need of the host. Without a mount namespace: opens the
- * directory only. root->path is the host's and trusted.
+ * Makes all mounts of this namespace slaves, attaches the detached root in root->slot over the directory from
+ * which it was copied, and opens what later steps need of the host. Without a mount namespace: only opens the
+ * directory. root->path is a path of the host and trusted.
  */
 int rootfs_attach(struct rootfs *rootfs, const struct plan_root *root, struct err *err) MUST_CHECK;
-/* pivot_root(2), or move and chroot; afterwards nothing of the host's tree is reachable. */
+/* pivot_root(2), or move_mount(2) and chroot(2); after it no path leads to the host's tree. */
 int rootfs_pivot(struct rootfs *rootfs, const struct plan_root *root, struct err *err) MUST_CHECK;
 /*
- * Whether path may be made in a directory of the container: -EXDEV if that came from the host by one of the
- * plan's bind mounts, whatever led there. In init, before its descriptors are let go.
+ * Checks that a file of the container may be created in dir_fd: -EXDEV if one of the plan's bind mounts shows
+ * the directory from the host. path is for errors. Before init closes the descriptors of the host.
  */
 int bind_check_own(struct rootfs *rootfs, int dir_fd, const char *path, struct err *err) MUST_CHECK;
-/* The directory that path is to be made in, made itself if it is the container's; as path_open_parent. */
+/* As path_open_parent; creates missing directories only in directories that pass bind_check_own. */
 int bind_check_open_own_parent(struct rootfs *rootfs, const char *path, const char **ret_name,
 			       struct err *err) MUST_CHECK;
-int place_look(int fd, struct rootfs_spot *ret) MUST_CHECK;
-/* Whether it is the root directory itself, so that no path leads to what is attached there. 1, 0 or -errno. */
-int bind_check_is_root(struct rootfs *rootfs, const struct rootfs_spot *spot) MUST_CHECK;
+/* Fills *ret for fd, or for the working directory (AT_FDCWD). place.c */
+int place_identify(int fd, struct place_identity *ret) MUST_CHECK;
+/* Whether it is the container's root directory: no path leads to a mount attached there. 1, 0 or -errno. */
+int bind_check_is_root(struct rootfs *rootfs, const struct place_identity *identity) MUST_CHECK;
 
 /* --- host_mounts.c --- */
 
 /*
  * Moves the root file system over the host's root, and unmounts or covers every procfs and sysfs of the host in
- * this mount namespace. proc_slot: of a procfs that knows this process. Leaves "/" and the working directory at
- * the host's root. An error if any of them stays in sight of the kernel.
+ * this mount namespace; an error if one of them can be neither unmounted nor covered. proc_slot: of a procfs in
+ * which this process is visible. Sets the root directory and the working directory to the host's root.
  */
 int host_mounts_hide(struct rootfs *rootfs, int32_t proc_slot, struct err *err) MUST_CHECK;
 
 /* --- place.c: paths of the container --- */
 
-/* path, from the last mount of the plan that is attached and that has it below its target. */
+/* The place of path: it begins in the last attached mount of the plan that has path at or below its target. */
 struct path_place place_find(const struct rootfs *rootfs, const char *path);
-/* The mount that was attached on spot, at fd, covers what is there: an earlier mount of the plan, perhaps. */
-int place_cover(struct rootfs *rootfs, const struct rootfs_spot *spot, int fd) MUST_CHECK;
-/* That the targets of the mounts which steps look below still lead to these mounts. */
+/* The mount at fd was attached on `identity`: if that is a mount of the plan, fd replaces it for lookups. */
+int place_cover(struct rootfs *rootfs, const struct place_identity *identity, int fd) MUST_CHECK;
+/* Checks that the targets of the mounts in which later steps look up paths still lead to these mounts. */
 int place_verify_mounts(struct rootfs *rootfs, struct err *err) MUST_CHECK;
-/* An empty, read-only directory over what is at target_fd. */
+/* Attaches an empty, read-only directory over the directory target_fd. */
 int rootfs_attach_empty(struct rootfs *rootfs, int target_fd) MUST_CHECK;
+/* runtime-spec config-linux.md, "Masked Paths" and "Readonly Paths"; a path that does not exist is no error. */
 int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err) MUST_CHECK;
 int rootfs_readonly_path(struct rootfs *rootfs, const char *path, struct err *err) MUST_CHECK;
+/* Creates, binds or finds a device: runtime-spec config-linux.md, "Devices". Before the pivot. */
 int rootfs_device(struct rootfs *rootfs, const struct plan_device *device, struct err *err) MUST_CHECK;
+/* Creates a symbolic link, unless the file that it needs is missing. Before the pivot. */
 int rootfs_link(struct rootfs *rootfs, const struct plan_link *link, struct err *err) MUST_CHECK;
-/* Copies what is below from_fd (files, links, directories, modes, owners) into the empty directory to_fd. */
+/* Copies the contents of from_fd (files, links, directories, modes, owners) into the empty directory to_fd. */
 int rootfs_copy_up(int from_fd, int to_fd, struct err *err) MUST_CHECK;
 
 /* --- nodes.c --- */
 
-/* A detached tmpfs for nodes_make; in the parent. */
+/* Opens a detached tmpfs for nodes_make. In the parent. */
 int nodes_open(const struct plan *plan, struct err *err) MUST_CHECK;
-/* A device with its mode and its owner on the host; in the parent, which needs CAP_MKNOD. */
+/* Creates a device in the tmpfs fd, with its mode and its owner on the host. In the parent; needs CAP_MKNOD. */
 int nodes_make(const struct plan *plan, int fd, const struct plan_device *device, struct err *err) MUST_CHECK;
-/* A detached mount of each into its source_slot; in init. slot: of the tmpfs, which is no more after that. */
+/* Opens a detached mount of each device in its source_slot; slot: of the tmpfs, which is then detached. */
 int nodes_copy(const struct rootfs *rootfs, int32_t slot, struct err *err) MUST_CHECK;
 
 /* --- tty.c --- */
 
 /*
- * Opens a new pseudoterminal of the container's devpts, makes its slave descriptors 0 to 2 and, if
- * is_controlling, the controlling terminal, and shows it at /dev/console if has_console_file. Returns the
- * master.
+ * Opens a new pseudoterminal (pty(7)) of the container's devpts. Its slave becomes the descriptors 0 to 2, the
+ * controlling terminal if is_controlling, and is bound on /dev/console if has_console_file. Returns the master,
+ * which the caller owns. After the pivot; in init, or in the bridge of an exec.
  */
 int tty_open(struct rootfs *rootfs, const struct plan_step *console, struct err *err) MUST_CHECK;
 
 /* --- user.c --- */
 
 /*
- * Bounding set, supplementary groups, ids, the five capability sets, working directory, in that order.
- * may_fake_success: a seccomp filter in force may let a call seem to succeed that does nothing, so all of it is
- * read back.
+ * Sets the bounding set, the working directory, supplementary groups, ids, and the other four capability sets:
+ * credentials(7), capabilities(7). may_fake_success: the seccomp filter in force can make a call return success
+ * without an effect, so everything is read back and compared. In init, or in the bridge of an exec.
  */
 int user_become(const struct plan *plan, const struct plan_user *user, bool may_fake_success,
 		struct err *err) MUST_CHECK;
-/* Whether the supplementary groups are the caller's, and no others are set. */
+/* Whether the caller's supplementary groups stay, and none are set. */
 static inline bool user_keeps_groups(const struct plan_user *user)
 {
 	return user->is_setgroups_denied || user->has_callers_groups;
 }
-/* Says that the call, "name(2)", succeeded without an effect; returns a negative errno. */
+/* Sets *err: the call, "name(2)", returned success without an effect. Returns a negative errno. */
 int user_faked_success(const char *json_pointer, const char *call, struct err *err);
-/* All capabilities stay over an execve(2) as an unmapped user: raises the ambient set. Before that execve. */
+/* Makes all permitted capabilities ambient, so that the next execve(2) keeps them for any user id. */
 int user_keep_capabilities(void) MUST_CHECK;
-/* Owner of descriptors 0 to 2, other than /dev/null. */
+/* Gives the files at descriptors 0 to 2 to uid, except /dev/null and files that cannot change their owner. */
 int user_own_stdio(uint32_t uid, struct err *err) MUST_CHECK;
 
 /* --- exec.c --- */
 
 struct exec_program {
-	char path[4096];    /* what execve(2) gets */
+	char path[4096];    /* argument of execve(2) */
 	char home[256 + 8]; /* "HOME=..." */
 };
-/* execvp(3)'s search with the PATH of the container's environment; fills *ret. */
+/* Finds the program as execvp(3) does, with PATH from the container's environment; fills ret->path. */
 int exec_lookup(const struct plan *plan, const struct plan_program *program, struct exec_program *ret,
 		struct err *err) MUST_CHECK;
 /*
- * Fills ret->home: that of uid in /etc/passwd below the root, which this process has entered; "/" where there
- * is no such file, or it does not say. Reads at most 1 MiB.
+ * Fills ret->home with the home directory of uid from the container's /etc/passwd (passwd(5)), of which it
+ * reads at most 1 MiB; "/" if that file does not exist or has no entry. After the pivot.
  */
 int exec_home(const struct rootfs *rootfs, uint32_t uid, struct exec_program *ret, struct err *err) MUST_CHECK;
-/* Puts into *err why execve(2) of path failed with errnum: interpreter, architecture, noexec mount ... */
+/* Sets *err for execve(2) of path that failed with errnum, and finds out why: interpreter, noexec mount ... */
 int exec_explain(const char *name, const char *path, int errnum, struct err *err);
 
 /* --- label.c: AppArmor and SELinux, for init and the bridge --- */
 
 /*
- * Writes the label into this process's own attributes in the procfs of its slot, so that the next execve(2),
- * here or in a child, changes to it: proc_pid_attr(5). ENOENT: no such AppArmor profile. A security module that
- * is not enabled is an error, but for the profile "unconfined".
+ * Writes the label into the attributes of this process in the procfs of label->slot, so that the next execve(2)
+ * of this process or a child changes to it: proc_pid_attr(5). -ENOENT: no such AppArmor profile. A security
+ * module that is not enabled is an error, except for the profile "unconfined".
  */
 int label_set(const struct rootfs *rootfs, const struct plan_label *label, struct err *err) MUST_CHECK;
-/* Of the directory at the root of a mount whose file system takes no context= option. */
+/* Sets the SELinux label of a mount's root directory, for file systems without the option context=. */
 int label_root_directory(int mount_fd, const char *label, struct err *err) MUST_CHECK;
 
 /* --- filter.c --- */
 
 /*
- * Installs a seccomp filter for this process, once and for all: seccomp(2). Returns the listener's descriptor,
- * or 0 if the filter has none. Makes no system call behind that one, except for one that failed.
+ * Installs a seccomp filter for this process, which cannot be removed: seccomp(2). Returns the listener's
+ * descriptor, or 0 if the filter has none. Makes no other system call after a success: the filter could deny
+ * it.
  */
 int filter_install(const struct plan *plan, const struct plan_filter *filter, struct err *err) MUST_CHECK;
 
@@ -211,18 +222,18 @@ int process_set_hostname(const char *name, struct err *err) MUST_CHECK;
 int process_set_domainname(const char *name, struct err *err) MUST_CHECK;
 int process_set_loopback(struct err *err) MUST_CHECK;
 int process_join_keyring(const char *name, struct err *err) MUST_CHECK;
-/* mask: of uint64_t words; of no words: every cpu that the cgroup allows. sched_setaffinity(2). */
+/* sched_setaffinity(2); mask: uint64_t words, none: all cpus that the cgroup allows. */
 int process_set_affinity(const struct plan *plan, struct plan_table mask, struct err *err) MUST_CHECK;
 int process_set_memory_policy(const struct plan *plan, const struct plan_step *step,
 			      struct err *err) MUST_CHECK;
 int process_set_personality(uint64_t domain, struct err *err) MUST_CHECK;
-/* A file of this process in a procfs, name below /proc/self; a descriptor or -errno. */
+/* Opens the file name below /proc/self in the procfs proc_fd. */
 int process_open_self(int proc_fd, const char *name, int flags) MUST_CHECK;
-/* Of this process, and so of the ones that it makes. proc_pid_oom_score_adj(5). */
+/* Sets the value for this process; its children inherit it. proc_pid_oom_score_adj(5). */
 int process_set_oom_score(int proc_fd, int64_t value, struct err *err) MUST_CHECK;
 int process_write_sysctl(const struct rootfs *rootfs, const struct plan_step *step, struct err *err) MUST_CHECK;
 int process_write_time_offsets(int proc_fd, const struct plan_step *step, struct err *err) MUST_CHECK;
-/* Of another process, from the parent. */
+/* The next three set attributes of another process, and run in the parent; pid 0 is the calling process. */
 int process_set_scheduler(pid_t pid, const struct plan_step *step, struct err *err) MUST_CHECK;
 int process_set_io_priority(pid_t group, int64_t value, struct err *err) MUST_CHECK;
 int process_set_rlimit(pid_t pid, const struct plan_rlimit *rlimit, struct err *err) MUST_CHECK;
@@ -230,22 +241,26 @@ int process_set_rlimit(pid_t pid, const struct plan_rlimit *rlimit, struct err *
 /* --- memfd.c; not in the free-standing programs --- */
 
 /*
- * A memfd (close-on-exec) with a copy that nobody can change, not even through /proc/PID/exe or by a kernel bug
- * in the page cache of the host's file. flags: MFD_EXEC for a program.
+ * Opens a sealed memfd (memfd_create(2), close-on-exec) with a copy of the data. No process can change it, not
+ * through /proc/PID/exe either; and a kernel bug that writes to the page cache of the host's file does not
+ * reach it. flags: MFD_EXEC for a program. In the parent.
  */
 int memfd_seal_copy(const char *name, const void *data, size_t size, unsigned int flags,
 		    struct err *err) MUST_CHECK;
 
 /* --- socket.c; not in the free-standing programs --- */
 
-/* What an engine is told over a socket of its own. */
+/* A socket of an engine, and the message that it receives with a descriptor. */
 struct socket_target {
 	const char *path, *payload;
 	int signal_fd; /* of await_signals; or -1 */
 };
-/* connect(2) to the local socket at a path of any length, relative to the working directory or absolute. */
+/* connect(2) to the unix(7) socket at a path of any length. 0 or -errno. In any process that can use /proc. */
 int socket_connect(int socket_fd, const char *path) MUST_CHECK;
-/* Waits a while for a peer that is busy: -ETIMEDOUT, and -EINTR when a signal ends it. */
+/*
+ * Sends the descriptor fd and the payload; the caller keeps fd. Waits up to 10 seconds for a peer that is busy
+ * (-ETIMEDOUT), and until a signal arrives (-EINTR). In the parent.
+ */
 int socket_send_fd(const struct socket_target *target, int fd, struct err *err) MUST_CHECK;
 
 #endif

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bridge: the short-lived process that exists only when init has to be born into a pid or time namespace,
- * or into a user namespace together with namespaces that do not belong to it; and for every exec.
+ * The bridge: a short-lived process that starts init. It exists if init has to start in a pid or time
+ * namespace, or in a user namespace together with namespaces that this one does not own; and for every exec.
  *
  * Process: child of the parent, runs from the sealed memfd, in the host's mount namespace and cgroup, as the
- * caller with all its capabilities. May not: open a path, allocate, word an error for the user.
+ * caller with all its capabilities. It must not open a path, allocate memory, or print.
  *
- * For exec it is born into the container's cgroup, enters the container's namespaces and becomes there, step by
- * step, what the new process is going to be; its child is born last. The bridge itself stays in the caller's
- * pid namespace all the time: a process of the container, even one with CAP_SYS_PTRACE, sees nobody who has
- * more rights than the program that is going to run.
+ * For an exec it starts in the container's cgroup, enters the container's namespaces, and takes over the
+ * attributes of the new process step by step; it starts that process last. The bridge stays in the caller's pid
+ * namespace: so no process of the container, even with CAP_SYS_PTRACE, can see a process that has more rights
+ * than the program that is going to run.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,36 +37,40 @@ int bridge_join(struct walker *walker, const struct plan_step *step, struct err 
 	return 0;
 }
 
-/* In the new process. Its pid is not said here, where another one would be seen: the kernel tells it. */
+/*
+ * Runs in the new process. It does not send its pid, which differs between pid namespaces: the kernel adds the
+ * pid that the parent sees (SO_PASSCRED).
+ */
 static int become_init(struct walker *walker, bool has_cgroup, struct err *err)
 {
 	int r;
 
 	walker->actor = PLAN_INIT;
-	/* A session ends with its leader, so it is begun by the process that stays; which has a number above 0.
-	 */
+	/* Here and not in the bridge, because a session loses its terminal when its leader exits. setsid(2)
+	 * returns a number above 0; a seccomp filter can make it return 0 without an effect. */
 	r = k_setsid();
 	if (r == 0)
 		return user_faked_success("/linux/seccomp", "setsid(2)", err);
 	if (r < 0)
-		return err_system(err, r, "cannot begin a session");
+		return err_system(err, r, "cannot create a session");
 	if (has_cgroup)
 		k_close(walker->first_fd + INIT_FD_CGROUP);
-	/* All that an exec has left to do ends with an end of file; a creation has mounts and hooks before it.
-	 */
+	/* In an exec the next step that waits reports the parent's death by end of file. A creation carries out
+	 * mounts and hooks before such a step, so it needs the death signal. */
 	if (plan_find(walker->plan, PLAN_GATE) != NULL)
 		r = (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (r >= 0)
 		r = protocol_send(walker->socket_fd, STEP_INIT_STARTED, 0, NULL, walker->console_fd);
 	fd_close(&walker->console_fd);
-	return r < 0 ? err_system(err, r, "cannot tell that init is there") : 0;
+	return r < 0 ? err_system(err, r, "cannot report that init has started") : 0;
 }
 
 /*
- * Filters cannot look into clone3's arguments, and many deny it for that. Nor is more than clone(2) needed by
- * whoever is under one. 0 of a filter is not taken for being the child: that one the kernel tells its number.
+ * Seccomp filters cannot inspect the arguments of clone3(2), and many deny it for that reason. A bridge under a
+ * filter then uses clone(2), which has all flags that it needs. A filter can also make the call return 0
+ * without an effect: only in a real child does the kernel store a pid in *ret_own (CLONE_CHILD_SETTID).
  */
-static long make_copy(const struct walker *walker, struct clone_args *args, volatile pid_t *ret_own)
+static long clone_init(const struct walker *walker, struct clone_args *args, volatile pid_t *ret_own)
 {
 	long pid;
 
@@ -74,15 +78,15 @@ static long make_copy(const struct walker *walker, struct clone_args *args, vola
 	args->flags |= CLONE_CHILD_SETTID;
 	args->child_tid = (uint64_t)(uintptr_t)ret_own;
 	pid = k_clone3(args);
-	/* The architectures differ in which of the last two it is. */
+	/* clone(2): which of the last two arguments is child_tid depends on the architecture. */
 	if (walker->filter != NULL && (pid < 0 || (pid == 0 && *ret_own == 0)))
 		pid = k_call5(__NR_clone, args->flags, 0, 0, ret_own, ret_own);
 	return pid;
 }
 
 /*
- * Returns as init (walker->who changes) in the new process. CLONE_PARENT makes it a child of the parent, which
- * is the one that waits for it; the bridge is gone.
+ * Returns only in the new process, which is init (walker->actor changes); the bridge exits. CLONE_PARENT makes
+ * init a child of the parent, which waits for it.
  */
 static int bridge_spawn(struct walker *walker, const struct plan_step *step, struct err *err)
 {
@@ -96,7 +100,7 @@ static int bridge_spawn(struct walker *walker, const struct plan_step *step, str
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)cgroup_fd;
 	}
-	pid = make_copy(walker, &args, &own);
+	pid = clone_init(walker, &args, &own);
 	if (pid == 0 && own == 0)
 		return user_faked_success("/linux/seccomp", "clone(2)", err);
 	if (pid < 0) {
@@ -111,10 +115,11 @@ static int bridge_spawn(struct walker *walker, const struct plan_step *step, str
 }
 
 /*
- * setns(2) of a pidfd enters all namespaces or none. The pid namespace is for children only. With a mount
- * namespace the container's root directory becomes this process's own; without one it is told where that is.
+ * Enters the container of an exec. setns(2) with a pidfd enters all namespaces or none; the new pid namespace
+ * applies to children only. setns(2) into a mount namespace sets the root directory to that namespace's root; a
+ * container without a mount namespace has its root directory in root_slot.
  */
-static int enter(struct walker *walker, const struct plan_step *step, struct err *err)
+static int enter_container(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	const struct plan_container *container = &step->u.container;
 	int r = 0;
@@ -132,7 +137,7 @@ static int enter(struct walker *walker, const struct plan_step *step, struct err
 		if (r < 0)
 			return err_system(err, r, "cannot enter the container's root directory");
 	}
-	/* Nothing of the host that was needed to come here stays open. */
+	/* Closes the descriptors of the host: the container's processes must not reach them. */
 	k_close_range((unsigned int)(walker->first_fd + INIT_FD_CGROUP), ~0u, 0);
 	walker->rootfs.fd = k_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	return walker->rootfs.fd < 0 ? err_system(err, walker->rootfs.fd, "cannot open the container's root")
@@ -148,7 +153,7 @@ int bridge_step(struct walker *walker, const struct plan_step *step, struct err 
 		return bridge_join(walker, step, err);
 	case PLAN_UNSHARE:
 		r = k_unshare((int)step->u.number);
-		return r < 0 ? err_system(err, r, "cannot make a namespace") : 0;
+		return r < 0 ? err_system(err, r, "cannot create a namespace") : 0;
 	case PLAN_TIME_OFFSETS:
 		return process_write_time_offsets(walker->rootfs.slot_base + step->u.times.slot, step, err);
 	case PLAN_SEND:
@@ -162,8 +167,8 @@ int bridge_step(struct walker *walker, const struct plan_step *step, struct err 
 	case PLAN_SPAWN:
 		return bridge_spawn(walker, step, err);
 	case PLAN_ENTER:
-		return enter(walker, step, err);
-	default: /* what it does in init's stead */
+		return enter_container(walker, step, err);
+	default: /* a step that usually init carries out */
 		return init_step(walker, step, err);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * init: the steps that only the creation of a container has. An exec's program comes without them
- * (exec_main.c), since each copy of a page costs as much as many system calls.
+ * init: the steps that only the creation of a container has. The program of an exec is linked without them
+ * (exec_main.c), because each page that is copied costs as much as many system calls.
  *
  * Process: as in init.c.
  */
@@ -22,7 +22,7 @@ static int unshare_own(const struct plan_step *step, struct err *err)
 {
 	int r = k_unshare((int)step->u.number);
 
-	return r < 0 ? err_system(err, r, "cannot make a cgroup or ipc namespace") : 0;
+	return r < 0 ? err_system(err, r, "cannot create a cgroup or ipc namespace") : 0;
 }
 
 /* --- rootfs --- */
@@ -53,11 +53,12 @@ static int attach_root(struct walker *walker, const struct plan_step *step, stru
 {
 	const struct plan_step *steps = plan_steps(walker->plan);
 
-	/* The host's mount, while it can still be reached, for hosts that allow no cgroup2 mount of our own. */
+	/* The host's cgroup2 mount, while a path still leads to it: cgroup mounts are bound from it if the
+	 * kernel refuses a new cgroup2 mount. */
 	for (uint32_t i = 0; i < walker->plan->step_count; i++)
 		if (steps[i].kind == PLAN_MOUNT && steps[i].u.mount.is_cgroup &&
 		    steps[i].u.mount.cgroup_path != 0)
-			walker->rootfs.old_cgroup_fd =
+			walker->rootfs.host_cgroup_fd =
 				k_openat(AT_FDCWD, plan_get(walker->plan, steps[i].u.mount.cgroup_path),
 					 O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	return rootfs_attach(&walker->rootfs, &step->u.root, err);
@@ -67,8 +68,8 @@ static int attach_mount(struct walker *walker, const struct plan_step *step, str
 {
 	int r = mount_attach(&walker->rootfs, &step->u.mount, err);
 
-	if (walker->rootfs.note_count > 0)
-		err_pointer(&walker->rootfs.note, plan_get(walker->plan, step->json_pointer));
+	if (walker->rootfs.warning_count > 0)
+		err_pointer(&walker->rootfs.warning, plan_get(walker->plan, step->json_pointer));
 	return r;
 }
 
@@ -78,7 +79,7 @@ static int pivot(struct walker *walker, const struct plan_step *step, struct err
 
 	if (r >= 0)
 		r = place_verify_mounts(&walker->rootfs, err);
-	fd_close(&walker->rootfs.old_cgroup_fd);
+	fd_close(&walker->rootfs.host_cgroup_fd);
 	return r;
 }
 
@@ -89,7 +90,8 @@ static int make_cwd(struct walker *walker, const struct plan_step *step, struct 
 	const struct path_making making = {.mode = 0755};
 	_cleanup_fd_ int fd = path_mkdir(&place, &making);
 
-	/* Magic links (/proc/self/fd/N) and files are refused here; what cannot be made is told by chdir. */
+	/* Magic links (/proc/self/fd/N) and files are refused here. If the directory cannot be created for
+	 * another reason, the later chdir(2) fails and reports that. */
 	if (fd == -ELOOP || fd == -ENOTDIR)
 		return err_system(err, fd, "cannot use '%s' as the working directory", path);
 	return 0;
@@ -102,7 +104,7 @@ static int set_mount(int fd, uint64_t set, uint64_t propagation, bool is_recursi
 	return r < 0 ? err_system(err, r, "cannot change the mount") : 0;
 }
 
-/* Behind the pivot: the hooks are the container's, as its program is, and have the same environment. */
+/* After the pivot: startContainer hooks run inside the container, with the environment of its program. */
 static int run_inner_hooks(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	const struct plan_step *exec = plan_find(walker->plan, PLAN_EXEC);
@@ -117,7 +119,10 @@ static int run_inner_hooks(struct walker *walker, const struct plan_step *step, 
 	return hooks_run(&context, &step->u.hooks, err);
 }
 
-/* environment.h says what is in the file. The copy is this process's own, until it is unmapped. */
+/*
+ * Maps the file that src/parent/environment.h describes, and turns its offsets into pointers; the mapping is
+ * private, so that the file does not change. The caller unmaps it.
+ */
 static int map_environment(int fd, char ***ret, size_t *ret_size, struct err *err)
 {
 	struct stat st;
@@ -135,8 +140,8 @@ static int map_environment(int fd, char ***ret, size_t *ret_size, struct err *er
 }
 
 /*
- * The death signal was set after the birth, or again after a change of ids: a parent that was dead before sends
- * none. It is a hook that may run for ever without it.
+ * The death signal is set after the process has started, and again after a change of ids: a parent that died
+ * before sends none, and a hook could then run without end.
  */
 static int check_parent(const struct walker *walker, struct err *err)
 {
@@ -145,13 +150,15 @@ static int check_parent(const struct walker *walker, struct err *err)
 	int r = k_ppoll(&parent, 1, &at_once, NULL);
 
 	if (r < 0)
-		return err_system(err, r, "cannot look for the parent");
+		return err_system(err, r, "cannot check that the parent still exists");
 	return (parent.revents & (POLLHUP | POLLERR)) == 0
 		       ? 0
-		       : err_set(err, ERR_PEER, EPIPE, NULL, "the parent ended before the hooks");
+		       : err_set(err, ERR_PEER, EPIPE, NULL, "the parent exited before the hooks");
 }
 
-/* Before the pivot: of the runtime's environment nothing stays, neither the file nor in this process's memory.
+/*
+ * Before the pivot: createContainer hooks run with the runtime's environment, which is then removed from this
+ * process, file and memory, because the container must not read it.
  */
 static int run_outer_hooks(struct walker *walker, const struct plan_step *step, struct err *err)
 {
@@ -183,8 +190,9 @@ static int run_hooks(struct walker *walker, const struct plan_step *step, struct
 }
 
 /*
- * Waits until somebody says start. A connection that is closed without a word only wanted to know whether
- * somebody waits here. Nothing else stays open meanwhile: not the plan's file, not a descriptor of the host.
+ * Waits for START: from the parent, or at the gate from the command start. A connection that is closed without
+ * a message comes from a command that only checks whether init waits here. While init waits at the gate it has
+ * no other descriptor open, neither the plan's file nor any of the host.
  */
 static int gate(struct walker *walker, const struct plan_step *step, struct err *err)
 {

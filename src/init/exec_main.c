@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The program of an exec: the bridge and its child, without the steps of a creation. */
+/* The program of an exec: the bridge and init, without the steps of a creation. */
 #include <tare/freestanding.h>
 
 #include "walker.h"

@@ -2,10 +2,10 @@
 /*
  * init: the process that becomes the container's program.
  *
- * Process: child of the parent, born into the container's cgroup and its new namespaces, runs from the sealed
- * memfd. As the caller with all capabilities until PLAN_SETUP_IDS, as the container's root until PLAN_USER, as
- * the container's user after. May not: allocate, word an error for the user, follow a path of the container
- * but through a descriptor of its root (before PLAN_PIVOT) or from inside it (after).
+ * Process: child of the parent, starts in the container's cgroup and its new namespaces, runs from the sealed
+ * memfd; as the caller with all capabilities until PLAN_SETUP_IDS, as the container's root until PLAN_USER,
+ * then as the container's user. It must not allocate memory or print. It resolves paths of the container only
+ * from a descriptor of the container's root (before PLAN_PIVOT) or from inside the container (after).
  */
 #include <asm/ioctls.h>
 #include <errno.h>
@@ -23,13 +23,13 @@
 
 #include "walker.h"
 
-#define FDS_BEHIND_SLOTS 64 /* more than init ever opens at a time */
+#define FDS_AFTER_SLOTS 64 /* more than init has open at any time, beside the slots */
 
 /* --- identity and namespaces --- */
 
 /*
- * The container's root makes directories and devices: an unmapped user cannot (EOVERFLOW). A change of ids
- * takes the death signal away (prctl(2)), which a creation needs until READY.
+ * Becomes the container's root, which creates directories and devices: a user without a mapping cannot
+ * (EOVERFLOW). A change of ids clears the death signal (prctl(2)), which a creation needs until READY.
  */
 static int setup_ids(const struct walker *walker, const struct plan_step *step, struct err *err)
 {
@@ -59,7 +59,10 @@ static int slot_of_gate(const struct walker *walker)
 	return step == NULL || step->u.slot == PLAN_NO_SLOT ? -1 : walker->rootfs.slot_base + step->u.slot;
 }
 
-/* What a filter makes of the call at the gate is told while there is somebody to be told. */
+/*
+ * At the gate init calls accept4(2) when the parent may have exited. A filter that denies the call is found
+ * here, while the parent can still receive the error: on descriptor -1 the kernel returns EBADF.
+ */
 static int try_gate(const struct walker *walker, struct err *err)
 {
 	int r = walker->filter == NULL || slot_of_gate(walker) < 0 ? -EBADF : k_accept4(-1, SOCK_CLOEXEC);
@@ -70,8 +73,9 @@ static int try_gate(const struct walker *walker, struct err *err)
 }
 
 /*
- * From READY on init only waits for words of the parent, and an end of file tells it of the parent's death: the
- * death signal has to be off before, since the parent may end as soon as it has said COMMITTED.
+ * From READY on init only waits for messages of the parent, and end of file reports the parent's death. The
+ * death signal has to be cleared before READY is sent, because the parent can exit as soon as it has sent
+ * COMMITTED.
  */
 static int send_step(struct walker *walker, const struct plan_step *step, struct err *err)
 {
@@ -79,22 +83,22 @@ static int send_step(struct walker *walker, const struct plan_step *step, struct
 
 	if (step->u.step == STEP_READY)
 		r = try_gate(walker, err);
-	if (walker->rootfs.note_count > 1)
-		err_hint(&walker->rootfs.note, "and %u other mounts", walker->rootfs.note_count - 1);
+	if (walker->rootfs.warning_count > 1)
+		err_hint(&walker->rootfs.warning, "and %u other mounts", walker->rootfs.warning_count - 1);
 	if (r >= 0 && step->u.step == STEP_READY)
 		r = (int)k_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	if (r >= 0)
 		r = protocol_send(walker->socket_fd, (enum protocol_step)step->u.step, 0,
-				  step->u.step == STEP_READY ? &walker->rootfs.note : NULL, walker->console_fd);
+				  step->u.step == STEP_READY ? &walker->rootfs.warning : NULL,
+				  walker->console_fd);
 	fd_close(&walker->console_fd);
 	return r;
 }
 
-/* A filter may deny close_range(2), or feign it; what init has open is known well enough to close it one by
- * one. */
+/* A filter may deny close_range(2), or fake its success: then each number that can be open is closed. */
 void init_close_range(const struct walker *walker, int first, int last)
 {
-	int end = walker->rootfs.slot_base + (int)walker->plan->slot_count + FDS_BEHIND_SLOTS;
+	int end = walker->rootfs.slot_base + (int)walker->plan->slot_count + FDS_AFTER_SLOTS;
 
 	if (k_close_range((unsigned int)first, (unsigned int)last, 0) >= 0 && !walker->may_fake_success)
 		return;
@@ -103,8 +107,8 @@ void init_close_range(const struct walker *walker, int first, int last)
 }
 
 /*
- * Before this process is no more than the container's, all goes that was the host's or led to more than the
- * container has; the plan is mapped.
+ * Closes, before this process has only the rights of the container's user, all descriptors of the host and
+ * those that lead to more than the container may reach. The plan stays mapped.
  */
 static void close_host_fds(struct walker *walker)
 {
@@ -124,22 +128,22 @@ static void close_host_fds(struct walker *walker)
 		from = next + 1;
 	}
 	walker->rootfs.fd = walker->rootfs.null_fd = walker->rootfs.empty_fd = -1;
-	walker->rootfs.old_cgroup_fd = -1;
+	walker->rootfs.host_cgroup_fd = -1;
 }
 
-/* Everything but execve(2), which a filter may stand before. */
+/* Prepares execve(2); a step of its own, because the seccomp filter can come between it and execve(2). */
 static int hand_over(struct walker *walker, struct err *err)
 {
 	uint64_t no_signals = 0;
 	int r = k_close_range((unsigned int)walker->first_fd, ~0u, CLOSE_RANGE_CLOEXEC);
 
-	/* Every single one is so from its beginning on; a filter that denies the call makes no difference. */
+	/* Each descriptor was opened close-on-exec, so a filter that denies the call makes no difference. */
 	if (r < 0 && walker->filter == NULL)
-		return err_system(err, r, "cannot mark the descriptors to be closed");
+		return err_system(err, r, "cannot set close-on-exec on the descriptors");
 	r = protocol_send(walker->socket_fd, STEP_EXEC, 0, NULL, -1);
 	if (r >= 0)
 		r = k_sigprocmask(SIG_SETMASK, &no_signals, NULL);
-	return r < 0 ? err_system(err, r, "cannot tell that the program starts") : 0;
+	return r < 0 ? err_system(err, r, "cannot report that the program starts") : 0;
 }
 
 void init_caller_environment(struct walker *walker, const struct plan_program *program, char **ret)
@@ -153,7 +157,7 @@ void init_caller_environment(struct walker *walker, const struct plan_program *p
 	ret[count] = NULL;
 }
 
-#define TEXT_MAX (32 * 4096) /* bytes of one of them: execve(2), MAX_ARG_STRLEN */
+#define TEXT_MAX (32 * 4096) /* bytes of one string of args or env: execve(2), MAX_ARG_STRLEN */
 
 static size_t size_of(char *const *texts, bool *ret_has_long)
 {
@@ -168,7 +172,10 @@ static size_t size_of(char *const *texts, bool *ret_has_long)
 	return size;
 }
 
-/* execve(2), "Limits on size of arguments and environment"; the kernel says the same where memory ran out. */
+/*
+ * Finds the limit that was exceeded: execve(2), "Limits on size of arguments and environment". The kernel can
+ * return E2BIG also if memory is short; then no limit is named.
+ */
 static int explain_size(char *const *args, char *const *env, struct err *err)
 {
 	struct rlimit64 stack = {.rlim_cur = 0};
@@ -180,11 +187,11 @@ static int explain_size(char *const *args, char *const *env, struct err *err)
 	err_set(err, ERR_SYSTEM, E2BIG, is_env ? "/process/env" : "/process/args", "exec: \"%.*s\"", 200,
 		args[0]);
 	if (has_long_arg || has_long_env)
-		err_hint(err, "one of its texts has more than %u bytes", TEXT_MAX - 1);
+		err_hint(err, "one of the strings has more than %u bytes", TEXT_MAX - 1);
 	else if (arg_size + env_size > stack.rlim_cur / 4 || arg_size + env_size > TEXT_MAX)
 		err_hint(err,
-			 "args take %zu bytes and env %zu: together they may have a quarter of RLIMIT_STACK, "
-			 "and 6 MiB at most",
+			 "args have %zu bytes and env %zu: their limit is a quarter of RLIMIT_STACK, and at "
+			 "most 6 MiB",
 			 arg_size, env_size);
 	return -E2BIG;
 }
@@ -206,7 +213,7 @@ static int control_terminal(struct err *err)
 {
 	int r = k_ioctl(0, TIOCSCTTY, NULL);
 
-	return r < 0 ? err_system(err, r, "cannot make the terminal the controlling one") : 0;
+	return r < 0 ? err_system(err, r, "cannot make the terminal the controlling terminal") : 0;
 }
 
 static int late_step(struct walker *walker, const struct plan_step *step, struct err *err)
@@ -253,7 +260,7 @@ static int late_step(struct walker *walker, const struct plan_step *step, struct
 	default:
 		return walker->creation_step != NULL
 			       ? walker->creation_step(walker, step, err)
-			       : err_set(err, ERR_PEER, EPROTO, NULL, "exec has no step %u", step->kind);
+			       : err_set(err, ERR_PEER, EPROTO, NULL, "an exec has no step %u", step->kind);
 	}
 }
 
@@ -264,7 +271,7 @@ int init_step(struct walker *walker, const struct plan_step *step, struct err *e
 	switch ((enum plan_kind)step->kind) {
 	case PLAN_SET_UNDUMPABLE:
 		r = (int)k_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-		return r < 0 ? err_system(err, r, "cannot hide from other processes") : 0;
+		return r < 0 ? err_system(err, r, "cannot make the process undumpable") : 0;
 	case PLAN_SETUP_IDS:
 		return setup_ids(walker, step, err);
 	case PLAN_KEYRING:

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * init and bridge: the seccomp filter comes into force.
+ * Installs the seccomp filter. Process: init or the bridge.
  *
- * A filter that notifies may do so for any call of this process, also for those that would hand the listener
- * over, and nobody answers before it is handed over. So the parent takes it (pidfd_getfd(2)): it is told the
- * number beforehand, and this process makes no call until then but to wait for the parent.
+ * A filter with SCMP_ACT_NOTIFY can suspend any call of this process until an agent answers, also the one that
+ * would send the listener away; and no agent can answer before it has the listener. So the parent copies the
+ * listener out of this process (pidfd_getfd(2)): this process announces the listener's number before it
+ * installs the filter, and then makes no other call than to wait for the parent.
  *
- * Nor would a call that waits for an answer end with whoever was to give it, as long as this process has a copy
- * of the listener itself (seccomp_unotify(2)). Until it has closed that the parent answers; and if the parent
- * is killed, this process is.
+ * A suspended call returns when the last copy of the listener is closed (seccomp_unotify(2)). As long as this
+ * process has a copy itself, that cannot happen if the agent dies. So the parent answers until this process has
+ * closed its copy; if the parent is killed before, the death signal kills this process.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,7 @@
 
 #include "walker.h"
 
-/* descriptors are given out lowest first, and nobody else opens any here. */
+/* The number of the next descriptor: the lowest free one, and no other code opens any in between. */
 static int next_descriptor(const struct walker *walker)
 {
 	int fd = k_fcntl(walker->socket_fd, F_DUPFD_CLOEXEC, 0);
@@ -32,9 +33,10 @@ static int next_descriptor(const struct walker *walker)
 }
 
 /*
- * A change of ids has made this process one that only CAP_SYS_PTRACE may look into, and has taken its death
- * signal away: prctl(2), PR_SET_DUMPABLE, PR_SET_PDEATHSIG. A parent that was dead before the latter is set
- * gives EPIPE: its descriptors go first.
+ * Sends the number that the listener will have. A change of ids has made this process undumpable, so that
+ * pidfd_getfd(2) needs CAP_SYS_PTRACE, and has cleared its death signal: prctl(2), PR_SET_DUMPABLE,
+ * PR_SET_PDEATHSIG. If the parent died before the signal is set again, sending fails with EPIPE: a process that
+ * exits closes its descriptors before the kernel sends death signals.
  */
 static int announce(const struct walker *walker, const struct plan_filter *filter, struct err *err)
 {
@@ -49,25 +51,31 @@ static int announce(const struct walker *walker, const struct plan_filter *filte
 	return r < 0 ? err_system(err, r, "cannot announce the listener of the seccomp filter") : fd;
 }
 
-/* From here on a dead parent is told by end of file, or by a call that nobody answers. */
-static int give_away(const struct walker *walker, int fd, struct err *err)
+/*
+ * Closes the copy of the listener once the parent has one. From then on the parent's death shows as end of
+ * file, or as ENOSYS from a suspended call, and needs no death signal.
+ */
+static int hand_over_listener(const struct walker *walker, int fd, struct err *err)
 {
 	int r = protocol_expect(walker->socket_fd, STEP_LISTENER_TAKEN, NULL, NULL, err);
 
 	if (r < 0)
 		return r;
 	k_close(fd);
-	/* A creation's is needed until READY, and that of a bridge is its own. */
+	/* A creation needs the death signal until READY, and the bridge until it exits. */
 	if (walker->actor == PLAN_INIT && plan_find(walker->plan, PLAN_GATE) == NULL)
 		r = (int)k_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	if (r >= 0)
 		r = protocol_send(walker->socket_fd, STEP_LISTENER_CLOSED, 0, NULL, -1);
 	if (r < 0)
-		return err_system(err, r, "cannot give the listener of the seccomp filter away");
+		return err_system(err, r, "cannot hand over the listener of the seccomp filter");
 	return protocol_expect(walker->socket_fd, STEP_LISTENER_SENT, NULL, NULL, err);
 }
 
-/* A tracer, which could do that as well, can do everything else, too. */
+/*
+ * Whether the filter can make a call return success without an effect. A tracer (SECCOMP_RET_TRACE) could as
+ * well, but it has full control of the process in any case.
+ */
 static bool may_fake_success(const struct plan *plan, const struct plan_filter *filter)
 {
 	const struct sock_filter *rows = plan_rows(plan, filter->program);
@@ -79,7 +87,7 @@ static bool may_fake_success(const struct plan *plan, const struct plan_filter *
 	return filter->is_notify;
 }
 
-static int install_watched(struct walker *walker, const struct plan_filter *filter, struct err *err)
+static int install_with_listener(struct walker *walker, const struct plan_filter *filter, struct err *err)
 {
 	int was_dumpable = (int)k_prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 	int announced = announce(walker, filter, err), fd, r;
@@ -92,9 +100,9 @@ static int install_watched(struct walker *walker, const struct plan_filter *filt
 	walker->filter = filter;
 	walker->may_fake_success = may_fake_success(walker->plan, filter);
 	if (fd != announced)
-		return err_set(err, ERR_PEER, EPROTO, NULL, "the seccomp filter's listener is %d, not %d", fd,
-			       announced);
-	r = give_away(walker, fd, err);
+		return err_set(err, ERR_PEER, EPROTO, NULL,
+			       "the seccomp filter's listener is descriptor %d, not %d", fd, announced);
+	r = hand_over_listener(walker, fd, err);
 	if (was_dumpable != 1 && filter->is_parent_limited)
 		k_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return r;
@@ -106,7 +114,7 @@ int init_install_filter(struct walker *walker, const struct plan_step *step, str
 	int r;
 
 	if (filter->is_notify)
-		return install_watched(walker, filter, err);
+		return install_with_listener(walker, filter, err);
 	r = filter_install(walker->plan, filter, err);
 	if (r < 0)
 		return r;
@@ -115,7 +123,7 @@ int init_install_filter(struct walker *walker, const struct plan_step *step, str
 	return 0;
 }
 
-static bool can_give(const struct plan *plan, const struct plan_filter *filter, int errnum)
+static bool can_return(const struct plan *plan, const struct plan_filter *filter, int errnum)
 {
 	const struct sock_filter *rows = plan_rows(plan, filter->program);
 
@@ -131,15 +139,13 @@ void init_explain_filter(const struct walker *walker, struct err *err)
 	char other[sizeof err->hint];
 
 	if (walker->filter == NULL || err->kind != ERR_SYSTEM || err->errnum == 0 ||
-	    !can_give(walker->plan, walker->filter, err->errnum))
+	    !can_return(walker->plan, walker->filter, err->errnum))
 		return;
 	if (err->hint[0] != '\0' && !is_usual) {
 		str_format(other, sizeof other, "%s", err->hint);
 		err_hint(err, "%s; or the seccomp filter in force denies it", other);
 		return;
 	}
-	err_hint(
-		err,
-		"the seccomp filter is in force by now, and has to allow what tare itself still does: tare(8), "
-		"SECCOMP; with noNewPrivileges and without SCMP_ACT_NOTIFY that is execve alone");
+	err_hint(err, "the seccomp filter is in force and must allow the calls that tare still makes: "
+		      "tare(8), SECCOMP; with noNewPrivileges and without SCMP_ACT_NOTIFY that is only execve");
 }

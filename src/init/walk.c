@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the first instruction of init and the bridge to the last step of the plan.
+ * The main function of init and the bridge: prepares the process and carries out its steps of the plan.
  *
  * Process: as in init.c and bridge.c.
  */
@@ -28,8 +28,8 @@ static const struct plan *map_plan(int fd)
 }
 
 /*
- * Room for argv and environment of the program: on the stack they would meet the program's own RLIMIT_STACK,
- * and behind a filter mmap(2) may be denied.
+ * Maps memory for argv and environment of the program. On the stack they could exceed the program's
+ * RLIMIT_STACK, which is set before; and once a seccomp filter is installed, mmap(2) may be denied.
  */
 static int map_pointers(struct walker *walker)
 {
@@ -47,7 +47,7 @@ static int map_pointers(struct walker *walker)
 	return 0;
 }
 
-/* A caller that ignores signals (a shell's background job, nohup) does so for itself, not for the container. */
+/* Signals that the caller ignores (a shell's background job, nohup(1)) must not be ignored in the container. */
 static void reset_signals(void)
 {
 	static const uint64_t nothing[4]; /* the kernel's struct sigaction: SIG_DFL, no flags, empty mask */
@@ -57,9 +57,9 @@ static void reset_signals(void)
 }
 
 /*
- * Of the numbers below first_fd the caller may have left out some. What this process opens must not get one of
- * them: they stay open while the descriptors of the host are closed (close_host_fds). So they are occupied, by
- * the end of a pipe, and execve(2) closes that.
+ * Numbers below first_fd belong to the program's descriptors, but the caller may not have opened all of them. A
+ * descriptor that this process opens must not get such a number, because close_host_fds closes only the numbers
+ * from first_fd on. So the free numbers are filled with the end of a pipe, which is close-on-exec.
  */
 static int occupy_gaps(const struct walker *walker)
 {
@@ -68,7 +68,7 @@ static int occupy_gaps(const struct walker *walker)
 	for (int fd = 3; r >= 0 && fd < walker->first_fd; fd++) {
 		if (k_fcntl(fd, F_GETFD, 0) != -EBADF)
 			continue;
-		/* The pipe itself takes the lowest numbers that are free. */
+		/* pipe2(2) itself uses the lowest free numbers, of which fd is one. */
 		r = fds[0] < 0 ? k_pipe2(fds, O_CLOEXEC) : k_dup3(fds[0], fd, O_CLOEXEC);
 	}
 	return r;
@@ -94,7 +94,7 @@ static int prepare(struct walker *walker, struct err *err)
 	if (r < 0)
 		return err_system(err, r, "cannot map the program's arguments");
 	reset_signals();
-	/* Modes of files and directories are given in full; the container's own umask comes late. */
+	/* Steps create files with their final modes; PLAN_UMASK sets the container's umask later. */
 	k_umask(0);
 	return 0;
 }
@@ -135,15 +135,15 @@ void init_walk(int argc, char **argv, walk_step creation_step)
 					.slot_base = walker.first_fd + INIT_FD_SLOTS,
 					.null_fd = -1,
 					.empty_fd = -1,
-					.old_cgroup_fd = -1};
+					.host_cgroup_fd = -1};
 	r = prepare(&walker, &err);
-	/* A session of its own, with a terminal or without (setsid(2) fails only for a group leader). */
+	/* A session of its own, with a terminal or without; setsid(2) fails only for a process group leader. */
 	if (r >= 0 && walker.actor == PLAN_INIT)
 		(void)k_setsid();
 	if (r >= 0)
 		r = walk(&walker, &err);
 	if (r < 0 && err.kind == ERR_NONE)
-		err_system(&err, r, "cannot go on");
+		err_system(&err, r, "cannot carry out a step of the plan");
 	init_explain_filter(&walker, &err);
 	(void)!protocol_send(walker.socket_fd, STEP_FAILED, 0, &err, -1);
 	k_exit(1);

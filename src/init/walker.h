@@ -14,33 +14,33 @@ struct walker {
 	enum plan_actor actor;
 	uint32_t at;                      /* index of the step that is being carried out */
 	int first_fd;                     /* as in init.h */
-	int socket_fd;                    /* the peer to which an error goes: the parent, later the starter */
-	const struct plan_filter *filter; /* in force: any system call may fail now; or NULL */
-	bool may_fake_success;            /* and one may seem to succeed that does nothing */
+	int socket_fd;                    /* to the peer that receives errors: the parent, later the starter */
+	const struct plan_filter *filter; /* the installed seccomp filter, which can deny any call; or NULL */
+	bool may_fake_success;            /* the filter can make a call return success without an effect */
 	int console_fd;                   /* master of the console until the parent has it; or -1 */
-	uint32_t joined; /* bit n: namespace number n was entered by an earlier, tentative step */
+	uint32_t joined;                  /* bit n: an earlier, tentative step has entered namespace number n */
 	struct rootfs rootfs;
 	struct exec_program program;
 	walk_step creation_step; /* the steps that an exec does not have; NULL for an exec */
-	char **pointers;         /* room for the program's argv and environment */
+	char **pointers;         /* memory for the program's argv and environment */
 };
 
-/* Carries out the bridge's step; its spawn returns twice, as init and as bridge. */
+/* Carries out a step of the bridge. After PLAN_SPAWN it returns in init only; the bridge exits. */
 int bridge_step(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK;
 int init_step(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK;
 
 /* The whole program, for freestanding_main. */
 __attribute__((noreturn)) void init_walk(int argc, char **argv, walk_step creation_step);
-/* Closes descriptors first to last, -1: all; also behind a filter that denies close_range(2). */
+/* Closes the descriptors first to last (-1: all), also if a seccomp filter denies close_range(2). */
 void init_close_range(const struct walker *walker, int first, int last);
 
-/* The program's environment as execve(2) takes it, in an array that has room for it. */
+/* Fills *ret, which the caller provides, with the program's environment in the form of execve(2). */
 void init_caller_environment(struct walker *walker, const struct plan_program *program, char **ret);
 
-/* Steps that both have. */
+/* Steps of both programs. */
 int init_install_filter(struct walker *walker, const struct plan_step *step,
-			struct err *err) MUST_CHECK; /* filter.c */
-/* Says that the filter in force may be why a call failed, if it has such an errno to give. */
+			struct err *err) MUST_CHECK; /* seccomp.c */
+/* Adds the hint that the installed seccomp filter may deny the call, if it can return err's errno. */
 void init_explain_filter(const struct walker *walker, struct err *err);
 int bridge_join(struct walker *walker, const struct plan_step *step, struct err *err) MUST_CHECK;
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a directory of the container comes from: a link of the image may lead into a volume of the host. */
+/*
+ * Finds out whether a directory belongs to the container or is shown from the host by a bind mount: a symbolic
+ * link of the image may lead into a volume of the host, where devices and links must not be created.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include <tare/sys.h>
 
-#define DEPTH_MAX 4096 /* of directories, PATH_MAX's */
+#define DEPTH_MAX 4096 /* nested directories; PATH_MAX allows no more */
 
 static int read_mount_id(int fd, uint64_t *ret)
 {
@@ -30,7 +33,7 @@ static const struct plan_step *next_bind(const struct rootfs *rootfs, uint32_t *
 	return NULL;
 }
 
-/* The descriptor that the mount was attached by is still that mount. */
+/* Whether it is a bind mount of the plan: the slot of its source still refers to the attached mount. */
 static bool is_bound(const struct rootfs *rootfs, uint64_t id)
 {
 	const struct plan_step *step;
@@ -43,7 +46,9 @@ static bool is_bound(const struct rootfs *rootfs, uint64_t id)
 	return false;
 }
 
-/* A bind may have mounts inside it, which are the host's as well: so on the way up to the root there is none.
+/*
+ * Walks up to the root mount. A bind mount can contain further mounts, which belong to the host as well, so
+ * none of the mounts in between may be a bind mount of the plan.
  */
 static int check_own(const struct rootfs *rootfs, int dir_fd, uint64_t root_id)
 {
@@ -83,12 +88,12 @@ int bind_check_own(struct rootfs *rootfs, int dir_fd, const char *path, struct e
 	if (r >= 0)
 		r = check_own(rootfs, dir_fd, root_id);
 	if (r == -EXDEV) {
-		err_set(err, ERR_SYSTEM, 0, NULL, "cannot make '%s': its directory is the host's", path);
+		err_set(err, ERR_SYSTEM, 0, NULL, "cannot make '%s': its directory belongs to the host", path);
 		err_hint(err, "a bind mount covers it, or a link in the root file system leads into one");
 		return r;
 	}
 	if (r < 0)
-		return err_system(err, r, "cannot find out whose the directory of '%s' is", path);
+		return err_system(err, r, "cannot find out which mount has the directory of '%s'", path);
 	rootfs->has_own_mount = true;
 	rootfs->own_mount = id;
 	return 0;
@@ -98,7 +103,7 @@ struct own_parent {
 	struct rootfs *rootfs;
 	const char *path;
 	struct err *err;
-	bool is_refused; /* err says why */
+	bool is_refused; /* by bind_check_own, which has set *err */
 };
 
 static int check_parent(void *context, int dir_fd)
@@ -122,13 +127,14 @@ int bind_check_open_own_parent(struct rootfs *rootfs, const char *path, const ch
 	return fd;
 }
 
-int bind_check_is_root(struct rootfs *rootfs, const struct rootfs_spot *spot)
+int bind_check_is_root(struct rootfs *rootfs, const struct place_identity *identity)
 {
-	const struct rootfs_spot *root = &rootfs->spot;
-	int r = rootfs->has_spot ? 0 : place_look(rootfs->fd, &rootfs->spot);
+	const struct place_identity *root = &rootfs->identity;
+	int r = rootfs->has_identity ? 0 : place_identify(rootfs->fd, &rootfs->identity);
 
 	if (r < 0)
 		return r;
-	rootfs->has_spot = true;
-	return spot->mount == root->mount && spot->device == root->device && spot->inode == root->inode;
+	rootfs->has_identity = true;
+	return identity->mount == root->mount && identity->device == root->device &&
+	       identity->inode == root->inode;
 }

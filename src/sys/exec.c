@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The container's program: its home directory, its path, and why it cannot be executed. Process: init, inside
+ * the container, as the container's user.
+ */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,19 +28,19 @@
 #define COMPAT_MACHINE EM_ARM
 #endif
 
-#define PASSWD_MAX (1 << 20) /* bytes of a container's passwd that are looked at */
+#define PASSWD_MAX (1 << 20) /* bytes of a container's passwd that are read */
 
 /* --- HOME --- */
 
-/* The answers that mean: there is no such file, or none that this process may read. */
-static bool has_none(int r)
+/* Errors that mean: the file does not exist, or this process has no permission to read it. */
+static bool is_not_available(int r)
 {
 	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -EACCES || r == -EPERM;
 }
 
 /*
- * A descriptor, or -ENOENT if there is none. Only a regular file is opened: to open a device or a pipe can do
- * something. It may be exchanged in between, so the one that was opened has to be regular, too.
+ * Returns a descriptor, or -ENOENT. Only a regular file is opened, because open(2) of a device or a FIFO can
+ * have effects. The file can be replaced between the check and the open, so the opened file is checked again.
  */
 static int open_passwd(const struct rootfs *rootfs)
 {
@@ -51,7 +55,7 @@ static int open_passwd(const struct rootfs *rootfs)
 	if (r >= 0)
 		r = k_fstat(fd, &st);
 	if (r < 0)
-		return has_none(r) ? -ENOENT : r;
+		return is_not_available(r) ? -ENOENT : r;
 	return S_ISREG(st.st_mode) ? take_fd(&fd) : -ENOENT;
 }
 
@@ -87,15 +91,18 @@ static const char *env_path(const struct plan *plan, const struct plan_program *
 	return NULL;
 }
 
-/* Filters older than Linux 5.8 deny the call that takes flags; all ids are the same ones by now. */
-static int may_execute(const char *path)
+/*
+ * Seccomp filters that are older than faccessat2(2) (Linux 5.8) deny it. faccessat(2) checks the real ids,
+ * which are equal to the effective ones at this point.
+ */
+static int check_executable(const char *path)
 {
 	int r = k_faccessat2(AT_FDCWD, path, X_OK, AT_EACCESS);
 
 	return r < 0 ? (int)k_call3(__NR_faccessat, AT_FDCWD, path, X_OK) : r;
 }
 
-/* 0 if path is a file that this process may execute; -EACCES if it is there but not that. */
+/* 0 if path is a file that this process may execute; -EACCES if it exists and is not. */
 static int try_path(const char *path)
 {
 	struct stat st;
@@ -107,7 +114,7 @@ static int try_path(const char *path)
 		return -EISDIR;
 	if (!S_ISREG(st.st_mode))
 		return -EACCES;
-	return may_execute(path);
+	return check_executable(path);
 }
 
 static void explain_permission(const char *path, struct err *err)
@@ -119,7 +126,7 @@ static void explain_permission(const char *path, struct err *err)
 		err_hint(err, "it is on a mount with the option noexec");
 	else
 		err_hint(err,
-			 "the file, or a directory on the way, is not executable for the container's user");
+			 "the file, or a directory of its path, is not executable for the container's user");
 }
 
 static int lookup_failed(const char *name, const char *path, int r, struct err *err)
@@ -134,11 +141,11 @@ static int lookup_failed(const char *name, const char *path, int r, struct err *
 	if (r == -EACCES)
 		explain_permission(path, err);
 	else if ((r == -ENOENT || r == -ENOTDIR) && strchr(name, ' ') != NULL)
-		err_hint(err, "its name has a space in it: each argument is an item of its own");
+		err_hint(err, "its name contains a space: each argument is a separate item of args");
 	return r;
 }
 
-/* The first element of path, and name. execvp(3): an empty element is the working directory. */
+/* Joins the first element of path and name. execvp(3): an empty element is the working directory. */
 static int join(const char *path, const char *name, struct exec_program *ret)
 {
 	size_t len = strcspn(path, ":");
@@ -149,7 +156,7 @@ static int join(const char *path, const char *name, struct exec_program *ret)
 	return 0;
 }
 
-/* The path that it leaves in ret is that of the result, or of the error but for ENOENT. */
+/* ret->path is the program that was found, or the candidate that caused the error if that is not ENOENT. */
 static int search_path(const char *path, const char *name, struct exec_program *ret)
 {
 	const char *worst_at = path;
@@ -195,7 +202,7 @@ int exec_lookup(const struct plan *plan, const struct plan_program *program, str
 	return r < 0 ? lookup_failed(name, ret->path, r, err) : 0;
 }
 
-/* --- why it failed --- */
+/* --- reasons for a failure of execve(2) --- */
 
 static void explain_interpreter(const char *what, const char *interpreter, struct err *err)
 {
@@ -203,10 +210,10 @@ static void explain_interpreter(const char *what, const char *interpreter, struc
 	size_t len = strlen(interpreter);
 
 	if (len > 0 && interpreter[len - 1] == '\r')
-		err_hint(err, "the script's first line ends with a carriage return (DOS line ends)");
+		err_hint(err, "the script's first line ends with a carriage return (DOS line endings)");
 	else if (k_fstatat(AT_FDCWD, interpreter, &st, 0) < 0)
 		err_hint(err, "its %s '%s' does not exist in the container", what, interpreter);
-	else if (may_execute(interpreter) < 0)
+	else if (check_executable(interpreter) < 0)
 		err_hint(err, "its %s '%s' is not executable", what, interpreter);
 }
 
@@ -256,7 +263,7 @@ int exec_explain(const char *name, const char *path, int errnum, struct err *err
 	ssize_t len;
 
 	err_set(err, ERR_SYSTEM, errnum, NULL, "exec: \"%.*s\"", 200, name);
-	/* execve(2): the only reason for it. */
+	/* execve(2) has no other reason for EAGAIN. */
 	if (errnum == -EAGAIN) {
 		err_hint(err, "the program's user has more processes than RLIMIT_NPROC allows");
 		return errnum;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Installs a compiled seccomp filter. Process: init, or the bridge of an exec. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -15,15 +16,17 @@ int filter_install(const struct plan *plan, const struct plan_filter *filter, st
 
 	if (r >= 0 && filter->is_notify)
 		return (int)r;
-	/* With TSYNC a positive result is the thread that could not be synchronized. */
+	/* With SECCOMP_FILTER_FLAG_TSYNC a positive result is the id of a thread without the filter. */
 	if (r > 0)
 		r = -EBUSY;
 	if (r == 0)
 		return 0;
 	err_system(err, (int)r, "cannot install the seccomp filter");
 	if (r == -EACCES)
-		err_hint(err, "without /process/noNewPrivileges that needs CAP_SYS_ADMIN");
+		err_hint(err, "without /process/noNewPrivileges a filter needs CAP_SYS_ADMIN");
 	else if (r == -EBUSY && filter->is_notify)
-		err_hint(err, "tare itself runs under a filter that notifies, and the kernel knows only one");
+		err_hint(
+			err,
+			"tare itself runs under a filter with SCMP_ACT_NOTIFY, and the kernel allows only one");
 	return (int)r;
 }

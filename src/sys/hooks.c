@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs hooks. Process: the parent for prestart, createRuntime, poststart and poststop hooks; init for
+ * createContainer and startContainer hooks.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,16 +19,16 @@
 #endif
 
 #define OUTPUT_BLOCK 128
-#define OUTPUT_REST (1 << 16) /* bytes; what a pipe holds */
-#define STATE_MAX (1 << 20)   /* bytes; what a pipe can be made to hold */
+#define OUTPUT_REST (1 << 16) /* bytes: the capacity of a pipe */
+#define STATE_MAX (1 << 20)   /* bytes: the capacity that a pipe can get (fcntl(2), F_SETPIPE_SZ) */
 
-/* What a hook printed: only its end is kept, since that is where programs say why they gave up. */
+/* The end of a hook's output: programs usually print last why they fail. */
 struct output {
 	char text[256];
 	size_t len;
 };
 
-/* Why a hook's program does not run. */
+/* Why a hook's program was not executed; sent over a pipe that execve(2) closes. */
 struct failure {
 	int errnum;
 	bool is_of_directory;
@@ -32,7 +36,7 @@ struct failure {
 
 struct child {
 	int pidfd, state_fd, output_fd, failure_fd;
-	int signal_fd;       /* the caller's */
+	int signal_fd;       /* of the caller */
 	int64_t deadline_ms; /* CLOCK_MONOTONIC, 0: none */
 	struct output output;
 };
@@ -46,8 +50,8 @@ static void child_done(struct child *child)
 }
 
 /*
- * The whole state is in the pipe before anybody reads it: a hook that does not read cannot stop us, nor send
- * us a signal.
+ * Opens a pipe that already contains the whole state: a hook that does not read it can neither block this
+ * process nor cause a SIGPIPE.
  */
 static int prepare_state(const char *state, int *ret_fd, struct err *err)
 {
@@ -63,7 +67,7 @@ static int prepare_state(const char *state, int *ret_fd, struct err *err)
 	if (len > 4096) {
 		r = len > STATE_MAX ? -EFBIG : k_fcntl(write_fd, F_SETPIPE_SZ, (long)len);
 		if (r < 0)
-			return err_system(err, r, "cannot hand %zu bytes of state to a hook", len);
+			return err_system(err, r, "cannot pass %zu bytes of state to a hook", len);
 	}
 	r = io_write_all(write_fd, state, len);
 	if (r < 0)
@@ -126,7 +130,7 @@ static int start(const struct hooks_context *context, const struct plan_hook *ho
 	writers[1] = failure[1];
 	args.pidfd = (uint64_t)(uintptr_t)&child->pidfd;
 	pid = k_clone3(&args);
-	/* Filters cannot look into clone3's arguments, and many deny it for that. */
+	/* Seccomp filters cannot inspect the arguments of clone3(2), and many deny it for that reason. */
 	if (pid < 0)
 		pid = k_call5(__NR_clone, args.flags | args.exit_signal, 0, args.pidfd, 0, 0);
 	if (pid == 0 && !context->is_filtered)
@@ -163,7 +167,10 @@ static bool read_output(struct child *child)
 	return true;
 }
 
-/* What the hook itself wrote is in the pipe by its end; what it left running may fill that again and again. */
+/*
+ * The hook has exited, and all that it wrote is in the pipe. A process that it left running can fill the pipe
+ * again without end, so no more than one pipe's capacity is read.
+ */
 static void read_rest(struct child *child)
 {
 	struct pollfd output = {.fd = child->output_fd, .events = POLLIN};
@@ -177,10 +184,10 @@ static void read_rest(struct child *child)
 }
 
 /*
- * Until the hook itself has ended: what it left running in the background may keep the pipe open for ever.
- * -ETIMEDOUT when time is up, -EINTR when a signal wants an end of it.
+ * Waits until the hook has exited, not until its output is closed: a process that it left running can keep the
+ * pipe open without end. -ETIMEDOUT at the hook's timeout, -EINTR if a signal requests the end of the command.
  */
-static int watch(struct child *child)
+static int wait_for_exit(struct child *child)
 {
 	struct pollfd fds[] = {{.fd = child->pidfd, .events = POLLIN},
 			       {.fd = child->output_fd, .events = POLLIN},
@@ -228,31 +235,32 @@ static int explain_failure(const struct failure *failure, const char *path, stru
 		return err_system(err, r, "cannot enter the directory of hook '%s'", path);
 	err_system(err, r, "cannot execute hook '%s'", path);
 	if ((r == -ENOENT || r == -ENOTDIR) && strchr(path, ' ') != NULL)
-		err_hint(err, "its name has a space in it: arguments are items of args");
+		err_hint(err, "its name contains a space: each argument is a separate item of args");
 	return r;
 }
 
-static int judge(const struct hooks_context *context, const struct plan_hook *hook, struct child *child,
-		 int watched, struct err *err)
+/* Kills the hook if waiting for it failed with `waited`, and turns its end into 0 or an error. */
+static int check_result(const struct hooks_context *context, const struct plan_hook *hook, struct child *child,
+			int waited, struct err *err)
 {
 	const char *path = plan_get(context->plan, hook->path);
 	struct failure failure = {0};
 	siginfo_t info = {0};
 
-	if (watched < 0)
+	if (waited < 0)
 		k_pidfd_send_signal(child->pidfd, SIGKILL);
 	k_waitid(P_PIDFD, child->pidfd, &info, WEXITED);
-	if (watched == -ETIMEDOUT)
+	if (waited == -ETIMEDOUT)
 		return err_set(err, ERR_SYSTEM, 0, NULL, "hook '%s' ran past specified timeout of %u.0s", path,
 			       hook->timeout);
-	if (watched < 0)
-		return err_system(err, watched, "cannot wait for hook '%s'", path);
+	if (waited < 0)
+		return err_system(err, waited, "cannot wait for hook '%s'", path);
 	if (k_read(child->failure_fd, &failure, sizeof failure) == (ssize_t)sizeof failure)
 		return explain_failure(&failure, path, err);
 	if (info.si_code == CLD_EXITED && info.si_status == 0)
 		return 0;
 	err_set(err, ERR_PEER, 0, NULL, "hook '%s' %s %d", path,
-		info.si_code == CLD_EXITED ? "ended with status" : "was killed by signal", info.si_status);
+		info.si_code == CLD_EXITED ? "exited with status" : "was killed by signal", info.si_status);
 	if (child->output.len > 0)
 		err_hint(err, "%s", last_line(&child->output));
 	return -EINVAL;
@@ -273,7 +281,7 @@ int hooks_run_one(const struct hooks_context *context, const struct plan_hook *h
 	}
 	if (hook->timeout > 0)
 		child.deadline_ms = time_ms() + (int64_t)hook->timeout * 1000;
-	r = judge(context, hook, &child, watch(&child), err);
+	r = check_result(context, hook, &child, wait_for_exit(&child), err);
 	if (r < 0)
 		err_pointer(err, plan_get(context->plan, hook->json_pointer));
 	return r;
@@ -288,7 +296,7 @@ int hooks_run(const struct hooks_context *context, const struct plan_hooks *hook
 	int r = 0;
 
 	if (size > STATE_MAX)
-		return err_system(err, EFBIG, "cannot hand %zu bytes of state to a hook", size);
+		return err_system(err, EFBIG, "cannot pass %zu bytes of state to a hook", size);
 	for (uint32_t i = 0; r >= 0 && i < hooks->hooks.count; i++) {
 		char state[size];
 

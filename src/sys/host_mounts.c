@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Without pivot_root(2) the host's mounts stay in the container's mount namespace, below its root. No path
- * leads to them, but the kernel lets a process in a new user namespace mount a procfs or sysfs if the mount
- * namespace has one that nothing covers, wherever it is (mount_namespaces(7), "mount_too_revealing" in
- * fs/namespace.c). Its own would not be masked. So those of the host are unmounted, or covered where they are
- * locked.
+ * Hides the host's procfs and sysfs mounts when pivot_root(2) is not used (--no-pivot). The host's mounts then
+ * stay in the container's mount namespace, below its root. No path leads to them, but the kernel allows a
+ * process in a new user namespace to mount a procfs or sysfs if the mount namespace has one anywhere that is
+ * not covered (mount_namespaces(7), "mount_too_revealing" in fs/namespace.c), and that new one would have no
+ * masks. So the host's are unmounted, or covered if they are locked.
  *
  * Process: init, at the pivot, with the host's root as its root directory.
  */
@@ -18,7 +18,7 @@
 #ifndef MNT_DETACH
 #define MNT_DETACH 2
 #endif
-#define TABLE_MAX (64 << 20) /* bytes of mountinfo; pages that are not needed are not touched */
+#define TABLE_MAX (64 << 20) /* bytes of mountinfo; pages that are not used cost no memory */
 
 struct text {
 	const char *at;
@@ -34,8 +34,8 @@ struct entry {
 struct table {
 	char *text;
 	size_t len;
-	int top_fd; /* root of the mount that all others are below */
-	struct rootfs_spot top, own;
+	int top_fd; /* root of the topmost mount of the namespace */
+	struct place_identity top, own;
 };
 
 /* --- the table --- */
@@ -69,7 +69,7 @@ static bool is_same(struct text a, struct text b)
 	return a.len == b.len && strncmp(a.at, b.at, a.len) == 0;
 }
 
-/* Whether a lookup of path goes over the mount point. */
+/* Whether a lookup of path passes the mount point. */
 static bool is_on_the_way(struct text point, struct text path)
 {
 	size_t len = is_text(point, "/") ? 0 : point.len;
@@ -123,7 +123,7 @@ static int read_table(const struct rootfs *rootfs, int32_t slot, struct table *t
 	return len < 0 ? (int)len : -EFBIG;
 }
 
-/* --- what is to go --- */
+/* --- the mounts to hide --- */
 
 static bool is_own(const struct table *table, struct entry entry)
 {
@@ -144,7 +144,7 @@ static bool is_covered(const struct table *table, const struct entry *entry)
 	return false;
 }
 
-/* The next procfs or sysfs of the host that shows all of it and that nothing covers. */
+/* The next procfs or sysfs of the host that is mounted from its root and that no mount covers. */
 static bool next_revealing(const struct table *table, size_t *at, struct entry *ret)
 {
 	while (next_entry(table, at, ret))
@@ -169,7 +169,7 @@ static void unescape(struct text from, char *to)
 	*to = '\0';
 }
 
-/* By its path, but the path may lead to another mount, which then covers this one: -ESTALE. */
+/* Opens the mount by its path. -ESTALE: the path leads to another mount, which covers this one. */
 static int open_mount(const struct table *table, const struct entry *entry)
 {
 	const struct open_how how = {
@@ -177,7 +177,7 @@ static int open_mount(const struct table *table, const struct entry *entry)
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
 	_cleanup_fd_ int fd = -1;
-	struct rootfs_spot spot;
+	struct place_identity identity;
 	char path[4096];
 	int r;
 
@@ -185,8 +185,8 @@ static int open_mount(const struct table *table, const struct entry *entry)
 		return -ENAMETOOLONG;
 	unescape(entry->point, path);
 	fd = k_openat2(table->top_fd, path, &how);
-	r = fd < 0 ? fd : place_look(fd, &spot);
-	if (r >= 0 && spot.mount != entry->id)
+	r = fd < 0 ? fd : place_identify(fd, &identity);
+	if (r >= 0 && identity.mount != entry->id)
 		r = -ESTALE;
 	return r < 0 ? r : take_fd(&fd);
 }
@@ -199,7 +199,7 @@ static int unmount(const struct table *table, const struct entry *entry)
 	return r < 0 ? r : k_umount2(".", MNT_DETACH);
 }
 
-/* The mount itself, or one that keeps its path from leading to it. The later ones cover the earlier ones. */
+/* Unmounts the mount, or one that covers a directory of its path. The table lists covering mounts later. */
 static int unmount_one(const struct table *table, const struct entry *entry)
 {
 	struct entry other;
@@ -234,23 +234,23 @@ static int hide_one(struct rootfs *rootfs, const struct table *table, const stru
 	if (entry->point.len < sizeof path)
 		unescape(entry->point, path);
 	r = err_system(err, r, "cannot unmount the host's '%s' in the container's mount namespace", path);
-	err_hint(err, "--no-pivot leaves it there, and the container could mount one that is not masked");
+	err_hint(err, "with --no-pivot it stays, and the container could mount another one without masks");
 	return r;
 }
 
 /* --- the host's root --- */
 
-/* The uppermost directory that ".." leads to: tare may run in a chroot(2), with the host's mounts outside. */
+/* The topmost directory that ".." leads to: outside of a chroot(2) in which tare runs are mounts, too. */
 static int open_top(int from_fd)
 {
 	_cleanup_fd_ int fd = k_fcntl(from_fd, F_DUPFD_CLOEXEC, 0);
-	struct rootfs_spot here, above;
-	int r = fd < 0 ? fd : place_look(fd, &here);
+	struct place_identity here, above;
+	int r = fd < 0 ? fd : place_identify(fd, &here);
 
 	while (r >= 0) {
 		_cleanup_fd_ int up_fd = k_openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 
-		r = up_fd < 0 ? up_fd : place_look(up_fd, &above);
+		r = up_fd < 0 ? up_fd : place_identify(up_fd, &above);
 		if (r < 0)
 			return r;
 		if (above.mount == here.mount && above.inode == here.inode && above.device == here.device)
@@ -262,26 +262,26 @@ static int open_top(int from_fd)
 	return r;
 }
 
-/* Leaves the process with the uppermost directory as its root and its working directory. */
+/* Makes the topmost directory the root directory and the working directory of this process. */
 static int enter_top(struct rootfs *rootfs, struct table *table)
 {
 	_cleanup_fd_ int root_fd = k_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	int r = root_fd < 0 ? root_fd : k_fchdir(rootfs->fd);
 
-	/* Outside of the root directory nothing stops "..". */
+	/* With its root directory elsewhere, ".." from root_fd is not stopped at the old root directory. */
 	if (r >= 0)
 		r = k_chroot(".");
 	table->top_fd = r < 0 ? r : open_top(root_fd);
-	r = table->top_fd < 0 ? table->top_fd : place_look(table->top_fd, &table->top);
+	r = table->top_fd < 0 ? table->top_fd : place_identify(table->top_fd, &table->top);
 	if (r >= 0)
-		r = place_look(rootfs->fd, &table->own);
+		r = place_identify(rootfs->fd, &table->own);
 	if (r >= 0)
 		r = k_fchdir(table->top_fd);
 	return r < 0 ? r : k_chroot(".");
 }
 
-/* With another mount over the host's root, what is below that root is not in the table. */
-static int check_top(const struct table *table, const struct rootfs_spot *root, struct err *err)
+/* If another mount covers the host's root, mountinfo does not list the mounts below that root. */
+static int check_top(const struct table *table, const struct place_identity *root, struct err *err)
 {
 	struct entry entry;
 
@@ -294,9 +294,9 @@ static int check_top(const struct table *table, const struct rootfs_spot *root, 
 
 static int hide_all(struct rootfs *rootfs, int32_t proc_slot, struct table *table, struct err *err)
 {
-	struct rootfs_spot root;
+	struct place_identity root;
 	struct entry entry;
-	int r = place_look(AT_FDCWD, &root);
+	int r = place_identify(AT_FDCWD, &root);
 
 	if (r >= 0)
 		r = enter_top(rootfs, table);

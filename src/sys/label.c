@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* AppArmor and SELinux labels. Process: init, or the bridge of an exec. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include <tare/sys.h>
 
-#define TEXT_MAX 4096 /* proc_pid_attr(5): the kernel takes no more in one write, and a label has to be one */
+#define TEXT_MAX 4096 /* bytes in one write(2); a label has to be written by one: proc_pid_attr(5) */
 
 static int open_attribute(int proc_fd, const char *name)
 {
@@ -15,7 +16,7 @@ static int open_attribute(int proc_fd, const char *name)
 	return process_open_self(proc_fd, path, O_WRONLY);
 }
 
-/* One security module may be the only one behind the plain name; stacked ones have directories of their own. */
+/* Without module stacking, attr/exec belongs to the only module; with it, each has a directory of its own. */
 static int open_apparmor(int proc_fd, const char **ret_name)
 {
 	int fd = open_attribute(proc_fd, "apparmor/exec");
@@ -49,7 +50,7 @@ static int set_apparmor(int proc_fd, const char *profile, struct err *err)
 
 	if (fd >= 0)
 		r = (size_t)len < sizeof text ? k_write(fd, text, (size_t)len) : -E2BIG;
-	/* Where AppArmor is not enabled everything is unconfined. */
+	/* If AppArmor is not enabled, every process is unconfined. */
 	if ((fd == -ENOENT || r == -EINVAL) && str_equal(profile, "unconfined"))
 		return 0;
 	return r < 0 ? explain_apparmor(profile, name, fd == -ENOENT ? -EOPNOTSUPP : (int)r, err) : 0;
@@ -62,13 +63,14 @@ static int set_selinux(int proc_fd, const char *label, const char *name, struct 
 	if (r >= 0)
 		return 0;
 	r = err_system(err, (int)r, "cannot set SELinux label '%s' by `/proc/self/attr/%s`", label, name);
-	err_hint(err, "SELinux has to be enabled, and its policy has to know the label");
+	err_hint(err, "SELinux has to be enabled, and its policy has to define the label");
 	return (int)r;
 }
 
 /*
- * Comes long before the program's label, which the runtime's hooks are not to run under. Engines look for the
- * latter's file in the error, though, and a label that is wrong is wrong there, too.
+ * The label for keys is set long before the label of the program, which the runtime's hooks must not have.
+ * Engines search the error for attr/exec, the file of the program's label; a wrong label fails there as well,
+ * so that error is reported.
  */
 static int set_selinux_keys(int proc_fd, const char *label, struct err *err)
 {
@@ -91,7 +93,7 @@ int label_set(const struct rootfs *rootfs, const struct plan_label *label, struc
 	case PLAN_LABEL_SELINUX_KEYS:
 		return set_selinux_keys(proc_fd, text, err);
 	}
-	return err_set(err, ERR_PEER, EPROTO, NULL, "there is no label of kind %u", label->kind);
+	return err_set(err, ERR_PEER, EPROTO, NULL, "a label has the unknown kind %u", label->kind);
 }
 
 int label_root_directory(int mount_fd, const char *label, struct err *err)

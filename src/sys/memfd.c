@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sealed copies of programs and plans. Process: the parent. */
+/* Copies programs and plans into sealed memfds. Process: the parent. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -13,7 +13,7 @@ int memfd_seal_copy(const char *name, const void *data, size_t size, unsigned in
 	_cleanup_fd_ int fd = k_memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
 	int r;
 
-	/* memfd_create(2): MFD_EXEC is known since Linux 6.3, and what everything is before. */
+	/* memfd_create(2): MFD_EXEC exists since Linux 6.3; before, every memfd is executable. */
 	if (fd == -EINVAL)
 		fd = k_memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0) {

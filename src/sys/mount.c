@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Creates the mounts of the plan and attaches them to their targets. Process: init, before the pivot. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -10,8 +11,8 @@
 
 #include <tare/sys.h>
 
-/* One line of what the file system itself says about a failure, as fsopen(2)'s descriptor keeps it. */
-static void mount_fs_message(int fs_fd, struct err *err)
+/* Uses the file system's own message about a failure as the hint: read(2) of fsopen(2)'s descriptor. */
+static void hint_fs_message(int fs_fd, struct err *err)
 {
 	char text[160];
 	ssize_t len = k_read(fs_fd, text, sizeof text - 1);
@@ -25,7 +26,7 @@ static void mount_fs_message(int fs_fd, struct err *err)
 
 /* --- targets --- */
 
-/* A missing target is made in the kind of what is going to cover it. */
+/* Creates a missing target: a directory or a file, as the mount that will cover it. */
 static int create_target(const struct path_place *place, bool is_directory)
 {
 	const struct path_making making = {.mode = 0755};
@@ -41,17 +42,18 @@ static int explain_missing(const struct rootfs *rootfs, const struct path_place 
 	mount_hint_file(rootfs, path, r, err);
 	if (r == -EACCES || r == -EPERM || r == -EOVERFLOW)
 		err_hint(err,
-			 "make it there before, or give the root file system to the container's root user");
+			 "create it beforehand, or make the container's root user the owner of the root file "
+			 "system");
 	else if (r == -EROFS && place->base_fd >= 0)
-		err_hint(err, "what is mounted on '%.*s' is read-only: make it there before", (int)place->below,
+		err_hint(err, "the mount on '%.*s' is read-only: create it beforehand", (int)place->below,
 			 path);
 	else if (r == -EROFS)
-		err_hint(err, "the root file system is read-only: make it there before");
+		err_hint(err, "the root file system is read-only: create it beforehand");
 	return r;
 }
 
 struct target {
-	struct rootfs_spot spot;
+	struct place_identity identity;
 	bool is_new;
 };
 
@@ -80,11 +82,11 @@ static int open_target(struct rootfs *rootfs, const struct plan_mount *mount, bo
 		mount_hint_file(rootfs, path, fd, err);
 		return fd;
 	}
-	r = place_look(fd, &ret->spot);
+	r = place_identify(fd, &ret->identity);
 	if (r >= 0)
-		r = mount->is_remount ? 0 : bind_check_is_root(rootfs, &ret->spot);
+		r = mount->is_remount ? 0 : bind_check_is_root(rootfs, &ret->identity);
 	if (r < 0)
-		return err_system(err, r, "cannot look at mount target '%s'", path);
+		return err_system(err, r, "cannot stat mount target '%s'", path);
 	if (r > 0)
 		return err_set(err, ERR_CONFIG, 0, NULL,
 			       "cannot mount on '%s': it is a link to the container's root", path);
@@ -112,7 +114,7 @@ int mount_set_option(int fs_fd, const char *option)
 	return k_fsconfig(fs_fd, FSCONFIG_SET_STRING, key, equals + 1, 0);
 }
 
-/* Options that mean nothing to any file system but that tools and engines write all the same. */
+/* Options of mount(8) without an effect, which tools and engines pass: file systems do not accept them. */
 static bool is_empty_option(const char *option)
 {
 	return str_equal(option, "async") || str_equal(option, "nolazytime");
@@ -140,14 +142,17 @@ static int set_options(const struct plan *plan, const struct plan_mount *mount, 
 
 			r = err_set(err, ERR_SYSTEM, r, json_pointer,
 				    "cannot set option '%s' of file system '%s'", option, type);
-			mount_fs_message(fs_fd, err);
+			hint_fs_message(fs_fd, err);
 			return r;
 		}
 	}
 	return 0;
 }
 
-/* A tmpfs without mode= looks like the directory that it covers, if that was not made for it. -1: its own. */
+/*
+ * A tmpfs without mode= gets the mode of the directory that it covers, unless that was created for it. -1: the
+ * default of the file system.
+ */
 static int mode_of(const struct plan_mount *mount, int target_fd, int *ret_mode)
 {
 	struct stat st;
@@ -162,7 +167,7 @@ static int mode_of(const struct plan_mount *mount, int target_fd, int *ret_mode)
 	return r;
 }
 
-static int cannot_mount(const struct plan *plan, const struct plan_mount *mount, int r, struct err *err)
+static int explain_mount(const struct plan *plan, const struct plan_mount *mount, int r, struct err *err)
 {
 	const char *type = plan_get(plan, mount->type);
 
@@ -182,7 +187,7 @@ static int mount_by_fsconfig(const struct plan *plan, const struct plan_mount *m
 	int r, fd;
 
 	if (fs_fd < 0)
-		return cannot_mount(plan, mount, fs_fd, err);
+		return explain_mount(plan, mount, fs_fd, err);
 	str_format(text, sizeof text, "%o", (unsigned int)mode);
 	r = mode < 0 ? 0 : k_fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", text, 0);
 	if (r < 0)
@@ -194,9 +199,9 @@ static int mount_by_fsconfig(const struct plan *plan, const struct plan_mount *m
 	fd = r < 0 ? r : k_fsmount(fs_fd, FSMOUNT_CLOEXEC, (unsigned int)mount->attr_set);
 	if (fd >= 0)
 		return fd;
-	r = cannot_mount(plan, mount, fd, err);
+	r = explain_mount(plan, mount, fd, err);
 	if (err->hint[0] == '\0')
-		mount_fs_message(fs_fd, err);
+		hint_fs_message(fs_fd, err);
 	return r;
 }
 
@@ -207,22 +212,22 @@ static int new_filesystem(const struct rootfs *rootfs, const struct plan_mount *
 	int mode, fd, r = mode_of(mount, target_fd, &mode);
 
 	if (r < 0)
-		return err_system(err, r, "cannot look at mount target '%s'", plan_get(plan, mount->target));
+		return err_system(err, r, "cannot stat mount target '%s'", plan_get(plan, mount->target));
 	if (!mount_has_long_option(plan, mount))
 		return mount_by_fsconfig(plan, mount, mode, err);
 	fd = mount_by_data(rootfs, mount, mode);
-	return fd < 0 ? cannot_mount(plan, mount, fd, err) : fd;
+	return fd < 0 ? explain_mount(plan, mount, fd, err) : fd;
 }
 
-/* What a cgroup2 mount would show, from the host's mount, where a new one is not allowed. */
+/* If a new cgroup2 mount is not allowed: binds the cgroup that it would show from the host's mount. */
 static int cgroup_fallback(const struct rootfs *rootfs, const struct plan_mount *mount, struct err *err)
 {
 	_cleanup_fd_ int fd = -1;
 	int r;
 
-	if (rootfs->old_cgroup_fd < 0)
+	if (rootfs->host_cgroup_fd < 0)
 		return -ENOENT;
-	fd = k_open_tree(rootfs->old_cgroup_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	fd = k_open_tree(rootfs->host_cgroup_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (fd < 0)
 		return err_system(err, fd, "cannot bind a cgroup of the host on '%s'",
 				  plan_get(rootfs->plan, mount->target));
@@ -235,8 +240,9 @@ static int cgroup_fallback(const struct rootfs *rootfs, const struct plan_mount 
 }
 
 /*
- * A container that shares the caller's network shows the same devices in /sys as the host does, but a new sysfs
- * takes the network's user namespace. All that is mounted there comes along: parts of it are locked to it.
+ * Binds the host's /sys. A new sysfs needs the user namespace that owns the network namespace; a container that
+ * shares the caller's network namespace has the same devices as the host. The copy is recursive, because mounts
+ * below /sys are locked to it (mount_namespaces(7)).
  */
 static int host_sysfs(const struct plan_mount *mount, struct err *err)
 {
@@ -258,8 +264,7 @@ static int host_sysfs(const struct plan_mount *mount, struct err *err)
 
 /* --- attach --- */
 
-/* mount_namespaces(7): what a mount of a more privileged user namespace has, a less privileged one cannot
- * clear. */
+/* mount_namespaces(7): flags that a mount got in a more privileged user namespace cannot be cleared. */
 static const struct {
 	long shown; /* ST_*, statfs(2) */
 	uint64_t attr;
@@ -272,7 +277,7 @@ static const struct {
 	{ST_NODIRATIME, MOUNT_ATTR_NODIRATIME, "nodiratime"},
 };
 
-/* The source's flags that no option names stay where they cannot be cleared, with a note. */
+/* Keeps the source's flags that no option names and that cannot be cleared, and adds a warning about them. */
 static int keep_locked(struct rootfs *rootfs, const struct plan_mount *mount, int fd)
 {
 	char names[64] = "";
@@ -293,9 +298,9 @@ static int keep_locked(struct rootfs *rootfs, const struct plan_mount *mount, in
 		r = kept == 0 ? -EPERM
 			      : mount_set(fd, mount->attr_set,
 					  mount->attr_clear | (mount->attr_implied_clear & ~kept), 0, false);
-	if (r >= 0 && rootfs->note_count++ == 0)
-		err_set(&rootfs->note, ERR_SYSTEM, 0, NULL,
-			"the mount on '%s' keeps what its source has and this user namespace cannot clear: %s",
+	if (r >= 0 && rootfs->warning_count++ == 0)
+		err_set(&rootfs->warning, ERR_SYSTEM, 0, NULL,
+			"the mount on '%s' keeps flags of its source that this user namespace cannot clear: %s",
 			plan_get(rootfs->plan, mount->target), names);
 	return r;
 }
@@ -306,7 +311,7 @@ static int apply_attributes(struct rootfs *rootfs, const struct plan_mount *moun
 	uint64_t set = mount->attr_set, clear = mount->attr_clear;
 	int r = 0;
 
-	/* A new file system got its attributes by fsmount(2) and has none to clear. */
+	/* A new file system has its attributes from fsmount(2), and none to clear. */
 	if ((mount->is_bind || mount->is_remount) && (set | clear | mount->attr_implied_clear) != 0)
 		r = mount_set(fd, set, clear | mount->attr_implied_clear, 0, false);
 	if (r == -EPERM && mount->attr_implied_clear != 0)
@@ -319,7 +324,7 @@ static int apply_attributes(struct rootfs *rootfs, const struct plan_mount *moun
 			err_hint(err, "attributes of the source are locked: do not clear nosuid, nodev, noexec "
 				      "or ro, and do not change atime, diratime or relatime");
 		if (r == -EINVAL && mount->is_remount)
-			err_hint(err, "perhaps nothing is mounted there");
+			err_hint(err, "the target of a remount has to be a mount point");
 		return r;
 	}
 	for (int i = 0; i < PLAN_PROPAGATIONS && mount->propagation[i].type != 0; i++) {
@@ -337,7 +342,7 @@ static bool is_directory_fd(int fd)
 	return k_fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* target_fd: the directory that it is going to cover, or -1 if that was made for it. */
+/* Opens a new file system. target_fd: the directory that it will cover, or -1 if that was created for it. */
 static int open_mount(struct rootfs *rootfs, const struct plan_mount *mount, int target_fd, struct err *err)
 {
 	int fd = new_filesystem(rootfs, mount, target_fd, err), r;
@@ -368,7 +373,7 @@ static int move_onto(const struct rootfs *rootfs, const struct plan_mount *mount
 
 	if (r >= 0)
 		return 0;
-	/* move_mount(2) says EINVAL for a directory on a file, and the reverse; engines look for the word. */
+	/* move_mount(2) returns EINVAL if only one is a directory; engines parse the text of ENOTDIR. */
 	if (is_directory_fd(fd) != is_directory_fd(target_fd))
 		r = -ENOTDIR;
 	r = err_system(err, r, "cannot mount '%s' on '%s'", what, target);
@@ -385,7 +390,7 @@ static int attach_remount(struct rootfs *rootfs, const struct plan_mount *mount,
 	return fd < 0 ? fd : apply_attributes(rootfs, mount, fd, err);
 }
 
-/* *err says already that it cannot be attached. */
+/* After ELOOP: a mount namespace is pinned in the source (mount_pins.c). *err has the first error. */
 static int attach_unpinned(struct rootfs *rootfs, const struct plan_mount *mount, int target_fd,
 			   struct err *err)
 {
@@ -401,11 +406,11 @@ static int attach_unpinned(struct rootfs *rootfs, const struct plan_mount *mount
 	return r < 0 ? r : move_onto(rootfs, mount, fd, target_fd, err);
 }
 
-/* For the steps that look below it. */
+/* Keeps the mount open for the steps that look up paths below it. */
 static int keep_mount(struct rootfs *rootfs, const struct plan_mount *mount, int fd,
-		      const struct rootfs_spot *spot, struct err *err)
+		      const struct place_identity *identity, struct err *err)
 {
-	int r = place_cover(rootfs, spot, fd);
+	int r = place_cover(rootfs, identity, fd);
 
 	if (r >= 0 && mount->keep_slot != PLAN_NO_SLOT)
 		r = k_dup3(fd, rootfs->slot_base + mount->keep_slot, O_CLOEXEC);
@@ -445,5 +450,5 @@ int mount_attach(struct rootfs *rootfs, const struct plan_mount *mount, struct e
 		r = move_onto(rootfs, mount, fd, target_fd, err);
 	if (r == -ELOOP && mount->is_bind)
 		r = attach_unpinned(rootfs, mount, target_fd, err);
-	return r < 0 ? r : keep_mount(rootfs, mount, fd, &target.spot, err);
+	return r < 0 ? r : keep_mount(rootfs, mount, fd, &target.identity, err);
 }

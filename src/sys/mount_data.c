@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * File systems that fsconfig(2) cannot configure, because it takes at most 255 bytes of a string: an overlay of
- * a few layers has more. mount(2) takes a page of options, but attaches what it makes. So it gets a directory
- * of an empty tmpfs that covers the container's root meanwhile, where nothing is looked up: a path from the
- * root's descriptor begins below it. The mount is copied from there as a detached one, as any other is made.
+ * Creates file systems by mount(2). fsconfig(2) accepts at most 255 bytes of a string, and the options of an
+ * overlay with a few layers are longer. mount(2) accepts a page of options, but attaches the new mount. So its
+ * target is a directory of an empty tmpfs that covers the container's root for this time; no lookup enters it,
+ * because a lookup from the root's descriptor begins below it. From there the mount is copied as a detached
+ * one.
+ *
+ * Process: init, before the pivot.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +20,7 @@
 #endif
 
 #define FSCONFIG_MAX 255 /* fsconfig(2): bytes of a name, and of a value */
-#define MOUNT_DATA 4096  /* mount(2): bytes of all options, with the NUL, whatever a page has */
+#define MOUNT_DATA 4096  /* mount(2): bytes of all options, with the NUL, for any page size */
 #define MOUNT_NAME "mount"
 
 static bool is_long(const char *option)
@@ -39,7 +42,7 @@ bool mount_has_long_option(const struct plan *plan, const struct plan_mount *mou
 	return false;
 }
 
-/* --- options as mount(2) takes them --- */
+/* --- options in the form of mount(2) --- */
 
 struct data {
 	unsigned long flags; /* MS_*, of the superblock */
@@ -75,7 +78,7 @@ static int add_text(struct data *data, const char *text, size_t len)
 	return 0;
 }
 
-/* A comma ends an option, but for a label's, which security modules take in quotes. */
+/* Options are separated by commas. A label can contain commas, so it is quoted for the security module. */
 static int add_option(struct data *data, const char *option, bool is_label)
 {
 	size_t key = strcspn(option, "="), len = strlen(option);
@@ -135,7 +138,7 @@ int mount_stage_enter(struct mount_stage *stage, int root_fd, int fd)
 
 	stage->is_attached = false;
 	stage->cwd_fd = k_openat(AT_FDCWD, ".", O_PATH | O_CLOEXEC, 0);
-	/* One that the container's root may not search. */
+	/* The container's root user may have no search permission for the working directory. */
 	if (stage->cwd_fd == -EACCES)
 		stage->cwd_fd = k_fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
 	if (stage->cwd_fd < 0)
@@ -160,9 +163,7 @@ int mount_stage_leave(struct mount_stage *stage)
 	return r;
 }
 
-/*
- * A path in the options or the source that is not absolute begins in the stage, and leads nowhere.
- */
+/* The working directory is the stage: a relative path in the options or the source does not lead to a file. */
 int mount_by_data(const struct rootfs *rootfs, const struct plan_mount *mount, int mode)
 {
 	const struct plan *plan = rootfs->plan;

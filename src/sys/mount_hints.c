@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why a new file system was refused, where the errno has several causes: looked up, not guessed. */
+/* Finds out why a mount was refused if the errno has several causes. Process: init, before the pivot. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -8,10 +8,10 @@
 
 #include <tare/sys.h>
 
-/* File systems that show a namespace, which has to belong to the user namespace that mounts them. */
+/* File systems that show a namespace: the user namespace that mounts them has to own that namespace. */
 static const struct {
 	const char *type, *file, *name;
-	const char *covered; /* mount_namespaces(7): a new one must not show more than the existing ones */
+	const char *covered; /* mount_namespaces(7): a new mount must not show more than the existing ones */
 } shown[] = {
 	{"proc", "/proc/self/ns/pid", "a pid", "a masked /proc on this host forbids"},
 	{"sysfs", "/proc/self/ns/net", "a network", "a masked /sys on this host forbids"},
@@ -19,7 +19,7 @@ static const struct {
 	{"cgroup2", "/proc/self/ns/cgroup", "a cgroup", NULL},
 };
 
-/* Before the pivot: /proc is the host's. 1, 0, or a negative errno where that cannot be told. */
+/* Whether this user namespace owns the namespace; /proc is still the host's. 1, 0 or -errno. */
 static int is_owned(const char *file)
 {
 	_cleanup_fd_ int fd = k_openat(AT_FDCWD, file, O_RDONLY | O_CLOEXEC, 0);
@@ -27,7 +27,7 @@ static int is_owned(const char *file)
 	struct stat owner, own;
 	int r;
 
-	/* ioctl_ns(2): the owner is outside of this user namespace. */
+	/* ioctl_ns(2), EPERM: the owner is outside of this user namespace. */
 	if (fd >= 0 && owner_fd == -EPERM)
 		return 0;
 	r = owner_fd < 0 ? owner_fd : k_fstat(owner_fd, &owner);
@@ -54,8 +54,8 @@ void mount_hint_new(const char *type, int r, struct err *err)
 	if (r == -EPERM)
 		hint_denied(type, err);
 	else if (r == -E2BIG)
-		err_hint(err, "where one of its options is longer than 255 bytes, all of them together have "
-			      "4095 at most");
+		err_hint(err, "if one of its options is longer than 255 bytes, all of them together can have "
+			      "at most 4095");
 }
 
 void mount_hint_file(const struct rootfs *rootfs, const char *path, int r, struct err *err)
@@ -74,7 +74,7 @@ void mount_hint_file(const struct rootfs *rootfs, const char *path, int r, struc
 		fd = path_open_in_root(rootfs->fd, prefix, O_PATH, 0);
 		if (fd < 0 || k_fstat(fd, &st) < 0 || S_ISDIR(st.st_mode))
 			continue;
-		err_hint(err, "'%s' is no directory", prefix);
+		err_hint(err, "'%s' is not a directory", prefix);
 		return;
 	}
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mount sources in which a mount namespace is pinned: unshare(1) --mount=FILE binds /proc/PID/ns/mnt to a file.
- * A copy with such a mount cannot be attached in a younger mount namespace (ELOOP), as the namespaces could
- * then hold each other. The kernel leaves these mounts out where it copies a whole mount namespace, so the
- * source is copied again from one that was made in that way.
+ * Copies mount sources in which a mount namespace is pinned: unshare(1) --mount=FILE binds /proc/PID/ns/mnt to
+ * a file. A copy that contains such a mount cannot be attached in a mount namespace that was created later than
+ * the pinned one (ELOOP), because the namespaces could then keep each other alive. When the kernel copies a
+ * whole mount namespace, it omits these mounts. So the source is copied again from such a namespace.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,8 +41,9 @@ static int copy_again(const struct rootfs *rootfs, int32_t slot, struct err *err
 }
 
 /*
- * Process: a child of init that shares its descriptors, in a mount namespace of its own. There the container's
- * mounts, /proc without its masks among them, are taken off the directory that the source may have in it.
+ * Process: a child of init that shares its descriptors, in a mount namespace of its own. The container's root
+ * is unmounted there first, because the source may contain the directory that it covers: the copy would contain
+ * the container's mounts, with a /proc that is not masked yet.
  */
 __attribute__((noreturn)) static void copy_without_root(const struct rootfs *rootfs, int32_t slot)
 {
@@ -66,7 +67,7 @@ int mount_copy_unpinned(struct rootfs *rootfs, int32_t slot, struct err *err)
 	long pid;
 	int r;
 
-	/* This mount namespace is such a copy, and nothing was attached in it yet. */
+	/* The root is not attached yet: the mount namespace of init is itself such a copy. */
 	if (rootfs->fd < 0)
 		return copy_again(rootfs, slot, err);
 	args.pidfd = (uint64_t)(uintptr_t)&pidfd;

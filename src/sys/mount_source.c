@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Detached copies of mounts, their attributes, and the private procfs: the sources of what is attached. */
+/*
+ * Opens what is attached later: detached copies of mounts, with their attributes, and the private procfs.
+ * Process: the parent or init.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -25,14 +28,14 @@ int mount_idmap(int fd, int userns_fd, bool is_recursive)
 	return k_mount_setattr(fd, "", AT_EMPTY_PATH | (is_recursive ? AT_RECURSIVE : 0), &attr);
 }
 
-/* A device of the right number, whatever name it was reached by. */
+/* Checks the device's type and number, because the path may be a link to another device. */
 static int check_device(int fd, const struct plan_source *source, const char *path, struct err *err)
 {
 	struct stat st;
 	int r = k_fstat(fd, &st);
 
 	if (r < 0)
-		return err_system(err, r, "cannot look at device '%s'", path);
+		return err_system(err, r, "cannot stat device '%s'", path);
 	if ((!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode)) || major(st.st_rdev) != source->major ||
 	    minor(st.st_rdev) != source->minor)
 		return err_system(err, ENODEV, "'%s' is not the device %u:%u on this host", path, source->major,
@@ -47,7 +50,7 @@ static bool is_root_path(const struct plan *plan, const char *path)
 	return step != NULL && str_equal(plan_get(plan, step->u.root.path), path);
 }
 
-/* The mode lets the container's root, of any id, make mount points in it. */
+/* The mode 0777 allows the container's root, with any id, to create mount points in it. */
 static int open_empty(struct err *err)
 {
 	_cleanup_fd_ int fs_fd = k_fsopen("tmpfs", FSOPEN_CLOEXEC);
@@ -74,14 +77,14 @@ int mount_open_source(const struct plan *plan, const struct plan_source *source,
 	if (fd < 0 && is_root_path(plan, path)) {
 		r = err_system(err, fd, "cannot open the root file system '%s'", path);
 		if (r == -ENOENT)
-			err_hint(err,
-				 "it is a directory that has the container's files, such as an unpacked image");
+			err_hint(err, "root.path must be a directory with the container's files, such as an "
+				      "unpacked image");
 		return r;
 	}
 	if (fd < 0) {
 		r = err_system(err, fd, "cannot open mount source '%s'", path);
 		if (r == -EINVAL)
-			err_hint(err, "it is unbindable, or mounts inside it may not be left out: try rbind");
+			err_hint(err, "it is unbindable, or mounts inside it are locked to it: try rbind");
 		return r;
 	}
 	if (source->is_bind_of_device) {
@@ -118,8 +121,8 @@ bool mount_is_procfs(int fd)
 }
 
 /*
- * An unprivileged caller may mount nothing yet. Its own /proc is what its own mount namespace shows, and nobody
- * with fewer rights can have put it there.
+ * An unprivileged caller cannot mount a procfs yet, and uses the /proc of its mount namespace. That can be
+ * trusted: only a process with at least the caller's rights can have mounted it.
  */
 static int open_own_proc(struct err *err)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Devices of a container with a user namespace, in which no process may make any: the parent makes them in a
- * tmpfs of its own, and init binds them where they belong. Only a mount of init's own mount namespace can be
- * copied in part (open_tree(2) before Linux 6.15), so the tmpfs is attached while that is done.
+ * Creates the devices of a container with a user namespace, in which no process can create any: the parent
+ * creates them in a tmpfs, and init binds each to its path. Before Linux 6.15 open_tree(2) copies a part of a
+ * mount only if that mount is attached in the caller's mount namespace, so init attaches the tmpfs for that
+ * time.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +43,7 @@ int nodes_make(const struct plan *plan, int fd, const struct plan_device *device
 		      makedev(device->major, device->minor));
 	if (r >= 0)
 		r = k_fchownat(fd, name, device->host_uid, device->host_gid, AT_SYMLINK_NOFOLLOW);
-	/* The umask is the caller's, and chown(2) takes the set-id bits away. */
+	/* The caller's umask has cleared mode bits, and chown(2) clears the set-id bits. */
 	if (r >= 0)
 		r = k_fchmodat(fd, name, device->mode);
 	return r < 0 ? err_system(err, r, "cannot make device '%s'", plan_get(plan, device->path)) : 0;
@@ -70,5 +71,5 @@ int nodes_copy(const struct rootfs *rootfs, int32_t slot, struct err *err)
 			r = copy_node(rootfs, fd, &steps[i].u.device);
 	left = mount_stage_leave(&stage);
 	r = r < 0 ? r : left;
-	return r < 0 ? err_system(err, r, "cannot take over the devices that were made for the container") : 0;
+	return r < 0 ? err_system(err, r, "cannot copy the mounts of the container's devices") : 0;
 }

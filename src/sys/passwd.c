@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Finds a home directory in a passwd file. Process: init, as the container's user. */
 #include <string.h>
 
 #include "passwd.h"
@@ -24,7 +25,7 @@ static bool line_home(struct passwd_scan *scan, char *ret, size_t size)
 		*strchr(field, ':') = '\0';
 	if (field[0] != '/')
 		return false;
-	/* Programs show it on terminals. */
+	/* Programs print HOME on terminals, so control characters are refused. */
 	for (const unsigned char *c = (const unsigned char *)field; *c != '\0'; c++)
 		if (*c < ' ' || *c == 0x7f)
 			return false;

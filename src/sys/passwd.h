@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* passwd(5) of a container, block by block: its author is not trusted. Private to the room; [free]. */
+/* Reads a container's passwd(5) file, which is not trusted, block by block. Private to the room; [free]. */
 #ifndef TARE_SYS_PASSWD_H
 #define TARE_SYS_PASSWD_H
 
 #include <tare/base.h>
 
-/* Zeroed but for uid before the first block. */
+/* The caller sets uid and zeroes the rest before the first block. */
 struct passwd_scan {
-	uint32_t uid; /* whose line is looked for */
+	uint32_t uid; /* the user to find */
 	char text[1024];
 	size_t len;
 	bool is_too_long;
 };
 
 /*
- * Takes the next block. True once the first line of uid's with an absolute home directory has ended, which is
- * then in ret; a line that does not fit into text is nobody's. The last line ends when a newline is given.
+ * Scans the next block. True once it has found a line with uid and an absolute home directory, which is then in
+ * ret, truncated to size bytes. A line that does not fit into scan->text is ignored. After the last block the
+ * caller passes "\n", in case the last line has no newline.
  */
 bool passwd_scan(struct passwd_scan *scan, const char *block, size_t len, char *ret, size_t size);
 

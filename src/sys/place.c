@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Paths of the container, looked up from the mount that they are below. Another container which shares the root
- * file system may rename the directory that a mount is on at any moment: /proc leads elsewhere then, and what
- * is to be masked seems to be missing. A mount's own descriptor stays with the mount.
+ * Looks up paths of the container from the mount that contains them. Another container that shares the root
+ * file system can rename the directory on which a mount is attached at any time. A path such as /proc/kcore
+ * then leads to another file, and a path to be masked seems to be missing. A descriptor of the mount is not
+ * affected.
+ *
+ * Process: init.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +14,7 @@
 
 #include <tare/sys.h>
 
-int place_look(int fd, struct rootfs_spot *ret)
+int place_identify(int fd, struct place_identity *ret)
 {
 	struct statx st = {.stx_mask = 0};
 	int r = k_statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID | STATX_INO, &st);
@@ -30,7 +33,7 @@ static int32_t slot_of(const struct plan_mount *mount)
 	return mount->is_bind ? mount->source_slot : mount->keep_slot;
 }
 
-/* The next mount of the plan that is attached and kept, from step *at on. */
+/* The next attached mount of the plan that is kept open for lookups, from step *at on. */
 static const struct plan_step *next_mount(const struct rootfs *rootfs, uint32_t *at)
 {
 	const struct plan_step *steps = plan_steps(rootfs->plan);
@@ -63,20 +66,20 @@ struct path_place place_find(const struct rootfs *rootfs, const char *path)
 	return place;
 }
 
-int place_cover(struct rootfs *rootfs, const struct rootfs_spot *spot, int fd)
+int place_cover(struct rootfs *rootfs, const struct place_identity *identity, int fd)
 {
 	const struct plan_step *step;
-	struct rootfs_spot covered;
+	struct place_identity covered;
 	uint32_t at = 0;
 	int r = 0;
 
-	if (!spot->is_mount_root)
+	if (!identity->is_mount_root)
 		return 0;
 	while (r >= 0 && (step = next_mount(rootfs, &at)) != NULL) {
 		int slot_fd = rootfs->slot_base + slot_of(&step->u.mount);
 
-		r = place_look(slot_fd, &covered);
-		if (r >= 0 && covered.mount == spot->mount)
+		r = place_identify(slot_fd, &covered);
+		if (r >= 0 && covered.mount == identity->mount)
 			r = k_dup3(fd, slot_fd, O_CLOEXEC);
 	}
 	return r < 0 ? r : 0;
@@ -86,23 +89,23 @@ static int verify(const struct rootfs *rootfs, const struct plan_mount *mount, s
 {
 	const char *target = plan_get(rootfs->plan, mount->target);
 	_cleanup_fd_ int fd = path_open_in_root(rootfs->fd, target, O_PATH, 0);
-	struct rootfs_spot found, kept;
+	struct place_identity found, kept;
 	int r = fd;
 
 	if (r >= 0)
-		r = place_look(fd, &found);
+		r = place_identify(fd, &found);
 	if (r >= 0)
-		r = place_look(rootfs->slot_base + slot_of(mount), &kept);
+		r = place_identify(rootfs->slot_base + slot_of(mount), &kept);
 	if (r < 0 && r != -ENOENT && r != -ENOTDIR && r != -ELOOP)
 		return err_system(err, r, "cannot find the mount on '%s'", target);
 	if (r >= 0 && found.mount == kept.mount)
 		return 0;
 	err_set(err, ERR_SYSTEM, 0, NULL, "cannot find the mount on '%s': the path leads elsewhere", target);
-	err_hint(err, "its directory was renamed, or another mount covers it, since it was made");
+	err_hint(err, "its directory was renamed, or another mount covers it, since it was attached");
 	return -ESTALE;
 }
 
-/* By a later mount of the plan on a directory above it, which is what its path leads to then. */
+/* Whether a later mount of the plan on a parent directory covers the mount: its path cannot lead to it then. */
 static bool is_covered(const struct rootfs *rootfs, const struct plan_step *step)
 {
 	const struct plan_step *end = plan_steps(rootfs->plan) + rootfs->plan->step_count;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Sets single attributes of processes and namespaces. Process: init, the bridge or the parent, see sys.h. */
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -44,18 +45,19 @@ int process_set_loopback(struct err *err)
 int process_join_keyring(const char *name, struct err *err)
 {
 	/*
-	 * keyctl(2), keyrings(7): possessor everything. The user may search, which an exec has to when it
-	 * joins; but not look, which would tell the name to every other container of the same user id.
+	 * keyctl(2), keyrings(7): the possessor has all permissions. The user has "search", which an exec needs
+	 * to join, but not "view", which would show the name to all other containers with the same user id.
 	 */
 	const unsigned int permissions = 0x3f000000 | 0x00080000;
 	long key = k_call2(__NR_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name);
 
-	if (key == -ENOSYS) /* a kernel without keys has none to keep apart */
+	if (key == -ENOSYS) /* a kernel without keyrings has none to separate */
 		return 0;
 	if (key < 0) {
 		int r = err_system(err, (int)key, "cannot join session keyring '%s'", name);
 
-		err_hint(err, "--no-new-keyring leaves the caller's; kernel.keys.maxkeys limits their number");
+		err_hint(err,
+			 "--no-new-keyring keeps the caller's; kernel.keys.maxkeys limits the number of keys");
 		return r;
 	}
 	(void)k_call3(__NR_keyctl, KEYCTL_SETPERM, key, permissions);
@@ -64,7 +66,7 @@ int process_join_keyring(const char *name, struct err *err)
 
 int process_set_affinity(const struct plan *plan, struct plan_table mask, struct err *err)
 {
-	unsigned char all[1024]; /* 8192 cpus, the most that any configuration of the kernel has */
+	unsigned char all[1024]; /* 8192 cpus, the maximum of any kernel configuration */
 	const void *cpus = all;
 	int r;
 
@@ -77,7 +79,7 @@ int process_set_affinity(const struct plan *plan, struct plan_table mask, struct
 	if (r < 0) {
 		r = err_system(err, r, "cannot set the cpu affinity");
 		if (r == -EINVAL)
-			err_hint(err, "none of the cpus exists, or is allowed by the cgroup's cpuset");
+			err_hint(err, "none of the cpus exists and is allowed by the cgroup's cpuset");
 	}
 	return r < 0 ? r : 0;
 }
@@ -91,7 +93,7 @@ int process_set_memory_policy(const struct plan *plan, const struct plan_step *s
 
 	for (uint32_t i = 0; i < words; i++)
 		is_empty = is_empty && nodes[i] == 0;
-	/* set_mempolicy(2): the kernel takes one bit less than maxnode says. */
+	/* set_mempolicy(2): the kernel reads one bit less than maxnode. */
 	r = (int)k_call3(__NR_set_mempolicy, step->u.memory_policy.mode | (int)step->u.memory_policy.flags,
 			 is_empty ? NULL : nodes, is_empty ? 0 : words * 64 + 1);
 	return r < 0 ? err_system(err, r, "cannot set the memory policy") : 0;
@@ -104,7 +106,7 @@ int process_set_personality(uint64_t domain, struct err *err)
 	return r < 0 ? err_system(err, r, "cannot set the personality") : 0;
 }
 
-/* "self" is read and not followed: it names this process as that procfs numbers it. */
+/* Reads the link "self" and does not follow it: it has the pid of this process in that procfs. */
 int process_open_self(int proc_fd, const char *name, int flags)
 {
 	char self[16], path[64];
@@ -128,7 +130,7 @@ int process_set_oom_score(int proc_fd, int64_t value, struct err *err)
 		return 0;
 	r = err_system(err, (int)r, "cannot set oom_score_adj to %s", text);
 	if (r == -EACCES || r == -EPERM)
-		err_hint(err, "lowering it needs CAP_SYS_RESOURCE");
+		err_hint(err, "a lower value needs CAP_SYS_RESOURCE");
 	return (int)r;
 }
 
@@ -192,7 +194,7 @@ int process_set_io_priority(pid_t group, int64_t value, struct err *err)
 	return r < 0 ? err_system(err, r, "cannot set the io priority") : 0;
 }
 
-/* <asm-generic/resource.h>, by number. */
+/* The names of <asm-generic/resource.h>, by number. */
 static const char *rlimit_name(uint32_t resource)
 {
 	static const char *const names[] = {"CPU",      "FSIZE",  "DATA",    "STACK", "CORE",  "RSS",
@@ -202,7 +204,7 @@ static const char *rlimit_name(uint32_t resource)
 	return resource < ARRAY_SIZE(names) ? names[resource] : "?";
 }
 
-/* prlimit(2): two reasons for EPERM. */
+/* prlimit(2) has two reasons for EPERM. */
 static void hint_rlimit(const struct plan_rlimit *rlimit, struct err *err)
 {
 	char text[24];

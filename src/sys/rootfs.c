@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Attaches the root file system, pivots to it, and creates devices and links in it. Process: init. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -15,12 +16,12 @@
 
 /* --- root --- */
 
-/* The directory over which the root is attached: hooks find the container's mounts at its path. */
+/* Opens the directory over which the root is attached: hooks find the container's mounts at its path. */
 static int open_mount_point(const char *path)
 {
 	int fd = k_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 
-	/* An unmapped owner may not be allowed to walk there; "/" is as good for everything but hooks. */
+	/* If the owner of a directory is not mapped, access may be denied. "/" serves all but hooks. */
 	return fd == -EACCES ? k_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0) : fd;
 }
 
@@ -41,7 +42,7 @@ static int open_host_null(struct err *err)
 static int attach_at(const struct rootfs *rootfs, const struct plan_root *root, int point_fd)
 {
 	int fd = rootfs->slot_base + root->slot;
-	/* A peer of the host's mount would show the host what is mounted in the container. */
+	/* In the peer group of the host's mount, mounts of the container would propagate to the host. */
 	int r = mount_set(fd, 0, 0, root->is_slave ? MS_SLAVE : MS_PRIVATE, false);
 
 	return r < 0 ? r
@@ -85,7 +86,7 @@ static int pivot(struct err *err)
 {
 	int r;
 
-	/* pivot_root(2): with both "." the old root ends up on top of the new one, and is taken off again. */
+	/* pivot_root(2): with "." for both, the old root is stacked on the new one, and is then unmounted. */
 	r = k_pivot_root(".", ".");
 	if (r < 0) {
 		r = err_system(err, r, "cannot pivot to the root file system");
@@ -166,7 +167,7 @@ static int bind_device(struct rootfs *rootfs, const struct plan_device *device, 
 	r = k_fstat(target_fd, &st);
 	if (r < 0)
 		return r;
-	/* An empty file is what this leaves behind in a root file system that stays. */
+	/* An empty file is a mount point that an earlier start has created in the same root file system. */
 	if ((!S_ISREG(st.st_mode) || st.st_size > 0) && !is_device(&st, device))
 		return -EEXIST;
 	return k_move_mount(rootfs->slot_base + device->source_slot, "", target_fd, "",
@@ -182,13 +183,13 @@ static int make_device(const struct plan_device *device, int dir_fd, const char 
 		return r;
 	if (device->uid != 0 || device->gid != 0)
 		r = k_fchownat(dir_fd, name, device->uid, device->gid, AT_SYMLINK_NOFOLLOW);
-	/* chown(2) takes the set-id bits away. */
+	/* chown(2) clears the set-id bits. */
 	if (r >= 0 && (device->mode & 07000) != 0)
 		r = k_fchmodat(dir_fd, name, device->mode);
 	return r;
 }
 
-/* /dev is the host's, where its owner may have made the device a link to another name of it. */
+/* Checks a device in a /dev of the host, which must not be changed. A link to the device is accepted. */
 static int find_device(const struct rootfs *rootfs, const struct plan_device *device, struct err *err)
 {
 	const char *path = plan_get(rootfs->plan, device->path);
@@ -198,16 +199,16 @@ static int find_device(const struct rootfs *rootfs, const struct plan_device *de
 	int r = fd < 0 ? fd : k_fstat(fd, &st);
 
 	if (r >= 0 && !is_device(&st, device))
-		r = err_set(err, ERR_SYSTEM, EEXIST, NULL, "cannot find device '%s': a different file is there",
-			    path);
+		r = err_set(err, ERR_SYSTEM, EEXIST, NULL,
+			    "cannot find device '%s': the path leads to a different file", path);
 	else if (r < 0)
 		r = err_system(err, r, "cannot find device '%s'", path);
 	if (r < 0)
-		err_hint(err, "/dev is mounted from the host, and no devices are made in it");
+		err_hint(err, "/dev is mounted from the host, and tare makes no devices in it");
 	return r;
 }
 
-/* Of a node of the host nothing can be changed: it is what was asked for, or it is refused. */
+/* A device of the host must not be changed: it is an error if its mode or owner is not the requested one. */
 static int check_bound(const struct rootfs *rootfs, const struct plan_device *device, struct err *err)
 {
 	const char *path = plan_get(rootfs->plan, device->path);
@@ -218,7 +219,7 @@ static int check_bound(const struct rootfs *rootfs, const struct plan_device *de
 		return 0;
 	r = k_fstat(rootfs->slot_base + device->source_slot, &st);
 	if (r < 0)
-		return err_system(err, r, "cannot look at device '%s'", path);
+		return err_system(err, r, "cannot stat device '%s'", path);
 	if (device->has_mode && (st.st_mode & 07777) != device->mode)
 		r = err_set(err, ERR_UNSUPPORTED, EPERM, NULL,
 			    "cannot make device '%s' with mode %o: the host's has %o", path, device->mode,
@@ -229,7 +230,8 @@ static int check_bound(const struct rootfs *rootfs, const struct plan_device *de
 			    device->uid, device->gid, st.st_uid, st.st_gid);
 	if (r < 0)
 		err_hint(err,
-			 "without root's rights on the host a device is the host's: leave out what differs");
+			 "without root's rights a device is bound from the host: omit the mode or owner that "
+			 "differs");
 	return r;
 }
 
@@ -248,7 +250,7 @@ int rootfs_device(struct rootfs *rootfs, const struct plan_device *device, struc
 	if (dir_fd < 0)
 		return dir_fd;
 	r = bind_check_own(rootfs, dir_fd, path, err);
-	/* One that the host has there by itself is not made. */
+	/* The same device in the host's directory is sufficient. */
 	if (r == -EXDEV && is_same_device(dir_fd, name, device))
 		r = 0;
 	if (r < 0)
@@ -258,7 +260,7 @@ int rootfs_device(struct rootfs *rootfs, const struct plan_device *device, struc
 		if (is_same_device(dir_fd, name, device))
 			return 0;
 		return err_set(err, ERR_SYSTEM, EEXIST, NULL,
-			       "cannot make device '%s': a different file is there already", path);
+			       "cannot make device '%s': a different file exists already", path);
 	}
 	return r < 0 ? err_system(err, r, "cannot make device '%s'", path) : 0;
 }

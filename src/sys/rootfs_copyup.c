@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Copies the directory that a tmpfs will cover into the tmpfs (the option tmpcopyup). Process: init. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -7,7 +8,7 @@
 
 #include <tare/sys.h>
 
-#define COPY_DEPTH_MAX 32 /* the recursion below stays within a small stack */
+#define COPY_DEPTH_MAX 32 /* nested directories: limits the stack that the recursion needs */
 
 struct entry { /* getdents64(2) */
 	uint64_t inode;
@@ -19,7 +20,7 @@ struct entry { /* getdents64(2) */
 
 static int copy_directory(int from_fd, int to_fd, int depth);
 
-/* Both descriptors stand at `at`. */
+/* Copies the bytes from `at` to `end`; the offsets of both descriptors are `at`. */
 static int copy_range(int in_fd, int out_fd, int64_t at, int64_t end)
 {
 	char block[4096];
@@ -36,7 +37,7 @@ static int copy_range(int in_fd, int out_fd, int64_t at, int64_t end)
 	return 0;
 }
 
-/* A hole stays one: a file of an image may claim more than there is memory. */
+/* Copies holes as holes: a sparse file of an image can be larger than the memory. */
 static int copy_data(int in_fd, int out_fd, int64_t size)
 {
 	int64_t at = 0;
@@ -47,7 +48,7 @@ static int copy_data(int in_fd, int out_fd, int64_t size)
 
 		if (data == -ENXIO)
 			break;
-		if (data == -EINVAL) /* lseek(2): of a file system that knows of no holes */
+		if (data == -EINVAL) /* lseek(2): the file system does not support SEEK_DATA */
 			data = at;
 		end = data < 0 ? data : k_lseek(in_fd, data, SEEK_HOLE);
 		if (end == -EINVAL)
@@ -121,7 +122,7 @@ static int copy_entry(int from_fd, int to_fd, const char *name, int depth)
 	}
 	if (r >= 0)
 		r = k_fchownat(to_fd, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW);
-	/* The umask took bits from the mode, and chown(2) the set-id bits. */
+	/* The umask has cleared mode bits, and chown(2) the set-id bits. */
 	if (r >= 0 && !S_ISLNK(st.st_mode))
 		r = k_fchmodat(to_fd, name, st.st_mode & 07777);
 	return r;
@@ -159,8 +160,8 @@ int rootfs_copy_up(int from_fd, int to_fd, struct err *err)
 		return 0;
 	if (r == -EMLINK)
 		return err_set(err, ERR_SYSTEM, 0, NULL,
-			       "cannot copy the directory below a tmpfs into it (tmpcopyup): "
-			       "it is deeper than %d directories",
+			       "cannot copy the directory that a tmpfs covers into it (tmpcopyup): "
+			       "more than %d directories are nested",
 			       COPY_DEPTH_MAX);
-	return err_system(err, r, "cannot copy the directory below a tmpfs into it (tmpcopyup)");
+	return err_system(err, r, "cannot copy the directory that a tmpfs covers into it (tmpcopyup)");
 }

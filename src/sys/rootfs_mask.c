@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Masked and read-only paths (runtime-spec config-linux.md, "Masked Paths", "Readonly Paths"). */
+/*
+ * Masked and read-only paths (runtime-spec config-linux.md, "Masked Paths", "Readonly Paths"). Process: init,
+ * as the container's root.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -21,7 +24,7 @@ static int attach_copy(int from_fd, int target_fd, bool is_recursive)
 	return k_move_mount(fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
-/* One superblock for all masked directories: the first one gets it, the others copies of that mount. */
+/* Masked directories share one superblock: the first gets the new tmpfs, the others copies of that mount. */
 int rootfs_attach_empty(struct rootfs *rootfs, int target_fd)
 {
 	_cleanup_fd_ int fs_fd = -1, fd = -1;
@@ -54,9 +57,9 @@ int rootfs_attach_empty(struct rootfs *rootfs, int target_fd)
 }
 
 /*
- * The host's node was copied before the pivot; that copy can be attached once, and is then the one that the
- * other masks are copied from. It is the inode of the host, whose owner root in the container is: read-only, so
- * that nobody changes its mode from there. Devices are written to nevertheless.
+ * The copy of the host's /dev/null can be attached once; the other masks are copied from that mount. Its inode
+ * is the host's, and the container's root may be its owner: so the mount is read-only, and no process of the
+ * container can change the inode's mode. Writing to a device is possible on a read-only mount.
  */
 static int attach_null(struct rootfs *rootfs, int target_fd)
 {
@@ -72,7 +75,7 @@ static int attach_null(struct rootfs *rootfs, int target_fd)
 	return r;
 }
 
-/* What does not exist needs no protection; a component that is no directory is the same. */
+/* A path that does not exist needs no protection; ENOTDIR means that as well. */
 static bool is_missing(int fd)
 {
 	return fd == -ENOENT || fd == -ENOTDIR;
@@ -82,15 +85,15 @@ int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err)
 {
 	const struct path_place place = place_find(rootfs, path);
 	_cleanup_fd_ int fd = path_open(&place, O_PATH);
-	struct rootfs_spot spot;
+	struct place_identity identity;
 	struct stat st;
 	int r;
 
 	if (is_missing(fd))
 		return 0;
-	r = fd < 0 ? fd : place_look(fd, &spot);
+	r = fd < 0 ? fd : place_identify(fd, &identity);
 	if (r >= 0)
-		r = bind_check_is_root(rootfs, &spot);
+		r = bind_check_is_root(rootfs, &identity);
 	if (r > 0)
 		return err_set(err, ERR_CONFIG, 0, NULL, "cannot mask '%s': it is the container's root", path);
 	if (r >= 0)
@@ -105,18 +108,17 @@ int rootfs_readonly_path(struct rootfs *rootfs, const char *path, struct err *er
 	const struct path_place place = place_find(rootfs, path);
 	_cleanup_fd_ int fd = path_open(&place, O_PATH);
 	_cleanup_fd_ int tree_fd = -1;
-	struct rootfs_spot spot;
+	struct place_identity identity;
 	int r;
 
 	if (is_missing(fd))
 		return 0;
-	r = fd < 0 ? fd : place_look(fd, &spot);
+	r = fd < 0 ? fd : place_identify(fd, &identity);
 	if (r >= 0)
-		r = bind_check_is_root(rootfs, &spot);
+		r = bind_check_is_root(rootfs, &identity);
 	if (r < 0)
 		return err_system(err, r, "cannot open '%s' to make it read-only", path);
-	/* Nobody would come to a copy that covers the root: it becomes read-only itself, with all that is
-	 * below. */
+	/* No path leads to a mount that covers the root: the root and all mounts below become read-only. */
 	if (r > 0) {
 		r = mount_set(fd, MOUNT_ATTR_RDONLY, 0, 0, true);
 		return r < 0 ? err_system(err, r, "cannot make '%s' read-only", path) : 0;

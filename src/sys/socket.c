@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Sends descriptors to sockets of engines: the console's master and seccomp listeners. Process: the parent. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,11 +10,14 @@
 #include <tare/await.h>
 #include <tare/sys.h>
 
-#define TIMEOUT_MS 10000 /* of a peer that takes no connections, or does not read */
+#define TIMEOUT_MS 10000 /* for a peer that does not accept the connection, or does not read */
 #define PAUSE_MS 20
 
-/* A connection that finds the peer's queue full has nothing that can be waited for: it is tried again. */
-static int pause_until(int fd, int signal_fd, int *left_ms, struct err *err)
+/*
+ * Waits before the next attempt: up to PAUSE_MS, or until fd is writable. If the peer's queue of connections is
+ * full (EAGAIN), no event shows that there is room again, so connect(2) is repeated; fd is -1 then.
+ */
+static int wait_for_retry(int fd, int signal_fd, int *left_ms, struct err *err)
 {
 	const struct await await = {fd, POLLOUT, -1, signal_fd, PAUSE_MS};
 	int r = await_any(&await);
@@ -25,8 +29,8 @@ static int pause_until(int fd, int signal_fd, int *left_ms, struct err *err)
 }
 
 /*
- * sun_path has room for 107 bytes, which many paths do not fit into. A descriptor of the socket does, with a
- * name of its own (unix(7), proc_pid_fd(5)), however long the path's last component is.
+ * sun_path has room for 107 bytes (unix(7)), and many paths are longer. The name of a descriptor of the socket
+ * in /proc/self/fd (proc_pid_fd(5)) always fits.
  */
 int socket_connect(int socket_fd, const char *path)
 {
@@ -49,7 +53,7 @@ static int connect_within(int socket_fd, const struct socket_target *target, int
 	int r = socket_fd < 0 ? socket_fd : socket_connect(socket_fd, target->path);
 
 	while (r == -EAGAIN && *left_ms > 0) {
-		r = pause_until(-1, target->signal_fd, left_ms, err);
+		r = wait_for_retry(-1, target->signal_fd, left_ms, err);
 		if (r < 0)
 			return r;
 		r = socket_connect(socket_fd, target->path);
@@ -78,7 +82,7 @@ int socket_send_fd(const struct socket_target *target, int fd, struct err *err)
 		if (r == -EINTR)
 			continue;
 		if (r == -EAGAIN && left_ms > 0) {
-			r = pause_until(socket_fd, target->signal_fd, &left_ms, err);
+			r = wait_for_retry(socket_fd, target->signal_fd, &left_ms, err);
 			if (r < 0)
 				return (int)r;
 			continue;
@@ -86,7 +90,7 @@ int socket_send_fd(const struct socket_target *target, int fd, struct err *err)
 		if (r < 0)
 			return err_system(err, r == -EAGAIN ? -ETIMEDOUT : (int)r,
 					  "cannot send a descriptor over socket '%s'", target->path);
-		/* The descriptor goes with the first bytes only. */
+		/* The descriptor was sent with the first bytes. */
 		message.msg_control = NULL;
 		message.msg_controllen = 0;
 		vector.iov_base = (char *)vector.iov_base + r;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Opens the container's terminal. Process: init, or the bridge of an exec. */
 #include <asm/ioctls.h>
 #include <asm/termbits.h>
 #include <errno.h>
@@ -20,8 +21,8 @@ struct window { /* struct winsize of ioctl_tty(2) */
 };
 
 /*
- * An image can put anything at /dev/pts and /dev/ptmx, such as another device, and opening that one may have an
- * effect: nothing is opened before its type is known.
+ * An image can have any file at /dev/pts and /dev/ptmx, such as another device, and open(2) of that may have an
+ * effect. So the type of a file is checked before it is opened.
  */
 static int open_in_devpts(const struct rootfs *rootfs)
 {
@@ -32,7 +33,7 @@ static int open_in_devpts(const struct rootfs *rootfs)
 
 	if (r < 0)
 		return r;
-	/* The kernel alone makes names in a devpts; a mount over one of them is refused (-EXDEV). */
+	/* Only the kernel creates files in a devpts; a mount over one of them is refused (-EXDEV). */
 	return fs.f_type == DEVPTS_SUPER_MAGIC ? path_open_beneath(dir_fd, "ptmx", O_RDWR | O_NOCTTY, 0)
 					       : -ENODEV;
 }
@@ -45,7 +46,7 @@ static int check_multiplexer(int fd)
 	return r < 0 ? r : S_ISCHR(st.st_mode) && st.st_rdev == makedev(5, 2) ? 0 : -ENODEV;
 }
 
-/* In a /dev of the host's, whose own devpts may not let the container's root open its multiplexer. */
+/* For a /dev of the host: the container's root may have no permission to open the ptmx of the host's devpts. */
 static int open_in_dev(const struct rootfs *rootfs)
 {
 	const struct path_place place = place_find(rootfs, "/dev/ptmx");
@@ -54,8 +55,8 @@ static int open_in_dev(const struct rootfs *rootfs)
 
 	if (r < 0)
 		return r;
-	/* A process that replaces it now can open no more than the devices of its cgroup, which is this one's.
-	 */
+	/* A process that replaces the file now gains nothing: the open is limited to the devices of the cgroup,
+	 * which is the same for both processes. */
 	fd = path_open(&place, O_RDWR | O_NOCTTY);
 	r = fd < 0 ? fd : check_multiplexer(fd);
 	return r < 0 ? r : take_fd(&fd);
@@ -83,7 +84,7 @@ static int open_slave(int master_fd, struct err *err)
 	r = k_ioctl(master_fd, TIOCSPTLCK, &unlock);
 	if (r < 0)
 		return err_system(err, r, "cannot unlock the terminal");
-	/* ioctl_tty(2): the peer by its master, not by a name that could have been exchanged. */
+	/* ioctl_tty(2): opens the peer through the master, since a name could lead to a replaced file. */
 	fd = (int)k_call3(__NR_ioctl, master_fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return err_system(err, fd, "cannot open the terminal");
@@ -146,6 +147,6 @@ int tty_open(struct rootfs *rootfs, const struct plan_step *console, struct err 
 	for (int fd = 0; r >= 0 && fd < 3; fd++)
 		r = k_dup3(slave_fd, fd, 0);
 	if (r < 0)
-		return err_system(err, r, "cannot make the terminal the controlling one");
+		return err_system(err, r, "cannot make the terminal the controlling terminal");
 	return take_fd(&master_fd);
 }

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ids, groups, capabilities and the working directory of the container's program. Process: init, or the bridge
+ * of an exec.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -10,7 +14,7 @@
 #include <tare/sys.h>
 
 #define CAPABILITIES 64
-#define KNOWN_CAPABILITIES (CAP_CHECKPOINT_RESTORE + 1) /* of the oldest kernel that tare runs on */
+#define KNOWN_CAPABILITIES (CAP_CHECKPOINT_RESTORE + 1) /* in the oldest kernel that tare supports */
 #define READABLE_GROUPS 1024
 
 static int set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inheritable)
@@ -29,7 +33,7 @@ static int set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inh
 static int get_capabilities(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	/* What no process has, for a filter that lets the call seem to succeed. */
+	/* A value that no process has: it shows if a seccomp filter makes the call return without an effect. */
 	struct __user_cap_data_struct data[2] = {{~0u, ~0u, ~0u}, {~0u, ~0u, ~0u}};
 	int r = k_capget(&header, data);
 
@@ -61,7 +65,7 @@ int user_own_stdio(uint32_t uid, struct err *err)
 		if (r < 0 || (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)) || st.st_uid == uid)
 			continue;
 		r = k_fchownat(fd, "", uid, (gid_t)-1, AT_EMPTY_PATH);
-		/* A caller's file on a read-only or foreign file system stays as it is: fchown(2). */
+		/* fchown(2): on a read-only file system, or with ids that are not mapped, the owner stays. */
 		if (r < 0 && r != -EPERM && r != -EINVAL && r != -EROFS && r != -EOVERFLOW)
 			return err_system(err, r, "cannot give descriptor %d to uid %u", fd, uid);
 	}
@@ -76,7 +80,7 @@ static int drop_bounding(uint64_t keep, struct err *err)
 		if (keep >> cap & 1)
 			continue;
 		r = (int)k_prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-		if (r == -EINVAL && cap >= KNOWN_CAPABILITIES) /* past the kernel's last one */
+		if (r == -EINVAL && cap >= KNOWN_CAPABILITIES) /* after the kernel's last capability */
 			return 0;
 		if (r < 0)
 			return err_system(err, r, "cannot drop capability %lu from the bounding set", cap);
@@ -92,7 +96,7 @@ static bool has_capability(int capability)
 	       (effective >> capability & 1) != 0;
 }
 
-/* setgroups(2), user_namespaces(7): two reasons for EPERM, of which one can be looked up. */
+/* setgroups(2), user_namespaces(7): EPERM has two reasons; CAP_SETGID shows which one applies. */
 static int explain_groups(int r, uint32_t count, struct err *err)
 {
 	err_system(err, r, "cannot set %u additional groups", count);
@@ -105,7 +109,7 @@ static int explain_groups(int r, uint32_t count, struct err *err)
 	return r;
 }
 
-/* setresuid(2), setresgid(2): an id without a mapping is no valid argument. */
+/* setresuid(2), setresgid(2): EINVAL means that the id is not mapped. */
 static int explain_id(int r, const char *what, uint32_t id, struct err *err)
 {
 	err_system(err, r, "cannot become %s %u", what, id);
@@ -135,27 +139,28 @@ static int raise_ambient(const struct plan_user *user)
 {
 	int r = (int)k_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 
-	/* capabilities(7): only what is permitted and inheritable can be ambient; the rest is best effort. */
+	/* capabilities(7): only permitted and inheritable capabilities can be ambient; others are omitted. */
 	for (unsigned long cap = 0; r >= 0 && cap < CAPABILITIES; cap++)
 		if ((user->ambient & user->permitted & user->inheritable) >> cap & 1)
 			r = (int)k_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0);
 	return r;
 }
 
-static void hint_feigned(struct err *err)
+static void hint_faked_success(struct err *err)
 {
-	err_hint(err, "the seccomp filter in force feigns it (errnoRet 0, or its agent's answer): let the "
-		      "filter allow it, or set noNewPrivileges, with which the filter comes later");
+	err_hint(err,
+		 "the seccomp filter in force fakes its success (errnoRet 0, or its agent's answer): allow it "
+		 "in the filter, or set noNewPrivileges, so that the filter comes later");
 }
 
 int user_faked_success(const char *json_pointer, const char *call, struct err *err)
 {
-	err_set(err, ERR_SYSTEM, 0, json_pointer, "%s succeeded and did nothing", call);
-	hint_feigned(err);
+	err_set(err, ERR_SYSTEM, 0, json_pointer, "%s succeeded without an effect", call);
+	hint_faked_success(err);
 	return -EINVAL;
 }
 
-/* What the kernel says afterwards counts, not what was asked of it. */
+/* Reads the capabilities back: the kernel or a filter may have changed less than was requested. */
 static int verify(const struct plan_user *user, bool may_fake_success, struct err *err)
 {
 	uint64_t effective, permitted, inheritable;
@@ -165,13 +170,16 @@ static int verify(const struct plan_user *user, bool may_fake_success, struct er
 		return err_system(err, r, "cannot read the capabilities back");
 	if (effective == user->effective && permitted == user->permitted && inheritable == user->inheritable)
 		return 0;
-	err_system(err, EPERM, "cannot set the capabilities as asked");
+	err_system(err, EPERM, "cannot set the requested capabilities");
 	if (may_fake_success)
-		hint_feigned(err);
+		hint_faked_success(err);
 	return -EPERM;
 }
 
-/* The real, effective and saved one; what was asked for is in none of them if nobody fills them in. */
+/*
+ * Compares the real, effective and saved id. They are initialized with another value than wanted, for the case
+ * that the filter makes the reading call return without an effect.
+ */
 static int verify_ids(uint32_t wanted, bool is_group, struct err *err)
 {
 	uint32_t ids[3] = {~wanted, ~wanted, ~wanted};
@@ -193,14 +201,14 @@ static bool contains(const gid_t *groups, uint32_t count, gid_t group)
 	return false;
 }
 
-/* The kernel sorts them. */
+/* Compares the groups as sets, because the kernel sorts them. */
 static int verify_groups(const gid_t *wanted, uint32_t count, struct err *err)
 {
 	const char *json_pointer = "/process/user/additionalGids";
 	gid_t seen[READABLE_GROUPS];
 	int r = k_getgroups(-1, NULL);
 
-	/* getgroups(2) refuses a negative size, so who does not is no kernel. */
+	/* getgroups(2) refuses a negative size: if the call succeeds, the filter has faked that. */
 	if (r >= 0)
 		return user_faked_success(json_pointer, "getgroups(2)", err);
 	for (uint32_t i = 0; i < READABLE_GROUPS; i++)
@@ -217,7 +225,11 @@ static int verify_groups(const gid_t *wanted, uint32_t count, struct err *err)
 	return 0;
 }
 
-/* option reads whether one capability is in a set, and refuses what is no capability: a filter may not. */
+/*
+ * Compares a capability set with wanted, for the capabilities in asked. The prctl(2) option reads one
+ * capability, and returns EINVAL for a number that is no capability: if it does not, a filter has faked the
+ * call.
+ */
 static int read_set(int option, int sub, uint64_t wanted, uint64_t asked, struct err *err)
 {
 	for (unsigned long cap = 0; cap <= CAPABILITIES; cap++) {
@@ -238,7 +250,7 @@ static int read_set(int option, int sub, uint64_t wanted, uint64_t asked, struct
 	return 0;
 }
 
-/* What a filter denied would have been an error; this is about what it only seemed to allow. */
+/* Finds calls that a filter has faked; a call that it has denied has failed before. */
 static int read_back(const struct plan *plan, const struct plan_user *user, struct err *err)
 {
 	int r = verify_ids(user->uid, false, err);
@@ -263,7 +275,7 @@ static int verify_cwd(const char *cwd, struct err *err)
 	if (r >= 0)
 		r = k_fstatat(AT_FDCWD, ".", &here, 0);
 	if (r < 0)
-		return err_set(err, ERR_SYSTEM, r, "/process/cwd", "cannot look at directory '%s'", cwd);
+		return err_set(err, ERR_SYSTEM, r, "/process/cwd", "cannot stat directory '%s'", cwd);
 	return wanted.st_dev == here.st_dev && wanted.st_ino == here.st_ino
 		       ? 0
 		       : user_faked_success("/process/cwd", "chdir(2)", err);
@@ -276,7 +288,7 @@ static int enter_cwd(const char *cwd, bool may_fake_success, struct err *err)
 
 	if (r < 0)
 		return err_set(err, ERR_SYSTEM, r, "/process/cwd", "cannot change to directory '%s'", cwd);
-	/* getcwd(3): a directory outside of the root is told by "(unreachable)" in front. */
+	/* getcwd(3): for a directory outside of the root the path begins with "(unreachable)". */
 	seen[0] = '\0';
 	r = k_getcwd(seen, sizeof seen);
 	if (r < 0 || seen[0] != '/')
@@ -297,7 +309,8 @@ int user_become(const struct plan *plan, const struct plan_user *user, bool may_
 	r = (int)k_prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
 	if (r < 0)
 		return err_system(err, r, "cannot keep capabilities over the change of ids");
-	/* As root first: the user may have no right to walk there, or be the only one who has (NFS). */
+	/* First as root, because the user may have no search permission; then as the user, because on NFS root
+	 * may have none. */
 	entered = enter_cwd(cwd, may_fake_success, err);
 	if (entered < 0 && entered != -EACCES && entered != -EPERM)
 		return entered;
@@ -307,7 +320,7 @@ int user_become(const struct plan *plan, const struct plan_user *user, bool may_
 	if (entered < 0 && enter_cwd(cwd, may_fake_success, err) < 0)
 		return entered;
 	r = get_capabilities(&effective, &permitted, &inheritable);
-	/* Ambient capabilities go with the permitted and inheritable ones, so those come first. */
+	/* A capability can be ambient only if it is permitted and inheritable, so those sets come first. */
 	if (r >= 0)
 		r = set_capabilities(user->effective & permitted, user->permitted & permitted,
 				     user->inheritable);

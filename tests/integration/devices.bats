@@ -49,7 +49,7 @@ character 666 0:0 1:5" ]
 @test "an existing file at a device's path: the same device stays, everything else is an error" {
 	cd "$BUNDLE/rootfs"
 	config '.linux.devices=[{"path":"/place","type":"c","major":1,"minor":3}]'
-	different="cannot make device '/place': a different file is there already"
+	different="cannot make device '/place': a different file exists already"
 	for other in "touch place" "mkdir place" "ln -s dev/null place" "mknod place c 1 5" "mknod place b 1 3" "mkfifo place"; do
 		$other
 		refused "$different"
@@ -168,7 +168,7 @@ fifo 600 3:4 0:0"
 	[ "$output" = "character 666 65534:65534 1:3" ]
 	echo text >"$BUNDLE/rootfs/dev/null"
 	run_container "" 1
-	[[ "$output" == *"cannot make device '/dev/null': a different file is there already"* ]]
+	[[ "$output" == *"cannot make device '/dev/null': a different file exists already"* ]]
 	[ "$(cat "$BUNDLE/rootfs/dev/null")" = text ]
 }
 
@@ -185,7 +185,7 @@ fifo 600 3:4 0:0"
 	config '.linux.devices=[{"path":"/etc/../dev/zero","type":"c","major":1,"minor":5}]'
 	refused "cannot find device '/etc/../dev/zero': no such file or directory (/dev is mounted from the host"
 	config '.linux.devices=[{"path":"/dev/void","type":"c","major":1,"minor":5}]'
-	refused "cannot find device '/dev/void': a different file is there: file exists (/dev is mounted from the host"
+	refused "cannot find device '/dev/void': the path leads to a different file: file exists (/dev is mounted from the host"
 	[ "$(cd "$WORK/dev" && echo *)" = "null void" ]
 }
 

@@ -22,7 +22,7 @@ load helpers
 	[ "$output" = "" ]
 	config '.hooks.createRuntime[0].path="/bin/false"'
 	run -1 ignoring_sigchld run -b "$BUNDLE" "$ID"
-	[[ "$output" == *"/hooks/createRuntime/0: hook '/bin/false' ended with status 1" ]]
+	[[ "$output" == *"/hooks/createRuntime/0: hook '/bin/false' exited with status 1" ]]
 	config 'del(.hooks) | .process.args=["sleep","1000"]'
 	create "$ID"
 	tare start "$ID"

@@ -219,7 +219,7 @@ completed() { # words...
 	[ "${#stderr_lines[@]}" = 4 ]
 	# Warnings about the start are printed before the program exits, because it may run for long.
 	[[ "$stderr" == *"tare: warning: /process/capabilities/bounding/3: unknown capability 'CAP_NOT?KNOWN' is ignored"* ]]
-	[ "${stderr_lines[2]}" = "tare: warning: /hooks/poststop/0: hook '/bin/false' ended with status 1" ]
+	[ "${stderr_lines[2]}" = "tare: warning: /hooks/poststop/0: hook '/bin/false' exited with status 1" ]
 	[ "${stderr_lines[3]}" = "tare: warning: /hooks/poststop/1: cannot execute hook '/no/hook': No such file or directory" ]
 	run -0 --separate-stderr tare --log-format json run -b "$BUNDLE" "$ID"
 	[ "$(grep '^{' <<<"$stderr" | jq -rs 'map(.level)|join(" ")')" = "warning warning warning" ]

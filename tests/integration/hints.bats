@@ -68,21 +68,21 @@ c = json.load(open(sys.argv[1])); c["process"]["args"] = ["true"]
 c["process"]["env"] = ["PATH=/bin"] + ["V%d=%s" % (i, "x" * 99000) for i in range(75)]
 json.dump(c, open(sys.argv[1], "w"))' "$BUNDLE/config.json"
 	run -1 tare run -b "$BUNDLE" "$ID"
-	[[ "$output" == *": /process/env: exec: \"true\": argument list too long (args take "*" bytes and env 742"*"a quarter of RLIMIT_STACK"* ]] || { echo "$output"; return 1; }
+	[[ "$output" == *": /process/env: exec: \"true\": argument list too long (args have "*" bytes and env 742"*"a quarter of RLIMIT_STACK"* ]] || { echo "$output"; return 1; }
 	config '.process.env=["PATH=/bin"]|.process.args=["true",("x"*140000)]'
 	run -1 tare run -b "$BUNDLE" "$ID"
-	[[ "$output" == *": /process/args: exec: \"true\": argument list too long (one of its texts has more than 131071 bytes)" ]] || { echo "$output"; return 1; }
+	[[ "$output" == *": /process/args: exec: \"true\": argument list too long (one of the strings has more than 131071 bytes)" ]] || { echo "$output"; return 1; }
 }
 
 @test "a mount point that cannot be made: the read-only volume, or the file in the way" {
 	mkdir "$WORK/vol"
 	: >"$WORK/vol/file"
 	config --arg v "$WORK/vol" '.mounts+=[{destination:"/vol",type:"bind",source:$v,options:["bind","ro"]},{destination:"/vol/sub",type:"tmpfs",source:"tmpfs"}]'
-	fails "cannot make mount target '/vol/sub' in the root file system: read-only file system (what is mounted on '/vol' is read-only: make it there before)"
+	fails "cannot make mount target '/vol/sub' in the root file system: read-only file system (the mount on '/vol' is read-only: create it beforehand)"
 	config '.mounts[-1].destination="/vol/file/a/b"'
-	fails "'/vol/file/a/b' in the root file system: not a directory ('/vol/file' is no directory)"
+	fails "'/vol/file/a/b' in the root file system: not a directory ('/vol/file' is not a directory)"
 	config '.mounts[-1].destination="/bin/busybox/x"'
-	fails "'/bin/busybox/x' in the root file system: not a directory ('/bin/busybox' is no directory)"
+	fails "'/bin/busybox/x' in the root file system: not a directory ('/bin/busybox' is not a directory)"
 }
 
 @test "a resource limit that cannot be set is named" {

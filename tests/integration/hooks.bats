@@ -55,7 +55,7 @@ H
 	for kind in prestart createRuntime createContainer; do
 		config --arg k $kind '.hooks={} | .hooks[$k]=[{path:"/bin/sh",args:["sh","-c","echo because >&2; exit 5"]}]'
 		run -1 tare run -b "$BUNDLE" "$ID"
-		[[ "$output" == *"/hooks/$kind/0"*"hook '/bin/sh' ended with status 5 (because)"* ]]
+		[[ "$output" == *"/hooks/$kind/0"*"hook '/bin/sh' exited with status 5 (because)"* ]]
 		[ ! -e "$ROOT/$ID" ]
 		[ ! -e "$(cgroup_of "$ID")" ]
 	done
@@ -76,7 +76,7 @@ H
 	[[ "$output" == *"cannot execute hook '/no/hook': no such file or directory" ]]
 	config '.hooks={"createRuntime":[{"path":"/bin/sh -c true"}]}'
 	run -1 tare run -b "$BUNDLE" "$ID"
-	[[ "$output" == *"hook '/bin/sh -c true': no such file or directory (its name has a space in it: arguments are items of args)" ]]
+	[[ "$output" == *"hook '/bin/sh -c true': no such file or directory (its name contains a space: each argument is a separate item of args)" ]]
 }
 
 @test "a failing poststop hook is a warning, and the other hooks still run" {
@@ -134,7 +134,7 @@ H
 	done
 	config '.hooks={"createRuntime":[{"path":"/bin/sh","args":["sh","-c","yes | head -c 65000; sleep 5 & echo; echo last words; exit 3"]}]}'
 	run -1 tare run -b "$BUNDLE" "$ID"
-	[[ "$output" == *"ended with status 3 (last words)"* ]]
+	[[ "$output" == *"exited with status 3 (last words)"* ]]
 }
 
 @test "hooks of the runtime: the bundle's directory, the container in its cgroup, before pivot_root" {

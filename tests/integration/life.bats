@@ -340,7 +340,7 @@ user_namespace() {
 	not_systemd
 	config --arg c "/$ID/a/b" '.linux.cgroupsPath=$c | .hooks={prestart:[{path:"/bin/false"}]}'
 	run ! failing "$(cgroup_mount)/$ID/a" "unlinkat:error=EROFS" create -b "$BUNDLE" "$ID" </dev/null 3>&-
-	[[ "$output" == *"hook '/bin/false' ended with status 1 (and cannot remove cgroup '/$ID/a/b': read-only file system: to be removed by delete $ID)"* ]] || { echo "$output"; return 1; }
+	[[ "$output" == *"hook '/bin/false' exited with status 1 (and cannot remove cgroup '/$ID/a/b': read-only file system: to be removed by delete $ID)"* ]] || { echo "$output"; return 1; }
 	[ "$(status_of "$ID")" = stopped ]
 	tare delete "$ID"
 	nothing_left

@@ -137,7 +137,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	expect full-nosuid ro,nosuid,nodev,noexec,noatime,nodiratime $FULL
 	expect full-ro+nosuid+nodev+noexec+noatime+nodiratime ro,nosuid,nodev,noexec,noatime,nodiratime $FULL
 	index=$(jq '[.mounts[].destination]|index("/full-nosuid")' "$BUNDLE/config.json")
-	[ "$(grep -c "/mounts/$index: the mount on '/full-nosuid' keeps what its source has and this user namespace cannot clear: ro,nodev,noexec" "$WORK/log")" = 1 ] || { cat "$WORK/log"; return 1; }
+	[ "$(grep -c "/mounts/$index: the mount on '/full-nosuid' keeps flags of its source that this user namespace cannot clear: ro,nodev,noexec" "$WORK/log")" = 1 ] || { cat "$WORK/log"; return 1; }
 	[ "$(grep -c keeps "$WORK/log")" = 1 ]
 	for option in rw suid dev exec relatime; do
 		config '.mounts|=map(select(.destination|startswith("/full")|not))'
@@ -553,7 +553,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	refused '{"options":["'$long'x=1"]}' "invalid argument"
 	refused '{"type":"overlay","options":["lowerdir=/'$long'/x"]}' "no such file or directory"
 	many=$(for i in {1..16}; do printf ',"%s"' "$long=x"; done)
-	refused '{"options":["x=x'$long'"'"$many"']}' "argument list too long (where one of its options is longer than 255 bytes, all of them together have 4095 at most)"
+	refused '{"options":["x=x'$long'"'"$many"']}' "argument list too long (if one of its options is longer than 255 bytes, all of them together can have at most 4095)"
 	config --arg t "none-such" --arg s "$long$long" '.mounts[0]={destination:"/m",type:$t,source:$s}'
 	run -1 tare run -b "$BUNDLE" "$ID"
 	[[ "$output" == *"/mounts/0: file system 'none-such' is not known to this kernel"* ]] || { echo "$output"; return 1; }

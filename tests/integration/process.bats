@@ -345,13 +345,13 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 	}
 	explain missing 'exec: "missing": executable file not found in $PATH'
 	explain /bin/missing 'no such file or directory'
-	explain "echo hi" 'found in $PATH: no such file or directory (its name has a space in it: each argument is an item of its own)'
-	explain "/bin/sh -c true" 'no such file or directory (its name has a space in it: each argument is an item of its own)'
+	explain "echo hi" 'found in $PATH: no such file or directory (its name contains a space: each argument is a separate item of args)'
+	explain "/bin/sh -c true" 'no such file or directory (its name contains a space: each argument is a separate item of args)'
 	cp "$BUNDLE/rootfs/bin/text" "$BUNDLE/rootfs/bin/a b"
 	explain "a b" 'neither a program nor a script'
 	explain /dir 'is a directory'
-	explain /bin/plain "permission denied (the file, or a directory on the way, is not executable for the container's user)"
-	explain plain "permission denied (the file, or a directory on the way, is not executable for the container's user)"
+	explain /bin/plain "permission denied (the file, or a directory of its path, is not executable for the container's user)"
+	explain plain "permission denied (the file, or a directory of its path, is not executable for the container's user)"
 	explain /bin/script "interpreter '/no/interpreter' does not exist"
 	explain /bin/dos 'carriage return'
 	explain /bin/text "neither a program nor a script"
