@@ -274,8 +274,9 @@ long idmap_start_holder(uint64_t namespaces, int *ret_pidfd)
 
 void idmap_end_holder(int pidfd)
 {
-	k_pidfd_send_signal(pidfd, SIGKILL);
-	k_waitid(P_PIDFD, pidfd, NULL, WEXITED);
+	/* If the signal is refused, for example by a seccomp filter, the death of this process ends it. */
+	if (k_pidfd_send_signal(pidfd, SIGKILL) >= 0)
+		k_waitid(P_PIDFD, pidfd, NULL, WEXITED);
 	k_close(pidfd);
 }
 

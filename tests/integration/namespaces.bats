@@ -348,3 +348,11 @@ SHOWN=$' /m ro,nosuid,nodev,noexec,relatime\n/m:\ncovered\n\n/m/covered:'
 	run -0 locked_source "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
 	[ "$output" = "$SHOWN" ]
 }
+
+@test "a process that holds a namespace for mount sources is not waited for if it cannot be killed" {
+	command -v strace >/dev/null || not_here "needs strace"
+	add_locked_source
+	script true
+	run timeout -k 1 "$HANGS" strace -qq -o /dev/null -e inject=pidfd_send_signal:error=EPERM:when=1 "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[ "$status" = 0 ] || { echo "$status: $output"; return 1; }
+}
