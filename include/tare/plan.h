@@ -205,6 +205,7 @@ struct plan_mount {
 	bool is_base;           /* later steps look up paths below the target from the mount's descriptor */
 	bool is_inside_proc;    /* the target is one of the few files below /proc that a mount may cover */
 	bool is_cgroup;         /* falls back to a bind of cgroup_path if a new mount is not permitted */
+	bool is_cgroup_shared;  /* binds it without trying: the container is in the caller's cgroup namespace */
 	bool is_fallback_readonly;
 	bool is_host_sysfs;    /* falls back to a bind of the host's /sys if a new sysfs is not permitted */
 	plan_text cgroup_path; /* host path for that fallback; 0: there is no fallback */

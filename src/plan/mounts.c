@@ -349,6 +349,12 @@ static bool has_callers_network(const struct builder *b)
 	return !b->spec->namespaces[SPEC_NS_NETWORK].is_set || b->host->namespaces[SPEC_NS_NETWORK].is_own;
 }
 
+static bool has_callers_cgroup(const struct builder *b)
+{
+	return !b->spec->namespaces[SPEC_NS_CGROUP].is_set ||
+	       (b->host->namespaces[SPEC_NS_CGROUP].is_own && !b->has_user);
+}
+
 /*
  * The directory of the host that shows what a new cgroup2 mount would show: the whole hierarchy without a
  * cgroup namespace, the container's own cgroup in a new one. 0: its path is unknown until init is started.
@@ -358,10 +364,12 @@ static plan_text cgroup_fallback(struct builder *b)
 	const char *own = b->has_unit ? "" : b->host->cgroup_own;
 	_cleanup_free_ char *path = NULL;
 
-	if (b->host->cgroup_mount[0] == '\0' || plan_is_joined(b->spec, SPEC_NS_CGROUP))
+	if (b->host->cgroup_mount[0] == '\0')
 		return 0;
-	if (!plan_is_new(b->spec, SPEC_NS_CGROUP))
+	if (has_callers_cgroup(b))
 		return builder_text(b, b->host->cgroup_mount);
+	if (plan_is_joined(b->spec, SPEC_NS_CGROUP))
+		return 0;
 	for (uint32_t i = 0; i < b->step_count; i++)
 		if (b->steps[i].kind == PLAN_CGROUP_CREATE)
 			own = builder_get(b, b->steps[i].u.text);
@@ -388,6 +396,13 @@ static void mount_filesystem(struct builder *b, struct plan_mount *mount, const 
 	mount->is_fallback_readonly = b->has_user && !b->spec->namespaces[SPEC_NS_CGROUP].is_set;
 	if (mount->is_cgroup)
 		mount->cgroup_path = cgroup_fallback(b);
+	/*
+	 * In the first cgroup namespace the options of a new cgroup2 mount replace those of the host's
+	 * hierarchy (nsdelegate and others, cgroup-v2.rst "Mounting"): only one that has options is mounted
+	 * there.
+	 */
+	mount->is_cgroup_shared = mount->is_cgroup && mount->cgroup_path != 0 && has_callers_cgroup(b) &&
+				  o->data.count == 0;
 	if (is_tmpfs && readonly != 0) {
 		mount->attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 		mount->recursive_attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;

@@ -234,6 +234,7 @@ static void add_mount(struct buf *out, const struct plan *plan, const struct pla
 		add_bits(out, m->propagation[i].type, propagation_bits, ARRAY_SIZE(propagation_bits), ",");
 	}
 	buf_add_str(out, m->is_copy_up ? " copy-up" : "");
+	buf_add_str(out, m->is_cgroup_shared ? " bind-host" : "");
 	buf_add_str(out, m->is_readonly_later ? " read-only-later" : "");
 	buf_add_str(out, m->is_base ? " keep-fd" : "");
 	if (m->label != 0)

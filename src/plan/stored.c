@@ -9,7 +9,7 @@
 /*
  * The layout number of a stored plan. Increase REVISION for a change that none of these sizes and counts shows.
  */
-#define REVISION 3
+#define REVISION 4
 #define LAYOUT                                                                                                 \
 	((uint64_t)sizeof(struct plan) << 48 | (uint64_t)sizeof(struct plan_step) << 32 |                      \
 	 (uint64_t)PLAN_KINDS << 16 | REVISION)

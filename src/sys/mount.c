@@ -345,8 +345,11 @@ static bool is_directory_fd(int fd)
 /* Opens a new file system. target_fd: the directory that it will cover, or -1 if that was created for it. */
 static int open_mount(struct rootfs *rootfs, const struct plan_mount *mount, int target_fd, struct err *err)
 {
-	int fd = new_filesystem(rootfs, mount, target_fd, err), r;
+	int fd, r;
 
+	if (mount->is_cgroup_shared)
+		return cgroup_fallback(rootfs, mount, err);
+	fd = new_filesystem(rootfs, mount, target_fd, err);
 	if (fd >= 0 && mount->label != 0) {
 		r = label_root_directory(fd, plan_get(rootfs->plan, mount->label), err);
 		if (r < 0)

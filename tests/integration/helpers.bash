@@ -224,3 +224,8 @@ long_path() { # SOCKET BYTES
 with_gaps() { # COMMAND...
 	bash -c 'for fd in $(ls /proc/$$/fd); do [ "$fd" -lt 3 ] || eval "exec $fd>&-"; done; exec 9<<<nine 40<<<forty; exec "$@"' _ "$@"
 }
+
+# A zombie is dead: the machine's first process may be slow to wait for it.
+has_died() { # PID
+	[[ ! -e /proc/$1/stat || $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) =~ ^(Z|$) ]]
+}

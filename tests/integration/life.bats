@@ -243,11 +243,6 @@ background() { # ARGS
 	job=$!
 }
 
-# A zombie is dead: the machine's first process may be slow to wait for it.
-has_died() { # PID
-	[[ ! -e /proc/$1/stat || $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) =~ ^(Z|$) ]]
-}
-
 # Kills tare while it waits for a process that it forked. That process wrote its pid to FILE, and must be killed as
 # well.
 killed_with() { # FILE

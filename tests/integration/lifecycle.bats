@@ -276,7 +276,8 @@ load helpers
 	status=0
 	wait "$creator" || status=$?
 	[ "$status" -eq 137 ]
-	kill "$(cat "$WORK/hook")"
+	# It was killed with the tare that ran it.
+	wait_for 'has_died "$(cat "$WORK/hook")"'
 }
 
 @test "a signal ends tare while it waits for a configuration" {

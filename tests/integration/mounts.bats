@@ -599,3 +599,16 @@ in_user_ns() { # namespaces of the caller, a filter
 	kill "$pid"
 	[[ "$output" == *"/mounts/0: cannot mount 'sysfs' on '/sys': operation not permitted (needs a network namespace that belongs to the container's user namespace)" ]] || { echo "$output"; return 1; }
 }
+
+@test "a cgroup2 mount in the caller's cgroup namespace leaves the options of the host's hierarchy as they are" {
+	options() {
+		awk -v path="$(cgroup_mount)" '$5 == path { print $6, $NF }' /proc/self/mountinfo
+	}
+	[[ "$(options)" == *nsdelegate* || "$(options)" == *memory_recursiveprot* ]] || host_lacks "the hierarchy has no options"
+	before=$(options)
+	config '.linux.namespaces|=map(select(.type!="cgroup")) | .mounts|=map(select(.destination!="/sys/fs/cgroup"))
+		+[{"destination":"/sys/fs/cgroup","type":"cgroup","source":"cgroup","options":["nosuid","ro"]}]'
+	inside 'grep " /sys/fs/cgroup " /proc/self/mountinfo; [ -e /sys/fs/cgroup/cgroup.procs ]; ! touch /sys/fs/cgroup/cgroup.procs'
+	[ "$(options)" = "$before" ]
+	[[ "$output" == *" /sys/fs/cgroup ro,nosuid"* ]]
+}
