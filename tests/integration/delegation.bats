@@ -111,7 +111,7 @@ teardown() {
 		refused_to "$MINE/caller" "cannot enable controller 'hugetlb' in cgroup.subtree_control of cgroup '/'" "the owner of that cgroup has to delegate it"
 		echo +hugetlb >"$(cgroup_mount)/cgroup.subtree_control"
 	fi
-	refused_to "$MINE" "cannot enable controller 'hugetlb' in cgroup.subtree_control of cgroup '$MINE'" "the caller is in cgroup '$MINE' itself: mkdir $DIR/caller"
+	refused_to "$MINE" "cannot enable controller 'hugetlb' in cgroup.subtree_control of cgroup '$MINE'" "the caller itself is in cgroup '$MINE': mkdir $DIR/caller"
 	mine create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 || { cat "$WORK/out"; return 1; }
 	[ "$(cat "$DIR/x/hugetlb.2MB.rsvd.max")" = 4194304 ]
 	[ "$(cat "$DIR/cgroup.subtree_control")" = hugetlb ]

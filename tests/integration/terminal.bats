@@ -43,7 +43,7 @@ P
 @test "a terminal that has no destination, and a destination without a terminal" {
 	config '.process.terminal=true'
 	run -1 tare create -b "$BUNDLE" "$ID"
-	[[ "$output" == *"cannot allocate tty"*"--console-socket"*"/process/terminal false"* ]]
+	[[ "$output" == *"cannot allocate tty"*"--console-socket"*"/process/terminal to false"* ]]
 	config '.process.terminal=false'
 	run -1 tare create -b "$BUNDLE" --console-socket "$WORK/x" "$ID"
 	[[ "$output" == *"cannot use console socket"* ]]
