@@ -157,6 +157,9 @@ const char *state_status_name(enum state_status status);
 int state_status(int dir_fd, const struct state_record *record, enum state_status *ret_status,
 		 struct err *err) MUST_CHECK;
 
+/* Stores pid and start time of this process, the creator. -EXDEV: /proc is that of another pid namespace. */
+int state_set_creator(struct state_record *record, struct err *err) MUST_CHECK;
+
 /* Stores the namespaces of this process, the creator, in the record: pids and start times refer to them. */
 int state_set_namespaces(struct state_record *record, struct err *err) MUST_CHECK;
 

@@ -7,6 +7,7 @@
 #include <tare/check.h>
 #include <tare/parent.h>
 #include <tare/resctrl.h>
+#include <tare/state.h>
 
 #include "private.h"
 
@@ -79,6 +80,16 @@ static void check_resctrl(struct check *check)
 		return;
 	err_pointer(&finding, "/linux/intelRdt");
 	check_report(check, &finding);
+}
+
+/* A start records start times of processes, for which it needs the procfs of its pid namespace. */
+static void check_procfs(struct check *check)
+{
+	struct state_record record = {0};
+	struct err finding = {0};
+
+	if (state_set_creator(&record, &finding) < 0)
+		check_report(check, &finding);
 }
 
 static void on_unknown_name(void *context, const char *json_pointer, const char *name)
@@ -172,6 +183,7 @@ int check_run(const struct create_options *options,
 	(void)plan_check(parent.spec, &parent.host, &parent.request, check_report, &check);
 	check.is_planned = check.count == 0;
 	check_args(&check);
+	check_procfs(&check);
 	check_labels(&check);
 	check_resctrl(&check);
 	parent.plan = plan_sketch(parent.spec, &parent.host, &parent.request);

@@ -74,7 +74,11 @@ static int probe_user_ns(struct host *host, struct err *err)
 	int r = k_fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0);
 
 	if (r < 0)
-		return err_system(err, r, "cannot read /proc");
+		err_system(err, r, "cannot read /proc");
+	if (r == -ENOENT)
+		err_hint(err, "a procfs has to be mounted on /proc");
+	if (r < 0)
+		return r;
 	host->is_in_user_ns = st.st_ino != INITIAL_USER_NS;
 	return 0;
 }

@@ -41,10 +41,9 @@ static int fill_record(struct parent *parent, struct err *err)
 	record->unit = mem_dup(unit == NULL ? "" : plan_get(parent->plan, unit->u.unit.name));
 	record->is_user_unit = unit != NULL && unit->u.unit.is_user;
 	parent_resctrl_fill_record(parent);
-	record->creator = k_getpid();
-	r = state_process_start(record->creator, &record->creator_start);
+	r = state_set_creator(record, err);
 	if (r < 0)
-		return err_system(err, r, "cannot read the start time of this process");
+		return r;
 	record->created_secs = now.tv_sec;
 	record->created_nanosecs = (uint32_t)now.tv_nsec;
 	record->owner = parent->host.euid;

@@ -42,23 +42,13 @@ static const char *exit_code_field(char **text, int *at)
 	return field;
 }
 
-int process_read(pid_t pid, struct process *ret_process)
+static int parse_stat(char *text, struct process *ret_process)
 {
-	char path[64], text[1024], *rest;
+	char *rest = strrchr(text, ')'); /* the command's name may contain blanks and parentheses */
 	const char *state;
 	uint64_t threads, start, code = 0;
 	int at = FIELD_STATE - 1;
-	int r;
 
-	if (pid <= 0)
-		return -ESRCH;
-	str_format(path, sizeof path, "/proc/%d/stat", pid);
-	r = io_read_small(AT_FDCWD, path, 0, text, sizeof text);
-	if (r == -ENOENT)
-		return -ESRCH;
-	if (r < 0)
-		return r;
-	rest = strrchr(text, ')'); /* the command's name may contain blanks and parentheses */
 	if (rest == NULL || rest[1] != ' ')
 		return -EBADMSG;
 	rest += 2;
@@ -75,6 +65,20 @@ int process_read(pid_t pid, struct process *ret_process)
 	return 0;
 }
 
+int process_read(pid_t pid, struct process *ret_process)
+{
+	char path[64], text[1024];
+	int r;
+
+	if (pid <= 0)
+		return -ESRCH;
+	str_format(path, sizeof path, "/proc/%d/stat", pid);
+	r = io_read_small(AT_FDCWD, path, 0, text, sizeof text);
+	if (r < 0)
+		return r == -ENOENT ? -ESRCH : r;
+	return parse_stat(text, ret_process);
+}
+
 int state_process_start(pid_t pid, uint64_t *ret_start)
 {
 	struct process process;
@@ -88,6 +92,7 @@ int state_process_start(pid_t pid, uint64_t *ret_start)
 /* --- namespaces: a pid is valid in one pid namespace, a start time in one time namespace --- */
 
 #define CANNOT_TELL "cannot tell whether the container lives: "
+#define NEEDS_PROCFS "mount the procfs of this pid namespace on /proc"
 
 static int read_inode(const char *path, uint64_t *ret_inode)
 {
@@ -103,7 +108,7 @@ static int proc_fail(int r, struct err *err)
 {
 	r = err_system(err, r, CANNOT_TELL "cannot find this process in /proc");
 	if (r == -ENOENT)
-		err_hint(err, "the procfs of this pid namespace has to be mounted on /proc");
+		err_hint(err, NEEDS_PROCFS);
 	return r;
 }
 
@@ -117,6 +122,37 @@ int state_set_namespaces(struct state_record *record, struct err *err)
 	if (r == -ENOENT) /* a kernel without time namespaces (CONFIG_TIME_NS) */
 		record->time_namespace = r = 0;
 	return r < 0 ? proc_fail(r, err) : 0;
+}
+
+#define OWN_START "cannot read the start time of this process"
+
+/*
+ * In the procfs of an outer pid namespace this process has another pid, and the pid of init is that of another
+ * process: its start time would be recorded as that of init.
+ */
+int state_set_creator(struct state_record *record, struct err *err)
+{
+	struct process process;
+	char text[1024], *rest = text;
+	uint64_t pid = 0;
+	int r = io_read_small(AT_FDCWD, "/proc/self/stat", 0, text, sizeof text);
+
+	if (r >= 0)
+		r = str_to_u64(strsep(&rest, " "), INT32_MAX, &pid) && rest != NULL ? parse_stat(rest, &process)
+										    : -EBADMSG;
+	if (r < 0)
+		err_system(err, r, OWN_START);
+	if (r >= 0 && pid != (uint64_t)k_getpid()) {
+		err_set(err, ERR_SYSTEM, 0, NULL, OWN_START ": /proc is that of another pid namespace");
+		r = -EXDEV;
+	}
+	if (r == -ENOENT || r == -EXDEV)
+		err_hint(err, NEEDS_PROCFS);
+	if (r < 0)
+		return r;
+	record->creator = (pid_t)pid;
+	record->creator_start = process.start;
+	return 0;
 }
 
 /* -EXDEV: the recorded pid refers to another pid namespace. */
@@ -163,7 +199,7 @@ static int check_proc(struct err *err)
 	if (str_to_u64(name, INT32_MAX, &number) && number == (uint64_t)k_getpid())
 		return 0;
 	r = state_fail(err, EXDEV, CANNOT_TELL "/proc is that of another pid namespace");
-	err_hint(err, "mount the procfs of this pid namespace on /proc");
+	err_hint(err, NEEDS_PROCFS);
 	return r;
 }
 

@@ -49,6 +49,25 @@ nothing_left() {
 	[ ! -e "$(named_dir "$ID")" ] || { echo "the cgroup is left"; return 1; }
 }
 
+@test "a container is only created with the procfs of the pid namespace on /proc" {
+	config '.process.args=["sleep","1000"]'
+	# In the new pid namespace the next pids are those of processes that the procfs of the outer one shows.
+	outer='for i in $(seq 60); do sleep 60 3>&- & done; last=$!
+		unshare -pf sh -c "echo $((last - 40)) >/proc/sys/kernel/ns_last_pid; exec \"\$@\"" . "$@"'
+	for command in 'create' 'run -d'; do
+		run -1 unshare -mpf --mount-proc --propagation private sh -c "$outer" . "$TARE" --root "$ROOT" $command -b "$BUNDLE" "$ID"
+		[[ "$output" == "tare: ${command% *} $ID: cannot read the start time of this process: /proc is that of another pid namespace (mount the procfs of this pid namespace on /proc)" ]] || { echo "$output"; return 1; }
+	done
+	run -1 unshare -pf "$TARE" --root "$ROOT" check -b "$BUNDLE"
+	[[ "$output" == "system: cannot read the start time of this process: /proc is that of another pid namespace ("*"1 finding" ]] || { echo "$output"; return 1; }
+	for command in "run $ID" check; do
+		# shellcheck disable=SC2086
+		run -1 unshare -m --propagation private sh -c 'umount -l /proc && exec "$@"' . "$TARE" --root "$ROOT" $command -b "$BUNDLE"
+		[ "$output" = "tare: $command: cannot read /proc: no such file or directory (a procfs has to be mounted on /proc)" ] || { echo "$output"; return 1; }
+	done
+	[ -z "$(ls -A "$ROOT")" ]
+}
+
 @test "from another pid namespace no command treats a running container as stopped" {
 	run_sleep
 	for command in delete state start pause resume "kill ${ID}" "exec $ID true" "update --pids-limit 5 $ID" "kill $ID 0" "kill $ID KILL"; do
