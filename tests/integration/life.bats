@@ -110,13 +110,10 @@ nothing_left() {
 	# The cgroup may be gone, too, with that of the engine's own container.
 	unshare -mpf --mount-proc "$TARE" --root "$ROOT" run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
 	wait_for 'rmdir "$(cgroup_of "$ID")"'
-	run in_other_pid_namespace delete "$ID"
-	# The number of a namespace that is gone is given to a new one: then the container is dead for sure.
-	if [ "$status" -ne 0 ]; then
-		[[ "$output" == *"it was created in another pid namespace"* ]]
-		run -0 in_other_pid_namespace delete --force "$ID"
-		[[ "$output" == *"warning: container $ID was created in another pid namespace, and its cgroup is gone"* ]]
-	fi
+	# Both commands in one namespace, as the number of a namespace that is gone may be given to a new one. If this
+	# namespace has it, the container is dead for sure.
+	run -0 unshare -mpf --mount-proc --propagation private sh -c '"$@" "$0" || "$@" --force "$0"' "$ID" "$TARE" --root "$ROOT" delete
+	[ -z "$output" ] || [[ "$output" == *"it was created in another pid namespace"*"warning: container $ID was created in another pid namespace, and its cgroup is gone"* ]] || { echo "$output"; return 1; }
 	nothing_left
 }
 
