@@ -69,8 +69,20 @@ struct mount_stage {
 };
 int mount_stage_enter(struct mount_stage *stage, int root_fd, int fd) MUST_CHECK;
 int mount_stage_leave(struct mount_stage *stage) MUST_CHECK;
-/* If r is -ENOTDIR, adds the hint which part of path, in the root, is not a directory. Before the pivot. */
-void mount_hint_file(const struct rootfs *rootfs, const char *path, int r, struct err *err);
+/* Names the component of path, in the root directory root_fd, that is not a directory, if r is -ENOTDIR. */
+void mount_hint_file(int root_fd, const char *path, int r, struct err *err);
+
+/* What was refused with -errno r: a copy of the mount at path (open_tree(2)). In the parent or in init. */
+struct mount_refused_copy {
+	int at_fd; /* with an empty path, or AT_FDCWD */
+	const char *path;
+	bool is_recursive;
+};
+void mount_hint_copy(const struct mount_refused_copy *refused, int r, struct err *err);
+/* Hints why mount_idmap failed with -errno r for the mount at fd, with the same arguments. */
+void mount_hint_idmap(int fd, int userns_fd, bool is_recursive, int r, struct err *err);
+/* Adds a hint if fd, of which mount_setattr(2) has refused attributes with -errno r, is no mount point. */
+void mount_hint_remount(int fd, int r, struct err *err);
 
 /* Adds the hint why the kernel refused a new file system with r, if that can be determined. mount_hints.c */
 void mount_hint_new(const char *type, int r, struct err *err);

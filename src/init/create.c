@@ -92,9 +92,11 @@ static int make_cwd(struct walker *walker, const struct plan_step *step, struct 
 
 	/* Magic links (/proc/self/fd/N) and files are refused here. If the directory cannot be created for
 	 * another reason, the later chdir(2) fails and reports that. */
-	if (fd == -ELOOP || fd == -ENOTDIR)
-		return err_system(err, fd, "cannot use '%s' as the working directory", path);
-	return 0;
+	if (fd != -ELOOP && fd != -ENOTDIR)
+		return 0;
+	err_system(err, fd, "cannot use '%s' as the working directory", path);
+	mount_hint_file(walker->rootfs.fd, path, fd, err);
+	return fd;
 }
 
 static int set_mount(int fd, uint64_t set, uint64_t propagation, bool is_recursive, struct err *err)

@@ -122,8 +122,10 @@ int bind_check_open_own_parent(struct rootfs *rootfs, const char *path, const ch
 	struct path_place place = place_find(rootfs, path);
 	int fd = path_open_parent(&place, &making, ret_name);
 
-	if (fd < 0 && !own.is_refused)
+	if (fd < 0 && !own.is_refused) {
 		err_system(err, fd, "cannot open the directory of '%s'", path);
+		mount_hint_file(rootfs->fd, path, fd, err);
+	}
 	return fd;
 }
 

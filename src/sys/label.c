@@ -56,6 +56,23 @@ static int set_apparmor(int proc_fd, const char *profile, struct err *err)
 	return r < 0 ? explain_apparmor(profile, name, fd == -ENOENT ? -EOPNOTSUPP : (int)r, err) : 0;
 }
 
+/* The kernel registers selinuxfs only if SELinux is enabled. */
+static void explain_selinux(int proc_fd, int r, struct err *err)
+{
+	char text[TEXT_MAX];
+
+	if (io_read_small(proc_fd, "filesystems", 0, text, sizeof text) < 0)
+		return;
+	for (char *at = text; *at != '\0'; at++)
+		*at = *at == '\t' || *at == '\n' ? ' ' : *at;
+	if (!str_has_word(text, "selinuxfs"))
+		err_hint(err, "SELinux is not enabled on this host");
+	else if (r == -EINVAL)
+		err_hint(err, "the loaded SELinux policy does not know the label");
+	else if (r == -EACCES)
+		err_hint(err, "the SELinux policy does not permit the caller's domain to set a label");
+}
+
 static int set_selinux(int proc_fd, const char *label, const char *name, struct err *err)
 {
 	_cleanup_fd_ int fd = open_attribute(proc_fd, name);
@@ -63,7 +80,7 @@ static int set_selinux(int proc_fd, const char *label, const char *name, struct 
 	if (r >= 0)
 		return 0;
 	r = err_system(err, (int)r, "cannot set SELinux label '%s' by `/proc/self/attr/%s`", label, name);
-	err_hint(err, "SELinux has to be enabled, and its policy has to define the label");
+	explain_selinux(proc_fd, (int)r, err);
 	return (int)r;
 }
 

@@ -39,7 +39,7 @@ static int explain_missing(const struct rootfs *rootfs, const struct path_place 
 	const char *path = place->path;
 
 	err_system(err, r, "cannot make mount target '%s' in the root file system", path);
-	mount_hint_file(rootfs, path, r, err);
+	mount_hint_file(rootfs->fd, path, r, err);
 	if (r == -EACCES || r == -EPERM || r == -EOVERFLOW)
 		err_hint(err,
 			 "create it beforehand, or make the container's root user the owner of the root file "
@@ -79,7 +79,7 @@ static int open_target(struct rootfs *rootfs, const struct plan_mount *mount, bo
 			       path);
 	if (fd < 0) {
 		err_system(err, fd, "cannot open mount target '%s' in the root file system", path);
-		mount_hint_file(rootfs, path, fd, err);
+		mount_hint_file(rootfs->fd, path, fd, err);
 		return fd;
 	}
 	r = place_identify(fd, &ret->identity);
@@ -323,8 +323,8 @@ static int apply_attributes(struct rootfs *rootfs, const struct plan_mount *moun
 		if (r == -EPERM)
 			err_hint(err, "attributes of the source are locked: do not clear nosuid, nodev, noexec "
 				      "or ro, and do not change atime, diratime or relatime");
-		if (r == -EINVAL && mount->is_remount)
-			err_hint(err, "the target of a remount has to be a mount point");
+		if (mount->is_remount)
+			mount_hint_remount(fd, r, err);
 		return r;
 	}
 	for (int i = 0; i < PLAN_PROPAGATIONS && mount->propagation[i].type != 0; i++) {
@@ -441,10 +441,15 @@ int mount_attach(struct rootfs *rootfs, const struct plan_mount *mount, struct e
 			return fd;
 	}
 	if (!mount->is_bind && mount->idmap_slot != PLAN_NO_SLOT) {
-		r = mount_idmap(fd, rootfs->slot_base + mount->idmap_slot, false);
-		if (r < 0)
-			return err_system(err, r, "cannot map the ids of the mount on '%s'",
-					  plan_get(rootfs->plan, mount->target));
+		int userns_fd = rootfs->slot_base + mount->idmap_slot;
+
+		r = mount_idmap(fd, userns_fd, false);
+		if (r < 0) {
+			r = err_system(err, r, "cannot map the ids of the mount on '%s'",
+				       plan_get(rootfs->plan, mount->target));
+			mount_hint_idmap(fd, userns_fd, false, r, err);
+			return r;
+		}
 	}
 	r = apply_attributes(rootfs, mount, fd, err);
 	if (r == 0 && mount->is_copy_up)

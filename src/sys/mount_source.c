@@ -28,6 +28,16 @@ int mount_idmap(int fd, int userns_fd, bool is_recursive)
 	return k_mount_setattr(fd, "", AT_EMPTY_PATH | (is_recursive ? AT_RECURSIVE : 0), &attr);
 }
 
+void mount_hint_idmap(int fd, int userns_fd, bool is_recursive, int r, struct err *err)
+{
+	/* mount_setattr(2): for a new copy of a mount, and an open user namespace, EINVAL has no other cause.
+	 */
+	if (r == -EINVAL && is_recursive && mount_idmap(fd, userns_fd, false) == 0)
+		err_hint(err, "the file system of a mount inside it does not support idmapped mounts");
+	else if (r == -EINVAL)
+		err_hint(err, "its file system does not support idmapped mounts");
+}
+
 /* Checks the device's type and number, because the path may be a link to another device. */
 static int check_device(int fd, const struct plan_source *source, const char *path, struct err *err)
 {
@@ -83,8 +93,7 @@ int mount_open_source(const struct plan *plan, const struct plan_source *source,
 	}
 	if (fd < 0) {
 		r = err_system(err, fd, "cannot open mount source '%s'", path);
-		if (r == -EINVAL)
-			err_hint(err, "it is unbindable, or mounts inside it are locked to it: try rbind");
+		mount_hint_copy(&(struct mount_refused_copy){at_fd, path, source->is_recursive}, r, err);
 		return r;
 	}
 	if (source->is_bind_of_device) {
@@ -103,10 +112,12 @@ int mount_open_source(const struct plan *plan, const struct plan_source *source,
 			return err_system(err, r, "cannot make a copy of '%s' read-only", path);
 	}
 	if (source->idmap_slot != PLAN_NO_SLOT) {
-		r = mount_idmap(fd, slot_base + source->idmap_slot, source->is_idmap_recursive);
+		int userns_fd = slot_base + source->idmap_slot;
+
+		r = mount_idmap(fd, userns_fd, source->is_idmap_recursive);
 		if (r < 0) {
 			r = err_system(err, r, "cannot map the ids of mount source '%s'", path);
-			err_hint(err, "its file system may not support idmapped mounts");
+			mount_hint_idmap(fd, userns_fd, source->is_idmap_recursive, r, err);
 			return r;
 		}
 	}

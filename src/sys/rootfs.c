@@ -205,6 +205,7 @@ static int find_device(const struct rootfs *rootfs, const struct plan_device *de
 		r = err_system(err, r, "cannot find device '%s'", path);
 	if (r < 0)
 		err_hint(err, "/dev is mounted from the host, and tare makes no devices in it");
+	mount_hint_file(rootfs->fd, path, r, err);
 	return r;
 }
 

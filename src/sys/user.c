@@ -286,8 +286,13 @@ static int enter_cwd(const char *cwd, bool may_fake_success, struct err *err)
 	char seen[4096];
 	int r = k_chdir(cwd);
 
-	if (r < 0)
-		return err_set(err, ERR_SYSTEM, r, "/process/cwd", "cannot change to directory '%s'", cwd);
+	if (r < 0) {
+		_cleanup_fd_ int root_fd = r == -ENOTDIR ? k_openat(AT_FDCWD, "/", O_PATH | O_CLOEXEC, 0) : -1;
+
+		err_set(err, ERR_SYSTEM, r, "/process/cwd", "cannot change to directory '%s'", cwd);
+		mount_hint_file(root_fd, cwd, r, err);
+		return r;
+	}
 	/* getcwd(3): for a directory outside of the root the path begins with "(unreachable)". */
 	seen[0] = '\0';
 	r = k_getcwd(seen, sizeof seen);

@@ -92,3 +92,59 @@ json.dump(c, open(sys.argv[1], "w"))' "$BUNDLE/config.json"
 	run -1 setpriv --bounding-set -sys_resource --inh-caps -sys_resource sh -c 'ulimit -u 5000; exec "$@"' . "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
 	[[ "$output" == *"cannot set RLIMIT_NPROC to 1 (soft), 99999999 (hard): operation not permitted (raising a hard limit needs CAP_SYS_RESOURCE)" ]]
 }
+
+@test "what is not a directory is named for a device, a link and the working directory, too" {
+	config '.linux.devices=[{path:"/bin/busybox/d/null",type:"c",major:1,minor:3}]'
+	fails "/linux/devices/0: cannot open the directory of '/bin/busybox/d/null': not a directory ('/bin/busybox' is not a directory)"
+	config 'del(.linux.devices)|.process.cwd="/bin/busybox"'
+	fails "/process/cwd: cannot use '/bin/busybox' as the working directory: not a directory ('/bin/busybox' is not a directory)"
+	config '.process.cwd="/bin/busybox/x"'
+	fails "'/bin/busybox/x' as the working directory: not a directory ('/bin/busybox' is not a directory)"
+	rm -rf "$BUNDLE/rootfs/dev"
+	: >"$BUNDLE/rootfs/dev"
+	config '.process.cwd="/"|.mounts=[{destination:"/proc",type:"proc",source:"proc"}]|del(.linux.maskedPaths,.linux.readonlyPaths)'
+	fails "not a directory ('/dev' is not a directory)"
+	rm "$BUNDLE/rootfs/dev"
+	config '.process.args=["sleep","100"]'
+	create "$ID"
+	run -255 tare exec --cwd /bin/busybox/x "$ID" true
+	[[ "$output" == *"cannot change to directory '/bin/busybox/x': not a directory ('/bin/busybox' is not a directory)" ]] || { echo "$output"; return 1; }
+	tare delete --force "$ID"
+}
+
+@test "a remount of a directory on which nothing is mounted" {
+	config '.mounts+=[{destination:"/tmp",type:"none",source:"none",options:["remount","bind","ro"]}]'
+	fails "cannot set the attributes of the mount on '/tmp': invalid argument (nothing is mounted there)"
+}
+
+@test "a source that cannot be bound: it is unbindable, or has locked mounts inside" {
+	own() { # shell commands
+		run -1 unshare -m --propagation private sh -c "$1"' && exec "$0" "$@"' "${@:2}"
+	}
+	mkdir "$WORK/src"
+	config --arg s "$WORK/src" '.mounts+=[{destination:"/tmp",type:"bind",source:$s,options:["bind"]}]'
+	own "mount -t tmpfs t $WORK/src && mount --make-unbindable $WORK/src" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"cannot open mount source '$WORK/src': invalid argument (its mount is unbindable: mount --make-private changes that)" ]] || { echo "$output"; return 1; }
+	config '.mounts[-1].options=["rbind"]'
+	own "mount -t tmpfs t $WORK/src && mount --make-unbindable $WORK/src" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"invalid argument (its mount is unbindable: "* ]] || { echo "$output"; return 1; }
+	# In a mount namespace of another user namespace, all mounts that it inherited are locked.
+	config '.mounts[-1].options=["bind"]|.linux.namespaces-=[{type:"network"}]|del(.linux.resources)|.mounts|=map(select(.type!="sysfs" and .type!="cgroup"))'
+	own "mount -t tmpfs t $WORK/src && mkdir $WORK/src/in && mount -t tmpfs t $WORK/src/in" \
+		unshare -Urm "$TARE" --root "$ROOT" --cgroup-manager disabled run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"cannot open mount source '$WORK/src': invalid argument (mounts inside it are locked to it, and cannot be omitted: use rbind)" ]] || { echo "$output"; return 1; }
+}
+
+@test "ids that cannot be mapped: the file system, or that of a mount inside it" {
+	mkdir -p "$WORK/src/in"
+	config --arg s "$WORK/src/in" '.mounts+=[{destination:"/tmp",type:"bind",source:$s,options:["bind"],
+		uidMappings:[{containerID:0,hostID:1000,size:10}],gidMappings:[{containerID:0,hostID:1000,size:10}]}]'
+	idmapped() {
+		run -1 unshare -m --propagation private sh -c 'mount -t proc p "$0" && exec "$@"' "$WORK/src/in" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	}
+	idmapped
+	[[ "$output" == *"cannot map the ids of mount source '$WORK/src/in': invalid argument (its file system does not support idmapped mounts)" ]] || { echo "$output"; return 1; }
+	config --arg s "$WORK/src" '.mounts[-1].source=$s|.mounts[-1].options=["rbind","ridmap"]'
+	idmapped
+	[[ "$output" == *"cannot map the ids of mount source '$WORK/src': invalid argument (the file system of a mount inside it does not support idmapped mounts)" ]] || { echo "$output"; return 1; }
+}
