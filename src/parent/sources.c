@@ -82,7 +82,11 @@ static int open_places(struct parent *parent, struct err *err)
 	r = place_open(proc_fd, "self", &parent->sources->own);
 	if (r >= 0)
 		r = make_locked(proc_fd, &parent->sources->locked);
-	return r < 0 ? err_system(err, r, "cannot copy the mount namespace for mount sources") : 0;
+	if (r < 0)
+		err_system(err, r, "cannot copy the mount namespace for mount sources");
+	if (r == -EPERM)
+		spawn_hint_no_user_namespace(err);
+	return r;
 }
 
 static void place_done(struct place *place)

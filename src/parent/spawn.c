@@ -185,8 +185,7 @@ static bool is_in_chroot(void)
 	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0;
 }
 
-/* clone3(2) returns EPERM for all of these causes. A cause that cannot be verified is not reported. */
-static void hint_no_user_namespace(struct err *err)
+void spawn_hint_no_user_namespace(struct err *err)
 {
 	if (!is_mapped("/proc/self/uid_map", geteuid()) || !is_mapped("/proc/self/gid_map", getegid()))
 		err_hint(err, "the caller's user or group id has no mapping in its own user namespace");
@@ -210,7 +209,7 @@ static int explain_clone(long r, const struct spawn *spawn, struct err *err)
 	if (r == -ENOSPC)
 		err_hint(err, "a limit in /proc/sys/user/max_*_namespaces is reached");
 	else if (r == -EPERM && (spawn->flags & CLONE_NEWUSER) != 0)
-		hint_no_user_namespace(err);
+		spawn_hint_no_user_namespace(err);
 	else if (r == -EACCES && spawn->into_cgroup)
 		err_hint(err,
 			 "the caller may not move processes from its own cgroup into that one: both have to be "

@@ -12,6 +12,12 @@ int spawn_init(struct parent *parent, const struct plan_step *step, struct err *
 /* Waits for INIT_STARTED, sets pid and pidfd to those of the bridge's child, and kills the bridge. */
 int spawn_expect_init(struct parent *parent, struct err *err) MUST_CHECK;
 
+/*
+ * Adds to *err why clone3(2) has refused a user namespace with EPERM. A cause that cannot be verified is not
+ * reported.
+ */
+void spawn_hint_no_user_namespace(struct err *err);
+
 /* --- listener.c --- */
 
 /*
