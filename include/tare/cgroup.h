@@ -155,7 +155,7 @@ void cgroup_saved_done(struct cgroup_saved *saved);
 
 /*
  * Carries out a plan of plan_build_update. If a step fails, the files that earlier steps wrote get their old
- * values again; *err has the JSON pointer of the failed limit, and its hint names a file whose old value could
+ * values again; *err has the JSON pointer of the failed limit, and its hint names a file if its old value could
  * not be written. *ret_saved holds the old values, for a cgroup_rollback after a success; it refers to texts of
  * the plan and must not outlive it.
  */
@@ -169,7 +169,7 @@ void cgroup_rollback(const struct cgroup_saved *saved, struct err *err);
 
 /*
  * systemd also writes files of properties that were not set, and rounds values. cgroup_snapshot saves all files
- * that systemd could write; cgroup_write_snapshot writes back those whose value has changed since.
+ * that systemd could write; cgroup_write_snapshot writes back those that have changed since.
  */
 void cgroup_snapshot(int cgroup_fd, struct cgroup_saved *ret_kept);
 int cgroup_write_snapshot(const struct cgroup_saved *kept, struct err *err) MUST_CHECK;
@@ -259,7 +259,7 @@ int cgroup_watch_wait(struct cgroup_watch *watch, int64_t timeout_ms);
 
 /*
  * Writes the resource usage of the cgroup as an object, the member "data" of a line of "events": CPU times in
- * ns, memory in bytes, "no limit" as 2^64-1 (for pids as 0). Values whose file does not exist, because their
+ * ns, memory in bytes, "no limit" as 2^64-1 (for pids as 0). Values without a file, because their
  * controller is not enabled, are omitted.
  */
 struct json;

@@ -24,7 +24,7 @@ int command_create(const struct create_options *options, struct err *err) MUST_C
 int command_run(const struct create_options *options, int *ret_status, struct err *err) MUST_CHECK;
 
 /*
- * start ID: starts the program of a container whose status is "created" (runtime.md, "Start"). Returns when
+ * start ID: starts the program of a container with the status "created" (runtime.md, "Start"). Returns when
  * execve(2) has succeeded, or with its error.
  */
 int command_start(const char *state_root, const char *id, struct err *err) MUST_CHECK;

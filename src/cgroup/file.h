@@ -86,7 +86,7 @@ int cgroup_read_key(int fd, const char *key, uint64_t *ret) MUST_CHECK;
 int cgroup_open_events(int cgroup_fd) MUST_CHECK;
 /* Whether cgroup.events has the line "key 1": 1, 0, or -errno. */
 int cgroup_read_event(int events_fd, const char *key) MUST_CHECK;
-/* The same for a cgroup whose cgroup.events is not open. */
+/* The same for a cgroup, if its cgroup.events is not open. */
 int cgroup_event_now(int cgroup_fd, const char *key) MUST_CHECK;
 /*
  * cgroup_is_populated for a cgroup without cgroup.events: the root of the hierarchy has no such file and always

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* create: makes a container whose init waits at the gate. Process: the parent. */
+/* create: makes a container; its init waits at the gate. Process: the parent. */
 #include <tare/command.h>
 #include <tare/parent.h>
 

@@ -102,7 +102,7 @@ static void stream_read(struct stream *s)
 	if (len > 0)
 		s->end = (size_t)len;
 	else if (len != -EAGAIN && len != -EINTR)
-		s->is_ended = true; /* a terminal whose other side is closed gives EIO */
+		s->is_ended = true; /* a terminal with a closed other side gives EIO */
 }
 
 /* poll(2) ignores negative descriptors: one that is not to be waited for now is set to -1. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The root directory, and a directory for each container. A name that begins with "~" is no container's,
- * because state_check_id refuses it: it is a directory that is being removed, or whose removal was interrupted.
+ * because state_check_id refuses it: it is being removed, or its removal was interrupted.
  */
 #include <dirent.h>
 #include <errno.h>
