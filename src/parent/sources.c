@@ -85,7 +85,7 @@ static int open_places(struct parent *parent, struct err *err)
 	if (r < 0)
 		err_system(err, r, "cannot copy the mount namespace for mount sources");
 	if (r == -EPERM)
-		spawn_hint_no_user_namespace(err);
+		hints_no_user_namespace(err);
 	return r;
 }
 

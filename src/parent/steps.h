@@ -12,12 +12,6 @@ int spawn_init(struct parent *parent, const struct plan_step *step, struct err *
 /* Waits for INIT_STARTED, sets pid and pidfd to those of the bridge's child, and kills the bridge. */
 int spawn_expect_init(struct parent *parent, struct err *err) MUST_CHECK;
 
-/*
- * Adds to *err why clone3(2) has refused a user namespace with EPERM. A cause that cannot be verified is not
- * reported.
- */
-void spawn_hint_no_user_namespace(struct err *err);
-
 /* --- listener.c --- */
 
 /*
@@ -87,5 +81,13 @@ int sources_open_locked(struct parent *parent, const struct plan_source *source,
 			struct err *err) MUST_CHECK;
 /* Called when all are open: the mount namespace that they come from would keep mounts of the host busy. */
 void sources_done(struct parent *parent);
+
+/* --- hints.c --- */
+
+/*
+ * Adds to *err why clone3(2) has refused a user namespace with EPERM. A cause that cannot be verified is not
+ * reported.
+ */
+void hints_no_user_namespace(struct err *err);
 
 #endif
