@@ -57,6 +57,7 @@ fails() { # words of the error
 	setpriv --reuid 64999 --regid 64999 --clear-groups sleep 1000 3>&- 9>&- &
 	sleeper=$!
 	setpriv --reuid 64999 --regid 64999 --clear-groups sleep 1000 3>&- 9>&- &
+	wait_for '[ "$(pgrep -c -u 64999 sleep)" = 2 ]'
 	run -1 tare run -b "$BUNDLE" "$ID"
 	kill -9 $! $sleeper
 	[[ "$output" == *"/process/args: exec: \"true\": resource temporarily unavailable (the program's user has more processes than RLIMIT_NPROC allows)" ]] || { echo "$output"; return 1; }
