@@ -216,12 +216,24 @@ static int gate(struct walker *walker, const struct plan_step *step, struct err 
 	return 0;
 }
 
-static int rootfs_step(struct walker *walker, const struct plan_step *step, struct err *err)
+static int creation_step(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	struct rootfs *rootfs = &walker->rootfs;
 	const struct plan *plan = walker->plan;
 
 	switch ((enum plan_kind)step->kind) {
+	case PLAN_JOIN:
+		return bridge_join(walker, step, err);
+	case PLAN_UNSHARE:
+		return unshare_own(step, err);
+	case PLAN_LOOPBACK:
+		return process_set_loopback(err);
+	case PLAN_HOSTNAME:
+		return process_set_hostname(plan_get(plan, step->u.text), err);
+	case PLAN_DOMAINNAME:
+		return process_set_domainname(plan_get(plan, step->u.text), err);
+	case PLAN_SYSCTL:
+		return process_write_sysctl(&walker->rootfs, step, err);
 	case PLAN_OPEN_SOURCE:
 		return open_source(walker, step, err);
 	case PLAN_ROOT:
@@ -255,28 +267,6 @@ static int rootfs_step(struct walker *walker, const struct plan_step *step, stru
 		return gate(walker, step, err);
 	default:
 		return err_set(err, ERR_PEER, EPROTO, NULL, "init has no step %u", step->kind);
-	}
-}
-
-static int creation_step(struct walker *walker, const struct plan_step *step, struct err *err)
-{
-	const struct plan *plan = walker->plan;
-
-	switch ((enum plan_kind)step->kind) {
-	case PLAN_JOIN:
-		return bridge_join(walker, step, err);
-	case PLAN_UNSHARE:
-		return unshare_own(step, err);
-	case PLAN_LOOPBACK:
-		return process_set_loopback(err);
-	case PLAN_HOSTNAME:
-		return process_set_hostname(plan_get(plan, step->u.text), err);
-	case PLAN_DOMAINNAME:
-		return process_set_domainname(plan_get(plan, step->u.text), err);
-	case PLAN_SYSCTL:
-		return process_write_sysctl(&walker->rootfs, step, err);
-	default:
-		return rootfs_step(walker, step, err);
 	}
 }
 

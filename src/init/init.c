@@ -216,12 +216,23 @@ static int control_terminal(struct err *err)
 	return r < 0 ? err_system(err, r, "cannot make the terminal the controlling terminal") : 0;
 }
 
-static int late_step(struct walker *walker, const struct plan_step *step, struct err *err)
+int init_step(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	const struct plan *plan = walker->plan;
 	int r;
 
 	switch ((enum plan_kind)step->kind) {
+	case PLAN_SET_UNDUMPABLE:
+		r = (int)k_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+		return r < 0 ? err_system(err, r, "cannot make the process undumpable") : 0;
+	case PLAN_SETUP_IDS:
+		return setup_ids(walker, step, err);
+	case PLAN_KEYRING:
+		return process_join_keyring(plan_get(walker->plan, step->u.text), err);
+	case PLAN_LABEL:
+		return label_set(&walker->rootfs, &step->u.label, err);
+	case PLAN_CONSOLE:
+		return console(walker, step, err);
 	case PLAN_UMASK:
 		k_umask((unsigned int)step->u.number);
 		return 0;
@@ -261,26 +272,5 @@ static int late_step(struct walker *walker, const struct plan_step *step, struct
 		return walker->creation_step != NULL
 			       ? walker->creation_step(walker, step, err)
 			       : err_set(err, ERR_PEER, EPROTO, NULL, "an exec has no step %u", step->kind);
-	}
-}
-
-int init_step(struct walker *walker, const struct plan_step *step, struct err *err)
-{
-	int r;
-
-	switch ((enum plan_kind)step->kind) {
-	case PLAN_SET_UNDUMPABLE:
-		r = (int)k_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-		return r < 0 ? err_system(err, r, "cannot make the process undumpable") : 0;
-	case PLAN_SETUP_IDS:
-		return setup_ids(walker, step, err);
-	case PLAN_KEYRING:
-		return process_join_keyring(plan_get(walker->plan, step->u.text), err);
-	case PLAN_LABEL:
-		return label_set(&walker->rootfs, &step->u.label, err);
-	case PLAN_CONSOLE:
-		return console(walker, step, err);
-	default:
-		return late_step(walker, step, err);
 	}
 }
