@@ -250,11 +250,12 @@ void cgroup_watch_close(struct cgroup_watch *watch);
 #define CGROUP_EMPTY 2      /* the cgroup has no process, or does not exist */
 #define CGROUP_COUNT_READ 4 /* oom_kills was read during this call */
 /*
- * Reads both files without waiting. Returns a set of the three flags above. A caller that waits by itself polls
- * both descriptors for POLLPRI and then calls this; once the cgroup is removed, they are always ready.
+ * Reads both files without waiting. Returns a set of the three flags above, or -errno. A caller that waits by
+ * itself polls both descriptors for POLLPRI and then calls this; once the cgroup is removed, they are always
+ * ready.
  */
 int cgroup_watch_read(struct cgroup_watch *watch);
-/* Waits up to timeout_ms. Returns CGROUP_OOM, CGROUP_EMPTY, both, or 0 when the time is over. */
+/* Waits up to timeout_ms. Returns CGROUP_OOM, CGROUP_EMPTY, both, 0 when the time is over, or -errno. */
 int cgroup_watch_wait(struct cgroup_watch *watch, int64_t timeout_ms);
 
 /*

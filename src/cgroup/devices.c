@@ -20,7 +20,10 @@
  * only an allow rule tests whether the set is empty.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "devices.h"
 
@@ -337,11 +340,37 @@ static int program_detach(int cgroup_fd, int program_fd)
 	return bpf_call(BPF_PROG_DETACH, &attr);
 }
 
+static bool has_capability(const struct __user_cap_data_struct *data, unsigned int number)
+{
+	return data[number / 32].effective >> number % 32 & 1;
+}
+
+#define INITIAL_USER_NS 0xeffffffdu /* its inode number (PROC_USER_INIT_INO of the kernel) */
+
+/* bpf(2), capabilities(7): CAP_SYS_ADMIN includes the other two. Only the initial user namespace's count. */
+static void hint_denied(struct err *err)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+	bool has_bpf, has_net;
+	struct stat st;
+
+	if (k_capget(&header, data) < 0)
+		return;
+	has_bpf = has_capability(data, CAP_SYS_ADMIN) || has_capability(data, CAP_BPF);
+	has_net = has_capability(data, CAP_SYS_ADMIN) || has_capability(data, CAP_NET_ADMIN);
+	if (!has_bpf || !has_net)
+		err_hint(err, "device rules need %s%s%s", has_bpf ? "" : "CAP_BPF",
+			 has_bpf || has_net ? "" : " and ", has_net ? "" : "CAP_NET_ADMIN");
+	else if (k_fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0) == 0 && st.st_ino != INITIAL_USER_NS)
+		err_hint(err, "device rules cannot be set in a user namespace");
+}
+
 static int devices_fail(struct err *err, int r, const char *verb)
 {
 	r = err_system(err, r, "cannot %s the device rules of the cgroup", verb);
 	if (r == -EPERM)
-		err_hint(err, "device rules need CAP_BPF and CAP_NET_ADMIN outside of any user namespace");
+		hint_denied(err);
 	else if (r == -ENOSYS || r == -EINVAL)
 		err_hint(err, "the kernel needs CONFIG_BPF_SYSCALL and CONFIG_CGROUP_BPF");
 	return r;

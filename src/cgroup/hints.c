@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "file.h"
 
@@ -19,9 +20,6 @@ static const char *hint_of(int r)
 		return "there is no such device";
 	case -EBUSY:
 		return "the current use does not allow it";
-	case -EACCES:
-	case -EPERM:
-		return "the settings of a cgroup above it, or the caller's rights, do not allow it";
 	default:
 		return NULL;
 	}
@@ -95,6 +93,18 @@ static bool hint_page_size(int cgroup_fd, const char *file, struct err *err)
 	return true;
 }
 
+/* EACCES and EPERM: of the file's permissions or, for a file that the caller may write, of its controller. */
+static bool hint_permission(int cgroup_fd, int r, const char *file, struct err *err)
+{
+	int access = k_faccessat2(cgroup_fd, file, W_OK, AT_EACCESS);
+
+	if (access == -EACCES)
+		err_hint(err, "the caller may not write the file: its owner has to delegate the cgroup");
+	else if (access == 0 && r == -EACCES)
+		err_hint(err, "the settings of a cgroup above it do not allow it");
+	return access == -EACCES || access == 0;
+}
+
 void cgroup_hint_refusal(int cgroup_fd, int r, const struct cgroup_refused *refused, struct err *err)
 {
 	const char *file = refused->file;
@@ -102,6 +112,8 @@ void cgroup_hint_refusal(int cgroup_fd, int r, const struct cgroup_refused *refu
 	if (r == -EINVAL && hint_bandwidth(cgroup_fd, file, refused->value, err))
 		return;
 	if (r == -ENOENT && hint_page_size(cgroup_fd, file, err))
+		return;
+	if ((r == -EACCES || r == -EPERM) && hint_permission(cgroup_fd, r, file, err))
 		return;
 	if (r == -ENOSPC && str_has_prefix(file, "cpuset."))
 		err_hint(err, "a cgroup with processes cannot have an empty list: name all that it may use");

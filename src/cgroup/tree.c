@@ -232,8 +232,9 @@ int cgroup_pids(int cgroup_fd, pid_t **ret_pids, struct err *err)
 	if (r < 0) {
 		r = err_system(err, r, "cannot list the processes of the cgroup");
 		if (r == -EBUSY)
-			err_hint(err, "there are too many cgroups below it, or a process keeps making more; "
-				      "'kill --all' with KILL needs no list");
+			err_hint(err, "there are %llu cgroups below it; 'kill --all' with KILL needs no list",
+				 (unsigned long long)cgroup_event_count(cgroup_fd, "cgroup.stat",
+									"nr_descendants"));
 		return r;
 	}
 	if (list.has_invisible) {
@@ -411,6 +412,19 @@ static int remove_parents(int mount_fd, struct cgroup_path *at, unsigned int cre
 	return 0;
 }
 
+/* The cgroup parent_fd/name could not be removed within the time limits. */
+static void hint_busy(int parent_fd, const char *name, struct err *err)
+{
+	_cleanup_fd_ int fd = path_open_beneath(parent_fd, name, O_RDONLY | O_DIRECTORY, 0);
+	int populated = fd < 0 ? fd : cgroup_is_populated(fd);
+
+	if (populated > 0)
+		err_hint(err, "it still has processes: delete continues from here");
+	else if (populated == 0)
+		err_hint(err, "it still has %llu cgroups below it: delete continues from here",
+			 (unsigned long long)cgroup_event_count(fd, "cgroup.stat", "nr_descendants"));
+}
+
 int cgroup_remove(int mount_fd, const char *path, unsigned int created, struct err *err)
 {
 	struct removal removal = {.start = time_ms()};
@@ -427,8 +441,7 @@ int cgroup_remove(int mount_fd, const char *path, unsigned int created, struct e
 	if (r < 0 && !is_gone(r)) {
 		r = err_system(err, r, "cannot remove cgroup '%s'", path);
 		if (r == -EBUSY)
-			err_hint(err, "its processes do not die, or there are too many cgroups below it: "
-				      "delete continues from here");
+			hint_busy(parent_fd, name, err);
 		return r;
 	}
 	r = remove_parents(mount_fd, &at, created);

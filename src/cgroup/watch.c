@@ -71,8 +71,11 @@ int cgroup_watch_read(struct cgroup_watch *watch)
 {
 	uint64_t kills = watch->oom_kills;
 	int result = read_oom_kills(watch->memory_fd, &kills) < 0 ? 0 : CGROUP_COUNT_READ;
+	int populated = cgroup_read_event(watch->events_fd, "populated");
 
-	if (cgroup_read_event(watch->events_fd, "populated") != 1)
+	if (populated < 0 && !is_gone(populated))
+		return populated;
+	if (populated != 1)
 		result = CGROUP_EMPTY | (read_oom_kills(watch->memory_fd, &kills) < 0 ? 0 : CGROUP_COUNT_READ);
 	/* The memory controller was disabled: poll(2) on the descriptor would return at once from now on. */
 	if (result == 0)
@@ -90,10 +93,13 @@ int cgroup_watch_wait(struct cgroup_watch *watch, int64_t timeout_ms)
 	for (;;) {
 		struct pollfd fds[2] = {{.fd = watch->events_fd, .events = POLLPRI},
 					{.fd = watch->memory_fd, .events = POLLPRI}};
-		int result = cgroup_watch_read(watch) & ~CGROUP_COUNT_READ;
+		int result = cgroup_watch_read(watch);
 		int64_t left = deadline - time_ms();
 		struct timespec time = {0};
 
+		if (result < 0)
+			return result;
+		result &= ~CGROUP_COUNT_READ;
 		if (result != 0 || left <= 0)
 			return result;
 		left = left < RECHECK_MS ? left : RECHECK_MS;

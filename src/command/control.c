@@ -133,6 +133,8 @@ static int stream(const struct events *events, struct cgroup_watch *watch, struc
 		int64_t left = next - time_ms();
 		int what = cgroup_watch_wait(watch, left > 0 ? left : 0);
 
+		if (what < 0)
+			return err_system(err, what, "cannot read the events of the container's cgroup");
 		if (what & CGROUP_OOM)
 			r = write_event(events, "oom", false, err);
 		if (what & CGROUP_EMPTY)

@@ -185,9 +185,10 @@ static void watch_read(struct foreground *f)
 	if (f->watch.events_fd < 0)
 		return;
 	flags = cgroup_watch_read(&f->watch);
-	if (flags & CGROUP_EMPTY)
+	/* After an error the number of kills is unknown. */
+	if (flags < 0 || (flags & CGROUP_EMPTY))
 		cgroup_watch_close(&f->watch);
-	f->is_counted = flags & CGROUP_COUNT_READ;
+	f->is_counted = flags >= 0 && (flags & CGROUP_COUNT_READ);
 }
 
 static void wait_end(struct foreground *f, int signal_fd)

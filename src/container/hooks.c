@@ -29,6 +29,14 @@ static int open_directory(const char *bundle, bool is_poststop, struct err *err)
 	return is_poststop && (fd == -ENOENT || fd == -ENOTDIR) ? container_open_bundle("/", err) : fd;
 }
 
+/* A poststop hook that fails is only a warning (runtime-spec runtime.md, "Lifecycle"). */
+static void warn_of_poststop(const struct err *err)
+{
+	log_line(LOG_SHOWN_WARNING, "%s: %s%s%s%s%s%s", err->json_pointer, err->msg,
+		 err->errnum == 0 ? "" : ": ", err->errnum == 0 ? "" : strerror(err->errnum),
+		 err->hint[0] == '\0' ? "" : " (", err->hint, err->hint[0] == '\0' ? "" : ")");
+}
+
 int container_run_hooks(const struct state_record *record, const struct spec *spec, uint32_t kind,
 			struct err *err)
 {
@@ -51,7 +59,7 @@ int container_run_hooks(const struct state_record *record, const struct spec *sp
 	if (directory_fd < 0) {
 		err_pointer(err, plan_get(plan, step->json_pointer));
 		if (is_poststop)
-			log_line(LOG_WARNING, "%s: %s", err->json_pointer, err->msg);
+			warn_of_poststop(err);
 		return directory_fd;
 	}
 	context.directory_fd = directory_fd;
@@ -68,9 +76,7 @@ int container_run_hooks(const struct state_record *record, const struct spec *sp
 		int r = hooks_run_one(&context, &rows[i], state.data, err);
 
 		if (r < 0) {
-			log_line(LOG_SHOWN_WARNING, "%s: %s%s%s%s%s%s", err->json_pointer, err->msg,
-				 err->errnum == 0 ? "" : ": ", err->errnum == 0 ? "" : strerror(err->errnum),
-				 err->hint[0] == '\0' ? "" : " (", err->hint, err->hint[0] == '\0' ? "" : ")");
+			warn_of_poststop(err);
 			result = r;
 		}
 	}

@@ -274,6 +274,7 @@ int netdev_move(struct netdev **netdev_ptr, int container_fd, const struct plan 
 	struct netdev *netdev;
 	struct move *move;
 	struct link link;
+	bool is_immovable = false;
 	int r = prepare(netdev_ptr, container_fd, err);
 
 	if (r < 0)
@@ -289,16 +290,19 @@ int netdev_move(struct netdev **netdev_ptr, int container_fd, const struct plan 
 	r = free_index(netdev->fd, link.index, &move->index);
 	if (r >= 0)
 		r = netdev_save(netdev->host_fd, &move->saved);
-	if (r >= 0)
+	if (r >= 0) {
 		r = move_link(netdev->host_fd, link.index, netdev->ns_fd, new_name, move->index);
+		is_immovable = r == -EINVAL;
+	}
 	if (r >= 0)
 		r = netdev_add_addresses(netdev->fd, move->index, &move->saved);
 	if (r >= 0)
 		r = netdev_set_up(netdev->fd, move->index);
 	if (r < 0) {
 		r = err_system(err, r, "cannot move network device '%s' into the container", name);
-		if (r == -EINVAL)
-			err_hint(err, "some kinds of devices cannot be moved to another network namespace");
+		/* The kernel's only cause, for a valid name and index: dev_change_net_namespace. */
+		if (is_immovable)
+			err_hint(err, "a device of this kind cannot be moved to another network namespace");
 	}
 	return r;
 }

@@ -142,6 +142,29 @@ static bool lacks_setfcap(const struct map *map)
 	return false;
 }
 
+static bool is_overlapping(uint32_t a, uint32_t a_size, uint32_t b, uint32_t b_size)
+{
+	return (a <= b && b - a < a_size) || (b <= a && a - b < b_size);
+}
+
+/* user_namespaces(7): neither the ids of the container nor those of the host may be in two ranges. */
+static void hint_overlap(const struct map *map, struct err *err)
+{
+	const struct plan_id_range *ranges = plan_rows(map->plan, map->table);
+
+	for (uint32_t i = 1; i < map->table.count; i++)
+		for (uint32_t j = 0; j < i; j++) {
+			const struct plan_id_range *a = &ranges[j], *b = &ranges[i];
+			bool is_inside = is_overlapping(a->container_id, a->size, b->container_id, b->size);
+
+			if (!is_inside && !is_overlapping(a->host_id, a->size, b->host_id, b->size))
+				continue;
+			err_hint(err, "the %s ids of ranges %u and %u overlap",
+				 is_inside ? "container's" : "host's", j, i);
+			return;
+		}
+}
+
 static int explain_map(const struct map *map, int r, struct err *err)
 {
 	const char *name = map_name(map);
@@ -163,7 +186,7 @@ static int explain_map(const struct map *map, int r, struct err *err)
 		err_hint(err, "the kernel accepts at most %d ranges, and less than %ld bytes as text", ID_LINES,
 			 sysconf(_SC_PAGESIZE));
 	else if (r == -EINVAL)
-		err_hint(err, "ranges overlap, or contain ids that are not mapped in this user namespace");
+		hint_overlap(map, err);
 	return r;
 }
 

@@ -327,6 +327,16 @@ H
 	tare delete --force "$ID"
 	[ "$(cat "$WORK/stopped")" = / ]
 	mv "$BUNDLE.away" "$BUNDLE"
+	# A bundle that cannot be opened for another reason is a warning, which is shown without --log, too.
+	create "$ID"
+	rm "$WORK/stopped"
+	mv "$BUNDLE" "$BUNDLE.away"
+	ln -s "$BUNDLE" "$BUNDLE"
+	run -0 tare delete --force "$ID"
+	rm "$BUNDLE"
+	mv "$BUNDLE.away" "$BUNDLE"
+	[[ "$output" == *"/hooks/poststop: cannot open bundle '$BUNDLE', the directory of its hooks: "[Tt]"oo many levels of symbolic links" ]] || { echo "$output"; return 1; }
+	[ ! -e "$WORK/stopped" ]
 	config --arg w "$WORK" '.hooks={poststart:[{path:"/bin/sh",args:["sh","-c",("pwd >"+$w+"/started")]}]}'
 	create "$ID"
 	mv "$BUNDLE" "$BUNDLE.away"

@@ -228,7 +228,10 @@ user_ns() {
 	# With few lines the cause of the error is another one.
 	config '.linux.uidMappings=[{containerID:0,hostID:100,size:10},{containerID:5,hostID:200,size:10}]'
 	run_container "" 1
-	[[ "$output" == *"invalid argument (ranges overlap"* ]] || { echo "$output"; return 1; }
+	[[ "$output" == *"invalid argument (the container's ids of ranges 0 and 1 overlap)" ]] || { echo "$output"; return 1; }
+	config '.linux.uidMappings=[{containerID:20,hostID:100,size:10},{containerID:0,hostID:0,size:1},{containerID:5,hostID:91,size:10}]'
+	run_container "" 1
+	[[ "$output" == *"invalid argument (the host's ids of ranges 0 and 2 overlap)" ]] || { echo "$output"; return 1; }
 }
 
 @test "time offsets, with and without a user namespace" {

@@ -209,5 +209,5 @@ namespace() {
 	[[ "$output" == *"/linux/netDevices: the container needs a network namespace of its own"* ]]
 	config '.linux.netDevices={"lo":{"name":"lo1"}} | .linux.namespaces+=[{"type":"network"}]'
 	run -1 tare create -b "$BUNDLE" "$ID"
-	[[ "$output" == *"/linux/netDevices/lo: cannot move network device 'lo' into the container: invalid argument"*"another network namespace"* ]]
+	[[ "$output" == *"/linux/netDevices/lo: cannot move network device 'lo' into the container: invalid argument (a device of this kind cannot be moved to another network namespace)" ]]
 }

@@ -208,6 +208,10 @@ static void test_watch(void)
 	CHECK_INT(cgroup_watch_read(&watch), 0);
 	CHECK_INT(watch.memory_fd, -1);
 	CHECK_INT(watch.oom_kills, 4);
+	/* An error is not an empty cgroup. */
+	change("cgroup.events", "POPULATED 1\n");
+	CHECK_INT(cgroup_watch_read(&watch), -EBADMSG);
+	CHECK_INT(cgroup_watch_wait(&watch, 0), -EBADMSG);
 	cgroup_watch_close(&watch);
 	change("cgroup.events", "populated 0\n");
 	drop("memory.events");
