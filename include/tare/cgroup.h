@@ -188,6 +188,12 @@ int cgroup_chown(int cgroup_fd, uid_t uid, struct err *err) MUST_CHECK;
 uint64_t cgroup_event_count(int cgroup_fd, const char *file, const char *key);
 
 /*
+ * Whether the cgroup or one above it has as many processes and threads as its pids.max allows. If so,
+ * *ret_max is that limit and ret_path the absolute path of the cgroup's directory.
+ */
+bool cgroup_find_full(int cgroup_fd, uint64_t *ret_max, char *ret_path, size_t size);
+
+/*
  * Kills all processes of the cgroup and of all cgroups below it, including frozen ones (cgroup.kill), and waits
  * up to timeout_ms until cgroup.events reads "populated 0". -ETIMEDOUT, with *err set, if that takes longer.
  */

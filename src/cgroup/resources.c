@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "file.h"
 
@@ -81,6 +82,37 @@ uint64_t cgroup_event_count(int cgroup_fd, const char *file, const char *key)
 	if (io_read_small(cgroup_fd, file, O_NOFOLLOW, text, sizeof text) >= 0)
 		(void)!str_keyed_u64(text, key, &count);
 	return count;
+}
+
+static bool is_full(int cgroup_fd, uint64_t *ret_max)
+{
+	uint64_t current;
+
+	return read_number(cgroup_fd, "pids.max", ret_max) == 0 &&
+	       read_number(cgroup_fd, "pids.current", &current) == 0 && current >= *ret_max;
+}
+
+bool cgroup_find_full(int cgroup_fd, uint64_t *ret_max, char *ret_path, size_t size)
+{
+	_cleanup_fd_ int fd = k_openat(cgroup_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	char link[32];
+	ssize_t len;
+
+	/* The root of the hierarchy has no pids.max. */
+	while (fd >= 0 && k_faccessat2(fd, "pids.max", 0 /* F_OK */, AT_SYMLINK_NOFOLLOW) == 0) {
+		int parent_fd;
+
+		if (is_full(fd, ret_max)) {
+			str_format(link, sizeof link, "/proc/self/fd/%d", fd);
+			len = readlink(link, ret_path, size - 1);
+			ret_path[len < 0 ? 0 : len] = '\0';
+			return len > 0;
+		}
+		parent_fd = k_openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+		fd_close(&fd);
+		fd = parent_fd;
+	}
+	return false;
 }
 
 /* --- the owner of the files --- */

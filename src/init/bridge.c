@@ -103,12 +103,8 @@ static int bridge_spawn(struct walker *walker, const struct plan_step *step, str
 	pid = clone_init(walker, &args, &own);
 	if (pid == 0 && own == 0)
 		return user_faked_success("/linux/seccomp", "clone(2)", err);
-	if (pid < 0) {
-		err_system(err, (int)pid, "cannot start init in its namespaces");
-		if (pid == -EAGAIN)
-			err_hint(err, "the cgroup's pids.max, or the user's limit of processes, is reached");
-		return (int)pid;
-	}
+	if (pid < 0)
+		return err_system(err, (int)pid, "cannot start init in its namespaces");
 	if (pid == 0)
 		return become_init(walker, has_cgroup, err);
 	k_exit(0);

@@ -150,6 +150,16 @@ static bool is_removed(const struct parent *parent)
 	return k_faccessat2(parent->cgroup_fd, "cgroup.procs", 0 /* F_OK */, AT_SYMLINK_NOFOLLOW) < 0;
 }
 
+static void explain_processes(const struct parent *parent, struct err *err)
+{
+	char path[120];
+	uint64_t max;
+
+	if (cgroup_find_full(parent->cgroup_fd, &max, path, sizeof path))
+		err_hint(err, "pids.max of cgroup '%s' is %llu: starting a process needs up to two more", path,
+			 (unsigned long long)max);
+}
+
 /* The counters of an exec's cgroup include events from before the exec, so its hints are questions. */
 void parent_explain_limits(const struct parent *parent, struct err *err)
 {
@@ -162,8 +172,9 @@ void parent_explain_limits(const struct parent *parent, struct err *err)
 		err_set(err, ERR_STATE, EBUSY, NULL, IN_USE);
 		return;
 	}
-	if (err->errnum == EAGAIN && has_event(parent, "pids.events", "max"))
-		err_hint(err, "limit of processes too low? Starting a process needs up to two");
+	/* An error of execve(2) has its own hint. */
+	if (err->errnum == EAGAIN && err->hint[0] == '\0')
+		explain_processes(parent, err);
 	else if (err->errnum == E2BIG && err->hint[0] == '\0' && has_memory_limit(parent->plan))
 		/* execve(2) also returns E2BIG if the arguments' pages cannot be charged to the cgroup. */
 		err_hint(err, "memory limit too low?");

@@ -2,9 +2,11 @@
 /* Hints that need a look at the host, for errors of several steps. Process: the parent. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "steps.h"
@@ -61,4 +63,49 @@ void hints_no_user_namespace(struct err *err)
 			 "profile that allows userns");
 	else
 		err_hint(err, "user_namespaces(7) lists the reasons for which the kernel refuses to make one");
+}
+
+/* The kinds of namespaces and the files of their limits (namespaces(7)). */
+static const struct {
+	uint64_t flag;
+	const char *file;
+} limits[] = {
+	{CLONE_NEWUSER, "max_user_namespaces"},     {CLONE_NEWNS, "max_mnt_namespaces"},
+	{CLONE_NEWPID, "max_pid_namespaces"},       {CLONE_NEWNET, "max_net_namespaces"},
+	{CLONE_NEWIPC, "max_ipc_namespaces"},       {CLONE_NEWUTS, "max_uts_namespaces"},
+	{CLONE_NEWCGROUP, "max_cgroup_namespaces"},
+};
+
+/* Whether a process cannot be started in a namespace of this kind because of a limit. */
+static bool is_at_limit(uint64_t flags)
+{
+	struct clone_args args = {.flags = flags, .exit_signal = SIGCHLD};
+	long pid = k_clone3(&args);
+
+	if (pid == 0)
+		k_exit(0);
+	if (pid > 0)
+		k_waitid(P_PID, (int)pid, NULL, WEXITED);
+	return pid == -ENOSPC;
+}
+
+/*
+ * clone3(2) returns ENOSPC without the kind of namespace, so each kind is tried on its own. User namespaces
+ * that are nested 32 deep give the same error (user_namespaces(7)), which cannot be told apart in a nested one.
+ */
+void hints_no_more_namespaces(uint64_t flags, struct err *err)
+{
+	uint64_t user = flags & CLONE_NEWUSER;
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		if ((flags & limits[i].flag) == 0 || !is_at_limit(user | limits[i].flag))
+			continue;
+		if (limits[i].flag != CLONE_NEWUSER ||
+		    is_line("/proc/self/uid_map", "         0          0 4294967295\n") ||
+		    is_line("/proc/sys/user/max_user_namespaces", "0\n"))
+			err_hint(err, "the limit in /proc/sys/user/%s is reached", limits[i].file);
+		else
+			err_hint(err, "user_namespaces(7) lists the limits of nested user namespaces");
+		return;
+	}
 }

@@ -102,7 +102,8 @@ void parent_explain_status(const siginfo_t *info, struct err *err)
 		err_set(err, ERR_PEER, 0, NULL, "init was killed by signal %d before the container was ready",
 			info->si_status);
 		if (info->si_status == SIGKILL)
-			err_hint(err, "the OOM killer or another process killed it");
+			err_hint(err,
+				 "the kernel's log (dmesg) names the processes that the OOM killer has killed");
 		if (info->si_status == SIGSYS)
 			err_hint(err,
 				 "the seccomp filter kills for a system call that tare makes after loading it: "

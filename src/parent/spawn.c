@@ -153,15 +153,13 @@ static int explain_clone(long r, const struct spawn *spawn, struct err *err)
 {
 	err_system(err, (int)r, "cannot start init in its namespaces");
 	if (r == -ENOSPC)
-		err_hint(err, "a limit in /proc/sys/user/max_*_namespaces is reached");
+		hints_no_more_namespaces(spawn->flags, err);
 	else if (r == -EPERM && (spawn->flags & CLONE_NEWUSER) != 0)
 		hints_no_user_namespace(err);
 	else if (r == -EACCES && spawn->into_cgroup)
 		err_hint(err,
 			 "the caller may not move processes from its own cgroup into that one: both have to be "
 			 "inside a cgroup that is delegated to it");
-	else if (r == -EAGAIN)
-		err_hint(err, "the cgroup's pids.max, or the user's limit of processes, is reached");
 	else if (r == -EBUSY || r == -EOPNOTSUPP)
 		err_hint(err, "the cgroup cannot hold processes: it has controllers enabled for its children");
 	return (int)r;

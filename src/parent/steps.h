@@ -89,5 +89,7 @@ void sources_done(struct parent *parent);
  * reported.
  */
 void hints_no_user_namespace(struct err *err);
+/* Hints which limit prevents new namespaces (CLONE_NEW*), after ENOSPC of clone3(2). */
+void hints_no_more_namespaces(uint64_t flags, struct err *err);
 
 #endif

@@ -149,3 +149,17 @@ json.dump(c, open(sys.argv[1], "w"))' "$BUNDLE/config.json"
 	idmapped
 	[[ "$output" == *"cannot map the ids of mount source '$WORK/src': invalid argument (the file system of a mount inside it does not support idmapped mounts)" ]] || { echo "$output"; return 1; }
 }
+
+@test "a limit of namespaces: the file of the kind that is at its limit is named" {
+	config '.linux.namespaces=[{type:"mount"},{type:"ipc"},{type:"uts"}]|.mounts=[]|del(.linux.resources,.linux.maskedPaths,.linux.readonlyPaths)'
+	for kind in ipc uts; do
+		run -1 unshare -Urm sh -c 'echo 0 >/proc/sys/user/max_'$kind'_namespaces && exec "$@"' . "$TARE" --root "$ROOT" --cgroup-manager disabled run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"no space left on device (the limit in /proc/sys/user/max_${kind}_namespaces is reached)" ]] || { echo "$output"; return 1; }
+	done
+}
+
+@test "an init that is killed by SIGKILL: the hint names no cause that is not known" {
+	config '.hooks={createRuntime:[{path:"/bin/sh",args:["sh","-c","kill -9 $(sed -n \"s/.*\\\"pid\\\": *\\([0-9]*\\).*/\\1/p\")"]}]}'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"init was killed by signal 9 before the container was ready (the kernel's log (dmesg) names the processes that the OOM killer has killed)" ]] || { echo "$output"; return 1; }
+}

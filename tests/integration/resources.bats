@@ -264,7 +264,7 @@ is_denied() { # DIR
 	limits '{pids:{limit:1}}'
 	again
 	run -255 tare exec "$ID" true
-	[[ "$output" == *"resource temporarily unavailable (limit of processes too low?"* ]]
+	[[ "$output" == *"resource temporarily unavailable (pids.max of cgroup '"*"' is 1: starting a process needs up to two more)" ]]
 }
 
 @test "cpu: weight, bandwidth, burst, idle" {

@@ -174,6 +174,34 @@ static void test_freeze_fails(void)
 	drop("cgroup.events");
 }
 
+/* --- pids --- */
+
+static void test_full(void)
+{
+	char path[256];
+	uint64_t max = 0;
+	int fd;
+
+	CHECK(!cgroup_find_full(dir_fd, &max, path, sizeof path));
+	CHECK_INT(k_mkdirat(dir_fd, "in", 0700), 0);
+	put("pids.max", "3\n");
+	put("pids.current", "2\n");
+	put("in/pids.max", "max\n");
+	put("in/pids.current", "2\n");
+	fd = k_openat(dir_fd, "in", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	CHECK(!cgroup_find_full(fd, &max, path, sizeof path));
+	change("pids.current", "3\n");
+	CHECK(cgroup_find_full(fd, &max, path, sizeof path));
+	CHECK_INT(max, 3);
+	CHECK(strstr(path, "/in") == NULL && path[0] == '/');
+	k_close(fd);
+	drop("in/pids.max");
+	drop("in/pids.current");
+	CHECK_INT(k_unlinkat(dir_fd, "in", AT_REMOVEDIR), 0);
+	drop("pids.max");
+	drop("pids.current");
+}
+
 /* --- events --- */
 
 static void test_watch(void)
@@ -282,6 +310,7 @@ int main(void)
 	test_memory();
 	test_rest();
 	test_freeze_fails();
+	test_full();
 	test_watch();
 	test_watch_late();
 	CHECK_INT(rmdir(path), 0);
