@@ -130,8 +130,8 @@ int cgroup_make_threaded(const struct cgroup_place *place, const struct plan *pl
 			 struct plan_texts controllers, struct err *err) MUST_CHECK;
 
 /*
- * Writes one limit as described at struct plan_cgroup_write in plan.h. ERR_UNSUPPORTED if the file does not
- * exist, otherwise ERR_SYSTEM.
+ * Writes one limit, or its other_file; the flags of struct plan_cgroup_write (plan.h) decide which failures
+ * count. ERR_UNSUPPORTED if the file is missing, otherwise ERR_SYSTEM.
  */
 int cgroup_write(int cgroup_fd, const struct plan *plan, const struct plan_cgroup_write *write,
 		 struct err *err) MUST_CHECK;

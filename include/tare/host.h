@@ -64,10 +64,4 @@ struct host_details {
 /* Cannot fail. */
 void host_probe_details(struct host_details *ret_details);
 
-/*
- * Whether the kernel can mount file systems of this type: /proc/filesystems lists it, or a module for it is
- * installed (modules.alias).
- */
-bool host_has_filesystem(const char *type);
-
 #endif

@@ -10,7 +10,10 @@
 #include <tare/plan.h>
 #include <tare/state.h>
 
-/* Whether unit_start could ask systemd: the program is installed and the bus answers. 0 or -errno with *err. */
+/*
+ * Whether unit_start could ask systemd: tare-systemd is installed, systemd answers on the bus, and it is in the
+ * caller's pid namespace. 0 or -errno with *err.
+ */
 int unit_ask(const struct plan *plan, const struct plan_unit *unit, struct err *err) MUST_CHECK;
 
 /* A scope to start, with the process pid in it. */

@@ -129,8 +129,10 @@ static int change_owner(int cgroup_fd, const char *name, uid_t uid, struct err *
 	/* The list names files of all controllers; a cgroup has only those of its own. */
 	if (r == -ENOENT && name[0] != '\0')
 		return 0;
-	return r < 0 ? err_system(err, r, "cannot make uid %u the owner of the cgroup's '%s'", uid,
-				  name[0] == '\0' ? "." : name)
+	if (r < 0 && name[0] == '\0')
+		return err_system(err, r, "cannot give the container's cgroup to uid %u of the host", uid);
+	return r < 0 ? err_system(err, r, "cannot give '%s' of the container's cgroup to uid %u of the host",
+				  name, uid)
 		     : 0;
 }
 

@@ -129,7 +129,10 @@ static void keep_failure(int *result, int r)
 		*result = r;
 }
 
-/* A nested keyed file has a line for each device or resource: removes the new lines and writes the old ones. */
+/*
+ * A keyed file has one line for each device or resource. Writes none for each line that did not exist when the
+ * cgroup was saved, then the saved lines.
+ */
 static int restore_lines(int cgroup_fd, const char *file, char *now, const char *before, const char *none)
 {
 	_cleanup_free_ char *old = mem_dup(before);

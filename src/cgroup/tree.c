@@ -239,7 +239,7 @@ int cgroup_pids(int cgroup_fd, pid_t **ret_pids, struct err *err)
 	}
 	if (list.has_invisible) {
 		err_set(err, ERR_STATE, 0, NULL,
-			"cannot list the processes of the cgroup: some are in another pid namespace");
+			"cannot list the processes of the cgroup: some are not visible in this pid namespace");
 		err_hint(err, "run this command in the pid namespace in which the container was created");
 		return -EXDEV;
 	}

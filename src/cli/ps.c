@@ -145,9 +145,12 @@ static int add_table(const struct processes *processes, const char *text, struct
 {
 	int column = pid_column(text);
 
-	if (column < 0)
-		return err_set(err, ERR_USAGE, 0, NULL,
-			       "cannot find the container's processes: the output of ps has no column PID");
+	if (column < 0) {
+		err_set(err, ERR_USAGE, 0, NULL,
+			"cannot find the container's processes: the output of ps has no header with PID");
+		err_hint(err, "use options such as -ef, or -o pid,comm");
+		return -EINVAL;
+	}
 	for (bool is_head = true; *text != '\0'; is_head = false) {
 		size_t len = strcspn(text, "\n");
 

@@ -5,7 +5,6 @@
  */
 #include <fcntl.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include <tare/host.h>
 
@@ -65,53 +64,4 @@ void host_probe_details(struct host_details *ret_details)
 	details.has_selinux = exists("/sys/fs/selinux/enforce");
 	probe_namespaces(&details);
 	*ret_details = details;
-}
-
-/* --- file systems --- */
-
-/* Whether /proc/filesystems lists type. Each of its lines is "nodev\tTYPE" or "\tTYPE". */
-static bool has_filesystem_line(const char *text, const char *type)
-{
-	size_t len = strlen(type);
-
-	for (const char *at = text; at != NULL && *at != '\0'; at = strchr(at, '\n')) {
-		at += *at == '\n';
-		at += strcspn(at, "\t\n");
-		if (*at == '\t' && strncmp(at + 1, type, len) == 0 && at[1 + len] == '\n')
-			return true;
-	}
-	return false;
-}
-
-#define MODULES_MAX ((size_t)64 << 20)
-
-/*
- * To mount an unknown type, the kernel requests the module "fs-TYPE". depmod(8) lists the modules that have
- * such an alias in modules.alias.
- */
-static bool has_module(const char *type)
-{
-	_cleanup_free_ char *path = NULL, *alias = NULL;
-	_cleanup_buf_ struct buf text = {0};
-	struct utsname name;
-
-	if (uname(&name) < 0)
-		return false;
-	path = mem_format("/lib/modules/%s/modules.alias", name.release);
-	alias = mem_format("\nalias fs-%s ", type);
-	return io_read_file(AT_FDCWD, path, MODULES_MAX, &text) == 0 && text.data != NULL &&
-	       strstr(text.data, alias) != NULL;
-}
-
-bool host_has_filesystem(const char *type)
-{
-	_cleanup_buf_ struct buf text = {0};
-
-	/* A type never contains a blank or tab; one with a line feed would match across lines. */
-	if (str_is_empty(type) || strpbrk(type, " \t\n") != NULL)
-		return false;
-	if (io_read_file(AT_FDCWD, "/proc/filesystems", 1 << 20, &text) == 0 && text.data != NULL &&
-	    has_filesystem_line(text.data, type))
-		return true;
-	return has_module(type);
 }

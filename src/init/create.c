@@ -159,8 +159,8 @@ static int check_parent(const struct walker *walker, struct err *err)
 }
 
 /*
- * Before the pivot: createContainer hooks run with the runtime's environment, which is then removed from this
- * process, file and memory, because the container must not read it.
+ * Before the pivot: createContainer hooks that state no env get the runtime's environment, from a sealed memfd
+ * in environment_slot. It is unmapped and closed after them, because the container must not read it.
  */
 static int run_outer_hooks(struct walker *walker, const struct plan_step *step, struct err *err)
 {

@@ -131,7 +131,10 @@ static void close_host_fds(struct walker *walker)
 	walker->rootfs.host_cgroup_fd = -1;
 }
 
-/* Prepares execve(2); a step of its own, because the seccomp filter can come between it and execve(2). */
+/*
+ * The last actions before execve(2): close-on-exec, the message to the parent, the signal mask. A step of its
+ * own, because the seccomp filter can be installed between it and execve(2).
+ */
 static int hand_over(struct walker *walker, struct err *err)
 {
 	uint64_t no_signals = 0;

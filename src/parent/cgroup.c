@@ -52,8 +52,9 @@ static int step_create(struct parent *parent, const struct plan_step *step, stru
 }
 
 /*
- * The caller is usually in the cgroup that is delegated to it. A cgroup with processes in it cannot enable
- * controllers for its children (cgroups(7), "no internal processes").
+ * Enables controllers. EBUSY usually means that the caller is itself in the cgroup that is delegated to it,
+ * which has processes then and cannot enable controllers for its children (cgroups(7), "no internal
+ * processes"): the hint says how to move the caller.
  */
 static int step_enable(const struct parent *parent, const struct cgroup_place *place,
 		       const struct plan_step *step, struct err *err)

@@ -421,7 +421,9 @@ static void inherit_groups(const struct exec *e, const struct plan_step *contain
 }
 
 /*
- * Inside the container, but outside of its pid namespace: the bridge takes on the identity of the new process.
+ * Plans what the bridge sets on itself once it has entered the container, for its child to inherit: session
+ * keyring, terminal, umask, policies, rlimits, seccomp filter, ids and capabilities. Only the child is in the
+ * container's pid namespace.
  */
 static void add_identity(struct exec *e)
 {

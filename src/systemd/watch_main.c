@@ -5,8 +5,9 @@
  *
  * Process: a child of the "create" or "run --detach" that created the container, in the caller's namespaces and
  * cgroup, with the caller's ids, in a session of its own. It has no capabilities, and only the descriptors of
- * tare/systemd.h. It sleeps until the kernel reports a change of the cgroup, and exits when the cgroup is empty
- * or gone. If it is killed, "state" lacks that number; nothing else depends on it.
+ * tare/systemd.h. It sleeps until the kernel reports a change of the cgroup, checks again at intervals once
+ * init has exited, and exits when the cgroup is empty or gone. If it is killed, the number in "state" is
+ * missing or too low; nothing else depends on it.
  */
 #include <linux/capability.h>
 #include <linux/prctl.h>

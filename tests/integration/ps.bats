@@ -66,7 +66,7 @@ start_three() {
 	run -0 tare ps --format table "$ID" -p 1 -o pid
 	[ "${#lines[@]}" = 1 ]
 	run -1 tare ps "$ID" -A -o comm
-	[[ "$output" == *"no column PID"* ]]
+	[[ "$output" == *"no header with PID (use options such as -ef, or -o pid,comm)"* ]]
 	run -1 tare ps "$ID" --no-such-option
 	[[ "$output" == *"ps failed with status"* ]]
 }
