@@ -235,7 +235,7 @@ load helpers
 	[[ "$output" == *"/mounts/7: cannot "*" '/through/x' in the root file system: not a directory"* ]] || { echo "$output"; return 1; }
 	config '.mounts|=.[:7] | .process.cwd="/file/x"'
 	run_container "" 1
-	[[ "$output" == *"'/file/x' as the working directory: not a directory" ]]
+	[[ "$output" == *"'/file/x' as the working directory: not a directory ('/file' is not a directory)" ]]
 }
 
 @test "the error for a mount target that cannot be made does not claim that it was opened" {
