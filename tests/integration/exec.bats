@@ -200,7 +200,7 @@ process_file() {
 	waiting
 	tare exec -d --pid-file "$WORK/pid" "$ID" sh -c 'sleep 1000' </dev/null >/dev/null 2>&1 3>&-
 	pid=$(cat "$WORK/pid")
-	[ "$(cat /proc/"$pid"/comm)" = sleep ] || [ "$(cat /proc/"$pid"/comm)" = sh ]
+	[[ "$(readlink "/proc/$pid/exe")" == */busybox ]]
 	[ "$(readlink /proc/"$pid"/ns/pid)" = "$(readlink /proc/"$(pid_of "$ID")"/ns/pid)" ]
 	run -255 tare exec -d --pid-file "$WORK/pid2" "$ID" not-there
 	[ ! -e "$WORK/pid2" ]

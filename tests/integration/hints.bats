@@ -30,8 +30,11 @@ fails() { # words of the error
 	mkdir -p "$WORK/jail/proc" "$WORK/jail/dev" "$WORK/jail/b"
 	cp "$TARE" "$WORK/jail/tare"
 	cp -a "$BUNDLE/." "$WORK/jail/b"
-	run -1 unshare -m --propagation private sh -c 'mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" /tare --root /s --cgroup-manager disabled run -b /b x' "$WORK/jail"
-	[[ "$output" == *": operation not permitted (a process in a chroot cannot make user namespaces"* ]] || { echo "$output"; return 1; }
+	# A sanitized program is not linked statically, and the jail has no libraries.
+	if ! grep -q __asan_init "$TARE"; then
+		run -1 unshare -m --propagation private sh -c 'mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" /tare --root /s --cgroup-manager disabled run -b /b x' "$WORK/jail"
+		[[ "$output" == *": operation not permitted (a process in a chroot cannot make user namespaces"* ]] || { echo "$output"; return 1; }
+	fi
 	# A user namespace without maps, in which the caller's id is the overflow id.
 	chmod 755 "$WORK" "$BUNDLE"
 	cp "$TARE" "$WORK/tare"
