@@ -49,7 +49,8 @@ struct err {
 /*
  * Fills *err and returns -errnum, or -EINVAL where errnum is 0, so that callers write
  * "return err_set(...)". errnum may be positive or negative; it is stored positive. json_pointer may be NULL.
- * The message has the form "cannot <verb> <object>", without the text of errno. Removes an earlier hint.
+ * The message usually has the form "cannot <verb> <object>"; it never contains the text of errno. Removes an
+ * earlier hint.
  */
 int err_set(struct err *err, enum err_kind kind, int errnum, const char *json_pointer, const char *fmt, ...)
 	FORMAT(5, 6);

@@ -218,9 +218,10 @@ int cgroup_is_populated(int cgroup_fd);
 
 /*
  * Removes the cgroup and all cgroups below it, then up to created - 1 of its parents, as long as they are
- * empty. Sets cgroup.max.descendants to 0 meanwhile, so that no process makes more cgroups below it; if the
- * cgroup cannot be removed, that value stays. -EBUSY if processes that are dying take longer than 10 s, or the
- * removal takes longer than 30 s in all. Succeeds if the cgroup does not exist.
+ * empty: created is how many cgroups of the path tare made, this one included. If the cgroup is not empty,
+ * tries to set its cgroup.max.descendants to 0, so that no process makes more cgroups below it; if the cgroup
+ * cannot be removed, that value stays. -EBUSY if it still has processes after 10 s, or the removal takes longer
+ * than 30 s in all. Succeeds if the cgroup does not exist.
  */
 int cgroup_remove(int mount_fd, const char *path, unsigned int created, struct err *err) MUST_CHECK;
 

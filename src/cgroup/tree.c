@@ -245,7 +245,10 @@ int cgroup_pids(int cgroup_fd, pid_t **ret_pids, struct err *err)
 	}
 	pids = list.pids == NULL ? mem_alloc(sizeof *pids) : take_ptr(list.pids);
 	qsort(pids, list.count, sizeof *pids, compare_pids);
-	/* 0 is a thread that exited meanwhile; a process that was moved during the walk is listed twice. */
+	/*
+	 * 0 is a thread that exited meanwhile. A process with several threads in threaded cgroups, or one that
+	 * was moved during the walk, is listed more than once.
+	 */
 	for (size_t i = 0; i < list.count; i++)
 		if (pids[i] > 0 && (unique == 0 || pids[i] != pids[unique - 1]))
 			pids[unique++] = pids[i];

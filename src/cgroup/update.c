@@ -25,8 +25,8 @@ void cgroup_saved_done(struct cgroup_saved *saved)
 }
 
 /*
- * Files with a line for each device or resource (cgroup-v2.rst, "Nested keyed"), and the text that removes a
- * line. The first word of a write is the device or resource.
+ * Files with a line for each device or resource (cgroup-v2.rst, "Flat keyed" and "Nested keyed"), and the value
+ * that resets or removes a line. The first word of a write is the device or resource.
  */
 static const struct {
 	const char *file, *none;

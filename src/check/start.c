@@ -3,7 +3,8 @@
  * Tries a start, because it cannot be predicted what the kernel, a security module or a seccomp filter of the
  * caller allows of namespaces, id maps and mounts. A forked copy of the parent carries out the plan of
  * plan_build_trial, with a bridge and init as in a start, and reports the first failure. The trial is repeated
- * without the steps of that property, until nothing fails.
+ * without the steps of the property that failed, or with an empty root, until nothing fails, no property can be
+ * omitted, or it was tried TRIALS_MAX times.
  *
  * Runs in the parent and in its copy; the bridge and init of the trial die with the copy.
  */

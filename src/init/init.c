@@ -5,7 +5,8 @@
  * Process: child of the parent, starts in the container's cgroup and its new namespaces, runs from the sealed
  * memfd; as the caller with all capabilities until PLAN_SETUP_IDS, as the container's root until PLAN_USER,
  * then as the container's user. It must not allocate memory or print. It resolves paths of the container only
- * from a descriptor of the container's root (before PLAN_PIVOT) or from inside the container (after).
+ * from a descriptor of the container's root, or of a mount in it, before PLAN_PIVOT, and from inside the
+ * container after it.
  */
 #include <asm/ioctls.h>
 #include <errno.h>

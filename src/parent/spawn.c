@@ -384,7 +384,10 @@ int spawn_init(struct parent *parent, const struct plan_step *step, struct err *
 	if (r < 0)
 		return r;
 	parent->pid = r;
-	/* If init fails, it is unknown whether it has run its hooks. Poststop hooks run in both cases. */
+	/*
+	 * If init fails later, it is unknown whether it has run its hooks. The parent assumes that it has: the
+	 * poststop hooks then run.
+	 */
 	parent->has_run_hooks |= has_init_hooks(parent->plan);
 	return 0;
 }

@@ -251,9 +251,11 @@ static int confirm_dead(const struct state_record *record, pid_t pid, bool is_li
 	r = process_read(pid, &process);
 	if (r >= 0)
 		return check_time_namespace(record, err);
-	r = err_system(err, r == -ESRCH ? -EACCES : r, CANNOT_TELL "cannot see process %d", pid);
+	if (r != -ESRCH)
+		return err_system(err, r, CANNOT_TELL "cannot see process %d", pid);
+	err_system(err, EACCES, CANNOT_TELL "cannot see process %d", pid);
 	err_hint(err, "/proc must not hide processes: mount it without the option hidepid");
-	return r;
+	return -EACCES;
 }
 
 int process_is_alive(const struct state_record *record, pid_t pid, uint64_t start, struct process *ret_process,

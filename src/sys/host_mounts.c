@@ -233,7 +233,8 @@ static int hide_one(struct rootfs *rootfs, const struct table *table, const stru
 		return 0;
 	if (entry->point.len < sizeof path)
 		unescape(entry->point, path);
-	r = err_system(err, r, "cannot unmount the host's '%s' in the container's mount namespace", path);
+	r = err_system(err, r, "cannot unmount or cover the host's '%s' in the container's mount namespace",
+		       path);
 	err_hint(err, "with --no-pivot it stays mounted, and the kernel would then let the container mount a "
 		      "procfs or sysfs "
 		      "without masks");
