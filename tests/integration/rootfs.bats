@@ -254,7 +254,7 @@ run_on() { # script [option]
 	[ "$output" = 32 ]
 	mkdir -p "$BUNDLE/rootfs/copy/$(printf 'd/%.0s' $(seq 33))"
 	run_container "" 1
-	[[ "$output" == *"/mounts/7: "*"(tmpcopyup): it is deeper than 32 directories" ]] || { echo "$output"; return 1; }
+	[[ "$output" == *"/mounts/7: "*"(tmpcopyup): more than 32 directories are nested" ]] || { echo "$output"; return 1; }
 }
 
 @test "tmpcopyup copies holes as holes, and data at its offset" {
