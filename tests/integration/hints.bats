@@ -61,7 +61,8 @@ fails() { # words of the error
 	sleeper=$!
 	setpriv --reuid 64999 --regid 64999 --clear-groups sleep 1000 3>&- 9>&- &
 	wait_for '[ "$(pgrep -c -u 64999 sleep)" = 2 ]'
-	run -1 tare run -b "$BUNDLE" "$ID"
+	# Without CAP_SYS_RESOURCE the limit is set before the change of user, which is when the kernel compares.
+	run -1 setpriv --bounding-set=-sys_resource --inh-caps=-sys_resource "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
 	kill -9 $! $sleeper
 	[[ "$output" == *"/process/args: exec: \"true\": resource temporarily unavailable (the program's user has more processes than RLIMIT_NPROC allows)" ]] || { echo "$output"; return 1; }
 }
