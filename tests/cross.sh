@@ -15,8 +15,8 @@ compile() { # FILE OUTPUT FLAGS...
 	file=$1 output=$2
 	shift 2
 	# shellcheck disable=SC2086
-	aarch64-linux-gnu-gcc -std=gnu17 -O2 -D_GNU_SOURCE $warnings -fPIE -DTARE_HAS_SYSTEMD=true -DTARE_SYSTEMD='"/tare-systemd"' "$@" \
-		-Iinclude -I"$build" -idirafter /usr/include -c "$file" -o "$output"
+	aarch64-linux-gnu-gcc -std=gnu17 -O2 -D_GNU_SOURCE $warnings -fPIE -DTARE_HAS_SYSTEMD=true -DTARE_HELPERS='"/"' "$@" \
+		-Iinclude -I"$build" -I"$build/src" -idirafter /usr/include -c "$file" -o "$output"
 }
 
 for file in src/*/*.c; do

@@ -67,6 +67,21 @@ void err_pointer(struct err *err, const char *json_pointer);
 /* Prepends "<text>: " to the message. A text that does not fit changes nothing. */
 void err_prefix(struct err *err, const char *fmt, ...) FORMAT(2, 3);
 
+/*
+ * The text of an errno as in all messages of tare: it begins with a lower-case letter, because engines search
+ * for texts such as "no such file or directory". errnum may be negative; 0: "". Returns text.
+ */
+#define ERRNO_TEXT_MAX 64
+const char *err_errno(int errnum, char text[static ERRNO_TEXT_MAX]);
+#define ERRNO_TEXT(errnum) err_errno((errnum), (char[ERRNO_TEXT_MAX]){0})
+
+/* The name of an err_kind, as in JSON: "usage", "config"; ERR_NONE is "note". */
+const char *err_kind_name(int32_t kind);
+
+/* Appends "POINTER: MESSAGE: TEXT OF ERRNO (HINT)", without those parts that *err does not have. */
+struct buf;
+void err_print(const struct err *err, struct buf *out);
+
 /* --- fd [free] -------------------------------------------------------------------------------------- */
 
 void fd_close(int *fd); /* closes *fd if it is not negative and sets it to -1 */
@@ -96,6 +111,18 @@ static inline int take_fd(int *fd)
  * longer exists.
  */
 void child_die_with(int parent);
+
+/* --- clone [free] ----------------------------------------------------------------------------------- */
+
+/* clone3(2) with its two arguments, or clone(2) with flags, stack, parent_tid and child_tid. */
+struct clone_call {
+	long number, arguments[4];
+};
+/*
+ * Calls it with a separate stack for the child: with CLONE_VM both processes would otherwise return on the same
+ * stack. The child calls function(arg) and exits with its result.
+ */
+long clone_onto_stack(const struct clone_call *call, int (*function)(void *), void *arg) MUST_CHECK;
 
 /* --- io [free] -------------------------------------------------------------------------------------- */
 
@@ -188,6 +215,33 @@ int path_open_parent(const struct path_place *place, const struct path_making *m
  */
 int path_make_file(const struct path_place *place, unsigned int mode) MUST_CHECK;
 
+/*
+ * Searches as execvp(3) does: writes the file "name" in the first directory of *list, which are separated by
+ * colons, to buf, and sets *list to the rest, or to NULL after the last one. An empty directory is the working
+ * directory. False if the path does not fit.
+ */
+bool path_next_candidate(const char **list, const char *name, char *buf, size_t size);
+
+/* --- dir [free] ------------------------------------------------------------------------------------- */
+
+struct dir_entry { /* struct linux_dirent64 of getdents64(2) */
+	uint64_t inode;
+	int64_t next; /* the position of the descriptor after this entry, for lseek(2) */
+	uint16_t size;
+	uint8_t type; /* DT_* */
+	char name[];
+};
+
+/* Lists a directory from the current position of its descriptor. Set fd, block and size; the rest is 0. */
+struct dir_reader {
+	int fd;      /* stays the caller's */
+	char *block; /* of the caller, aligned as a struct dir_entry */
+	size_t size;
+	int len, at;
+};
+/* The next entry but "." and "..": 1 with *ret, which points into the block; 0 at the end, or -errno. */
+int dir_next(struct dir_reader *reader, const struct dir_entry **ret) MUST_CHECK;
+
 /* --- str [free] ------------------------------------------------------------------------------------- */
 
 static inline bool str_is_empty(const char *s)
@@ -198,6 +252,16 @@ bool str_equal(const char *a, const char *b); /* NULL equals NULL only */
 bool str_has_prefix(const char *s, const char *prefix);
 /* Whether a list of words, separated by single blanks or newlines, contains word, which is not empty. */
 bool str_has_word(const char *list, const char *word);
+
+/*
+ * The length of the UTF-8 sequence (RFC 3629) at the beginning of a text of left bytes, at least one; 0 if it
+ * is not valid.
+ */
+size_t str_utf8_sequence(const char *text, size_t left); /* of a byte from 0x80 on */
+static inline size_t str_utf8_length(const char *text, size_t left)
+{
+	return (unsigned char)text[0] < 0x80 ? 1 : str_utf8_sequence(text, left);
+}
 
 /*
  * Reads a number of decimal digits (no sign, blank, or leading "0x"; leading zeros are allowed), at most max.
@@ -218,6 +282,50 @@ bool str_keyed_u64(const char *text, const char *key, uint64_t *ret);
 int str_format(char *buf, size_t size, const char *fmt, ...) FORMAT(3, 4);
 int str_vformat(char *buf, size_t size, const char *fmt, va_list args) FORMAT(3, 0);
 
+/* --- value ------------------------------------------------------------------------------------------ */
+
+/*
+ * Parses a duration in the syntax of Go: the sum of numbers, with or without a fraction, each with a unit ns,
+ * us, ms, s, m or h ("1m30s", "1.5h", "500ms"); "0" needs no unit. *ret_ns is in nanoseconds, 0 to INT64_MAX.
+ * Returns false, with *ret_ns unchanged, for anything else.
+ */
+bool value_duration(const char *text, int64_t *ret_ns) MUST_CHECK;
+/* The same, and a number without a unit is seconds, as with timeout(1). */
+bool value_seconds(const char *text, int64_t *ret_ns) MUST_CHECK;
+
+/*
+ * Parses a size in bytes: a number, with or without a fraction, and optionally a unit k, m, g, t or p (powers
+ * of 1024, upper or lower case), which "b" or "ib" may follow; or -1 for no limit. Returns false, with
+ * *ret_bytes unchanged, for anything else and for sizes above INT64_MAX.
+ */
+bool value_size(const char *text, int64_t *ret_bytes) MUST_CHECK;
+
+/* --- signal ----------------------------------------------------------------------------------------- */
+
+/*
+ * The number of a signal by number or name ("9", "KILL", "sigterm", "RTMIN+3"), or -1. 0 is valid: kill(2) then
+ * only checks the process.
+ */
+int signal_number(const char *text) MUST_CHECK;
+/* The name without SIG, as kill -l prints it; NULL for a number without a name, such as real-time signals. */
+const char *signal_name(int number);
+
+/* --- capability ------------------------------------------------------------------------------------- */
+
+/*
+ * The names of capabilities(7) in the spelling of runtime-spec config.md, "capabilities": "CAP_CHOWN". They are
+ * those of the libcap that tare was built with. NULL and -1: there is no such name. A capability that only the
+ * kernel knows has no name, so nothing can request it, and init drops it. One that only libcap knows has a
+ * name, and is refused with a warning (host.h, last_capability).
+ */
+const char *capability_name(int capability);
+int capability_number(const char *name);
+int capability_last(void); /* the greatest number that has a name */
+
+struct buf;
+/* Adds the names of a set (bit n: capability number n) with commas, "none" for an empty one. */
+void capability_set_add(struct buf *buf, uint64_t set);
+
 /* --- sum -------------------------------------------------------------------------------------------- */
 
 #define SUM_BEGIN UINT64_C(0xcbf29ce484222325)
@@ -228,9 +336,46 @@ int str_vformat(char *buf, size_t size, const char *fmt, va_list args) FORMAT(3,
  */
 uint64_t sum_add(uint64_t sum, const void *data, size_t size);
 
+/* --- helper ----------------------------------------------------------------------------------------- */
+
+#define HELPER_PATH_MAX 4096
+/*
+ * The path of a program that belongs to tare: in the directory of the running program (the build tree), or else
+ * where it is installed. PATH is never searched. size: at least HELPER_PATH_MAX.
+ */
+void helper_path(const char *name, char *ret, size_t size);
+
+/* --- id_map ----------------------------------------------------------------------------------------- */
+
+/* The inode number of the initial user namespace: PROC_USER_INIT_INO of <linux/proc_ns.h>, kernel ABI. */
+#define USER_NS_INITIAL 0xEFFFFFFDu
+
+/* A line of /proc/PID/uid_map or gid_map (proc_pid_uid_map(5)). */
+struct id_map_line {
+	uint64_t first;   /* in the user namespace of the process */
+	uint64_t outside; /* the same id in the reader's user namespace, or in the parent of the reader's own */
+	uint64_t size;
+};
+/* Reads the next line of the map at *at, NULL if it is empty, and moves *at past it. False at the end. */
+bool id_map_next(const char **at, struct id_map_line *ret);
+/* Whether the line maps id of the user namespace. */
+bool id_map_has(const struct id_map_line *line, uint64_t id);
+
 /* --- time [free] ------------------------------------------------------------------------------------ */
 
-int64_t time_ms(void); /* milliseconds of CLOCK_MONOTONIC, for deadlines */
+int64_t time_ms(void);           /* milliseconds of CLOCK_MONOTONIC, for deadlines */
+int64_t time_monotonic_us(void); /* microseconds of the same clock */
+/* Microseconds since 1970, for debugging: no time namespace has an offset of this clock. 0: unknown. */
+uint64_t time_us(void);
+
+/* --- date ------------------------------------------------------------------------------------------- */
+
+#define DATE_SECS_MAX 253402300799 /* the end of the year 9999, the last one in RFC 3339 */
+/*
+ * The time in seconds since 1970 as "YYYY-MM-DDTHH:MM:SS", in UTC; the caller frees it. A time before 1970 or
+ * after DATE_SECS_MAX is replaced by the nearest one. Opens no file, unlike gmtime_r(3).
+ */
+char *date_text(int64_t secs);
 
 /* --- mem -------------------------------------------------------------------------------------------- */
 
@@ -278,9 +423,22 @@ void buf_done(struct buf *buf);
  */
 int io_read_file(int dir_fd, const char *path, size_t max, struct buf *buf) MUST_CHECK;
 int io_read_fd(int fd, size_t max, struct buf *buf) MUST_CHECK;
+/*
+ * As io_read_file, for a file in a directory that another user may have made: any other kind of file is an
+ * error, and is not waited for, such as the writer of a FIFO.
+ */
+int io_read_regular(const char *path, size_t max, struct buf *buf, struct err *err) MUST_CHECK;
 /* As io_read_file, for a file that the command line names: "-" is standard input. */
 int io_read_input(const char *path, size_t max, struct buf *buf) MUST_CHECK;
 #define IO_INPUT_NAME(path) (str_equal((path), "-") ? "standard input" : (path))
+
+/*
+ * Calls execute in a forked process, which dies with this one. It executes a program with output_fd as standard
+ * output; if it cannot, it returns an exit status. At most max bytes of output are appended to *ret. Returns
+ * the exit status, or -errno, -EIO if the process was killed.
+ */
+int child_read_output(int (*execute)(const void *context, int output_fd), const void *context, size_t max,
+		      struct buf *ret) MUST_CHECK;
 
 /*
  * Replaces dir_fd/name atomically: writes a temporary file in the same directory and renames it. A failure
@@ -312,8 +470,6 @@ void json_string(struct json *json, const char *value); /* NULL writes null */
 void json_int(struct json *json, int64_t value);
 void json_uint(struct json *json, uint64_t value);
 void json_number(struct json *json, const char *text, size_t len); /* a JSON number, written unchanged */
-void json_bool(struct json *json, bool value);
-void json_null(struct json *json);
 /* json_key and the value in one call. */
 void json_pair(struct json *json, const char *key, const char *value);
 void json_pair_uint(struct json *json, const char *key, uint64_t value);

@@ -47,12 +47,17 @@ int cgroup_check_entry(const struct cgroup_place *place, const char *own_path, s
  * determined without making a cgroup. Fails with their errors. Changes nothing.
  */
 int cgroup_check_create(int mount_fd, const char *path, const char *own_path, struct err *err) MUST_CHECK;
+/* Whether the root of the hierarchy has the controller. */
+int cgroup_check_known(int mount_fd, const char *controller, struct err *err) MUST_CHECK;
 /*
  * Whether cgroup_enable would succeed, for a cgroup that may not exist yet: whether its existing ancestors have
  * the controllers, and the caller may write them to cgroup.subtree_control. Changes nothing.
  */
 int cgroup_check_enable(int mount_fd, const char *path, const struct plan *plan, struct plan_texts controllers,
 			struct err *err) MUST_CHECK;
+
+/* The same for one controller. */
+int cgroup_check_controller(int mount_fd, const char *path, const char *controller, struct err *err) MUST_CHECK;
 
 /* The number of trailing components of path that do not exist. 0, or -errno with *err. */
 int cgroup_count_missing(int mount_fd, const char *path, unsigned int *ret_count, struct err *err) MUST_CHECK;
@@ -104,10 +109,10 @@ int cgroup_open(int mount_fd, const char *path, struct err *err) MUST_CHECK;
  * that matches decides, and without a matching rule the access is denied. A program that this function attached
  * earlier is replaced atomically. Needs CAP_BPF and CAP_NET_ADMIN in the initial user namespace.
  */
-int cgroup_devices_set(int cgroup_fd, const struct plan_device_rule *rules, size_t count,
+int cgroup_devices_set(int cgroup_fd, const struct spec_device_rule *rules, size_t count,
 		       struct err *err) MUST_CHECK;
 /* Whether the kernel accepts the program of these rules: loads it, attaches nothing. */
-int cgroup_devices_check(const struct plan_device_rule *rules, size_t count, struct err *err) MUST_CHECK;
+int cgroup_devices_check(const struct spec_device_rule *rules, size_t count, struct err *err) MUST_CHECK;
 /* Detaches that program, so that all devices are allowed. Succeeds if there is none. */
 int cgroup_devices_clear(int cgroup_fd, struct err *err) MUST_CHECK;
 
@@ -182,8 +187,8 @@ int cgroup_chown(int cgroup_fd, uid_t uid, struct err *err) MUST_CHECK;
 
 /*
  * A counter of memory.events or pids.events, for the cgroup and all cgroups below it. "oom_kill" counts
- * processes that the OOM killer killed, "oom" allocations that failed at the limit, "max" of pids.events forks
- * that failed at the limit. 0 if the file or the counter does not exist.
+ * processes that the OOM killer killed, "max" how often the limit was reached; "max" of pids.events counts
+ * forks that failed at the limit. 0 if the file or the counter does not exist.
  */
 uint64_t cgroup_event_count(int cgroup_fd, const char *file, const char *key);
 
@@ -192,6 +197,8 @@ uint64_t cgroup_event_count(int cgroup_fd, const char *file, const char *key);
  * *ret_max is that limit and ret_path the absolute path of the cgroup's directory.
  */
 bool cgroup_find_full(int cgroup_fd, uint64_t *ret_max, char *ret_path, size_t size);
+/* The same for memory.max of the cgroup itself. False if it has no such limit. */
+bool cgroup_find_memory_max(int cgroup_fd, uint64_t *ret_max, char *ret_path, size_t size);
 
 /*
  * Kills all processes of the cgroup and of all cgroups below it, including frozen ones (cgroup.kill), and waits
@@ -272,5 +279,68 @@ int cgroup_watch_wait(struct cgroup_watch *watch, int64_t timeout_ms);
  */
 struct json;
 void cgroup_write_stats(int cgroup_fd, struct json *json);
+
+/* --- what its processes have used, as numbers --- */
+
+/*
+ * The open files of a cgroup's counters; -1 for those that do not exist. systemd removes the cgroup of a scope
+ * as soon as that is empty, so a reader of the last values has to open them before.
+ */
+enum cgroup_counter {
+	CGROUP_CPU_STAT,
+	CGROUP_MEMORY_PEAK,
+	CGROUP_MEMORY_MAX,
+	CGROUP_MEMORY_EVENTS,
+	CGROUP_MEMORY_SWAP_PEAK,
+	CGROUP_PIDS_PEAK,
+	CGROUP_PIDS_MAX,
+	CGROUP_PIDS_EVENTS,
+	CGROUP_IO_STAT,
+	CGROUP_CPU_PRESSURE,
+	CGROUP_MEMORY_PRESSURE,
+	CGROUP_IO_PRESSURE,
+	CGROUP_COUNTERS,
+};
+struct cgroup_counters {
+	int fds[CGROUP_COUNTERS];
+};
+void cgroup_counters_init(struct cgroup_counters *counters); /* all closed */
+/* The CPU time alone, for a limit of it: -errno if it cannot be read. */
+int cgroup_counters_open_cpu(int cgroup_fd, struct cgroup_counters *counters) MUST_CHECK;
+/* All that are not open yet. Those that cannot be opened are absent. */
+void cgroup_counters_open(int cgroup_fd, struct cgroup_counters *counters);
+void cgroup_counters_close(struct cgroup_counters *counters);
+
+/* A number that this kernel or this cgroup does not have, and "max" of a limit. */
+#define CGROUP_ABSENT UINT64_MAX
+
+/* Times in us, sizes in bytes. They include the cgroups below. */
+struct cgroup_usage {
+	struct {
+		uint64_t total, user, system, throttled;
+	} cpu;
+	struct {
+		uint64_t peak, limit, swap_peak;
+		uint64_t oom_kills;
+		uint64_t own_ooms; /* OOM by a limit of this cgroup or one below, and not of an ancestor */
+	} memory;
+	struct {
+		uint64_t peak, limit, limit_hits;
+	} pids;
+	struct {
+		uint64_t read, written;
+	} io;
+	struct cgroup_pressure {
+		uint64_t some, full; /* total time (psi.rst) */
+	} cpu_pressure, memory_pressure, io_pressure;
+};
+void cgroup_read_usage(const struct cgroup_counters *counters, struct cgroup_usage *ret);
+/* cpu.total alone. */
+uint64_t cgroup_read_cpu_time(const struct cgroup_counters *counters);
+/*
+ * Removes from *usage what was used before, when *before was read, for a cgroup that is older than the
+ * container. Peaks become absent, because the kernel keeps them for the life of the cgroup.
+ */
+void cgroup_usage_subtract(struct cgroup_usage *usage, const struct cgroup_usage *before);
 
 #endif

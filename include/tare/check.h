@@ -16,4 +16,11 @@ int check_run(const struct create_options *options,
 	      void (*on_finding)(void *context, const struct err *finding), void *context,
 	      struct err *err) MUST_CHECK;
 
+/*
+ * Whether this host can enforce a limit of the controller for a new container, in the default place of its
+ * cgroup. Fails with the reason. Changes nothing.
+ */
+int check_limit(const struct host *host, const struct plan_request *request, const char *controller,
+		struct err *err) MUST_CHECK;
+
 #endif

@@ -11,6 +11,7 @@ struct hooks_context {
 	char *const *environment; /* for hooks without env */
 	int directory_fd;         /* working directory of the hooks; -1: that of the calling process */
 	bool is_filtered;         /* a seccomp filter is in force: calls that are not necessary are omitted */
+	const int *output_fds;    /* standard output and error, each or -1; NULL: read by this process */
 	int signal_fd;            /* readable when a signal requests the end of the command; or -1 */
 };
 

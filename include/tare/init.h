@@ -17,4 +17,24 @@ enum init_fd {
 	INIT_FD_SLOTS,  /* slot 0 of the plan; slot n is INIT_FD_SLOTS + n */
 };
 
+/*
+ * The trace, if the program has a third argument: a file with one row for each step of the plan, with the
+ * number after that of the last slot. The process that carries out the step writes the row, and the parent
+ * reads it. The program maps the file and closes it at once.
+ */
+struct init_trace {
+	uint64_t begin,
+		end; /* of time_us, or INIT_TRACE_NO_CLOCK; 0: the step has not begun, or has not ended */
+};
+#define INIT_TRACE_NO_CLOCK 1
+
+/*
+ * How the program ended, as waitid(2) reports it. PLAN_REAPER writes it to the pipe of PLAN_OPEN_END before it
+ * exits: the first process of a pid namespace cannot be killed by the signal that has killed the program, so it
+ * exits with 128 and its number.
+ */
+struct init_end {
+	int32_t code, status; /* si_code and si_status */
+};
+
 #endif

@@ -12,6 +12,7 @@
 #ifndef TARE_KERNEL_H
 #define TARE_KERNEL_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <asm/unistd.h>
@@ -298,6 +299,17 @@ static inline long k_clone3(struct clone_args *args)
 {
 	return k_call2(__NR_clone3, args, sizeof *args);
 }
+/*
+ * clone3(2) without a stack and without CLONE_INTO_CGROUP, or clone(2) where a seccomp filter refuses clone3:
+ * many do, because they cannot inspect its arguments, and return ENOSYS for a program to do without it.
+ */
+static inline long k_clone_any(struct clone_args *args)
+{
+	long pid = k_clone3(args);
+
+	return pid != -ENOSYS ? pid
+			      : k_call5(__NR_clone, args->flags | args->exit_signal, 0, args->pidfd, 0, 0);
+}
 static inline int k_execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
 {
 	return (int)k_call5(__NR_execveat, fd, path, argv, envp, flags);
@@ -320,6 +332,11 @@ __attribute__((noreturn)) static inline void k_exit(int status)
 static inline int k_waitid(int type, int id, void *ret_info, int options)
 {
 	return (int)k_call5(__NR_waitid, type, id, ret_info, options, 0);
+}
+/* ret_usage: a struct rusage, of the process and its children that it has waited for. */
+static inline int k_waitid_usage(int type, int id, void *ret_info, int options, void *ret_usage)
+{
+	return (int)k_call5(__NR_waitid, type, id, ret_info, options, ret_usage);
 }
 static inline int k_getpid(void)
 {

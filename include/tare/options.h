@@ -3,47 +3,45 @@
 #ifndef TARE_OPTIONS_H
 #define TARE_OPTIONS_H
 
-#include <tare/base.h>
+#include <tare/plan.h>
+#include <tare/supervise.h>
+
+/* What create, run and exec have in common. Strings are the caller's. */
+struct common_options {
+	const char *id;
+	const char *state_root;     /* --root, or NULL */
+	const char *console_socket; /* or NULL */
+	const char *pidfd_socket;   /* or NULL */
+	const char *pid_file;       /* or NULL */
+	uint32_t preserve_fds;
+	bool is_detached;
+};
+
+struct criu_options;
 
 /* The command line of create and run. Strings are the caller's. */
 struct create_options {
-	const char *id;
-	const char *bundle;         /* as given; NULL: the working directory */
-	const char *config;         /* a config.json that is not in the bundle, or NULL */
-	const char *state_root;     /* --root, or NULL */
-	const char *pid_file;       /* or NULL */
-	const char *console_socket; /* or NULL */
-	const char *pidfd_socket;   /* or NULL */
-	uint32_t preserve_fds;
-	bool is_no_pivot;
-	bool is_no_new_keyring;
+	struct common_options common;
+	const char *bundle;            /* as given; NULL: the working directory */
+	const char *config;            /* a config.json that is not in the bundle, or NULL */
+	const struct buf *config_text; /* the configuration itself instead of a file, or NULL */
+	/* proc, is_dying_with_parent, and is_no_pivot to is_cgroup_disabled. draft_load_request sets the other
+	 * members. */
+	struct plan_request plan;
+	struct supervise_options supervise;
+	const struct criu_options *restore; /* of restore; otherwise NULL */
 	bool is_no_subreaper;
-	bool is_detached; /* run -d */
-	bool is_keep;     /* run --keep */
-	bool is_systemd_cgroup, is_cgroup_disabled;
+	bool is_keep; /* run --keep */
 };
 
 /* The command line of exec. Strings and arrays are the caller's. */
 struct exec_options {
-	const char *id;
-	const char *state_root;                     /* --root, or NULL */
-	const char *process;                        /* a file with a process document, or NULL */
-	const char *pid_file;                       /* or NULL */
-	const char *console_socket;                 /* or NULL */
-	const char *pidfd_socket;                   /* or NULL */
-	const char *cgroup;                         /* below the container's, as given; or NULL */
-	const char *cwd, *apparmor, *process_label; /* or NULL */
-	char *const *args;
-	size_t arg_count;
-	char *const *env; /* NAME=VALUE */
-	size_t env_count;
-	bool has_uid, has_gid;
-	uint32_t uid, gid;
-	const uint32_t *groups;
-	size_t group_count;
-	uint64_t capabilities; /* bit n: capability number n, added to the container's */
-	uint32_t preserve_fds;
-	bool is_terminal, is_no_new_privs, is_detached, is_ignoring_paused;
+	struct common_options common;
+	const char *process; /* a file with a process document, or NULL */
+	const char *cgroup;  /* below the container's, as given; or NULL */
+	/* The members from args to is_terminal. command_exec sets the others. */
+	struct plan_exec_request plan;
+	bool is_ignoring_paused;
 };
 
 #endif

@@ -39,5 +39,10 @@ int resctrl_assign(int root_fd, const struct resctrl_place *place, pid_t pid, st
 /* Removes the class and the monitoring group that were made; one that does not exist any more is a success. */
 int resctrl_remove(int root_fd, const struct resctrl_place *place, const struct resctrl_made *made,
 		   struct err *err) MUST_CHECK;
+/*
+ * The same in /sys/fs/resctrl, if anything was made. If resctrl was unmounted, all groups are removed already.
+ */
+int resctrl_clean(const struct resctrl_place *place, const struct resctrl_made *made,
+		  struct err *err) MUST_CHECK;
 
 #endif

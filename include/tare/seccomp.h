@@ -9,6 +9,7 @@
 #define TARE_SECCOMP_H
 
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 
 #include <tare/base.h>
 #include <tare/spec.h>
@@ -40,10 +41,69 @@ uint32_t seccomp_flags(const struct spec_seccomp *spec);
  * x86-64 without x32). May return true for a filter that never does, but not false for one that does.
  */
 bool seccomp_can_kill(const struct sock_filter *filter, uint32_t count);
+/* The same for one call, and whether it kills for it whatever the arguments are. */
+bool seccomp_can_kill_for(const struct sock_filter *filter, uint32_t count, int number);
+bool seccomp_must_kill_for(const struct sock_filter *filter, uint32_t count, int number);
+/* Whether the filter can make a call return success without an effect: by errno 0, or through its listener. */
+bool seccomp_may_fake_success(const struct seccomp_program *program);
 /* Whether the filter needs a listener: an action is SCMP_ACT_NOTIFY. */
 bool seccomp_is_notify(const struct spec_seccomp *spec);
 /* Fails with ERR_UNSUPPORTED if the running kernel lacks an action or a flag of the filter. */
 int seccomp_check_kernel(const struct spec_seccomp *spec, struct err *err) MUST_CHECK;
+
+/*
+ * Whether the descriptor is the listener of a filter (seccomp_unotify(2)): for one that comes from a process
+ * which a container may control. Needs /proc. Runs in any process of tare.
+ */
+bool seccomp_is_listener(int fd);
+
+/* --- observation: a process other than the filter's answers what the filter denies --- */
+
+/*
+ * The result (SECCOMP_RET_*) of a filter for one call. Runs in any process of tare. seccomp_action: the result
+ * without its data.
+ */
+uint32_t seccomp_evaluate(const struct sock_filter *filter, uint32_t count, const struct seccomp_data *call);
+uint32_t seccomp_action(uint32_t result);
+/* The result of a conditional jump (BPF_JEQ, BPF_JGT, BPF_JGE, BPF_JSET) of a filter. */
+bool seccomp_compare(uint16_t op, uint32_t left, uint32_t right);
+
+enum seccomp_observation {
+	SECCOMP_OBSERVE_KILLS,   /* calls that kill a process or thread */
+	SECCOMP_OBSERVE_DENIALS, /* these, and calls that get an errno */
+	SECCOMP_OBSERVE_ALL,     /* every call */
+};
+/*
+ * The low words of the last two arguments of a call that is to be killed: first, or first + 1 for the thread
+ * alone, and second. Random, so that no call has them by accident.
+ */
+struct seccomp_mark {
+	uint32_t first, second;
+};
+/* ERR_UNSUPPORTED, with the JSON pointer of the action, for one that only another process can answer. */
+int seccomp_check_observable(const struct spec_seccomp *spec, enum seccomp_observation kind,
+			     struct err *err) MUST_CHECK;
+/*
+ * Whether SECCOMP_OBSERVE_KILLS makes sense and no difference: the filter kills, and denies its programs a
+ * filter with a listener of their own, which the kernel would refuse them now.
+ */
+bool seccomp_is_kill_observable(const struct seccomp_program *program);
+/*
+ * The filter that observes from: it returns SECCOMP_RET_USER_NOTIF for the calls of kind and for
+ * SECCOMP_HANDOVER_NUMBER, and otherwise what from returns. SECCOMP_OBSERVE_ALL ignores from and mark. Fails
+ * with ERR_CONFIG for a filter that becomes too long. *ret is empty on failure.
+ */
+int seccomp_observe(const struct seccomp_program *from, enum seccomp_observation kind,
+		    const struct seccomp_mark *mark, struct seccomp_program *ret, struct err *err) MUST_CHECK;
+/* value of seccomp_flags for the filter that observes: with NEW_LISTENER, and what its programs notice least.
+ */
+uint32_t seccomp_observation_flags(uint32_t value);
+#define SECCOMP_WAIT_KILLABLE (1u << 5) /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: Linux 5.19 */
+
+/* The name of a call of an architecture (AUDIT_ARCH_*), or NULL. The caller frees it. */
+char *seccomp_call_name(uint32_t arch, int number);
+/* The name of the specification ("SCMP_ARCH_X86_64") for an architecture (AUDIT_ARCH_*), or NULL. */
+const char *seccomp_architecture_of(uint32_t arch);
 
 /*
  * A compiled program as bytes that can be stored ("entry"). The key holds everything that the program depends

@@ -11,20 +11,13 @@
 #define TARE_SPEC_H
 
 #include <tare/base.h>
+#include <tare/values.h>
 
 #define SPEC_VERSION_MIN "1.0.0"
 #define SPEC_VERSION_MAX "1.3.0"
 #define SPEC_SIZE_MAX (16u << 20) /* bytes of config.json */
 #define SPEC_DEPTH_MAX 64         /* levels of nesting */
 
-struct spec_int {
-	bool is_set;
-	int64_t value;
-};
-struct spec_uint {
-	bool is_set;
-	uint64_t value;
-};
 struct spec_bool {
 	bool is_set;
 	bool value;
@@ -58,17 +51,9 @@ struct spec_namespace {
 	const char *path; /* absolute; NULL: a new one */
 	uint32_t index;   /* in /linux/namespaces, for messages */
 };
-struct spec_id_map {
-	uint32_t container_id, host_id, size; /* size > 0; the highest id of a range is at most 2^32 - 2 */
-};
 struct spec_id_maps {
-	struct spec_id_map *v;
+	struct spec_id_range *v;
 	size_t count;
-};
-struct spec_time_offset {
-	bool is_set;
-	int64_t secs;
-	uint32_t nanosecs; /* < 10^9 */
 };
 
 /* --- root, mounts --- */
@@ -80,48 +65,18 @@ struct spec_mount {
 };
 
 /* --- process --- */
-enum spec_cap_set {
-	SPEC_CAP_BOUNDING,
-	SPEC_CAP_EFFECTIVE,
-	SPEC_CAP_INHERITABLE,
-	SPEC_CAP_PERMITTED,
-	SPEC_CAP_AMBIENT,
-	SPEC_CAP_SETS
-};
-struct spec_rlimit {
-	int resource;        /* RLIMIT_* */
-	uint64_t soft, hard; /* soft <= hard; 2^64-1 is infinity */
-};
-struct spec_scheduler {
-	bool is_set;
-	uint32_t policy; /* SCHED_* of <linux/sched.h> */
-	int32_t nice;
-	uint32_t priority;
-	uint64_t flags;                     /* SCHED_FLAG_* of <linux/sched.h> */
-	uint64_t runtime, deadline, period; /* ns */
-};
 struct spec_process {
 	bool terminal;
-	struct {
-		bool is_set;
-		uint16_t height, width;
-	} console_size;        /* never set if !terminal */
-	const char *cwd;       /* absolute, required */
+	struct spec_console_size console_size; /* never set if !terminal */
+	const char *cwd;                       /* absolute, required */
 	struct spec_list env;  /* NAME=VALUE, names not empty and unique: the parser keeps the last duplicate */
 	struct spec_list args; /* count may be 0; start must then fail */
 	struct spec_rlimit *rlimits;
 	size_t rlimit_count;
 	bool has_user, has_capabilities;
-	uint64_t capabilities[SPEC_CAP_SETS]; /* bit n: capability number n */
-	bool no_new_privileges;
-	struct spec_int oom_score_adj; /* -1000..1000 */
+	struct spec_capabilities capabilities;
+	struct spec_attributes attributes;
 	const char *apparmor_profile, *selinux_label;
-	struct spec_scheduler scheduler;
-	struct {
-		bool is_set;
-		int class_;
-		int priority;
-	} io_priority; /* IOPRIO_CLASS_*, 0..7 */
 	struct {
 		bool is_set;
 		const char *initial, *final;
@@ -130,7 +85,6 @@ struct spec_process {
 		uint32_t uid, gid;
 		uint32_t *additional_gids;
 		size_t additional_gid_count;
-		struct spec_uint umask; /* <= 0777 */
 	} user;
 };
 
@@ -156,12 +110,6 @@ struct spec_hooks {
 };
 
 /* --- linux.resources --- */
-struct spec_device_rule {
-	bool allow;
-	char type;            /* 'a', 'b', 'c' */
-	int64_t major, minor; /* -1: any */
-	bool read, write, mknod;
-};
 struct spec_weight_device {
 	int64_t major, minor;
 	struct spec_uint weight, leaf_weight;
@@ -271,6 +219,8 @@ struct spec_seccomp {
 	struct spec_list architectures; /* "SCMP_ARCH_*", only names that runtime-spec lists */
 	struct spec_list flags;         /* "SECCOMP_FILTER_FLAG_*"; v NULL if absent */
 	const char *listener_path, *listener_metadata;
+	const char *listener_pointer; /* JSON pointer of listener_path */
+	bool refuses_unknown_names;   /* a system call that libseccomp does not know is an error */
 	struct spec_seccomp_rule *rules;
 	size_t rule_count;
 };
@@ -296,7 +246,7 @@ struct spec {
 	struct spec_mount *mounts;
 	size_t mount_count;
 	const char *hostname, *domainname;
-	bool has_process;
+	bool has_process; /* without it, process has only the attributes of /linux */
 	struct spec_process process;
 	struct spec_hooks hooks[SPEC_HOOK_KINDS];
 	struct spec_map annotations;
@@ -310,7 +260,6 @@ struct spec {
 	struct spec_net_device *net_devices;
 	size_t net_device_count;
 	const char *cgroups_path;
-	bool has_resources;
 	struct spec_resources resources;
 	struct {
 		bool is_set;
@@ -318,22 +267,11 @@ struct spec {
 		struct spec_list schemata;
 		bool enable_monitoring;
 	} intel_rdt;
-	struct {
-		bool is_set;
-		int mode;
-		uint32_t flags;
-		const char *nodes;
-	} memory_policy; /* MPOL_*, MPOL_F_* of <linux/mempolicy.h>; nodes: a node list, syntax checked, NULL if
-			    empty */
 	struct spec_map sysctl; /* keys as written, in either form that spec_sysctl_path accepts */
 	struct spec_seccomp seccomp;
 	enum spec_propagation rootfs_propagation;
 	struct spec_list masked_paths, readonly_paths; /* absolute */
 	const char *mount_label;
-	struct {
-		bool is_set;
-		uint32_t domain;
-	} personality; /* PER_LINUX, PER_LINUX32 */
 
 	struct spec_list warnings; /* "POINTER: TEXT"; runtime-spec: to be logged, not refused */
 };
@@ -375,10 +313,17 @@ int spec_parse_process(const char *json, size_t len, struct spec **ret_spec, str
 
 /*
  * Parses the document of "update --resources" by the rules of /linux/resources in a configuration, and refuses
- * a whole configuration. JSON pointers start at the root of the document. In the result only has_resources and
- * resources are set.
+ * a whole configuration. JSON pointers start at the root of the document. In the result only
+ * resources and warnings are set; warnings also has the unknown keys (at most 1,000).
  */
 int spec_parse_resources(const char *json, size_t len, struct spec **ret_spec, struct err *err) MUST_CHECK;
+
+/*
+ * Parses the document of "mounts", an array, by the rules of /mounts in a configuration. JSON pointers start at
+ * the root of the document. In the result only mounts and warnings are set; warnings also has the unknown keys
+ * (at most 1,000).
+ */
+int spec_parse_mounts(const char *json, size_t len, struct spec **ret_spec, struct err *err) MUST_CHECK;
 
 /*
  * Names of the specification, from the tables that the parser uses. Each function returns NULL for a number
@@ -386,15 +331,22 @@ int spec_parse_resources(const char *json, size_t len, struct spec **ret_spec, s
  */
 const char *spec_namespace_name(enum spec_ns ns);     /* "user", "mount", ... */
 const char *spec_hook_name(enum spec_hook_kind kind); /* "prestart", "createRuntime", ... */
-const char *spec_rlimit_name(int resource);           /* "RLIMIT_CPU", ... */
-const char *spec_capability_name(int capability);     /* "CAP_CHOWN", ... of <linux/capability.h> */
-const char *spec_memory_policy_mode_name(int index);  /* "MPOL_DEFAULT", ... */
-const char *spec_memory_policy_flag_name(int index);
-const char *spec_seccomp_action_name(int index); /* every name in runtime-spec */
+const char *spec_rlimit_name(uint32_t resource);      /* "RLIMIT_CPU", ... */
+const char *spec_seccomp_action_name(int index);      /* every name in runtime-spec */
 const char *spec_seccomp_operator_name(int index);
 const char *spec_seccomp_architecture_name(int index);
 const char *spec_seccomp_flag_name(int index);
 const char *spec_namespace_list(int index); /* alphabetical, for features */
+
+/*
+ * What the parser accepts below /linux, as lists of names for features (runtime-spec features-linux.md): each
+ * is the member key of an object. Lists of an object follow each other; object is NULL after the last.
+ */
+struct spec_feature {
+	const char *object, *key;
+	const char *(*name)(int index); /* NULL past the last */
+};
+const struct spec_feature *spec_features(void);
 
 /* The value of an annotation, or NULL; belongs to spec. */
 const char *spec_annotation(const struct spec *spec, const char *key);
@@ -415,12 +367,11 @@ int spec_sysctl_owner(const char *key);
 int spec_sysctl_path(const char *key, char *ret, size_t size) MUST_CHECK;
 
 /*
- * Parses a list of cpus or memory nodes ("0-3,7"; cpuset(7), "List format"). Calls on_range for each range, in
- * the order of the text; numbers are at most 65535. Blanks around ranges are allowed; an empty list is valid.
- * Fails with -EINVAL if the list is malformed or has a stride ("0-8:2"); on_range may have been called before
- * the failure.
+ * Parses a list of cpus or memory nodes ("0-3,7"; cpuset(7), "List format") and sets bit n of words for each
+ * number n. Numbers are at most 65535. Blanks around ranges are allowed; an empty list is valid. Fails with
+ * -EINVAL if the list is malformed or has a stride ("0-8:2"), and with -ERANGE if numbers do not fit into count
+ * words: the bits of all others are set.
  */
-int spec_list_parse(const char *text, void (*on_range)(void *context, uint32_t first, uint32_t last),
-		    void *context) MUST_CHECK;
+int spec_list_mask(const char *text, uint64_t *words, size_t count) MUST_CHECK;
 
 #endif

@@ -2,18 +2,24 @@
 /*
  * state: the files that store a container's state between two commands.
  *
- *   <root>/<id>/record   the record: a head of "key value" lines, an empty line, then a copy of the container's
- *                        config.json. Replaced atomically (temporary name, rename).
+ *   <root>/<id>/record   "key value" lines, replaced atomically (temporary name, rename)
+ *   <root>/<id>/config   a copy of the container's config.json
  *   <root>/<id>/plan     the image of the container's plan, from which exec builds its own plan
- *   <root>/<id>/end      exit status, signal and OOM kills of the program, if a command waited for it or a
- *                        watcher counted: "status signal [kills]"
+ *   <root>/<id>/end      "status signal [kills]": exit status, signal and OOM kills of the program
+ *   <root>/<id>/report   the report of how a supervised container ended, as JSON; empty until then
+ *   <root>/<id>/signals  the numbers of the signals that commands have sent to a supervised container, as bytes
  *   <root>/<id>/gate     the socket at which init waits for "start"
  *   <root>/<id>/notify/  the directory of NOTIFY_SOCKET, if it is used
  *   <root>/@NAME/        a cache (state_cache_*), which may be removed at any time; no id contains an "@"
  *
- * <root> is /run/tare, or $XDG_RUNTIME_DIR/tare for unprivileged users, mode 0700. A command that changes a
- * container holds a lock (flock(2)) on the directory <root>/<id>. All functions run in the parent or in a later
- * command. They open only fixed names below the root and follow no symbolic link there.
+ * config is written before the record and never changes. It is read for hooks that a later command runs, and by
+ * exec if the stored plan cannot be used. Earlier versions wrote it to the end of the record. end is written if
+ * a command waited for the program, or if a watcher counted.
+ *
+ * <root> is /run/tare for root, and $XDG_RUNTIME_DIR/tare for other users, or else /run/user/UID/tare or
+ * /tmp/tare-UID; mode 0700. A command that changes a container holds a lock (flock(2)) on the directory
+ * <root>/<id>. All functions run in the parent or in a later command. They open only fixed names below the root
+ * and follow no symbolic link there.
  */
 #ifndef TARE_STATE_H
 #define TARE_STATE_H
@@ -34,6 +40,7 @@ struct state_record {
 	char *cgroup_path;
 	char *unit;                  /* the systemd unit that the cgroup belongs to; "": none */
 	bool is_user_unit;           /* the unit is one of the user's service manager */
+	char *notes;                 /* lines: deviations from the configuration that are no errors; "": none */
 	char *resctrl_clos;          /* the class of service; "": none, or the default class */
 	char *resctrl_monitor;       /* the monitoring group in the class, or "" */
 	bool is_resctrl_own;         /* the class is removed with the container */
@@ -52,12 +59,20 @@ struct state_record {
 	bool has_poststop, has_poststart; /* hooks of the configuration that a later command has to run */
 	bool is_no_new_keyring;           /* its processes keep the session keyring of the caller */
 	char *keyring;                    /* the name of its session keyring; "": none, or "_ses." and the id */
+	bool is_pid_namespace_own;        /* its pid namespace was made for it */
+	bool has_filter;                  /* of seccomp */
+	bool has_program;                 /* the configuration has /process/args */
 	struct state_annotation *annotations;
 	size_t annotation_count;
-	char *config; /* config.json's text */
-	size_t config_len;
+	/*
+	 * The size of the configuration in the record file of an earlier version; 0: it is in its own file.
+	 * Such a record has none of the three members before the annotations: container_open fills them in.
+	 */
+	size_t config_inside;
 };
 void state_record_done(struct state_record *record);
+/* The value of the annotation, which is the record's, or NULL. */
+const char *state_annotation(const struct state_record *record, const char *key);
 #define _cleanup_record_ __attribute__((cleanup(state_record_done)))
 
 /*
@@ -70,7 +85,9 @@ int state_check_id(const char *id, struct err *err) MUST_CHECK;
  * Opens the root directory. path NULL: the default for this user. If it does not exist, it is made with mode
  * 0700 if is_creating; otherwise -ENOENT, which callers treat as "no containers" and do not report. ERR_USAGE
  * for "/" ("Option --root argument should not be set to /"), and for a directory that belongs to another user
- * than root, or that another user can write to.
+ * than root, or that another user can write to. The default in /tmp must belong to this user, must not be a
+ * link or a mount point, and must not be accessible to others; if it is_creating, a warning in the log names
+ * it.
  */
 int state_open_root(const char *path, bool is_creating, struct err *err) MUST_CHECK;
 
@@ -104,6 +121,18 @@ bool state_sweep(int root_fd, int dir_fd, const char *id);
 /* Removes the remains of directories if the process that removed them was killed. */
 void state_sweep_removed(int root_fd);
 
+/*
+ * Stores the text of the container's configuration. Called before the first state_write, so that each container
+ * with a record has it. -EFBIG for more than 16 MiB.
+ */
+int state_write_config(int dir_fd, const char *text, size_t len, struct err *err) MUST_CHECK;
+/*
+ * Appends the stored configuration to out: also for a record of an earlier version, from which record was read.
+ * Errors as state_read.
+ */
+int state_read_config(int dir_fd, const struct state_record *record, struct buf *out,
+		      struct err *err) MUST_CHECK;
+
 /* Replaces the record atomically. The caller holds the lock. */
 int state_write(int dir_fd, const struct state_record *record, struct err *err) MUST_CHECK;
 /*
@@ -118,6 +147,22 @@ int state_read(int dir_fd, struct state_record *record, struct err *err) MUST_CH
  */
 int state_write_plan(int dir_fd, const void *data, size_t size, struct err *err) MUST_CHECK;
 const void *state_map_plan(int dir_fd, size_t *ret_size);
+
+/*
+ * The mounts that "mounts add" has made, by their ids (statx(2), STATX_MNT_ID), for "mounts remove". The kernel
+ * can give the id of a mount that the container itself has unmounted to another one. state_read_mounts returns
+ * an empty list if nothing was stored. The caller holds the lock, and frees the list by state_mounts_done.
+ */
+struct state_mounts {
+	uint64_t *ids;
+	size_t count;
+};
+int state_read_mounts(int dir_fd, struct state_mounts *ret, struct err *err) MUST_CHECK;
+int state_write_mounts(int dir_fd, const struct state_mounts *mounts, struct err *err) MUST_CHECK;
+void state_mounts_add(struct state_mounts *mounts, uint64_t id);
+void state_mounts_drop(struct state_mounts *mounts, uint64_t id);
+void state_mounts_done(struct state_mounts *mounts);
+#define _cleanup_state_mounts_ __attribute__((cleanup(state_mounts_done)))
 
 /*
  * A cache of files for all containers below the root: <root>/@<cache>/<name>, both plain names. Reading appends
@@ -135,8 +180,8 @@ void state_format(const struct state_record *record, struct buf *out);
 /*
  * Removes <root>/<id>, on which dir_fd is open, and the fixed names in it; opens no descriptor unless there are
  * temporary files. First the directory gets a name that no id can have, so that the id is free at once and an
- * interrupted removal leaves no container; state_list and state_sweep_removed remove such remains. Succeeds if
- * the directory does not exist. 0 or -errno with *err.
+ * interrupted removal leaves no container; state_list and state_sweep_removed remove such remains. 1, 0 if
+ * the directory does not exist, or -errno with *err.
  */
 int state_remove(int root_fd, int dir_fd, const char *id, struct err *err) MUST_CHECK;
 
@@ -171,7 +216,10 @@ struct state_end {
 	uint64_t oom_kills; /* the number of processes of the container that the OOM killer has killed */
 };
 
-/* Stores *end, for a command that waited for the container's init. 0 or -errno with *err. */
+/*
+ * Stores *end, for a command that waited for the container's init, and the supervisor. What is not known is
+ * stored as unknown. 0 or -errno with *err.
+ */
 int state_write_end(int dir_fd, const struct state_end *end, struct err *err) MUST_CHECK;
 
 /*
@@ -183,10 +231,19 @@ int state_open_end(int dir_fd, struct err *err) MUST_CHECK;
 #define STATE_END_KILLS "- - %llu\n"
 
 /*
- * How a stopped container ended, as far as it is known: from the file of state_write_end, from /proc/PID/stat
- * while init is a zombie, from memory.events of its cgroup.
+ * How a stopped container ended, as far as it is known: from the file of state_write_end, from state_read_exit,
+ * from memory.events of its cgroup. pidfd: as there.
  */
-void state_read_end(int dir_fd, const struct state_record *record, struct state_end *ret);
+void state_read_end(int dir_fd, const struct state_record *record, int pidfd, struct state_end *ret);
+
+/*
+ * The status of an init that has exited, as from waitpid(2), for a process that is not its parent: from
+ * /proc/PID/stat while init is a zombie, and after that, since Linux 6.15, from a pidfd that was opened before
+ * (state_open_pidfd), or -1. Returns whether it is known.
+ */
+bool state_read_exit(const struct state_record *record, int pidfd, int *ret_status);
+/* Sets the status and the signal of *end from a status of waitpid(2). */
+void state_end_set(struct state_end *end, int wait_status);
 
 /*
  * A pidfd of init, checked against the recorded start time. -ESRCH, with *err untouched, if init is dead; other
@@ -198,6 +255,32 @@ int state_open_creator(const struct state_record *record, struct err *err) MUST_
 
 /* The start time of a process (field 22 of /proc/PID/stat); -ESRCH, or another -errno. */
 int state_process_start(pid_t pid, uint64_t *ret_start) MUST_CHECK;
+
+/* --- supervised containers --- */
+
+/*
+ * Creates the report of a container, empty, and locks it: until the descriptor and its copies are closed, the
+ * report is not complete. Returns the descriptor, for reading and writing, or -errno with *err.
+ */
+int state_create_report(int dir_fd, struct err *err) MUST_CHECK;
+/* Opens the report for reading. -ENOENT: the container is not supervised. */
+int state_open_report(int dir_fd) MUST_CHECK;
+/*
+ * Waits until the report is complete, or its supervisor was killed; timeout_ms negative: without a time limit.
+ * -EBUSY: the time is over.
+ */
+int state_await_report(int report_fd, int timeout_ms) MUST_CHECK;
+/* Appends the report to out. -ENODATA: the supervisor was killed. */
+int state_read_report(int report_fd, struct buf *out) MUST_CHECK;
+
+/*
+ * The signals (1-64) that other commands send to the container. state_create_signals returns a descriptor for
+ * state_read_signals, which returns the set with bit 1 << (number - 1). state_note_signal adds one; it does
+ * nothing if the container has no such file.
+ */
+int state_create_signals(int dir_fd, struct err *err) MUST_CHECK;
+uint64_t state_read_signals(int signals_fd);
+void state_note_signal(int dir_fd, int signal);
 
 /* The time of the container's creation, as RFC 3339 with nanoseconds, UTC. The caller frees it. */
 char *state_created(const struct state_record *record);

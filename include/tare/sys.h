@@ -19,11 +19,20 @@ struct place_identity {
 	bool is_mount_root;
 };
 
+/* Where init requests a mount that the kernel refuses it: PLAN_WAY_PARENT. */
+struct mount_parent {
+	/* Returns a detached procfs, which the caller owns. -EPERM: the parent may not make it either. */
+	int (*request)(const struct mount_parent *parent, struct err *err);
+	int socket_fd, proc_fd;
+	uint32_t step; /* index of the step that is being carried out */
+};
+
 /* The container's root file system while init builds it. The struct owns its descriptors. */
 struct rootfs {
 	const struct plan *plan;
 	int fd;                /* root directory of the root mount */
 	int slot_base;         /* slot n of the plan is descriptor slot_base + n */
+	bool is_in_chroot;     /* the root of this process is not that of its mount namespace */
 	int null_fd;           /* a copy of the host's /dev/null, for masks of files */
 	bool is_null_attached; /* null_fd is part of the container's tree */
 	int empty_fd; /* an attached, empty, read-only directory, for masks of directories; -1 until needed */
@@ -34,6 +43,8 @@ struct rootfs {
 	struct place_identity identity; /* of fd, once it was needed */
 	struct err warning;             /* the first deviation from the configuration that is not an error */
 	unsigned warning_count;
+	const struct mount_parent *parent; /* while a mount is made; or NULL */
+	uint32_t taken;                    /* PLAN_TOOK_*, for READY */
 	int host_cgroup_fd; /* in the host's cgroup2 mount, for the fallback of cgroup mounts; or -1 */
 };
 
@@ -49,6 +60,19 @@ int mount_open_source(const struct plan *plan, const struct plan_source *source,
 int mount_open_proc(struct err *err) MUST_CHECK;
 /* Creates one mount of the plan and attaches it to its target, or remounts the target. Before the pivot. */
 int mount_attach(struct rootfs *rootfs, const struct plan_mount *mount, struct err *err) MUST_CHECK;
+/*
+ * mount_new makes the new file system of mount->type; target_fd: the directory that it will cover, or -1 if
+ * that was created for it. mount_make does so in the first of mount->ways that the kernel permits. mount_ways.c
+ */
+int mount_new(const struct rootfs *rootfs, const struct plan_mount *mount, int target_fd,
+	      struct err *err) MUST_CHECK;
+int mount_make(struct rootfs *rootfs, const struct plan_mount *mount, int target_fd,
+	       struct err *err) MUST_CHECK;
+/*
+ * Makes a link at the target with the text of the link in mount->source_slot. 1, or 0 if the source is no
+ * symbolic link. -EEXIST if anything but the same link exists there. mount_link.c
+ */
+int mount_copy_link(struct rootfs *rootfs, const struct plan_mount *mount, struct err *err) MUST_CHECK;
 /* Whether an option or the source is too long for fsconfig(2); mount_by_data is needed then. mount_data.c */
 bool mount_has_long_option(const struct plan *plan, const struct plan_mount *mount);
 /*
@@ -69,6 +93,17 @@ struct mount_stage {
 };
 int mount_stage_enter(struct mount_stage *stage, int root_fd, int fd) MUST_CHECK;
 int mount_stage_leave(struct mount_stage *stage) MUST_CHECK;
+/*
+ * Opens the mount at removed->target in a container that exists. ERR_STATE if there is no mount, or not one of
+ * removed->ids. mount_remove.c
+ */
+int mount_find(struct rootfs *rootfs, const struct plan_removed *removed, struct err *err) MUST_CHECK;
+/*
+ * Unmounts the mount that fd is open on, with all mounts below it, from the mount namespace of this process; no
+ * path of the container is looked up. proc_fd: a procfs in which this process is visible, which becomes the
+ * working directory. 0 or -errno, -EINVAL if the mount is not in that namespace any more.
+ */
+int mount_remove(int proc_fd, int fd) MUST_CHECK;
 /* Names the component of path, in the root directory root_fd, that is not a directory, if r is -ENOTDIR. */
 void mount_hint_file(int root_fd, const char *path, int r, struct err *err);
 
@@ -79,13 +114,23 @@ struct mount_refused_copy {
 	bool is_recursive;
 };
 void mount_hint_copy(const struct mount_refused_copy *refused, int r, struct err *err);
-/* Hints why mount_idmap failed with -errno r for the mount at fd, with the same arguments. */
-void mount_hint_idmap(int fd, int userns_fd, bool is_recursive, int r, struct err *err);
+/* What mount_idmap refused with -errno r. In the parent or in init. */
+struct mount_refused_idmap {
+	int fd, userns_fd;
+	int at_fd;        /* of the mount that fd is a copy of; with an empty path, or negative */
+	const char *path; /* NULL for the mount of a new file system */
+	bool is_recursive;
+};
+void mount_hint_idmap(const struct mount_refused_idmap *refused, int r, struct err *err);
 /* Adds a hint if fd, of which mount_setattr(2) has refused attributes with -errno r, is no mount point. */
 void mount_hint_remount(int fd, int r, struct err *err);
 
+/* Whether a mount on target, in a procfs or sysfs, hides a part of it. [free], and in tare-doctor */
+bool mount_hides(const char *target);
 /* Adds the hint why the kernel refused a new file system with r, if that can be determined. mount_hints.c */
 void mount_hint_new(const char *type, int r, struct err *err);
+/* Adds only the hint that the namespace which the file system shows belongs to another user namespace. */
+void mount_hint_owner(const char *type, struct err *err);
 /* Sets the option "key" or "key=value" of a file system that fsopen(2) opened. */
 int mount_set_option(int fs_fd, const char *option) MUST_CHECK;
 /* Sets (MOUNT_ATTR_*, MS_* for propagation, 0: unchanged) and clears attributes of the mount at fd. */
@@ -94,6 +139,19 @@ int mount_set(int fd, uint64_t set, uint64_t clear, uint64_t propagation, bool i
 int mount_idmap(int fd, int userns_fd, bool is_recursive) MUST_CHECK;
 /* Whether fd is in a procfs; false also if fstatfs(2) fails. */
 bool mount_is_procfs(int fd);
+
+/* --- chroot.c --- */
+
+/*
+ * Makes the mounts of this mount namespace slaves of the host's. If may_be_in_chroot, also those outside of a
+ * chroot of the caller: this needs setns(2) and CAP_SYS_CHROOT, and sets rootfs->is_in_chroot if there is a
+ * chroot.
+ */
+int chroot_make_slaves(struct rootfs *rootfs, bool may_be_in_chroot, struct err *err) MUST_CHECK;
+/* Hints why setns(2) into a mount namespace, or chroot(2) after it, was refused with r, if that is known. */
+void chroot_hint_setns(int r, struct err *err);
+/* Sets root and working directory to the root of the mount namespace. */
+int chroot_leave(struct err *err) MUST_CHECK;
 
 /* --- mount_pins.c --- */
 
@@ -108,6 +166,8 @@ int mount_copy_unpinned(struct rootfs *rootfs, int32_t slot, struct err *err) MU
  * directory. root->path is a path of the host and trusted.
  */
 int rootfs_attach(struct rootfs *rootfs, const struct plan_root *root, struct err *err) MUST_CHECK;
+/* Covers the root by an overlay of a new tmpfs over it, before anything is mounted in it. rootfs_overlay.c */
+int rootfs_overlay(struct rootfs *rootfs, const struct plan_overlay *overlay, struct err *err) MUST_CHECK;
 /* pivot_root(2), or move_mount(2) and chroot(2); after it no path leads to the host's tree. */
 int rootfs_pivot(struct rootfs *rootfs, const struct plan_root *root, struct err *err) MUST_CHECK;
 /*
@@ -147,6 +207,8 @@ int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err) MUST_C
 int rootfs_readonly_path(struct rootfs *rootfs, const char *path, struct err *err) MUST_CHECK;
 /* Creates, binds or finds a device: runtime-spec config-linux.md, "Devices". Before the pivot. */
 int rootfs_device(struct rootfs *rootfs, const struct plan_device *device, struct err *err) MUST_CHECK;
+/* Creates a file with the content of the plan. Before the pivot. */
+int rootfs_file(struct rootfs *rootfs, const struct plan_file *file, struct err *err) MUST_CHECK;
 /* Creates a symbolic link, unless the file that it needs is missing. Before the pivot. */
 int rootfs_link(struct rootfs *rootfs, const struct plan_link *link, struct err *err) MUST_CHECK;
 /* Copies the contents of from_fd (files, links, directories, modes, owners) into the empty directory to_fd. */
@@ -186,6 +248,10 @@ static inline bool user_keeps_groups(const struct plan_user *user)
 }
 /* Sets *err: the call, "name(2)", returned success without an effect. Returns a negative errno. */
 int user_faked_success(const char *json_pointer, const char *call, struct err *err);
+/* Whether it is known that a capability is not in the effective set of this process. */
+bool user_lacks_capability(int capability);
+/* Drops all capabilities of this process but that one, from all sets but the bounding set. */
+int user_keep_only(int capability) MUST_CHECK;
 /* Makes all permitted capabilities ambient, so that the next execve(2) keeps them for any user id. */
 int user_keep_capabilities(void) MUST_CHECK;
 /* Gives the files at descriptors 0 to 2 to uid, except /dev/null and files that cannot change their owner. */
@@ -194,8 +260,9 @@ int user_own_stdio(uint32_t uid, struct err *err) MUST_CHECK;
 /* --- exec.c --- */
 
 struct exec_program {
-	char path[4096];    /* argument of execve(2) */
-	char home[256 + 8]; /* "HOME=..." */
+	char path[4096];     /* argument of execve(2) */
+	char home[256 + 8];  /* "HOME=..." */
+	char listen_pid[24]; /* "LISTEN_PID=..." instead of that of the environment; or "" */
 };
 /* Finds the program as execvp(3) does, with PATH from the container's environment; fills ret->path. */
 int exec_lookup(const struct plan *plan, const struct plan_program *program, struct exec_program *ret,
@@ -230,25 +297,30 @@ int filter_install(const struct plan *plan, const struct plan_filter *filter, st
 
 /* --- process.c: single attributes --- */
 
-int process_set_hostname(const char *name, struct err *err) MUST_CHECK;
-int process_set_domainname(const char *name, struct err *err) MUST_CHECK;
-int process_set_loopback(struct err *err) MUST_CHECK;
-int process_join_keyring(const char *name, struct err *err) MUST_CHECK;
-/* sched_setaffinity(2); mask: uint64_t words, none: all cpus that the cgroup allows. */
-int process_set_affinity(const struct plan *plan, struct plan_table mask, struct err *err) MUST_CHECK;
-int process_set_memory_policy(const struct plan *plan, const struct plan_step *step,
-			      struct err *err) MUST_CHECK;
-int process_set_personality(uint64_t domain, struct err *err) MUST_CHECK;
+/* The steps with an S in the table of steps: each changes the calling process, or a namespace of it. */
+#define PROCESS_STEP__(name)
+#define PROCESS_STEP_P(name)
+#define PROCESS_STEP_C(name)
+#define PROCESS_STEP_E(name)
+#define PROCESS_STEP_CE(name)
+#define PROCESS_STEP_PCE(name)
+#define PROCESS_STEP_B(name)
+#define PROCESS_STEP_I(name)
+#define PROCESS_STEP_M(name)
+#define PROCESS_STEP_S(name)                                                                                   \
+	int process_##name(const struct plan *plan, const struct plan_step *step, struct err *err) MUST_CHECK;
+#define PROCESS_STEP(kind, name, printed, parent, bridge, create, exec, ...)                                   \
+	PROCESS_STEP_##parent(name) PROCESS_STEP_##bridge(name) PROCESS_STEP_##create(name)                    \
+		PROCESS_STEP_##exec(name)
+PLAN_STEPS(PROCESS_STEP)
+#undef PROCESS_STEP
+
 /* Opens the file name below /proc/self in the procfs proc_fd. */
 int process_open_self(int proc_fd, const char *name, int flags) MUST_CHECK;
 /* Sets the value for this process; its children inherit it. proc_pid_oom_score_adj(5). */
 int process_set_oom_score(int proc_fd, int64_t value, struct err *err) MUST_CHECK;
-int process_write_sysctl(const struct rootfs *rootfs, const struct plan_step *step, struct err *err) MUST_CHECK;
-int process_write_time_offsets(int proc_fd, const struct plan_step *step, struct err *err) MUST_CHECK;
-/* The next three set attributes of another process, and run in the parent; pid 0 is the calling process. */
-int process_set_scheduler(pid_t pid, const struct plan_step *step, struct err *err) MUST_CHECK;
-int process_set_io_priority(pid_t group, int64_t value, struct err *err) MUST_CHECK;
-int process_set_rlimit(pid_t pid, const struct plan_rlimit *rlimit, struct err *err) MUST_CHECK;
+/* Of another process, in the parent; pid 0 is the calling process. prlimit(2). */
+int process_set_rlimit(pid_t pid, const struct spec_rlimit *rlimit, struct err *err) MUST_CHECK;
 
 /* --- memfd.c; not in the free-standing programs --- */
 

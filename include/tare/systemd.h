@@ -16,6 +16,9 @@
  */
 int unit_ask(const struct plan *plan, const struct plan_unit *unit, struct err *err) MUST_CHECK;
 
+/* The same without a unit: whether systemd's manager, of the system or of the user, can be asked. */
+int unit_ask_manager(bool is_user, struct err *err) MUST_CHECK;
+
 /* A scope to start, with the process pid in it. */
 struct unit_start {
 	const struct plan *plan;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An allocator for objects that are freed together. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

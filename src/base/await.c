@@ -15,18 +15,19 @@ int await_any(const struct await *await)
 	struct pollfd fds[] = {{.fd = await->pidfd, .events = POLLIN},
 			       {.fd = await->fd, .events = await->events},
 			       {.fd = await->signal_fd, .events = POLLIN}};
-	int64_t end = time_ms() + await->timeout_ms;
+	int64_t left = await->timeout_ms, end = left > 0 ? time_ms() + left : 0;
 
 	while (true) {
-		int64_t left = end - time_ms();
 		struct timespec timeout = {0};
 		int r;
 
 		if (left > 0)
 			timeout = (struct timespec){.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
 		r = k_ppoll(fds, ARRAY_SIZE(fds), await->timeout_ms < 0 ? NULL : &timeout, NULL);
-		if (r == -EINTR)
+		if (r == -EINTR) {
+			left = end > 0 ? end - time_ms() : 0;
 			continue;
+		}
 		if (r <= 0)
 			return r;
 		return (fds[1].revents != 0 ? AWAIT_READY : 0) | (fds[0].revents != 0 ? AWAIT_ENDED : 0) |

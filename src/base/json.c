@@ -72,40 +72,13 @@ void json_array_end(struct json *json)
 	json_close(json, "]");
 }
 
-/* The length of the UTF-8 sequence at s, or 0 if it is not valid (RFC 3629). */
-static size_t utf8_length(const unsigned char *s)
-{
-	static const struct {
-		unsigned char first, last, low, high;
-		size_t length;
-	} rows[] = {
-		{0x01, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-		{0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-		{0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (s[0] < rows[i].first || s[0] > rows[i].last)
-			continue;
-		if (rows[i].length == 1)
-			return 1;
-		if (s[1] < rows[i].low || s[1] > rows[i].high)
-			return 0;
-		for (size_t k = 2; k < rows[i].length; k++)
-			if (s[k] < 0x80 || s[k] > 0xbf)
-				return 0;
-		return rows[i].length;
-	}
-	return 0;
-}
-
 static void json_escaped(struct json *json, const char *value)
 {
-	const unsigned char *s = (const unsigned char *)value;
+	const unsigned char *s = (const unsigned char *)value, *end = s + strlen(value);
 
 	buf_add(json->buf, "\"", 1);
-	while (*s != '\0') {
-		size_t len = utf8_length(s);
+	while (s < end) {
+		size_t len = str_utf8_length((const char *)s, (size_t)(end - s));
 
 		if (len == 0) {
 			buf_add_str(json->buf, "\xef\xbf\xbd");
@@ -138,12 +111,11 @@ void json_key(struct json *json, const char *key)
 
 void json_string(struct json *json, const char *value)
 {
-	if (value == NULL) {
-		json_null(json);
-		return;
-	}
 	json_item(json);
-	json_escaped(json, value);
+	if (value == NULL)
+		buf_add_str(json->buf, "null");
+	else
+		json_escaped(json, value);
 }
 
 void json_int(struct json *json, int64_t value)
@@ -162,18 +134,6 @@ void json_number(struct json *json, const char *text, size_t len)
 {
 	json_item(json);
 	buf_add(json->buf, text, len);
-}
-
-void json_bool(struct json *json, bool value)
-{
-	json_item(json);
-	buf_add_str(json->buf, value ? "true" : "false");
-}
-
-void json_null(struct json *json)
-{
-	json_item(json);
-	buf_add_str(json->buf, "null");
 }
 
 void json_pair(struct json *json, const char *key, const char *value)
@@ -197,5 +157,6 @@ void json_pair_int(struct json *json, const char *key, int64_t value)
 void json_pair_bool(struct json *json, const char *key, bool value)
 {
 	json_key(json, key);
-	json_bool(json, value);
+	json_item(json);
+	buf_add_str(json->buf, value ? "true" : "false");
 }

@@ -55,9 +55,8 @@ static void compose_shown(struct buf *line, const char *level, const char *messa
 
 static void log_compose(struct buf *line, const char *level, const char *message)
 {
-	char stamp[32];
+	_cleanup_free_ char *date = NULL, *stamp = NULL;
 	struct timespec now;
-	struct tm tm;
 	struct json json;
 
 	if (the_log.fd < 0 && !the_log.is_json) {
@@ -65,8 +64,8 @@ static void log_compose(struct buf *line, const char *level, const char *message
 		return;
 	}
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	date = date_text(now.tv_sec);
+	stamp = mem_format("%sZ", date);
 	if (!the_log.is_json) {
 		buf_format(line, "time=\"%s\" level=%s msg=", stamp, level);
 		json_begin(&json, line, 0);

@@ -277,3 +277,15 @@ int path_make_file(const struct path_place *place, unsigned int mode)
 	}
 	return r;
 }
+
+bool path_next_candidate(const char **list, const char *name, char *buf, size_t size)
+{
+	const char *dir = *list;
+	size_t len = strcspn(dir, ":");
+
+	*list = dir[len] == '\0' ? NULL : dir + len + 1;
+	if (len + strlen(name) + 2 >= size)
+		return false;
+	str_format(buf, size, "%.*s%s%s", (int)len, dir, len > 0 ? "/" : "./", name);
+	return true;
+}

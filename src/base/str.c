@@ -187,3 +187,28 @@ int str_format(char *buf, size_t size, const char *fmt, ...)
 	va_end(args);
 	return len;
 }
+
+size_t str_utf8_sequence(const char *text, size_t left)
+{
+	static const struct {
+		unsigned char first, last, low, high; /* of the first byte, and of the second one */
+		size_t length;
+	} rows[] = {
+		{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+		{0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+		{0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+	};
+	const unsigned char *s = (const unsigned char *)text;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (s[0] < rows[i].first || s[0] > rows[i].last)
+			continue;
+		if (left < rows[i].length || s[1] < rows[i].low || s[1] > rows[i].high)
+			return 0;
+		for (size_t k = 2; k < rows[i].length; k++)
+			if (s[k] < 0x80 || s[k] > 0xbf)
+				return 0;
+		return rows[i].length;
+	}
+	return 0;
+}

@@ -23,10 +23,17 @@ static int has_all(int cgroup_fd, const char *file, const struct plan *plan, str
 	return r < 0 ? r : 1;
 }
 
+/* One of the cgroups on the way to the place. */
+struct level {
+	const struct cgroup_place *place;
+	int fd;
+	const char *path;
+};
+
 struct visit {
 	const struct plan *plan;
 	struct plan_texts names; /* of controllers */
-	int (*visit)(const struct visit *visit, int cgroup_fd, const char *path, struct err *err);
+	int (*visit)(const struct visit *visit, const struct level *level, struct err *err);
 	bool has_last; /* the cgroup itself is visited, too */
 };
 
@@ -49,7 +56,7 @@ static int visit_levels(const struct cgroup_place *place, const struct visit *vi
 		fd = cgroup_path_open(place->mount_fd, &level, O_PATH);
 		if (fd < 0)
 			return err_system(err, fd, "cannot open cgroup '/%s'", level.text);
-		r = visit->visit(visit, fd, level.text, err);
+		r = visit->visit(visit, &(struct level){place, fd, level.text}, err);
 		if (r < 0)
 			return r;
 		level.text[i] = whole.text[i];
@@ -70,19 +77,9 @@ static int enable_one(int cgroup_fd, const char *name)
 static const char *hint_of(int r)
 {
 	switch (r) {
-	case -ENOENT:
-	case -EINVAL:
-		return "enable it in cgroup.subtree_control of the cgroup above, or by Delegate= of the "
-		       "systemd unit; a controller of a mounted v1 hierarchy or in cgroup_disable= is not "
-		       "available";
 	case -EBUSY:
 		return "that cgroup has processes of its own: move them to a cgroup below it, or choose "
 		       "another cgroupsPath";
-	case -EACCES:
-	case -EPERM:
-	case -EROFS:
-		return "the owner of that cgroup has to delegate it; systemd does so with: systemd-run --user "
-		       "--scope -p Delegate=yes COMMAND";
 	case -EOPNOTSUPP:
 		return "that cgroup is threaded, and this controller does not support threads";
 	default:
@@ -91,38 +88,42 @@ static const char *hint_of(int r)
 }
 
 /* level: the cgroup that cannot enable the controller for its children. */
-static int enable_fail(struct err *err, int r, const char *name, const char *level)
+static int enable_fail(const struct level *level, int r, const char *name, struct err *err)
 {
 	if (r == -ENOENT || r == -EINVAL)
 		err_set(err, ERR_UNSUPPORTED, 0, NULL,
-			"cannot use controller '%s': cgroup '/%s' does not have it", name, level);
+			"cannot use controller '%s': cgroup '/%s' does not have it", name, level->path);
 	else
 		err_system(err, r, "cannot enable controller '%s' in cgroup.subtree_control of cgroup '/%s'",
-			   name, level);
-	if (hint_of(r) != NULL)
+			   name, level->path);
+	if (r == -ENOENT || r == -EINVAL)
+		cgroup_hint_no_controller(level->fd, name, err);
+	else if (r == -EACCES || r == -EPERM || r == -EROFS)
+		cgroup_hint_controller(level->place, name, err);
+	else if (hint_of(r) != NULL)
 		err_hint(err, "%s", hint_of(r));
 	return r;
 }
 
 /* Enables all controllers by one write. If that fails, writes them one by one to find out which one fails. */
-static int enable_at(const struct visit *visit, int cgroup_fd, const char *path, struct err *err)
+static int enable_at(const struct visit *visit, const struct level *level, struct err *err)
 {
 	_cleanup_buf_ struct buf all = {0};
-	int r = has_all(cgroup_fd, "cgroup.subtree_control", visit->plan, visit->names);
+	int r = has_all(level->fd, "cgroup.subtree_control", visit->plan, visit->names);
 
 	if (r > 0)
 		return 0;
 	if (r < 0)
-		return err_system(err, r, "cannot read cgroup.subtree_control of cgroup '/%s'", path);
+		return err_system(err, r, "cannot read cgroup.subtree_control of cgroup '/%s'", level->path);
 	for (uint32_t i = 0; i < visit->names.count; i++)
 		buf_format(&all, "%s+%s", i == 0 ? "" : " ", plan_item(visit->plan, visit->names, i));
-	r = io_write_file(cgroup_fd, "cgroup.subtree_control", all.data, all.len);
+	r = io_write_file(level->fd, "cgroup.subtree_control", all.data, all.len);
 	for (uint32_t i = 0; r < 0 && i < visit->names.count; i++) {
 		const char *name = plan_item(visit->plan, visit->names, i);
-		int each = enable_one(cgroup_fd, name);
+		int each = enable_one(level->fd, name);
 
 		if (each < 0)
-			return enable_fail(err, each, name, path);
+			return enable_fail(level, each, name, err);
 	}
 	return 0;
 }
@@ -131,8 +132,13 @@ int cgroup_enable(const struct cgroup_place *place, const struct plan *plan, str
 		  struct err *err)
 {
 	const struct visit visit = {.plan = plan, .names = names, .visit = enable_at};
-	int r = has_all(place->fd, "cgroup.controllers", plan, names);
+	int r = 0;
 
+	for (uint32_t i = 0; r >= 0 && i < names.count; i++)
+		r = cgroup_check_kept(place, plan_item(plan, names, i), err);
+	if (r < 0)
+		return r;
+	r = has_all(place->fd, "cgroup.controllers", plan, names);
 	if (r < 0)
 		return err_system(err, r, "cannot read the controllers of cgroup '%s'", place->path);
 	return r > 0 ? 0 : visit_levels(place, &visit, err);
@@ -158,35 +164,42 @@ static int check_enable_one(int cgroup_fd, const char *name)
 	return r > 0 || r == -EFBIG ? -EBUSY : 0;
 }
 
-/* Only the topmost cgroup must have the controllers already: the others get them when they are enabled. */
-static int check_level(int cgroup_fd, const struct visit *visit, const char *path, struct err *err)
+/* Only the topmost cgroup must have the controller already: the others get it when it is enabled. */
+static int check_level(const struct level *level, const char *name, struct err *err)
 {
 	char available[LIST_MAX], enabled[LIST_MAX];
+	int r;
 
-	if (io_read_small(cgroup_fd, "cgroup.controllers", O_NOFOLLOW, available, sizeof available) < 0 ||
-	    io_read_small(cgroup_fd, "cgroup.subtree_control", O_NOFOLLOW, enabled, sizeof enabled) < 0)
+	if (io_read_small(level->fd, "cgroup.controllers", O_NOFOLLOW, available, sizeof available) < 0 ||
+	    io_read_small(level->fd, "cgroup.subtree_control", O_NOFOLLOW, enabled, sizeof enabled) < 0 ||
+	    str_has_word(enabled, name))
 		return 0;
-	for (uint32_t i = 0; i < visit->names.count; i++) {
-		const char *name = plan_item(visit->plan, visit->names, i);
-		int r;
-
-		if (str_has_word(enabled, name))
-			continue;
-		r = path[0] == '\0' && !str_has_word(available, name) ? -ENOENT
-								      : check_enable_one(cgroup_fd, name);
-		if (r < 0)
-			return enable_fail(err, r, name, path);
-	}
-	return 0;
+	r = level->path[0] == '\0' && !str_has_word(available, name) ? -ENOENT
+								     : check_enable_one(level->fd, name);
+	return r < 0 ? enable_fail(level, r, name, err) : 0;
 }
 
-int cgroup_check_enable(int mount_fd, const char *path, const struct plan *plan, struct plan_texts names,
-			struct err *err)
+int cgroup_check_known(int mount_fd, const char *name, struct err *err)
 {
-	const struct visit visit = {.plan = plan, .names = names};
+	const struct cgroup_place place = {.mount_fd = mount_fd, .fd = -1, .path = ""};
+	char available[LIST_MAX];
+	int r = io_read_small(mount_fd, "cgroup.controllers", O_NOFOLLOW, available, sizeof available);
+
+	if (r < 0)
+		return err_system(err, r, "cannot read cgroup.controllers");
+	return str_has_word(available, name)
+		       ? 0
+		       : enable_fail(&(struct level){&place, mount_fd, ""}, -ENOENT, name, err);
+}
+
+int cgroup_check_controller(int mount_fd, const char *path, const char *name, struct err *err)
+{
+	const struct cgroup_place place = {.mount_fd = mount_fd, .fd = -1, .path = path};
 	struct cgroup_path whole, level;
 	int r = cgroup_path_init(&whole, path);
 
+	if (r >= 0)
+		r = cgroup_check_kept(&place, name, err);
 	level = whole;
 	for (size_t i = 0; r >= 0 && i < whole.len; i++) {
 		_cleanup_fd_ int fd = -1;
@@ -198,9 +211,19 @@ int cgroup_check_enable(int mount_fd, const char *path, const struct plan *plan,
 		fd = cgroup_path_open(mount_fd, &level, O_PATH);
 		if (fd < 0)
 			break;
-		r = check_level(fd, &visit, level.text, err);
+		r = check_level(&(struct level){&place, fd, level.text}, name, err);
 		level.text[i] = whole.text[i];
 	}
+	return r;
+}
+
+int cgroup_check_enable(int mount_fd, const char *path, const struct plan *plan, struct plan_texts names,
+			struct err *err)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r >= 0 && i < names.count; i++)
+		r = cgroup_check_controller(mount_fd, path, plan_item(plan, names, i), err);
 	return r;
 }
 
@@ -236,14 +259,14 @@ static int check_threaded(const struct plan *plan, struct plan_texts names, cons
 	return 0;
 }
 
-static int make_threaded(const struct visit *visit, int cgroup_fd, const char *path, struct err *err)
+static int make_threaded(const struct visit *visit, const struct level *level, struct err *err)
 {
-	int r = has_type(cgroup_fd, "domain invalid");
+	int r = has_type(level->fd, "domain invalid");
 
 	(void)visit;
 	if (r > 0)
-		r = io_write_file(cgroup_fd, "cgroup.type", "threaded", 8);
-	return r < 0 ? err_system(err, r, "cannot make cgroup '/%s' threaded", path) : 0;
+		r = io_write_file(level->fd, "cgroup.type", "threaded", 8);
+	return r < 0 ? err_system(err, r, "cannot make cgroup '/%s' threaded", level->path) : 0;
 }
 
 int cgroup_make_threaded(const struct cgroup_place *place, const struct plan *plan, struct plan_texts names,

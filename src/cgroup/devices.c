@@ -27,10 +27,10 @@
 
 #include "devices.h"
 
-#define ACCESS_ALL (PLAN_ACCESS_MKNOD | PLAN_ACCESS_READ | PLAN_ACCESS_WRITE)
+#define ACCESS_ALL (SPEC_ACCESS_MKNOD | SPEC_ACCESS_READ | SPEC_ACCESS_WRITE)
 
-_Static_assert(PLAN_ACCESS_MKNOD == BPF_DEVCG_ACC_MKNOD && PLAN_ACCESS_READ == BPF_DEVCG_ACC_READ &&
-		       PLAN_ACCESS_WRITE == BPF_DEVCG_ACC_WRITE,
+_Static_assert(SPEC_ACCESS_MKNOD == BPF_DEVCG_ACC_MKNOD && SPEC_ACCESS_READ == BPF_DEVCG_ACC_READ &&
+		       SPEC_ACCESS_WRITE == BPF_DEVCG_ACC_WRITE,
 	       "the plan's access bits are the kernel's");
 
 /* Identifies tare's program at a cgroup. At most 15 characters of [A-Za-z0-9_.] (bpf(2)). */
@@ -98,7 +98,7 @@ static void emit_jump_if(struct program *program, unsigned int comparison, uint3
 	emit(program, BPF_JMP32 | comparison | BPF_K, REG_FIELD, (int16_t)target, (int32_t)value);
 }
 
-static bool has_number(const struct plan_device_rule *rule)
+static bool has_number(const struct spec_device_rule *rule)
 {
 	return rule->major >= 0 || rule->minor >= 0;
 }
@@ -107,7 +107,7 @@ static bool has_number(const struct plan_device_rule *rule)
  * Emits the tests for the first rule and the following ones that have the same major number and a minor number.
  * A request that matches jumps to the decision, others continue after the tests. Returns the number of rules.
  */
-static size_t emit_numbers(struct program *program, const struct plan_device_rule *rules, size_t count)
+static size_t emit_numbers(struct program *program, const struct spec_device_rule *rules, size_t count)
 {
 	size_t start = program->len, n = 0;
 
@@ -126,7 +126,7 @@ static size_t emit_numbers(struct program *program, const struct plan_device_rul
 	return n;
 }
 
-static void emit_decision(struct program *program, const struct plan_device_rule *rule)
+static void emit_decision(struct program *program, const struct spec_device_rule *rule)
 {
 	if (rule->allow) {
 		emit(program, BPF_ALU64 | BPF_AND | BPF_K, REG_UNDECIDED, 0,
@@ -142,7 +142,7 @@ static void emit_decision(struct program *program, const struct plan_device_rule
 }
 
 /* The number of rules, from the first one on, that can share its test of the type and its decision. */
-static size_t run_length(const struct plan_device_rule *rules, size_t count)
+static size_t run_length(const struct spec_device_rule *rules, size_t count)
 {
 	size_t n = 1;
 
@@ -155,7 +155,7 @@ static size_t run_length(const struct plan_device_rule *rules, size_t count)
 }
 
 /* Emits the rules of one run. All make the same decision, so the order of their tests does not matter. */
-static void emit_run(struct program *program, const struct plan_device_rule *rules, size_t count)
+static void emit_run(struct program *program, const struct spec_device_rule *rules, size_t count)
 {
 	size_t start = program->len;
 
@@ -175,26 +175,26 @@ static void emit_run(struct program *program, const struct plan_device_rule *rul
 }
 
 /* Device numbers have 32 bits, so a larger one never matches; a rule without access bits decides nothing. */
-static bool is_effective(const struct plan_device_rule *rule)
+static bool is_effective(const struct spec_device_rule *rule)
 {
 	return rule->access != 0 && rule->major <= UINT32_MAX && rule->minor <= UINT32_MAX;
 }
 
 /* Whether the rule decides every bit of every request, so that earlier rules have no effect. */
-static bool is_total(const struct plan_device_rule *rule)
+static bool is_total(const struct spec_device_rule *rule)
 {
 	return rule->type == 'a' && !has_number(rule) && rule->access == ACCESS_ALL;
 }
 
-static bool is_known(const struct plan_device_rule *rule)
+static bool is_known(const struct spec_device_rule *rule)
 {
 	return (rule->type == 'a' || rule->type == 'b' || rule->type == 'c') &&
 	       (rule->access & ~ACCESS_ALL) == 0;
 }
 
 /* Selects the rules that have an effect, the last one first. Undecided bits are denied without a rule. */
-static size_t select_rules(const struct plan_device_rule *rules, size_t count,
-			   struct plan_device_rule *selected)
+static size_t select_rules(const struct spec_device_rule *rules, size_t count,
+			   struct spec_device_rule *selected)
 {
 	size_t n = 0;
 
@@ -210,9 +210,9 @@ static size_t select_rules(const struct plan_device_rule *rules, size_t count,
 	return n;
 }
 
-int cgroup_devices_compile(const struct plan_device_rule *rules, size_t count, struct bpf_insn **ret_program)
+int cgroup_devices_compile(const struct spec_device_rule *rules, size_t count, struct bpf_insn **ret_program)
 {
-	_cleanup_free_ struct plan_device_rule *selected = NULL;
+	_cleanup_free_ struct spec_device_rule *selected = NULL;
 	_cleanup_free_ struct bpf_insn *insns = NULL;
 	struct program program = {0};
 
@@ -345,8 +345,6 @@ static bool has_capability(const struct __user_cap_data_struct *data, unsigned i
 	return data[number / 32].effective >> number % 32 & 1;
 }
 
-#define INITIAL_USER_NS 0xeffffffdu /* its inode number (PROC_USER_INIT_INO of the kernel) */
-
 /* bpf(2), capabilities(7): CAP_SYS_ADMIN includes the other two. Only the initial user namespace's count. */
 static void hint_denied(struct err *err)
 {
@@ -362,7 +360,7 @@ static void hint_denied(struct err *err)
 	if (!has_bpf || !has_net)
 		err_hint(err, "device rules need %s%s%s", has_bpf ? "" : "CAP_BPF",
 			 has_bpf || has_net ? "" : " and ", has_net ? "" : "CAP_NET_ADMIN");
-	else if (k_fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0) == 0 && st.st_ino != INITIAL_USER_NS)
+	else if (k_fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0) == 0 && st.st_ino != USER_NS_INITIAL)
 		err_hint(err, "device rules cannot be set in a user namespace");
 }
 
@@ -402,7 +400,7 @@ int cgroup_devices_clear(int cgroup_fd, struct err *err)
 }
 
 /* Loads the rules' program. Its descriptor, -ENOENT for rules that need none, or -errno with *err. */
-static int load(const struct plan_device_rule *rules, size_t count, struct err *err)
+static int load(const struct spec_device_rule *rules, size_t count, struct err *err)
 {
 	_cleanup_free_ struct bpf_insn *insns = NULL;
 	int r = cgroup_devices_compile(rules, count, &insns);
@@ -417,14 +415,14 @@ static int load(const struct plan_device_rule *rules, size_t count, struct err *
 	return r < 0 ? load_fail(err, r) : r;
 }
 
-int cgroup_devices_check(const struct plan_device_rule *rules, size_t count, struct err *err)
+int cgroup_devices_check(const struct spec_device_rule *rules, size_t count, struct err *err)
 {
 	_cleanup_fd_ int fd = load(rules, count, err);
 
 	return fd < 0 && fd != -ENOENT ? fd : 0;
 }
 
-int cgroup_devices_set(int cgroup_fd, const struct plan_device_rule *rules, size_t count, struct err *err)
+int cgroup_devices_set(int cgroup_fd, const struct spec_device_rule *rules, size_t count, struct err *err)
 {
 	_cleanup_fd_ int program_fd = load(rules, count, err), attached_fd = -1;
 	int r;

@@ -14,7 +14,7 @@
  * with unknown access bits, or -E2BIG for more rules than any kernel accepts. A kernel may refuse 2,731 rules
  * already if each decides differently from the one before it.
  */
-int cgroup_devices_compile(const struct plan_device_rule *rules, size_t count,
+int cgroup_devices_compile(const struct spec_device_rule *rules, size_t count,
 			   struct bpf_insn **ret_program) MUST_CHECK;
 
 #endif

@@ -65,8 +65,21 @@ int cgroup_owner_write(int cgroup_fd, const struct cgroup_owner_value *value) MU
 /* Removes the attribute. */
 void cgroup_owner_clear(int cgroup_fd);
 
+/* Hints why the cgroup does not have the controller. */
+void cgroup_hint_no_controller(int cgroup_fd, const char *name, struct err *err);
+
 /* Hints how an unprivileged caller gets a delegated cgroup. */
 void cgroup_hint_delegation(struct err *err);
+/*
+ * ERR_UNSUPPORTED if the caller is not root, and systemd would disable the controller again, and remove the
+ * limits with it: it enables in its slices only what its own units need (systemd, CGROUP_DELEGATION).
+ */
+int cgroup_check_kept(const struct cgroup_place *place, const char *controller, struct err *err) MUST_CHECK;
+/*
+ * Hints what delegates a controller that an unprivileged caller cannot enable in a cgroup on the way to the
+ * place: which unit of systemd, if it is one.
+ */
+void cgroup_hint_controller(const struct cgroup_place *place, const char *controller, struct err *err);
 
 /* Hints what to do about a write that the kernel has refused with -errno r. Some errors have no hint. */
 struct cgroup_refused {
@@ -80,8 +93,11 @@ struct cgroup_pause {
 };
 void cgroup_sleep(struct cgroup_pause *pause);
 
-/* watch.c: the current value of the line "key number" of an open file. -EBADMSG without it, or -errno. */
-int cgroup_read_key(int fd, const char *key, uint64_t *ret) MUST_CHECK;
+/*
+ * resources.c: the number in a file of the cgroup; "max" is CGROUP_NO_LIMIT. -EBADMSG without one, or -errno.
+ */
+#define CGROUP_NO_LIMIT UINT64_MAX
+int cgroup_read_number(int cgroup_fd, const char *file, uint64_t *ret) MUST_CHECK;
 /* Opens cgroup.events. */
 int cgroup_open_events(int cgroup_fd) MUST_CHECK;
 /* Whether cgroup.events has the line "key 1": 1, 0, or -errno. */

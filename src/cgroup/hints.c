@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hints for limits that the kernel has refused, found from the errno, the file and the state of the cgroup. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <tare/host.h>
 
 #include "file.h"
 
@@ -56,38 +57,13 @@ static bool hint_bandwidth(int cgroup_fd, const char *file, const char *value, s
 	return true;
 }
 
-/* Collects each SIZE of the files hugetlb.SIZE.max, separated by blanks. */
-static void read_page_sizes(int cgroup_fd, struct buf *ret)
-{
-	int fd = k_openat(cgroup_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	for (const struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
-		const char *size = entry->d_name + strlen("hugetlb.");
-		size_t len;
-
-		if (!str_has_prefix(entry->d_name, "hugetlb."))
-			continue;
-		len = strcspn(size, ".");
-		if (str_equal(size + len, ".max"))
-			buf_format(ret, "%s%.*s", ret->len > 0 ? " " : "", (int)len, size);
-	}
-	if (dir != NULL)
-		closedir(dir);
-	else
-		fd_close(&fd);
-}
-
-static bool hint_page_size(int cgroup_fd, const char *file, struct err *err)
+static bool hint_page_size(const char *file, struct err *err)
 {
 	_cleanup_buf_ struct buf sizes = {0};
 	char size[32];
 
-	if (!str_has_prefix(file, "hugetlb."))
-		return false;
-	str_format(size, sizeof size, "%.*s", (int)strcspn(file + 8, "."), file + 8);
-	read_page_sizes(cgroup_fd, &sizes);
-	if (sizes.len == 0 || str_has_word(sizes.data, size))
+	host_page_size_of(file, size, sizeof size);
+	if (!host_lacks_page_size(size, &sizes))
 		return false;
 	err_hint(err, "this host has huge pages of these sizes: %s", sizes.data);
 	return true;
@@ -111,7 +87,7 @@ void cgroup_hint_refusal(int cgroup_fd, int r, const struct cgroup_refused *refu
 
 	if (r == -EINVAL && hint_bandwidth(cgroup_fd, file, refused->value, err))
 		return;
-	if (r == -ENOENT && hint_page_size(cgroup_fd, file, err))
+	if (r == -ENOENT && hint_page_size(file, err))
 		return;
 	if ((r == -EACCES || r == -EPERM) && hint_permission(cgroup_fd, r, file, err))
 		return;
@@ -127,4 +103,84 @@ void cgroup_hint_delegation(struct err *err)
 		err,
 		"the owner of that cgroup has to delegate it; systemd does so with: systemd-run --user --scope "
 		"-p Delegate=yes COMMAND");
+}
+
+static bool is_in_list(const char *list, size_t len, const char *name)
+{
+	size_t size = strlen(name);
+
+	for (const char *at = list; at < list + len; at += strcspn(at, ",:") + 1)
+		if (strncmp(at, name, size) == 0 && (at[size] == ',' || at[size] == ':'))
+			return true;
+	return false;
+}
+
+/* Whether a mounted hierarchy of cgroup v1 has the controller: "id:controllers:path" of /proc/self/cgroup. */
+static bool is_in_v1(const char *text, const char *name)
+{
+	for (const char *line = text; line != NULL && *line != '\0';) {
+		const char *list = strchr(line, ':');
+
+		if (list != NULL && is_in_list(list + 1, strcspn(list + 1, ":"), name))
+			return true;
+		line = strchr(line, '\n');
+		line = line == NULL ? NULL : line + 1;
+	}
+	return false;
+}
+
+/*
+ * The last field of the controller's line in /proc/cgroups: "name hierarchy cgroups enabled" (cgroups(7)), '0'
+ * or '1'. '\0' if it has no line.
+ */
+static char enabled_field(const char *text, const char *name)
+{
+	size_t size = strlen(name);
+
+	for (const char *line = text; line != NULL && *line != '\0';) {
+		size_t len = strcspn(line, "\n");
+
+		if (strncmp(line, name, size) == 0 && line[size] == '\t')
+			return line[len - 1];
+		line = line[len] == '\0' ? NULL : line + len + 1;
+	}
+	return '\0';
+}
+
+/* The controllers of the specification's limits. Of another name it is not known whether it is one. */
+static bool is_controller(const char *name)
+{
+	return str_has_word("cpu cpuset io memory pids hugetlb rdma misc", name);
+}
+
+/* What the kernel says of a controller that is in no hierarchy. */
+static void hint_of_kernel(const char *name, const char *v1_name, struct err *err)
+{
+	_cleanup_buf_ struct buf all = {0};
+	char field;
+
+	if (io_read_file(AT_FDCWD, "/proc/cgroups", 1 << 16, &all) < 0)
+		return;
+	field = enabled_field(all.data, v1_name);
+	if (field == '0')
+		err_hint(err, "the kernel's command line disables it: remove cgroup_disable=%s", v1_name);
+	else if (field == '\0' && is_controller(name))
+		err_hint(err, "this kernel is built without it: boot another one");
+}
+
+/* Only the root of the whole hierarchy has no cgroup.type: no cgroup above it could enable a controller. */
+void cgroup_hint_no_controller(int cgroup_fd, const char *name, struct err *err)
+{
+	const char *v1_name = str_equal(name, "io") ? "blkio" : name;
+	_cleanup_buf_ struct buf own = {0};
+
+	if (io_read_file(AT_FDCWD, "/proc/self/cgroup", 1 << 20, &own) >= 0 && is_in_v1(own.data, v1_name))
+		err_hint(err,
+			 "a hierarchy of cgroup v1 has it: boot with systemd.unified_cgroup_hierarchy=1, or "
+			 "do not mount it there");
+	else if (k_faccessat2(cgroup_fd, "cgroup.type", 0 /* F_OK */, 0) >= 0)
+		err_hint(err, "enable it in cgroup.subtree_control of the cgroup above, or by Delegate= of the "
+			      "systemd unit");
+	else
+		hint_of_kernel(name, v1_name, err);
 }

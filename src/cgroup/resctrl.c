@@ -213,3 +213,15 @@ int resctrl_remove(int root_fd, const struct resctrl_place *place, const struct 
 		r = k_unlinkat(root_fd, place->clos, AT_REMOVEDIR);
 	return r < 0 && r != -ENOENT ? fail(err, r, root_fd, "remove class", place->clos) : 0;
 }
+
+int resctrl_clean(const struct resctrl_place *place, const struct resctrl_made *made, struct err *err)
+{
+	_cleanup_fd_ int root_fd = -1;
+
+	if (!made->has_clos && !made->has_monitor)
+		return 0;
+	root_fd = resctrl_open(err);
+	if (root_fd == -ENODEV)
+		return 0;
+	return root_fd < 0 ? root_fd : resctrl_remove(root_fd, place, made, err);
+}

@@ -46,7 +46,7 @@ int cgroup_write(int cgroup_fd, const struct plan *plan, const struct plan_cgrou
 
 /* --- reading --- */
 
-static int read_number(int cgroup_fd, const char *file, uint64_t *ret)
+int cgroup_read_number(int cgroup_fd, const char *file, uint64_t *ret)
 {
 	char text[32];
 	int r = io_read_small(cgroup_fd, file, O_NOFOLLOW, text, sizeof text);
@@ -54,7 +54,11 @@ static int read_number(int cgroup_fd, const char *file, uint64_t *ret)
 	if (r < 0)
 		return r;
 	text[strcspn(text, "\n")] = '\0';
-	return str_to_u64(text, UINT64_MAX, ret) ? 0 : -EBADMSG;
+	if (str_equal(text, "max"))
+		*ret = CGROUP_NO_LIMIT;
+	else if (!str_to_u64(text, UINT64_MAX, ret))
+		return -EBADMSG;
+	return 0;
 }
 
 int cgroup_check_usage(int cgroup_fd, const struct plan *plan, const struct plan_cgroup_usage *usage,
@@ -62,7 +66,7 @@ int cgroup_check_usage(int cgroup_fd, const struct plan *plan, const struct plan
 {
 	const char *file = plan_get(plan, usage->file);
 	uint64_t current = 0;
-	int r = read_number(cgroup_fd, file, &current);
+	int r = cgroup_read_number(cgroup_fd, file, &current);
 
 	if (r < 0 && !is_gone(r))
 		return err_system(err, r, "cannot read '%s' of the cgroup", file);
@@ -88,31 +92,44 @@ static bool is_full(int cgroup_fd, uint64_t *ret_max)
 {
 	uint64_t current;
 
-	return read_number(cgroup_fd, "pids.max", ret_max) == 0 &&
-	       read_number(cgroup_fd, "pids.current", &current) == 0 && current >= *ret_max;
+	return cgroup_read_number(cgroup_fd, "pids.max", ret_max) == 0 &&
+	       cgroup_read_number(cgroup_fd, "pids.current", &current) == 0 && current >= *ret_max;
+}
+
+static bool read_path(int cgroup_fd, char *ret_path, size_t size)
+{
+	char link[32];
+	ssize_t len;
+
+	str_format(link, sizeof link, "/proc/self/fd/%d", cgroup_fd);
+	len = readlink(link, ret_path, size - 1);
+	ret_path[len < 0 ? 0 : len] = '\0';
+	return len > 0;
 }
 
 bool cgroup_find_full(int cgroup_fd, uint64_t *ret_max, char *ret_path, size_t size)
 {
 	_cleanup_fd_ int fd = k_openat(cgroup_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-	char link[32];
-	ssize_t len;
 
-	/* The root of the hierarchy has no pids.max. */
-	while (fd >= 0 && k_faccessat2(fd, "pids.max", 0 /* F_OK */, AT_SYMLINK_NOFOLLOW) == 0) {
+	/*
+	 * A cgroup without the controller has no pids.max, but one above it may. The root has no cgroup.events.
+	 */
+	while (fd >= 0 && k_faccessat2(fd, "cgroup.events", 0 /* F_OK */, AT_SYMLINK_NOFOLLOW) == 0) {
 		int parent_fd;
 
-		if (is_full(fd, ret_max)) {
-			str_format(link, sizeof link, "/proc/self/fd/%d", fd);
-			len = readlink(link, ret_path, size - 1);
-			ret_path[len < 0 ? 0 : len] = '\0';
-			return len > 0;
-		}
+		if (is_full(fd, ret_max))
+			return read_path(fd, ret_path, size);
 		parent_fd = k_openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 		fd_close(&fd);
 		fd = parent_fd;
 	}
 	return false;
+}
+
+bool cgroup_find_memory_max(int cgroup_fd, uint64_t *ret_max, char *ret_path, size_t size)
+{
+	return cgroup_read_number(cgroup_fd, "memory.max", ret_max) == 0 &&
+	       read_path(cgroup_fd, ret_path, size);
 }
 
 /* --- the owner of the files --- */

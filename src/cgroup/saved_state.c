@@ -5,7 +5,6 @@
  * after a killed creator finds it, too. The value is the owner's uid, then the name and the content of each
  * file, each of these terminated by a NUL.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -41,27 +40,24 @@ static bool is_limit(int dir_fd, const char *name)
 
 static int collect(int cgroup_fd, struct buf *state)
 {
-	int fd = k_openat(cgroup_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
+	_cleanup_fd_ int fd = k_openat(cgroup_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	_Alignas(struct dir_entry) char block[4096];
+	struct dir_reader reader = {.fd = fd, .block = block, .size = sizeof block};
+	const struct dir_entry *entry;
+	int r = fd;
 
-	if (dir == NULL) {
-		fd_close(&fd);
-		return fd < 0 ? fd : -ENOMEM;
-	}
-	while ((entry = readdir(dir)) != NULL) {
+	while (r >= 0 && (r = dir_next(&reader, &entry)) > 0) {
 		_cleanup_buf_ struct buf value = {0};
 
 		/* Some files cannot be read while their controller is not active in this cgroup. */
-		if (!is_limit(cgroup_fd, entry->d_name) ||
-		    io_read_file(cgroup_fd, entry->d_name, STATE_MAX, &value) < 0)
+		if (!is_limit(cgroup_fd, entry->name) ||
+		    io_read_file(cgroup_fd, entry->name, STATE_MAX, &value) < 0)
 			continue;
-		buf_add(state, entry->d_name, strlen(entry->d_name) + 1);
+		buf_add(state, entry->name, strlen(entry->name) + 1);
 		buf_add(state, value.data, value.len);
 		buf_add(state, "", 1);
 	}
-	closedir(dir);
-	return 0;
+	return r;
 }
 
 /* The length of the stored state, -ENODATA if there is none, -ERANGE if it is longer than size, or -errno. */

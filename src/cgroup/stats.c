@@ -3,15 +3,14 @@
  * Writes the resource usage of a cgroup as JSON, from the files of cgroup v2 (cgroup-v2.rst). The members have
  * the names that engines expect from runc's "events", which are those of cgroup v1.
  */
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+
+#include <tare/host.h>
 
 #include "file.h"
 
 #define FILE_MAX ((size_t)4 << 20)
-#define NO_LIMIT UINT64_MAX
 
 /* --- files --- */
 
@@ -38,25 +37,9 @@ static char *next_line(char **at)
 	return line == NULL || *line == '\0' ? NULL : line;
 }
 
-static bool to_value(const char *text, uint64_t *ret_value)
-{
-	if (str_equal(text, "max")) {
-		*ret_value = NO_LIMIT;
-		return true;
-	}
-	return str_to_u64(text, UINT64_MAX, ret_value);
-}
-
-/* Reads a file that contains one number, or "max". */
 static bool read_value(int cgroup_fd, const char *name, uint64_t *ret_value)
 {
-	char text[64];
-	int len = io_read_small(cgroup_fd, name, O_NOFOLLOW, text, sizeof text);
-
-	if (len < 0)
-		return false;
-	text[strcspn(text, "\n")] = '\0';
-	return to_value(text, ret_value);
+	return cgroup_read_number(cgroup_fd, name, ret_value) >= 0;
 }
 
 /* The value of the line "key value"; 0 if there is none. */
@@ -207,14 +190,14 @@ static void add_memory_entry(struct json *json, const char *key, const struct me
 /* The values of swap are the sums of memory and swap, as in cgroup v1. */
 static void add_swap(struct json *json, int cgroup_fd, const struct memory *memory)
 {
-	struct memory swap = {.limit = NO_LIMIT};
+	struct memory swap = {.limit = CGROUP_NO_LIMIT};
 
 	if (!read_value(cgroup_fd, "memory.swap.current", &swap.usage))
 		return;
 	(void)!read_value(cgroup_fd, "memory.swap.max", &swap.limit);
 	swap.usage += memory->usage;
-	if (swap.limit > NO_LIMIT - memory->limit)
-		swap.limit = NO_LIMIT;
+	if (swap.limit > CGROUP_NO_LIMIT - memory->limit)
+		swap.limit = CGROUP_NO_LIMIT;
 	else
 		swap.limit += memory->limit;
 	swap.failures = file_value(cgroup_fd, "memory.swap.events", "max");
@@ -231,7 +214,7 @@ static void add_part(struct json *json, const char *key, const char *stat, const
 {
 	json_key(json, key);
 	json_object(json);
-	json_pair_uint(json, "limit", NO_LIMIT);
+	json_pair_uint(json, "limit", CGROUP_NO_LIMIT);
 	json_pair_uint(json, "usage", keyed_value(stat, name));
 	json_pair_uint(json, "failcnt", 0);
 	json_object_end(json);
@@ -256,7 +239,7 @@ static void add_raw(struct json *json, char *stat)
 static void add_memory(struct json *json, int cgroup_fd)
 {
 	_cleanup_buf_ struct buf stat = {0};
-	struct memory memory = {.limit = NO_LIMIT};
+	struct memory memory = {.limit = CGROUP_NO_LIMIT};
 
 	json_key(json, "memory");
 	json_object(json);
@@ -281,14 +264,14 @@ static void add_memory(struct json *json, int cgroup_fd)
 
 static void add_pids(struct json *json, int cgroup_fd)
 {
-	uint64_t current, limit = NO_LIMIT;
+	uint64_t current, limit = CGROUP_NO_LIMIT;
 
 	json_key(json, "pids");
 	json_object(json);
 	if (read_value(cgroup_fd, "pids.current", &current)) {
 		(void)!read_value(cgroup_fd, "pids.max", &limit);
 		json_pair_uint(json, "current", current);
-		json_pair_uint(json, "limit", limit == NO_LIMIT ? 0 : limit);
+		json_pair_uint(json, "limit", limit == CGROUP_NO_LIMIT ? 0 : limit);
 	}
 	json_object_end(json);
 }
@@ -363,47 +346,35 @@ static void add_block_io(struct json *json, int cgroup_fd)
 
 /* --- huge pages --- */
 
-/* Extracts "2MB" from "hugetlb.2MB.current"; false for all other names. */
-static bool parse_page_size(const char *name, char *ret, size_t size)
-{
-	const char *at = str_has_prefix(name, "hugetlb.") ? name + strlen("hugetlb.") : NULL;
-	size_t len = at == NULL ? 0 : strcspn(at, ".");
-
-	if (len == 0 || len >= size || !str_equal(at + len, ".current"))
-		return false;
-	str_format(ret, size, "%.*s", (int)len, at);
-	return true;
-}
-
 static void add_huge_page(struct json *json, int cgroup_fd, const char *name)
 {
-	char size[16], events[64];
+	char size[16], file[64];
 	uint64_t usage;
 
-	if (!parse_page_size(name, size, sizeof size) || !read_value(cgroup_fd, name, &usage))
+	host_page_size_of(name, size, sizeof size);
+	str_format(file, sizeof file, "hugetlb.%s.current", size);
+	if (!str_equal(name, file) || !read_value(cgroup_fd, name, &usage))
 		return;
-	str_format(events, sizeof events, "hugetlb.%s.events", size);
+	str_format(file, sizeof file, "hugetlb.%s.events", size);
 	json_key(json, size);
 	json_object(json);
 	json_pair_uint(json, "usage", usage);
-	json_pair_uint(json, "failcnt", file_value(cgroup_fd, events, "max"));
+	json_pair_uint(json, "failcnt", file_value(cgroup_fd, file, "max"));
 	json_object_end(json);
 }
 
 static void add_huge_pages(struct json *json, int cgroup_fd)
 {
-	int fd = k_openat(cgroup_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	_cleanup_fd_ int fd = k_openat(cgroup_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	_Alignas(struct dir_entry) char block[4096];
+	struct dir_reader reader = {.fd = fd, .block = block, .size = sizeof block};
+	const struct dir_entry *entry;
 
 	json_key(json, "hugetlb");
 	json_object(json);
-	for (const struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
-		add_huge_page(json, cgroup_fd, entry->d_name);
+	while (fd >= 0 && dir_next(&reader, &entry) > 0)
+		add_huge_page(json, cgroup_fd, entry->name);
 	json_object_end(json);
-	if (dir != NULL)
-		closedir(dir);
-	else
-		fd_close(&fd);
 }
 
 void cgroup_write_stats(int cgroup_fd, struct json *json)

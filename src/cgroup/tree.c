@@ -13,38 +13,17 @@
 
 #include "file.h"
 
-struct entry { /* struct linux_dirent64 of getdents64(2) */
-	uint64_t ino;
-	int64_t next;
-	uint16_t size;
-	uint8_t type;
-	char name[];
-};
+#define BLOCK 4096
 
-struct listing {
-	_Alignas(struct entry) char data[4096];
-	int len, at;
-};
-
-/* The next sub-cgroup of the directory: 1 with *ret_entry inside listing, 0 at the end, or -errno. */
-static int next_child(int fd, struct listing *listing, const struct entry **ret_entry)
+/* The next cgroup below the directory: 1 with *ret, 0 at the end, or -errno. */
+static int next_child(struct dir_reader *reader, const struct dir_entry **ret)
 {
-	for (;;) {
-		const struct entry *entry;
+	int r;
 
-		if (listing->at >= listing->len) {
-			listing->at = 0;
-			listing->len = k_getdents64(fd, listing->data, sizeof listing->data);
-			if (listing->len <= 0)
-				return listing->len;
-		}
-		entry = (const struct entry *)(const void *)(listing->data + listing->at);
-		listing->at += entry->size;
-		if (entry->type != DT_DIR || str_equal(entry->name, ".") || str_equal(entry->name, ".."))
-			continue;
-		*ret_entry = entry;
-		return 1;
-	}
+	do
+		r = dir_next(reader, ret);
+	while (r > 0 && (*ret)->type != DT_DIR);
+	return r;
 }
 
 static int move_to(int *fd, int new_fd)
@@ -154,9 +133,10 @@ static void walk_done(struct walk *walk)
 /* Moves to the next child of the current directory, or up if there is none. 1, 0 at the end, or -errno. */
 static int walk_step(struct walk *walk, bool *ret_is_new)
 {
-	struct listing listing = {.len = 0};
-	const struct entry *entry;
-	int r = next_child(walk->fd, &listing, &entry);
+	_Alignas(struct dir_entry) char block[BLOCK];
+	struct dir_reader reader = {.fd = walk->fd, .block = block, .size = sizeof block};
+	const struct dir_entry *entry;
+	int r = next_child(&reader, &entry);
 
 	if (r < 0 && !is_gone(r))
 		return r;
@@ -305,15 +285,16 @@ static int removal_wait(struct removal *removal)
  */
 static int remove_level(int *fd, const struct removal *removal, unsigned int *ret_removed)
 {
-	struct listing listing = {.len = 0};
-	const struct entry *entry;
+	_Alignas(struct dir_entry) char block[BLOCK];
+	struct dir_reader reader = {.fd = *fd, .block = block, .size = sizeof block};
+	const struct dir_entry *entry;
 	int r;
 
 	*ret_removed = 0;
 	if (k_lseek(*fd, 0, SEEK_SET) < 0)
 		return -EIO;
 	for (;;) {
-		r = next_child(*fd, &listing, &entry);
+		r = next_child(&reader, &entry);
 		if (r <= 0)
 			return is_gone(r) ? 0 : r;
 		if (is_too_long(removal))

@@ -12,7 +12,8 @@
  */
 #define RECHECK_MS 500
 
-int cgroup_read_key(int fd, const char *key, uint64_t *ret)
+/* The current value of the line "key number" of an open file. -EBADMSG without it, or -errno. */
+static int read_key(int fd, const char *key, uint64_t *ret)
 {
 	char text[512];
 	ssize_t len = k_pread(fd, text, sizeof text - 1, 0);
@@ -26,7 +27,7 @@ int cgroup_read_key(int fd, const char *key, uint64_t *ret)
 int cgroup_read_event(int events_fd, const char *key)
 {
 	uint64_t value;
-	int r = cgroup_read_key(events_fd, key, &value);
+	int r = read_key(events_fd, key, &value);
 
 	return r < 0 ? r : value == 1;
 }
@@ -39,7 +40,7 @@ int cgroup_open_events(int cgroup_fd)
 /* memory.events is hierarchical: processes that were killed in cgroups below count. */
 static int read_oom_kills(int memory_fd, uint64_t *ret_kills)
 {
-	return cgroup_read_key(memory_fd, "oom_kill", ret_kills);
+	return read_key(memory_fd, "oom_kill", ret_kills);
 }
 
 int cgroup_watch_open(int cgroup_fd, struct cgroup_watch *ret, struct err *err)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The order of all checks, and those of facts that a start does not query. Runs in the parent. */
-#include <linux/prctl.h>
+/* The order of all checks, and those of facts that a start does not query. Runs in the draft. */
+
 #include <signal.h>
-#include <unistd.h>
 
 #include <tare/check.h>
 #include <tare/parent.h>
+#include <tare/probe.h>
 #include <tare/resctrl.h>
 #include <tare/state.h>
 
@@ -46,28 +46,6 @@ static void check_labels(struct check *check)
 	}
 }
 
-/* A start does not probe the controllers either: it enables them and fails if that fails. */
-static void check_controllers(struct check *check)
-{
-	const struct plan_step *step = plan_find(check->plan, PLAN_CGROUP_ENABLE);
-	struct host_details details;
-	struct err finding;
-
-	if (step == NULL)
-		return;
-	host_probe_details(&details);
-	for (uint32_t i = 0; i < step->u.controllers.count; i++) {
-		const char *name = plan_item(check->plan, step->u.controllers, i);
-
-		if (str_has_word(details.cgroup_controllers, name))
-			continue;
-		finding = (struct err){0};
-		err_set(&finding, ERR_UNSUPPORTED, 0, "/linux/resources",
-			"cgroup v2 has no controller '%s' on this host", name);
-		check_report(check, &finding);
-	}
-}
-
 static void check_resctrl(struct check *check)
 {
 	_cleanup_fd_ int root_fd = -1;
@@ -94,25 +72,34 @@ static void check_procfs(struct check *check)
 
 static void on_unknown_name(void *context, const char *json_pointer, const char *name)
 {
-	struct err note = {.kind = ERR_NONE};
+	struct check *check = context;
+	bool is_refused = check->spec->seccomp.refuses_unknown_names;
+	struct err finding = {.kind = ERR_NONE};
 
-	err_set(&note, ERR_NONE, 0, json_pointer, "libseccomp does not know '%s', so the filter omits it",
-		name);
-	check_report(context, &note);
+	err_set(&finding, is_refused ? ERR_CONFIG : ERR_NONE, 0, json_pointer,
+		"libseccomp does not know '%s'%s", name, is_refused ? "" : ", so the filter omits it");
+	check_report(check, &finding);
 }
 
-static void check_filter(struct check *check, struct parent *parent, struct seccomp_program *program,
+static void check_filter(struct check *check, struct draft *draft, struct seccomp_program *program,
 			 struct plan_filter_program *filter)
 {
 	struct err finding = {0};
 
 	if (!check->spec->seccomp.is_set)
 		return;
-	(void)seccomp_unknown_names(&check->spec->seccomp, on_unknown_name, check);
+	if (seccomp_unknown_names(&check->spec->seccomp, on_unknown_name, check) > 0 &&
+	    check->spec->seccomp.refuses_unknown_names)
+		return;
 	if (filter_load(&check->spec->seccomp, -1, program, filter, &finding) >= 0)
-		parent->request.filter = filter;
+		draft->request.filter = filter;
 	else
 		check_report(check, &finding);
+	finding = (struct err){0};
+	if (seccomp_is_notify(&check->spec->seccomp) && probe_listener(&finding) < 0) {
+		err_pointer(&finding, "/linux/seccomp");
+		check_report(check, &finding);
+	}
 }
 
 static void on_refused(void *context, const char *capability, const char *why)
@@ -121,6 +108,19 @@ static void on_refused(void *context, const char *capability, const char *why)
 
 	err_set(&note, ERR_NONE, 0, "/process/capabilities", "%s %s", capability, why);
 	check_report(context, &note);
+}
+
+static void report_notes(struct check *check)
+{
+	const struct plan_note *notes = plan_rows(check->plan, check->plan->notes);
+
+	for (uint32_t i = 0; i < check->plan->notes.count; i++) {
+		struct err note = {.kind = ERR_NONE};
+
+		err_set(&note, ERR_NONE, 0, plan_get(check->plan, notes[i].json_pointer), "%s",
+			plan_get(check->plan, notes[i].text));
+		check_report(check, &note);
+	}
 }
 
 /* runtime-spec allows create without process.args, but start and run then fail. */
@@ -140,17 +140,17 @@ static void check_args(struct check *check)
 /* --- the command --- */
 
 /*
- * Loads the request as for a start. is_changing makes parent_load_request choose a name for the session
+ * Loads the request as for a start. is_changing makes draft_load_request choose a name for the session
  * keyring, which the trial of a start joins. notify_dir is unset, because only a start makes that directory.
  */
-static int prepare_request(struct parent *parent, struct err *err)
+static int prepare_request(struct draft *draft, struct err *err)
 {
 	int r;
 
-	parent->is_changing = true;
-	r = parent_load_request(parent, err);
-	parent->is_changing = false;
-	parent->request.notify_dir = NULL;
+	draft->is_changing = true;
+	r = draft_load_request(draft, err);
+	draft->is_changing = false;
+	draft->request.notify_dir = NULL;
 	return r;
 }
 
@@ -158,38 +158,38 @@ int check_run(const struct create_options *options,
 	      void (*on_finding)(void *context, const struct err *finding), void *context, struct err *err)
 {
 	_cleanup_check_ struct check check = {.on_finding = on_finding, .context = context};
-	_cleanup_parent_ struct parent parent;
+	_cleanup_draft_ struct draft draft;
 	_cleanup_seccomp_ struct seccomp_program program = {0};
 	_cleanup_buf_ struct buf text = {0};
 	struct plan_filter_program filter;
 	int r;
 
-	parent_init(&parent, options);
-	r = prepare_request(&parent, err);
+	draft_init(&draft, options);
+	r = prepare_request(&draft, err);
 	if (r >= 0)
-		r = parent_load_text(&parent, &text, err);
+		r = draft_load_text(&draft, &text, err);
 	if (r < 0)
 		return r;
-	if (spec_parse_all(text.data == NULL ? "" : text.data, text.len, check_report, &check, &parent.spec) >
-	    0)
+	if (spec_parse_all(text.data == NULL ? "" : text.data, text.len, check_report, &check, &draft.spec) > 0)
 		return check.count;
-	r = host_probe(&parent.host, err);
+	r = host_probe(&draft.host, err);
 	if (r < 0)
 		return r;
-	parent_load_namespaces(&parent);
-	check.parent = &parent;
-	check.spec = parent.spec;
-	check_filter(&check, &parent, &program, &filter);
-	(void)plan_check(parent.spec, &parent.host, &parent.request, check_report, &check);
+	draft_load_namespaces(&draft);
+	check.host = &draft.host;
+	check.first_fd = draft.first_fd;
+	check.spec = draft.spec;
+	check_filter(&check, &draft, &program, &filter);
+	(void)plan_check(draft.spec, &draft.host, &draft.request, check_report, &check);
 	check.is_planned = check.count == 0;
 	check_args(&check);
 	check_procfs(&check);
 	check_labels(&check);
 	check_resctrl(&check);
-	parent.plan = plan_sketch(parent.spec, &parent.host, &parent.request);
-	check.plan = parent.plan;
-	parent_load_refused(check.plan, check.spec->process.capabilities, on_refused, &check);
-	check_controllers(&check);
+	draft.plan = plan_sketch(draft.spec, &draft.host, &draft.request);
+	check.plan = draft.plan;
+	parent_load_refused(check.plan, &check.spec->process.capabilities, on_refused, &check);
+	report_notes(&check);
 	check_cgroup(&check);
 	check_host(&check);
 	check_rootfs(&check);

@@ -3,10 +3,8 @@
  * Checks that the files, devices and sockets of the host that a start needs exist. Their names, and the JSON
  * pointers for the findings, are those in the plan. Runs in the parent.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include <tare/parent.h>
@@ -93,40 +91,6 @@ static void check_net_device(struct check *check, const struct plan_step *step)
 	check_report(check, &finding);
 }
 
-/* Formats a page size as the hugetlb controller does in file names: in the largest unit that fits. */
-static void format_size(uint64_t kib, char *ret, size_t size)
-{
-	if (kib >= 1 << 20)
-		str_format(ret, size, "%lluGB", (unsigned long long)(kib >> 20));
-	else if (kib >= 1 << 10)
-		str_format(ret, size, "%lluMB", (unsigned long long)(kib >> 10));
-	else
-		str_format(ret, size, "%lluKB", (unsigned long long)kib);
-}
-
-/* The page sizes of this host, separated by blanks; empty if sysfs cannot be read. */
-static void read_page_sizes(struct buf *sizes)
-{
-	DIR *dir = opendir("/sys/kernel/mm/hugepages");
-	const struct dirent *entry;
-
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		char digits[24], size[24];
-		uint64_t kib;
-
-		if (!str_has_prefix(entry->d_name, "hugepages-"))
-			continue;
-		str_format(digits, sizeof digits, "%.*s", (int)strspn(entry->d_name + 10, "0123456789"),
-			   entry->d_name + 10);
-		if (!str_to_u64(digits, UINT64_MAX, &kib))
-			continue;
-		format_size(kib, size, sizeof size);
-		buf_format(sizes, "%s%s", sizes->len > 0 ? " " : "", size);
-	}
-	if (dir != NULL)
-		closedir(dir);
-}
-
 static void check_limit(struct check *check, const struct plan_step *step)
 {
 	const char *file = plan_get(check->plan, step->u.write.file);
@@ -134,11 +98,8 @@ static void check_limit(struct check *check, const struct plan_step *step)
 	struct err finding = {0};
 	char size[32];
 
-	if (!str_has_prefix(file, "hugetlb."))
-		return;
-	str_format(size, sizeof size, "%.*s", (int)strcspn(file + 8, "."), file + 8);
-	read_page_sizes(&sizes);
-	if (sizes.len == 0 || str_has_word(sizes.data, size))
+	host_page_size_of(file, size, sizeof size);
+	if (!host_lacks_page_size(size, &sizes))
 		return;
 	err_set(&finding, ERR_UNSUPPORTED, 0, plan_get(check->plan, step->json_pointer),
 		"this host has no huge pages of the size '%s'", size);
@@ -158,8 +119,8 @@ static void check_listener(struct check *check, const struct plan_step *step)
 	r = k_fstatat(AT_FDCWD, path, &st, 0);
 	if (!check_is_absent(r) && (r < 0 || S_ISSOCK(st.st_mode)))
 		return;
-	err_set(&finding, ERR_SYSTEM, r < 0 ? r : ECONNREFUSED, "/linux/seccomp/listenerPath",
-		"cannot connect to socket '%s'", path);
+	err_set(&finding, ERR_SYSTEM, r < 0 ? r : ECONNREFUSED,
+		plan_get(check->plan, step->u.filter.listener_pointer), "cannot connect to socket '%s'", path);
 	err_hint(&finding,
 		 r < 0 ? "the agent that receives the notifications must listen there before the start"
 		       : "it is not a socket");

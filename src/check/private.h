@@ -10,12 +10,11 @@
 #include <tare/plan.h>
 #include <tare/spec.h>
 
-struct parent;
-
 struct check {
-	const struct parent *parent; /* loaded; its plan is not carried out */
+	const struct host *host;
 	const struct spec *spec;
 	const struct plan *plan; /* made by plan_sketch */
+	int first_fd;            /* the number after the descriptors that the program keeps */
 	spec_finding on_finding;
 	void *context;
 	int count;            /* of findings, not counting notes */
@@ -50,7 +49,7 @@ void check_cgroup(struct check *check);
 /* start.c: carries out the steps of a start that do not change the host, in processes that exit afterwards. */
 void check_start(struct check *check);
 
-/* process.c: sets the oom_score_adj, memory policy and resource limits in a child process, which then exits. */
+/* process.c: sets attributes of the process in child processes, which then exit. */
 void check_process(struct check *check);
 
 #endif

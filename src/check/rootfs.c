@@ -7,8 +7,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
 
 #include "private.h"
 
@@ -243,9 +246,20 @@ static bool tree_open(struct tree *tree, const struct plan *plan)
 
 /* --- the program --- */
 
+#define ON_NOEXEC (-ENOEXEC) /* EACCES of execve(2) because of a mount's option */
+
+/* The container's root keeps the option noexec of the mount that it is taken from. */
+static bool is_on_noexec(const struct tree *tree, const char *path)
+{
+	_cleanup_fd_ int fd = path_open_in_root(tree->fd, path, O_PATH | O_NOFOLLOW, 0);
+	struct statfs fs;
+
+	return fd >= 0 && k_fstatfs(fd, &fs) == 0 && (fs.f_flags & ST_NOEXEC) != 0;
+}
+
 /*
- * 0, the -errno that execve(2) will fail with (-EISDIR for a directory), or UNKNOWN. Also 0 if only the
- * container's user may lack permission.
+ * 0, the -errno that execve(2) will fail with (-EISDIR for a directory, ON_NOEXEC), or UNKNOWN. Also 0 if only
+ * the container's user may lack permission.
  */
 static int check_executable(const struct tree *tree, const char *cwd, const char *path)
 {
@@ -258,7 +272,14 @@ static int check_executable(const struct tree *tree, const char *cwd, const char
 		return r;
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
-	return S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0 ? 0 : -EACCES;
+	if (!S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0)
+		return -EACCES;
+	return is_on_noexec(tree, walk.real) ? ON_NOEXEC : 0;
+}
+
+static int errno_of(int r)
+{
+	return r == -EISDIR || r == ON_NOEXEC ? EACCES : r;
 }
 
 static const char *env_path(const struct spec_process *process)
@@ -272,19 +293,19 @@ static const char *env_path(const struct spec_process *process)
 /* Searches PATH as execvp(3) does: a file that is not executable does not end the search. */
 static int search_program(const struct tree *tree, const struct spec_process *process, const char *name)
 {
-	const char *path = env_path(process);
+	const char *list = env_path(process);
+	char path[PATH_MAX];
 	int worst = -ENOENT;
 
-	while (path != NULL) {
-		size_t len = strcspn(path, ":");
-		_cleanup_free_ char *full = mem_format("%.*s%s%s", (int)len, path, len > 0 ? "/" : "./", name);
-		int r = check_executable(tree, process->cwd, full);
+	while (list != NULL) {
+		int r = path_next_candidate(&list, name, path, sizeof path)
+				? check_executable(tree, process->cwd, path)
+				: -ENOENT;
 
 		if (r == 0 || r == UNKNOWN)
 			return r;
 		if (r != -ENOENT && r != -ENOTDIR && r != -EISDIR)
 			worst = r;
-		path = path[len] == '\0' ? NULL : path + len + 1;
 	}
 	return worst;
 }
@@ -310,12 +331,14 @@ static void check_program(struct check *check, const struct tree *tree)
 		err_set(&finding, ERR_SYSTEM, r, "/process/args",
 			"exec: \"%.*s\": executable file not found in $PATH", 200, name);
 	else
-		err_set(&finding, ERR_SYSTEM, r == -EISDIR ? EACCES : r, "/process/args", "exec: \"%.*s\"%s",
-			200, name, r == -EISDIR ? ": is a directory" : "");
+		err_set(&finding, ERR_SYSTEM, errno_of(r), "/process/args", "exec: \"%.*s\"%s", 200, name,
+			r == -EISDIR ? ": is a directory" : "");
 	if (r == -ENOENT && strchr(name, '/') == NULL && env_path(process) == NULL)
 		err_hint(&finding, "process.env has no PATH");
 	else if (r == -EACCES)
 		err_hint(&finding, "it must be an executable file");
+	else if (r == ON_NOEXEC)
+		err_hint(&finding, "it is on a mount with the option noexec");
 	check_report(check, &finding);
 }
 
@@ -349,8 +372,8 @@ static void check_start_hooks(struct check *check, const struct tree *tree)
 			continue;
 		str_format(json_pointer, sizeof json_pointer, "/hooks/%s/%zu",
 			   spec_hook_name(SPEC_HOOK_START_CONTAINER), i);
-		err_set(&finding, ERR_SYSTEM, r == -EISDIR ? EACCES : r, json_pointer,
-			"cannot execute hook '%s'", hooks->v[i].path);
+		err_set(&finding, ERR_SYSTEM, errno_of(r), json_pointer, "cannot execute hook '%s'",
+			hooks->v[i].path);
 		err_hint(&finding, "startContainer hooks run in the container: the path is below its root");
 		check_report(check, &finding);
 	}

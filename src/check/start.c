@@ -9,12 +9,9 @@
  * Runs in the parent and in its copy; the bridge and init of the trial die with the copy.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <tare/parent.h>
+#include <tare/probe.h>
 
 #include "private.h"
 
@@ -22,64 +19,30 @@
 
 /* --- in the copy --- */
 
-__attribute__((noreturn)) static void carry_out(const struct check *check, struct plan *plan, int write_fd)
+struct attempt {
+	const struct check *check;
+	const struct plan *plan;
+};
+
+static int carry_out(const void *context, struct err *err)
 {
-	struct err finding = {.kind = ERR_NONE};
-	struct parent parent;
+	const struct attempt *attempt = context;
+	struct child child;
 	int r;
 
-	parent_init(&parent, check->parent->options);
-	parent.spec = check->parent->spec;
-	parent.host = check->parent->host;
-	parent.request = check->parent->request;
-	parent.first_fd = check->parent->first_fd;
-	parent.plan = plan;
-	r = parent_open_slots(&parent, &finding);
+	child_init(&child);
+	child.first_fd = attempt->check->first_fd;
+	child.plan = attempt->plan;
+	r = child_open_slots(&child, err);
 	if (r >= 0)
-		r = parent_hold_signals(&parent, &finding);
+		r = child_hold_signals(&child, err);
 	if (r >= 0)
-		r = parent_walk(&parent, &finding);
-	parent_undo_processes(&parent);
-	if (r < 0 && finding.kind == ERR_NONE)
-		err_system(&finding, r, "cannot try a start");
-	(void)!io_write_all(write_fd, &finding, sizeof finding);
-	k_exit(0);
+		r = parent_walk(&child, err);
+	child_kill(&child);
+	return r;
 }
 
 /* --- in the parent --- */
-
-/* Runs one trial. The kind of *ret is ERR_NONE if nothing has failed. */
-static void try_plan(const struct check *check, struct plan *plan, struct err *ret)
-{
-	_cleanup_fd_ int read_fd = -1, write_fd = -1;
-	pid_t pid, self = k_getpid();
-	ssize_t len;
-	int fds[2], r = k_pipe2(fds, O_CLOEXEC);
-
-	*ret = (struct err){.kind = ERR_NONE};
-	if (r < 0) {
-		err_system(ret, r, "cannot make a pipe to try a start");
-		return;
-	}
-	read_fd = fds[0];
-	write_fd = fds[1];
-	pid = fork();
-	if (pid == 0) {
-		child_die_with(self);
-		carry_out(check, plan, write_fd);
-	}
-	if (pid < 0) {
-		err_system(ret, errno, "cannot make a process to try a start");
-		return;
-	}
-	fd_close(&write_fd);
-	do
-		len = k_read(read_fd, ret, sizeof *ret);
-	while (len == -EINTR);
-	k_waitid(P_PID, pid, NULL, WEXITED);
-	if (len != (ssize_t)sizeof *ret)
-		err_set(ret, ERR_PEER, 0, NULL, "the process that tries a start was killed");
-}
 
 /*
  * Whether the step failed because the root file system, or a file in it, is missing. The trial cannot make
@@ -165,6 +128,20 @@ static void trial_prepare(const struct check *check, struct pointers *pointers, 
 	trial->without_count = pointers->count;
 }
 
+/*
+ * Whether the failure of the root file system occurs again at another property: what both need has failed, such
+ * as the mount namespace from which all sources are copied.
+ */
+static bool is_repeated(const struct err *findings, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (str_equal(findings[i].json_pointer, "/root/path") &&
+		    findings[i].errnum == findings[count].errnum &&
+		    str_equal(findings[i].msg, findings[count].msg))
+			return true;
+	return false;
+}
+
 void check_start(struct check *check)
 {
 	__attribute__((cleanup(pointers_done))) struct pointers pointers = {0};
@@ -177,8 +154,10 @@ void check_start(struct check *check)
 	for (int i = 0; i < TRIALS_MAX; i++) {
 		_cleanup_free_ struct plan *plan = plan_build_trial(check->plan, &trial);
 		struct err *finding = &findings[i];
+		const struct probe_trial attempt = {.run = carry_out,
+						    .context = &(struct attempt){check, plan}};
 
-		try_plan(check, plan, finding);
+		(void)!probe_try(&attempt, finding);
 		if (finding->kind == ERR_NONE)
 			return;
 		if (!trial.has_empty_root && is_missing_mount_point(finding)) {
@@ -187,6 +166,8 @@ void check_start(struct check *check)
 			trial.has_empty_root = true;
 			continue;
 		}
+		if (is_repeated(findings, i))
+			return;
 		if (!is_caused_by_trial(check, finding) && !check_has_finding_at(check, finding->json_pointer))
 			check_report(check, finding);
 		/* No property can be omitted for the next trial. */

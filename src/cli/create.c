@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands create, run, plan and check, which read a bundle. */
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,105 +10,103 @@
 
 #include "cli.h"
 
-#define OPTION(field) offsetof(struct cli_create_options, field)
-#define BUNDLE_OPTIONS                                                                                         \
-	{"bundle",       'b',   OPTION_TEXT,                                                                   \
-	 OPTION(bundle), "DIR", "directory of the bundle (default: the working directory)"},                   \
-		{"config",       'f',    OPTION_TEXT,                                                          \
-		 OPTION(config), "FILE", "a config.json outside the bundle; - is standard input"},             \
-		{"no-pivot",          0,    OPTION_FLAG,                                                       \
-		 OPTION(is_no_pivot), NULL, "move the root to / instead of pivot_root(2)"},                    \
-		{"no-new-keyring",          0,    OPTION_FLAG,                                                 \
-		 OPTION(is_no_new_keyring), NULL, "keep the caller's session keyring"},                        \
-	{                                                                                                      \
-		"preserve-fds", 0, OPTION_NUMBER, OPTION(preserve_fds), "N",                                   \
-			"pass file descriptors 3 to 2+N to the program"                                        \
-	}
-#define CREATE_OPTIONS                                                                                         \
-	BUNDLE_OPTIONS, {"console-socket",       0,        OPTION_TEXT,                                        \
-			 OPTION(console_socket), "SOCKET", "send the terminal's master to SOCKET"},            \
-		{"pidfd-socket", 0, OPTION_TEXT, OPTION(pidfd_socket), "SOCKET", "send a pidfd to SOCKET"},    \
-		{"pid-file", 0, OPTION_TEXT, OPTION(pid_file), "FILE", "write the pid to FILE"},               \
-	{                                                                                                      \
-		"no-subreaper", 0, OPTION_FLAG, OPTION(is_no_subreaper), NULL,                                 \
-			"do not become a child subreaper"                                                      \
-	}
-
-static const struct option_row create_options[] = {CREATE_OPTIONS, {NULL, 0, OPTION_FLAG, 0, NULL, NULL}};
-static const struct option_row run_option_rows[] = {
-	CREATE_OPTIONS,
-	{"detach", 'd', OPTION_FLAG, OPTION(is_detached), NULL, "return as soon as the program runs"},
+#define OPTION(field) offsetof(struct create_options, field)
+static const struct option_row bundle_rows[] = {
+	{"bundle", 'b', OPTION_TEXT, OPTION(bundle), "DIR",
+	 "directory of the bundle (default: the working directory)"},
+	{"config", 'f', OPTION_TEXT, OPTION(config), "FILE",
+	 "a config.json outside the bundle; - is standard input"},
+	{"init", 0, OPTION_FLAG, OPTION(plan.is_init), NULL,
+	 "start a first process that reaps orphans and forwards signals to the program"},
+	{"no-pivot", 0, OPTION_FLAG, OPTION(plan.is_no_pivot), NULL,
+	 "move the root to / instead of pivot_root(2)"},
+	{"no-new-keyring", 0, OPTION_FLAG, OPTION(plan.is_no_new_keyring), NULL,
+	 "keep the caller's session keyring"},
+	{"proc", 0, OPTION_TEXT, OPTION(plan.proc), "fresh|subset|bind|auto",
+	 "how to mount /proc (default: auto)"},
+	{"", .kind = OPTION_TABLE, .offset = OPTION(common), .rows = cli_preserve_rows},
+	{.name = NULL},
+};
+static const struct option_row create_rows[] = {
+	{"", .kind = OPTION_TABLE, .rows = bundle_rows},
+	{"", .kind = OPTION_TABLE, .offset = OPTION(common), .rows = cli_announce_rows},
+	{"no-subreaper", 0, OPTION_FLAG, OPTION(is_no_subreaper), NULL, "do not become a child subreaper"},
+	{.name = NULL},
+};
+static const struct option_row run_rows[] = {
+	{"", .kind = OPTION_TABLE, .rows = create_rows},
+	{"", .kind = OPTION_TABLE, .offset = OPTION(common), .rows = cli_detach_rows},
+	{"", .kind = OPTION_TABLE, .offset = OPTION(supervise), .rows = cli_supervise_rows},
+	{"", .kind = OPTION_TABLE, .offset = OPTION(supervise), .rows = cli_syscalls_rows},
 	{"keep", 0, OPTION_FLAG, OPTION(is_keep), NULL, "do not delete the container after its program exits"},
-	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
-};
-static const struct option_row plan_options[] = {
-	BUNDLE_OPTIONS,
-	{"format", 0, OPTION_TEXT, OPTION(format), "FORMAT", "text (default) or json"},
-	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
+	{.name = NULL},
 };
 
-int cli_run_options(const struct cli_call *call, const struct cli_create_options *o, struct create_options *ret,
-		    struct err *err)
+/* Of plan and check, which load what create would load. */
+struct load_options {
+	struct create_options create;
+	const char *format;
+};
+
+static const struct option_row load_rows[] = {
+	{"", .kind = OPTION_TABLE, .offset = offsetof(struct load_options, create), .rows = bundle_rows},
+	{"format", 0, OPTION_TEXT, offsetof(struct load_options, format), "text|json",
+	 "format of the output (default: text)"},
+	{.name = NULL},
+};
+
+int cli_add_globals(const struct cli_call *call, struct create_options *o, struct err *err)
 {
 	const char *manager = call->globals.cgroup_manager;
 
 	if (call->globals.is_systemd_cgroup && manager != NULL && !str_equal(manager, "systemd"))
 		return err_set(err, ERR_USAGE, 0, NULL,
 			       "--systemd-cgroup and --cgroup-manager=%s contradict each other", manager);
-	*ret = (struct create_options){
-		.id = call->id,
-		.bundle = o->bundle,
-		.config = o->config,
-		.state_root = call->globals.root,
-		.pid_file = o->pid_file,
-		.console_socket = o->console_socket,
-		.pidfd_socket = o->pidfd_socket,
-		.preserve_fds = o->preserve_fds,
-		.is_no_pivot = o->is_no_pivot,
-		.is_no_new_keyring = o->is_no_new_keyring,
-		.is_no_subreaper = o->is_no_subreaper,
-		.is_detached = o->is_detached,
-		.is_keep = o->is_keep,
-		.is_systemd_cgroup = call->globals.is_systemd_cgroup || str_equal(manager, "systemd"),
-		.is_cgroup_disabled = str_equal(manager, "disabled"),
-	};
+	cli_set_common(call, &o->common);
+	o->plan.is_systemd_cgroup = call->globals.is_systemd_cgroup || str_equal(manager, "systemd");
+	o->plan.is_cgroup_disabled = str_equal(manager, "disabled");
 	return 0;
 }
 
-static int create(struct cli_call *call, const void *options, struct err *err)
+static int create(struct cli_call *call, void *options, struct err *err)
 {
-	struct create_options o;
-	int r = cli_run_options(call, options, &o, err);
+	int r = cli_add_globals(call, options, err);
 
-	return r < 0 ? r : command_create(&o, err);
+	return r < 0 ? r : command_create(options, err);
 }
 
-static int run(struct cli_call *call, const void *options, struct err *err)
+static const struct supervise_options *report_of(const void *options)
 {
-	struct create_options o;
-	int r = cli_run_options(call, options, &o, err);
+	const struct create_options *o = options;
 
+	return &o->supervise;
+}
+
+static int run(struct cli_call *call, void *options, struct err *err)
+{
+	int r = cli_add_globals(call, options, err);
+
+	call->is_reported = r >= 0;
 	if (r >= 0)
-		r = command_run(&o, &call->status, err);
+		r = command_run(options, &call->status, err);
 	/* If command_run fails after the program has exited, the exit status is still that of the program. */
 	call->failure_status = call->status;
 	return r;
 }
 
-static int plan(struct cli_call *call, const void *options, struct err *err)
+static int plan(struct cli_call *call, void *options, struct err *err)
 {
-	const struct cli_create_options *o = options;
+	struct load_options *o = options;
 	_cleanup_free_ struct plan *built = NULL;
 	_cleanup_spec_ struct spec *spec = NULL;
-	struct create_options create;
 	struct host host;
 	bool is_json;
 	int r = cli_is_json(o->format, &is_json, err);
 
 	if (r >= 0)
-		r = cli_run_options(call, o, &create, err);
+		r = cli_add_globals(call, &o->create, err);
 	if (r >= 0)
-		r = command_load(&create, &spec, &host, &built, err);
+		r = command_load(&o->create, &spec, &host, &built, err);
 	if (r < 0)
 		return r;
 	if (is_json)
@@ -128,14 +125,6 @@ struct findings {
 	int count;
 };
 
-static const char *kind_name(int32_t kind)
-{
-	static const char *const names[] = {"note",        "usage",  "config", "state",
-					    "unsupported", "system", "peer"};
-
-	return kind >= 0 && (size_t)kind < ARRAY_SIZE(names) ? names[kind] : "unknown";
-}
-
 static void on_finding(void *context, const struct err *finding)
 {
 	struct findings *f = context;
@@ -143,7 +132,7 @@ static void on_finding(void *context, const struct err *finding)
 	f->count += finding->kind != ERR_NONE;
 	if (f->is_json) {
 		json_object(&f->json);
-		json_pair(&f->json, "kind", kind_name(finding->kind));
+		json_pair(&f->json, "kind", err_kind_name(finding->kind));
 		json_pair(&f->json, "where", finding->json_pointer);
 		json_pair(&f->json, "message", finding->msg);
 		json_pair(&f->json, "hint", finding->hint);
@@ -151,24 +140,20 @@ static void on_finding(void *context, const struct err *finding)
 		json_object_end(&f->json);
 		return;
 	}
-	buf_format(f->out, "%s%s%s: %s%s%s", f->is_coloured ? "\033[31m" : "", kind_name(finding->kind),
-		   f->is_coloured ? "\033[0m" : "", finding->json_pointer,
-		   finding->json_pointer[0] == '\0' ? "" : ": ", finding->msg);
-	if (finding->errnum != 0)
-		cli_add_errno(f->out, finding->errnum);
-	buf_format(f->out, "%s%s%s\n", finding->hint[0] == '\0' ? "" : " (", finding->hint,
-		   finding->hint[0] == '\0' ? "" : ")");
+	buf_format(f->out, "%s%s%s: ", f->is_coloured ? "\033[31m" : "", err_kind_name(finding->kind),
+		   f->is_coloured ? "\033[0m" : "");
+	err_print(finding, f->out);
+	buf_add(f->out, "\n", 1);
 }
 
-static int check(struct cli_call *call, const void *options, struct err *err)
+static int check(struct cli_call *call, void *options, struct err *err)
 {
-	const struct cli_create_options *o = options;
+	struct load_options *o = options;
 	struct findings f = {.out = &call->out, .is_coloured = isatty(1) && getenv("NO_COLOR") == NULL};
-	struct create_options create;
 	int r = cli_is_json(o->format, &f.is_json, err);
 
 	if (r >= 0)
-		r = cli_run_options(call, o, &create, err);
+		r = cli_add_globals(call, &o->create, err);
 	if (r < 0)
 		return r;
 	json_begin(&f.json, &call->out, 2);
@@ -177,7 +162,7 @@ static int check(struct cli_call *call, const void *options, struct err *err)
 		json_key(&f.json, "findings");
 		json_array(&f.json);
 	}
-	r = check_run(&create, on_finding, &f, err);
+	r = check_run(&o->create, on_finding, &f, err);
 	if (r < 0)
 		return r;
 	if (f.is_json) {
@@ -194,43 +179,42 @@ static int check(struct cli_call *call, const void *options, struct err *err)
 	return 0;
 }
 
-const struct cli_command cli_create = {"create",
-				       "ID",
-				       "Create a container without executing its program yet",
-				       create_options,
-				       sizeof(struct cli_create_options),
-				       1,
-				       1,
-				       false,
-				       true,
-				       create};
-const struct cli_command cli_run = {"run",
-				    "ID",
-				    "Create a container, start it and wait until its program exits",
-				    run_option_rows,
-				    sizeof(struct cli_create_options),
-				    1,
-				    1,
-				    false,
-				    true,
-				    run};
-const struct cli_command cli_plan = {"plan",
-				     "",
-				     "Print the steps that create would carry out",
-				     plan_options,
-				     sizeof(struct cli_create_options),
-				     0,
-				     0,
-				     false,
-				     false,
-				     plan};
-const struct cli_command cli_check = {"check",
-				      "",
-				      "Report whether a bundle is valid and this host can honour it",
-				      plan_options,
-				      sizeof(struct cli_create_options),
-				      0,
-				      0,
-				      false,
-				      false,
-				      check};
+const struct cli_command cli_create = {
+	.name = "create",
+	.operands = "ID",
+	.help = "Create a container without executing its program yet",
+	.options = create_rows,
+	.options_size = sizeof(struct create_options),
+	.min = 1,
+	.max = 1,
+	.has_id = true,
+	.run = create,
+};
+const struct cli_command cli_run = {
+	.name = "run",
+	.operands = "ID",
+	.help = "Create a container, start it and wait until its program exits",
+	.options = run_rows,
+	.options_size = sizeof(struct create_options),
+	.min = 1,
+	.max = 1,
+	.has_id = true,
+	.run = run,
+	.report_of = report_of,
+};
+const struct cli_command cli_plan = {
+	.name = "plan",
+	.operands = "",
+	.help = "Print the steps that create would carry out",
+	.options = load_rows,
+	.options_size = sizeof(struct load_options),
+	.run = plan,
+};
+const struct cli_command cli_check = {
+	.name = "check",
+	.operands = "",
+	.help = "Report whether a bundle is valid and this host can honour it",
+	.options = load_rows,
+	.options_size = sizeof(struct load_options),
+	.run = check,
+};

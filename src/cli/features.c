@@ -14,13 +14,25 @@ static const char *hook_name(int index)
 	return index < SPEC_HOOK_KINDS ? spec_hook_name((enum spec_hook_kind)index) : NULL;
 }
 
-/* Annotations that change more than the view of the container. A name that ends with a dot is a prefix. */
+/* Annotations that change what tare does. A name that ends with a dot is a prefix. */
 static const char *unsafe_annotation(int index)
 {
-	static const char *const names[] = {"org.systemd.property.", "run.oci.keep_original_groups",
-					    "run.oci.mount_context_type", NULL};
+	static const char *const names[] = {"org.systemd.property.",
+					    "run.oci.delegate-cgroup",
+					    "run.oci.hooks.stderr",
+					    "run.oci.hooks.stdout",
+					    "run.oci.keep_original_groups",
+					    "org.criu.config",
+					    "run.oci.mount_context_type",
+					    "run.oci.seccomp.receiver",
+					    "run.oci.seccomp_fail_unknown_syscall",
+					    "run.oci.systemd.subgroup",
+					    "org.tare.proc",
+					    "org.tare.root",
+					    "org.tare.init"};
+	size_t i = (size_t)index;
 
-	return names[index];
+	return i < ARRAY_SIZE(names) ? names[i] : supervise_annotation_name(i - ARRAY_SIZE(names));
 }
 
 static void add_names(struct json *json, const char *key, name_function name)
@@ -76,22 +88,33 @@ static void add_rdt(struct json *json)
 	json_object_end(json);
 }
 
+static void add_spec_features(struct json *json)
+{
+	for (const struct spec_feature *f = spec_features(); f->object != NULL; f++) {
+		bool is_first = f == spec_features() || !str_equal(f->object, f[-1].object);
+
+		if (is_first) {
+			json_key(json, f->object);
+			json_object(json);
+		}
+		add_names(json, f->key, f->name);
+		if (!str_equal(f->object, f[1].object))
+			json_object_end(json);
+	}
+}
+
 static void add_linux(struct json *json)
 {
 	json_key(json, "linux");
 	json_object(json);
 	add_names(json, "namespaces", spec_namespace_list);
-	add_names(json, "capabilities", spec_capability_name);
+	add_names(json, "capabilities", capability_name);
 	add_cgroup(json);
 	add_seccomp(json);
 	add_enabled(json, "apparmor", true);
 	add_enabled(json, "selinux", true);
 	add_rdt(json);
-	json_key(json, "memoryPolicy");
-	json_object(json);
-	add_names(json, "modes", spec_memory_policy_mode_name);
-	add_names(json, "flags", spec_memory_policy_flag_name);
-	json_object_end(json);
+	add_spec_features(json);
 	json_key(json, "mountExtensions");
 	json_object(json);
 	add_enabled(json, "idmap", true);
@@ -100,7 +123,7 @@ static void add_linux(struct json *json)
 	json_object_end(json);
 }
 
-static int features(struct cli_call *call, const void *options, struct err *err)
+static int features(struct cli_call *call, void *options, struct err *err)
 {
 	_cleanup_free_ char *libseccomp = seccomp_library_version();
 	struct json json;
@@ -127,4 +150,8 @@ static int features(struct cli_call *call, const void *options, struct err *err)
 }
 
 const struct cli_command cli_features = {
-	"features", "", "Print the supported features as JSON", NULL, 0, 0, 0, false, false, features};
+	.name = "features",
+	.operands = "",
+	.help = "Print the supported features as JSON",
+	.run = features,
+};

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <tare/host.h>
 #include <tare/state.h>
 
 #include "cli.h"
@@ -16,11 +17,11 @@ struct list_options {
 	bool is_quiet;
 };
 
-static const struct option_row list_options[] = {
-	{"format", 'f', OPTION_TEXT, offsetof(struct list_options, format), "FORMAT",
-	 "table (default) or json"},
+static const struct option_row list_rows[] = {
+	{"format", 'f', OPTION_TEXT, offsetof(struct list_options, format), "table|json",
+	 "format of the output (default: table)"},
 	{"quiet", 'q', OPTION_FLAG, offsetof(struct list_options, is_quiet), NULL, "print only ids"},
-	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
+	{.name = NULL},
 };
 
 #define COLUMNS 6
@@ -39,23 +40,11 @@ struct list {
 	size_t count;
 };
 
-/*
- * The name of uid in passwd(5). getpwuid(3) cannot be used: it loads NSS modules, and a static program
- * cannot load any.
- */
 static char *owner_name(const struct list *list, uid_t uid)
 {
-	const char *line = list->passwd.data;
+	char *name = host_user_name(list->passwd.data, uid);
 
-	while (line != NULL && *line != '\0') {
-		const char *name_end = line + strcspn(line, ":\n"), *end = strchr(line, '\n');
-		const char *id = *name_end == ':' ? strchr(name_end + 1, ':') : NULL;
-
-		if (id != NULL && (end == NULL || id < end) && strtoul(id + 1, NULL, 10) == uid && id[1] != ':')
-			return mem_format("%.*s", (int)(name_end - line), line);
-		line = end == NULL ? NULL : end + 1;
-	}
-	return mem_format("#%u", uid);
+	return name == NULL ? mem_format("#%u", uid) : name;
 }
 
 static void add_json(struct list *list, int dir_fd, const struct state_record *record, enum state_status status)
@@ -64,7 +53,7 @@ static void add_json(struct list *list, int dir_fd, const struct state_record *r
 	struct state_end end;
 
 	if (status == STATE_STOPPED)
-		state_read_end(dir_fd, record, &end);
+		state_read_end(dir_fd, record, -1, &end);
 	state_write_json(&list->json, record, status, status == STATE_STOPPED ? &end : NULL, owner);
 }
 
@@ -90,11 +79,8 @@ static void warn(const struct list *list, const char *id, const struct err *err)
 {
 	_cleanup_buf_ struct buf line = {0};
 
-	buf_format(&line, "container %s: %s", id, err->msg);
-	if (err->errnum != 0)
-		cli_add_errno(&line, err->errnum);
-	if (err->hint[0] != '\0')
-		buf_format(&line, " (%s)", err->hint);
+	buf_format(&line, "container %s: ", id);
+	err_print(err, &line);
 	log_line(LOG_WARNING, "%s", line.data);
 	if (!list->is_json && !list->is_quiet) {
 		_cleanup_free_ char *text = mem_format("tare: list: warning: %s\n", line.data);
@@ -189,7 +175,7 @@ static void print_table(struct list *list)
 	mem_free(&list->rows);
 }
 
-static int list_containers(struct cli_call *call, const void *options, struct err *err)
+static int list_containers(struct cli_call *call, void *options, struct err *err)
 {
 	const struct list_options *o = options;
 	struct list list = {.out = &call->out, .is_quiet = o->is_quiet};
@@ -202,6 +188,7 @@ static int list_containers(struct cli_call *call, const void *options, struct er
 	if (list.root_fd < 0 && (list.root_fd != -ENOENT || call->globals.root != NULL))
 		return list.root_fd;
 	(void)!io_read_file(AT_FDCWD, "/etc/passwd", 16 << 20, &list.passwd);
+	buf_add(&list.passwd, "", 0);
 	json_begin(&list.json, &call->out, 0);
 	if (list.is_json && !list.is_quiet)
 		json_array(&list.json);
@@ -223,5 +210,10 @@ static int list_containers(struct cli_call *call, const void *options, struct er
 }
 
 const struct cli_command cli_list = {
-	"list", "",    "List the containers", list_options, sizeof(struct list_options), 0, 0,
-	false,  false, list_containers};
+	.name = "list",
+	.operands = "",
+	.help = "List the containers",
+	.options = list_rows,
+	.options_size = sizeof(struct list_options),
+	.run = list_containers,
+};

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main: parses the command line, calls the command, prints its output or error, and exits. */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -15,27 +14,28 @@
 #include "version.h"
 
 static const struct cli_command *const commands[] = {
-	&cli_create, &cli_start, &cli_run,      &cli_exec,  &cli_state,  &cli_kill,
-	&cli_delete, &cli_list,  &cli_ps,       &cli_pause, &cli_resume, &cli_update,
-	&cli_events, &cli_spec,  &cli_features, &cli_plan,  &cli_check,
+	&cli_create, &cli_start,    &cli_run,    &cli_sandbox, &cli_exec,       &cli_state,
+	&cli_kill,   &cli_delete,   &cli_wait,   &cli_list,    &cli_ps,         &cli_pause,
+	&cli_resume, &cli_update,   &cli_mounts, &cli_events,  &cli_checkpoint, &cli_restore,
+	&cli_spec,   &cli_features, &cli_plan,   &cli_check,   &cli_doctor,
 };
 
 #define GLOBAL(field) offsetof(struct cli_globals, field)
-static const struct option_row global_options[] = {
+static const struct option_row global_rows[] = {
 	{"root", 0, OPTION_TEXT, GLOBAL(root), "DIR",
 	 "directory for the state of containers (default: /run/tare)"},
 	{"log", 0, OPTION_TEXT, GLOBAL(log), "FILE", "append errors and warnings to FILE"},
-	{"log-format", 0, OPTION_TEXT, GLOBAL(log_format), "FORMAT",
-	 "format of the log: text (default) or json"},
-	{"log-level", 0, OPTION_TEXT, GLOBAL(log_level), "LEVEL", "error, warning or debug"},
+	{"log-format", 0, OPTION_TEXT, GLOBAL(log_format), "text|json", "format of the log (default: text)"},
+	{"log-level", 0, OPTION_TEXT, GLOBAL(log_level), "error|warning|debug", "debug: the same as --debug"},
 	{"debug", 0, OPTION_FLAG, GLOBAL(is_debug), NULL, "also log each action"},
 	{"systemd-cgroup", 0, OPTION_FLAG, GLOBAL(is_systemd_cgroup), NULL, "let systemd manage cgroups"},
-	{"cgroup-manager", 0, OPTION_TEXT, GLOBAL(cgroup_manager), "NAME", "cgroupfs, systemd or disabled"},
-	{"rootless", 0, OPTION_TEXT, GLOBAL(rootless), "BOOL", "true, false or auto; accepted, has no effect"},
+	{"cgroup-manager", 0, OPTION_TEXT, GLOBAL(cgroup_manager), "cgroupfs|systemd|disabled",
+	 "what manages cgroups"},
+	{"rootless", 0, OPTION_TEXT, GLOBAL(rootless), "true|false|auto", "accepted, has no effect"},
 	{"version", 'v', OPTION_FLAG, GLOBAL(is_version), NULL, "print the version"},
 	{"V", 'V', OPTION_FLAG, GLOBAL(is_version), NULL, "the same as --version"},
 	{"help", 'h', OPTION_FLAG, GLOBAL(is_help), NULL, "print this help"},
-	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
+	{.name = NULL},
 };
 
 static void help_all(struct buf *out)
@@ -49,7 +49,7 @@ static void help_all(struct buf *out)
 			   "            ", commands[i]->help);
 	}
 	buf_add_str(out, "\nGlobal flags:\n");
-	options_help(global_options, out);
+	options_help(global_rows, out);
 }
 
 static void help_command(const struct cli_command *command, struct buf *out)
@@ -68,13 +68,7 @@ static void format_error(const char *command, const char *id, const struct err *
 
 	if (command != NULL)
 		buf_format(&text, "%s%s%s: ", command, id == NULL ? "" : " ", id == NULL ? "" : id);
-	if (err->json_pointer[0] != '\0')
-		buf_format(&text, "%s: ", err->json_pointer);
-	buf_add_str(&text, err->msg);
-	if (err->errnum != 0)
-		cli_add_errno(&text, err->errnum);
-	if (err->hint[0] != '\0')
-		buf_format(&text, " (%s)", err->hint);
+	err_print(err, &text);
 	buf_add_line(out, text.data);
 	buf_done(&text);
 }
@@ -141,28 +135,37 @@ static int unknown_command(const char *name, struct err *err)
 	return err_set(err, ERR_USAGE, 0, NULL, "unknown command '%.100s' (see tare help)", name);
 }
 
-static int check_operands(const struct cli_command *command, struct cli_call *call, struct err *err)
+/* is_regex: whether the command gets its containers by --regex, which replaces the id. */
+static int check_operands(const struct cli_command *command, const struct cli_call *call, bool is_regex,
+			  struct err *err)
 {
-	if (call->operand_count < command->min)
+	if (call->operand_count > command->max - is_regex)
+		return err_set(err, ERR_USAGE, 0, NULL, "--regex replaces the container id: '%.100s'",
+			       call->operands[0]);
+	if (call->operand_count < command->min - is_regex)
 		return err_set(err, ERR_USAGE, 0, NULL, "%s: usage: tare %s [FLAGS] %s",
 			       command->has_id ? "container id is missing" : "an argument is missing",
 			       command->name, command->operands);
-	if (command->has_id)
-		call->id = call->operands[0];
 	return 0;
 }
 
-static int call_command(const struct cli_command *command, char **argv, struct cli_call *call, struct err *err)
+static int call_with_options(const struct cli_command *command, char **argv, struct cli_call *call,
+			     void *options, struct err *err)
 {
-	_cleanup_free_ void *options = mem_alloc(command->options_size + 1);
-	struct option_tables tables = {command->options,     options,
-				       global_options,       &call->globals,
-				       command->is_stopping, command->has_rest ? &call->rest : NULL,
-				       &call->arena};
+	struct option_tables tables = {.own = command->options,
+				       .own_values = options,
+				       .global = global_rows,
+				       .global_values = &call->globals,
+				       .ret_rest = command->has_rest ? &call->rest : NULL,
+				       .arena = &call->arena};
+	bool is_regex;
 	int r;
 
 	call->failure_status = command->failure_status;
 	r = options_parse(&tables, argv, call->operands, command->max, &call->operand_count, err);
+	is_regex = command->has_regex && *(const char **)options != NULL;
+	if (command->has_id && !is_regex && call->operand_count > 0)
+		call->id = call->operands[0];
 	if (r >= 0 && call->globals.is_help) {
 		help_command(command, &call->out);
 		return 0;
@@ -170,22 +173,32 @@ static int call_command(const struct cli_command *command, char **argv, struct c
 	if (r >= 0)
 		r = check_globals(&call->globals, err);
 	if (r >= 0)
-		r = check_operands(command, call, err);
+		r = check_operands(command, call, is_regex, err);
 	return r < 0 ? r : command->run(call, options, err);
+}
+
+/* Also wrong flags are reported, to what the right ones among them name. */
+static int call_command(const struct cli_command *command, char **argv, struct cli_call *call, struct err *err)
+{
+	_cleanup_free_ void *options = mem_alloc(command->options_size + 1);
+	int r = call_with_options(command, argv, call, options, err);
+
+	if (r < 0 && command->report_of != NULL && !call->is_reported)
+		command_report_failure(command->report_of(options), call->id, err);
+	return r;
 }
 
 static int finish(struct cli_call *call, const char *name, int r, struct err *err)
 {
-	if (r >= 0 && call->out.len > 0) {
-		r = io_write_all(1, call->out.data, call->out.len);
-		if (r < 0)
-			err_system(err, r, "cannot write to standard output");
-	}
+	if (r >= 0 && call->out.len > 0)
+		r = cli_write(call, call->out.data, call->out.len, err);
 	buf_done(&call->out);
-	arena_done(&call->arena);
 	if (r < 0)
-		return fail(call, name, err);
-	log_close(true);
+		call->status = fail(call, name, err);
+	else
+		log_close(true);
+	/* The error line may have an id that is in the arena. */
+	arena_done(&call->arena);
 	return call->status;
 }
 
@@ -195,7 +208,7 @@ static int finish(struct cli_call *call, const char *name, int r, struct err *er
  */
 static int parse_globals(char **argv, struct cli_call *call, char ***ret_rest, struct err *err)
 {
-	struct option_tables tables = {.global = global_options, .global_values = &call->globals};
+	struct option_tables tables = {.global = global_rows, .global_values = &call->globals};
 	char **at = argv + 1;
 	int result = 0;
 
@@ -224,11 +237,13 @@ static int parse_globals(char **argv, struct cli_call *call, char ***ret_rest, s
  * Opens /dev/null at standard descriptors that the caller has closed. Otherwise the next file that tare opens
  * would get the number, and the container's program would receive that file as its standard input or output.
  */
-static int fill_standard_descriptors(struct err *err)
+static int fill_standard_descriptors(bool *ret_is_output_closed, struct err *err)
 {
 	for (int fd = 0; fd < 3; fd++) {
 		int r = k_fcntl(fd, F_GETFD, 0);
 
+		if (fd == 1)
+			*ret_is_output_closed = r == -EBADF;
 		if (r == -EBADF)
 			r = k_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);
 		if (r < 0)
@@ -243,7 +258,7 @@ int main(int argc, char **argv)
 	const struct cli_command *command;
 	struct err err = {.kind = ERR_NONE};
 	char **rest = argv;
-	int r = fill_standard_descriptors(&err);
+	int r = fill_standard_descriptors(&call.is_output_closed, &err);
 
 	/* The caller may have SIGCHLD ignored, which is inherited: wait(2) then has no status of any child. */
 	signal(SIGCHLD, SIG_DFL);

@@ -16,9 +16,9 @@ struct ps_options {
 };
 
 static const struct option_row ps_rows[] = {
-	{"format", 'f', OPTION_TEXT, offsetof(struct ps_options, format), "FORMAT",
-	 "table (default) or json (pids only)"},
-	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
+	{"format", 'f', OPTION_TEXT, offsetof(struct ps_options, format), "table|json",
+	 "json: pids only (default: table)"},
+	{.name = NULL},
 };
 
 struct processes {
@@ -162,7 +162,7 @@ static int add_table(const struct processes *processes, const char *text, struct
 	return 0;
 }
 
-static int ps(struct cli_call *call, const void *options, struct err *err)
+static int ps(struct cli_call *call, void *options, struct err *err)
 {
 	const struct ps_options *o = options;
 	__attribute__((cleanup(processes_done))) struct processes processes = {NULL, 0};
@@ -194,14 +194,15 @@ static int ps(struct cli_call *call, const void *options, struct err *err)
 	return r < 0 ? r : add_table(&processes, text.data, &call->out, err);
 }
 
-const struct cli_command cli_ps = {"ps",
-				   "ID [PS OPTIONS]",
-				   "List the processes of a container",
-				   ps_rows,
-				   sizeof(struct ps_options),
-				   1,
-				   1,
-				   true,
-				   true,
-				   ps,
-				   true};
+const struct cli_command cli_ps = {
+	.name = "ps",
+	.operands = "ID [PS OPTIONS]",
+	.help = "List the processes of a container",
+	.options = ps_rows,
+	.options_size = sizeof(struct ps_options),
+	.min = 1,
+	.max = 1,
+	.has_id = true,
+	.run = ps,
+	.has_rest = true,
+};

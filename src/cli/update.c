@@ -1,149 +1,128 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command update: turns its flags into a document of linux.resources, or reads one. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #include "cli.h"
-#include "value.h"
 
 #define DOCUMENT_MAX ((size_t)16 << 20)
 
-struct update_options {
+struct update_flags {
 	const char *resources;
-	const char *memory, *reservation, *swap, *kernel, *kernel_tcp;
-	const char *shares, *quota, *period, *burst, *idle, *rt_period, *rt_runtime, *cpus, *mems;
-	const char *weight, *pids;
-	const char *l3_cache, *memory_bandwidth;
+	struct option_integer memory, reservation, swap;
+	struct option_integer shares, quota, period, burst, idle, rt_period, rt_runtime;
+	struct option_integer weight, pids;
+	const char *cpus, *mems;
+	const char *kernel, *kernel_tcp, *l3_cache, *memory_bandwidth;
 };
 
-#define OPTION(field) offsetof(struct update_options, field)
+/* The key is OBJECT/KEY: where the value is in the document. The rows of an object are adjacent. */
+#define OPTION(field) offsetof(struct update_flags, field)
 static const struct option_row update_rows[] = {
 	{"resources", 'r', OPTION_TEXT, OPTION(resources), "FILE",
 	 "a JSON document as at /linux/resources; - is standard input"},
-	{"memory", 0, OPTION_TEXT, OPTION(memory), "BYTES", "memory limit"},
-	{"memory-reservation", 0, OPTION_TEXT, OPTION(reservation), "BYTES",
-	 "memory that is protected from reclaim"},
-	{"memory-swap", 0, OPTION_TEXT, OPTION(swap), "BYTES", "limit of memory and swap together"},
-	{"cpu-share", 0, OPTION_TEXT, OPTION(shares), "N",
-	 "CPU weight relative to other containers, 2 to 262144"},
-	{"cpu-quota", 0, OPTION_TEXT, OPTION(quota), "US", "CPU time in each period"},
-	{"cpu-period", 0, OPTION_TEXT, OPTION(period), "US", "the period of the quota"},
-	{"cpu-burst", 0, OPTION_TEXT, OPTION(burst), "US", "unused CPU time that may be used later"},
-	{"cpu-idle", 0, OPTION_TEXT, OPTION(idle), "0|1", "1: runs only on CPUs that are idle otherwise"},
-	{"cpuset-cpus", 0, OPTION_TEXT, OPTION(cpus), "LIST", "CPUs that it may use, such as 0-3,7"},
-	{"cpuset-mems", 0, OPTION_TEXT, OPTION(mems), "LIST", "memory nodes that it may use"},
-	{"blkio-weight", 0, OPTION_TEXT, OPTION(weight), "N", "weight of block I/O, 10 to 1000"},
-	{"pids-limit", 0, OPTION_TEXT, OPTION(pids), "N", "limit of processes and threads"},
-	{"cpu-rt-period", 0, OPTION_TEXT, OPTION(rt_period), "US", "refused: cgroup v2 has no such limit"},
-	{"cpu-rt-runtime", 0, OPTION_TEXT, OPTION(rt_runtime), "US", "refused: cgroup v2 has no such limit"},
+	{"memory", 0, OPTION_BYTES, OPTION(memory), "BYTES", "memory limit", "memory/limit"},
+	{"memory-reservation", 0, OPTION_BYTES, OPTION(reservation), "BYTES",
+	 "memory that is protected from reclaim", "memory/reservation"},
+	{"memory-swap", 0, OPTION_BYTES, OPTION(swap), "BYTES", "limit of memory and swap together",
+	 "memory/swap"},
+	{"cpu-share", 0, OPTION_INTEGER, OPTION(shares), "N",
+	 "CPU weight relative to other containers, 2 to 262144", "cpu/shares"},
+	{"cpu-quota", 0, OPTION_INTEGER, OPTION(quota), "US", "CPU time in each period", "cpu/quota"},
+	{"cpu-period", 0, OPTION_INTEGER, OPTION(period), "US", "the period of the quota", "cpu/period"},
+	{"cpu-burst", 0, OPTION_INTEGER, OPTION(burst), "US", "unused CPU time that may be used later",
+	 "cpu/burst"},
+	{"cpu-idle", 0, OPTION_INTEGER, OPTION(idle), "0|1", "1: runs only on CPUs that are idle otherwise",
+	 "cpu/idle"},
+	{"cpu-rt-period", 0, OPTION_INTEGER, OPTION(rt_period), "US", "refused: cgroup v2 has no such limit",
+	 "cpu/realtimePeriod"},
+	{"cpu-rt-runtime", 0, OPTION_INTEGER, OPTION(rt_runtime), "US", "refused: cgroup v2 has no such limit",
+	 "cpu/realtimeRuntime"},
+	{"cpuset-cpus", 0, OPTION_TEXT, OPTION(cpus), "LIST", "CPUs that it may use, such as 0-3,7",
+	 "cpu/cpus"},
+	{"cpuset-mems", 0, OPTION_TEXT, OPTION(mems), "LIST", "memory nodes that it may use", "cpu/mems"},
+	{"blkio-weight", 0, OPTION_INTEGER, OPTION(weight), "N", "weight of block I/O, 10 to 1000",
+	 "blockIO/weight"},
+	{"pids-limit", 0, OPTION_INTEGER, OPTION(pids), "N", "limit of processes and threads", "pids/limit"},
 	{"kernel-memory", 0, OPTION_TEXT, OPTION(kernel), "BYTES", "ignored: --memory includes kernel memory"},
 	{"kernel-memory-tcp", 0, OPTION_TEXT, OPTION(kernel_tcp), "BYTES",
 	 "ignored: --memory includes kernel memory"},
 	{"l3-cache-schema", 0, OPTION_TEXT, OPTION(l3_cache), "SCHEMA", "refused: can only be set by create"},
 	{"mem-bw-schema", 0, OPTION_TEXT, OPTION(memory_bandwidth), "SCHEMA",
 	 "refused: can only be set by create"},
-	{NULL, 0, OPTION_FLAG, 0, NULL, NULL},
+	{.name = NULL},
 };
 
 /* --- the flags as a document --- */
 
-enum value_kind { VALUE_BYTES, VALUE_NUMBER, VALUE_TEXT };
-
-/* In the order of the document: the rows of an object are adjacent. */
-static const struct flag {
-	const char *object, *key;
-	size_t offset;
-	enum value_kind kind;
-	const char *name;
-} flags[] = {
-	{"memory", "limit", OPTION(memory), VALUE_BYTES, "memory"},
-	{"memory", "reservation", OPTION(reservation), VALUE_BYTES, "memory-reservation"},
-	{"memory", "swap", OPTION(swap), VALUE_BYTES, "memory-swap"},
-	{"cpu", "shares", OPTION(shares), VALUE_NUMBER, "cpu-share"},
-	{"cpu", "quota", OPTION(quota), VALUE_NUMBER, "cpu-quota"},
-	{"cpu", "period", OPTION(period), VALUE_NUMBER, "cpu-period"},
-	{"cpu", "burst", OPTION(burst), VALUE_NUMBER, "cpu-burst"},
-	{"cpu", "idle", OPTION(idle), VALUE_NUMBER, "cpu-idle"},
-	{"cpu", "realtimePeriod", OPTION(rt_period), VALUE_NUMBER, "cpu-rt-period"},
-	{"cpu", "realtimeRuntime", OPTION(rt_runtime), VALUE_NUMBER, "cpu-rt-runtime"},
-	{"cpu", "cpus", OPTION(cpus), VALUE_TEXT, "cpuset-cpus"},
-	{"cpu", "mems", OPTION(mems), VALUE_TEXT, "cpuset-mems"},
-	{"blockIO", "weight", OPTION(weight), VALUE_NUMBER, "blkio-weight"},
-	{"pids", "limit", OPTION(pids), VALUE_NUMBER, "pids-limit"},
+struct value {
+	const char *text; /* or NULL: a number */
+	int64_t number;
 };
 
-static const char *flag_text(const struct update_options *o, size_t offset)
+static bool is_given(const struct update_flags *o, const struct option_row *row, struct value *ret)
 {
-	return *(const char *const *)(const void *)((const char *)o + offset);
+	const void *member = (const char *)o + row->offset;
+	const struct option_integer *integer = member;
+
+	if (row->key == NULL)
+		return false;
+	*ret = row->kind == OPTION_TEXT ? (struct value){*(const char *const *)member, 0}
+					: (struct value){NULL, integer->value};
+	return row->kind == OPTION_TEXT ? ret->text != NULL : integer->is_set;
 }
 
-static int add_value(struct json *json, const struct flag *flag, const char *text, struct err *err)
+/* Ends the object of the key before, "" at the beginning, unless it is also the object of this key. */
+static void change_object(struct json *json, const char *before, const char *key)
 {
-	bool is_negative = text[0] == '-' && flag->kind == VALUE_NUMBER;
-	uint64_t number;
-	int64_t bytes;
+	_cleanup_free_ char *object = mem_dup(key);
+	size_t len = strcspn(object, "/");
 
-	json_key(json, flag->key);
-	if (flag->kind == VALUE_TEXT) {
-		json_string(json, text);
-		return 0;
-	}
-	if (flag->kind == VALUE_BYTES) {
-		if (!value_size(text, &bytes))
-			return err_set(
-				err, ERR_USAGE, 0, NULL,
-				"invalid value '%.100s' for flag --%s: must be a size such as 512m, or -1",
-				text, flag->name);
-		json_int(json, bytes);
-		return 0;
-	}
-	if (!str_to_u64(text + is_negative, INT64_MAX, &number))
-		return err_set(err, ERR_USAGE, 0, NULL,
-			       "invalid value '%.100s' for flag --%s: must be a number", text, flag->name);
-	json_int(json, is_negative ? -(int64_t)number : (int64_t)number);
-	return 0;
+	if (strncmp(before, object, len + 1) == 0)
+		return;
+	object[len] = '\0';
+	if (before[0] != '\0')
+		json_object_end(json);
+	json_key(json, object);
+	json_object(json);
 }
 
-static int add_flags(const struct update_options *o, struct buf *document, struct err *err)
+static void add_flags(const struct update_flags *o, struct buf *document)
 {
-	const char *object = NULL;
+	const char *key = "";
 	struct json json;
-	int r = 0;
+	struct value value;
 
 	json_begin(&json, document, 0);
 	json_object(&json);
-	for (size_t i = 0; i < ARRAY_SIZE(flags) && r >= 0; i++) {
-		const char *text = flag_text(o, flags[i].offset);
-
-		if (text == NULL)
+	for (const struct option_row *row = update_rows; row->name != NULL; row++) {
+		if (!is_given(o, row, &value))
 			continue;
-		if (object != NULL && !str_equal(object, flags[i].object))
-			json_object_end(&json);
-		if (!str_equal(object, flags[i].object)) {
-			json_key(&json, flags[i].object);
-			json_object(&json);
-		}
-		object = flags[i].object;
-		r = add_value(&json, &flags[i], text, err);
+		change_object(&json, key, row->key);
+		key = row->key;
+		json_key(&json, strchr(key, '/') + 1);
+		if (value.text != NULL)
+			json_string(&json, value.text);
+		else
+			json_int(&json, value.number);
 	}
-	if (object != NULL)
+	if (key[0] != '\0')
 		json_object_end(&json);
 	json_object_end(&json);
-	return r;
 }
 
 /* --- the document itself --- */
 
-static int read_document(const struct update_options *o, struct buf *document, struct err *err)
+static int read_document(const struct update_flags *o, struct buf *document, struct err *err)
 {
+	struct value value;
 	int r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-		if (flag_text(o, flags[i].offset) != NULL)
+	for (const struct option_row *row = update_rows; row->name != NULL; row++)
+		if (is_given(o, row, &value))
 			return err_set(err, ERR_USAGE, 0, NULL,
 				       "--%s cannot be used with --resources: set the value in the document",
-				       flags[i].name);
+				       row->name);
 	buf_add(document, "", 0);
 	r = io_read_input(o->resources, DOCUMENT_MAX, document);
 	if (r < 0)
@@ -151,7 +130,7 @@ static int read_document(const struct update_options *o, struct buf *document, s
 	return 0;
 }
 
-static int check_unsupported(const struct update_options *o, struct err *err)
+static int check_unsupported(const struct update_flags *o, struct err *err)
 {
 	if (o->l3_cache != NULL || o->memory_bandwidth != NULL) {
 		err_set(err, ERR_UNSUPPORTED, 0, NULL,
@@ -166,24 +145,35 @@ static int check_unsupported(const struct update_options *o, struct err *err)
 	return 0;
 }
 
-static int update(struct cli_call *call, const void *options, struct err *err)
+static int update(struct cli_call *call, void *options, struct err *err)
 {
-	const struct update_options *o = options;
+	const struct update_flags *o = options;
 	_cleanup_buf_ struct buf document = {0};
 	int r = check_unsupported(o, err);
 
-	if (r >= 0)
-		r = o->resources != NULL ? read_document(o, &document, err) : add_flags(o, &document, err);
-	return r < 0 ? r : command_update(call->globals.root, call->id, &document, err);
+	if (r >= 0 && o->resources != NULL)
+		r = read_document(o, &document, err);
+	else if (r >= 0)
+		add_flags(o, &document);
+	if (r < 0)
+		return r;
+	return command_update(&(struct update_options){.state_root = call->globals.root,
+						       .id = call->id,
+						       .document = &document,
+						       .name = o->resources == NULL
+								       ? "the flags"
+								       : IO_INPUT_NAME(o->resources)},
+			      err);
 }
 
-const struct cli_command cli_update = {"update",
-				       "ID",
-				       "Change the limits of a container",
-				       update_rows,
-				       sizeof(struct update_options),
-				       1,
-				       1,
-				       false,
-				       true,
-				       update};
+const struct cli_command cli_update = {
+	.name = "update",
+	.operands = "ID",
+	.help = "Change the limits of a container",
+	.options = update_rows,
+	.options_size = sizeof(struct update_flags),
+	.min = 1,
+	.max = 1,
+	.has_id = true,
+	.run = update,
+};

@@ -28,50 +28,57 @@ static int freeze(int cgroup_fd, struct err *err)
 	return r;
 }
 
-int command_pause(const char *state_root, const char *id, struct err *err)
-{
-	_cleanup_container_ struct container container;
-	_cleanup_fd_ int cgroup_fd = -1;
-	enum state_status status;
-	int r = container_open(state_root, id, LOCK_TIMEOUT_MS, &container, err);
-
-	if (r < 0)
-		return r;
-	r = state_status(container.dir_fd, &container.record, &status, err);
-	if (r < 0)
-		return r;
-	if (status == STATE_PAUSED)
-		return err_set(err, ERR_STATE, 0, NULL, "container paused already");
-	if (status != STATE_CREATED && status != STATE_RUNNING)
-		return err_set(err, ERR_STATE, 0, NULL, "container not running");
-	cgroup_fd = container_open_cgroup(&container, err);
-	return cgroup_fd < 0 ? cgroup_fd : freeze(cgroup_fd, err);
-}
-
 /* A pause that was killed may have stopped only some of the processes: such a container is thawed, too. */
-int command_resume(const char *state_root, const char *id, struct err *err)
+static int thaw(int cgroup_fd, enum state_status status, struct err *err)
 {
-	_cleanup_container_ struct container container;
-	_cleanup_fd_ int cgroup_fd = -1;
-	enum state_status status;
-	int r = container_open(state_root, id, LOCK_TIMEOUT_MS, &container, err);
+	int r = status == STATE_PAUSED ? 1 : cgroup_is_freezing(cgroup_fd);
 
-	if (r < 0)
-		return r;
-	r = state_status(container.dir_fd, &container.record, &status, err);
-	if (r < 0)
-		return r;
-	if (status == STATE_CREATING || status == STATE_STOPPED)
-		return err_set(err, ERR_STATE, 0, NULL, "container not paused");
-	cgroup_fd = container_open_cgroup(&container, err);
-	if (cgroup_fd < 0)
-		return cgroup_fd;
-	r = status == STATE_PAUSED ? 1 : cgroup_is_freezing(cgroup_fd);
 	if (r < 0)
 		return err_system(err, r, "cannot tell whether the container is paused");
 	if (r == 0)
 		return err_set(err, ERR_STATE, 0, NULL, "container not paused");
 	return cgroup_thaw(cgroup_fd, FREEZE_TIMEOUT_MS, err);
+}
+
+/* Whether a container of this status can be paused or resumed. */
+static int check_status(enum state_status status, bool is_pause, struct err *err)
+{
+	bool is_alive = status != STATE_CREATING && status != STATE_STOPPED;
+
+	if (is_pause && status == STATE_PAUSED)
+		return err_set(err, ERR_STATE, 0, NULL, "container paused already");
+	if (!is_alive)
+		return err_set(err, ERR_STATE, 0, NULL, "container not %s", is_pause ? "running" : "paused");
+	return 0;
+}
+
+static int set_paused(const char *state_root, const char *id, bool is_pause, struct err *err)
+{
+	_cleanup_container_ struct container container;
+	_cleanup_fd_ int cgroup_fd = -1;
+	enum state_status status;
+	int r = container_open(state_root, id, LOCK_TIMEOUT_MS, &container, err);
+
+	if (r >= 0)
+		r = state_status(container.dir_fd, &container.record, &status, err);
+	if (r >= 0)
+		r = check_status(status, is_pause, err);
+	if (r < 0)
+		return r;
+	cgroup_fd = container_open_cgroup(&container, err);
+	if (cgroup_fd < 0)
+		return cgroup_fd;
+	return is_pause ? freeze(cgroup_fd, err) : thaw(cgroup_fd, status, err);
+}
+
+int command_pause(const char *state_root, const char *id, struct err *err)
+{
+	return set_paused(state_root, id, true, err);
+}
+
+int command_resume(const char *state_root, const char *id, struct err *err)
+{
+	return set_paused(state_root, id, false, err);
 }
 
 /* --- ps --- */

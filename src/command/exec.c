@@ -6,19 +6,17 @@
  * container does, but owns nothing of the container: after a failure it only kills the new process.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #include <tare/command.h>
-#include <tare/container.h>
+#include <tare/exec.h>
 #include <tare/notify.h>
 
 #include "private.h"
 
 #define PROCESS_MAX ((size_t)16 << 20) /* bytes of a --process file */
 
-/* Opens a pidfd of the container's init. If init is dead, the error depends on the container's status. */
-static int open_init(const struct container *container, int *ret_pidfd, struct err *err)
+int exec_open_init(const struct container *container, const char *action, int *ret_pidfd, struct err *err)
 {
 	_cleanup_fd_ int pidfd = state_open_pidfd(&container->record, err);
 	enum state_status status;
@@ -27,14 +25,15 @@ static int open_init(const struct container *container, int *ret_pidfd, struct e
 	if (r < 0)
 		return r;
 	if (pidfd == -ESRCH && status == STATE_CREATING)
-		return err_set(err, ERR_STATE, 0, NULL, "cannot exec in a container that is not created yet");
+		return err_set(err, ERR_STATE, 0, NULL, "cannot %s a container that is not created yet",
+			       action);
 	if (pidfd == -ESRCH)
-		return err_set(err, ERR_STATE, 0, NULL, "cannot exec in a stopped container");
+		return err_set(err, ERR_STATE, 0, NULL, "cannot %s a stopped container", action);
 	*ret_pidfd = take_fd(&pidfd);
 	return 0;
 }
 
-/* Builds the container's plan from the configuration in the record, if the stored plan cannot be used. */
+/* Builds the container's plan from its configuration, if the stored plan cannot be used. */
 static int rebuild_plan(const struct container *container, struct buf *ret, struct err *err)
 {
 	const struct state_record *record = &container->record;
@@ -51,7 +50,7 @@ static int rebuild_plan(const struct container *container, struct buf *ret, stru
 	_cleanup_free_ struct plan *plan = NULL;
 	struct plan_filter_program filter;
 	struct host whole;
-	int r = spec_parse(record->config, record->config_len, &spec, err);
+	int r = container_load_spec(container, &spec, err);
 
 	if (r >= 0)
 		r = host_probe(&whole, err);
@@ -69,8 +68,8 @@ static int rebuild_plan(const struct container *container, struct buf *ret, stru
 	return 0;
 }
 
-static int load_container_plan(const struct container *container, struct buf *text, const struct plan **ret,
-			       struct err *err)
+int exec_load_plan(const struct container *container, struct buf *text, const struct plan **ret,
+		   struct err *err)
 {
 	size_t size;
 	const void *data = state_map_plan(container->dir_fd, &size);
@@ -132,114 +131,115 @@ static int choose_cgroup(const struct exec_options *options, const struct state_
 	return 0;
 }
 
-static struct plan_exec_request make_request(const struct parent *parent, const struct spec *process,
-					     const char *cgroup)
+/* The request of the command line, completed. */
+static struct plan_exec_request make_request(const struct exec_options *o, const struct spec *process,
+					     const struct parent_descriptors *kept, const char *cgroup)
 {
-	const struct exec_options *o = parent->exec;
+	struct plan_exec_request request = o->plan;
 
-	return (struct plan_exec_request){
-		.process = process == NULL ? NULL : &process->process,
-		.args = o->args,
-		.arg_count = o->arg_count,
-		.env = o->env,
-		.env_count = o->env_count,
-		.cwd = o->cwd,
-		.apparmor_profile = o->apparmor,
-		.selinux_label = o->process_label,
-		.has_uid = o->has_uid,
-		.has_gid = o->has_gid,
-		.has_groups = o->group_count > 0,
-		.uid = o->uid,
-		.gid = o->gid,
-		.groups = o->groups,
-		.group_count = o->group_count,
-		.capabilities = o->capabilities,
-		.is_no_new_privs = o->is_no_new_privs,
-		.is_terminal = o->is_terminal,
-		.is_announced = o->pid_file != NULL || o->console_socket != NULL || o->pidfd_socket != NULL,
-		.preserve_fds = parent->request.preserve_fds,
-		.listen_fds = parent->request.listen_fds,
-		.listen_fdnames = parent->request.listen_fdnames,
-		.cgroup = cgroup,
-	};
+	request.process = process == NULL ? NULL : &process->process;
+	request.is_announced = o->common.pid_file != NULL || o->common.console_socket != NULL ||
+			       o->common.pidfd_socket != NULL;
+	request.preserve_fds = kept->preserve_fds;
+	request.listen_fds = kept->listen_fds;
+	request.listen_fdnames = kept->listen_fdnames;
+	request.cgroup = cgroup;
+	return request;
 }
 
-static void undo(struct parent *parent)
+static void undo(struct child *child)
 {
-	parent_undo_processes(parent);
-	if (parent->has_pid_file)
-		k_unlinkat(AT_FDCWD, parent->exec->pid_file, 0);
+	struct err ignored;
+
+	child_kill(child);
+	(void)!parent_remove_pid_file(child, &ignored);
 }
 
 /* Only for capabilities that this exec requests; a request of the container's was reported by create. */
-static void load_warnings(const struct parent *parent, const struct spec *process)
+static void load_warnings(const struct exec *exec, const struct spec *process)
 {
-	uint64_t asked[SPEC_CAP_SETS] = {0};
+	struct spec_capabilities asked = {0};
 
 	if (process != NULL)
-		memcpy(asked, process->process.capabilities, sizeof asked);
-	asked[SPEC_CAP_BOUNDING] |= parent->exec->capabilities;
-	parent_load_warnings(parent->plan, process, asked);
+		asked = process->process.capabilities;
+	asked.bounding |= exec->options->plan.capabilities;
+	parent_load_warnings(exec->plan, process, &asked);
 }
 
-static int build(struct parent *parent, const struct container *container, const struct spec *process,
-		 struct err *err)
+static int build(struct exec *exec, const struct spec *process, struct err *err)
 {
+	const struct exec_options *o = exec->options;
 	_cleanup_buf_ struct buf text = {0};
 	_cleanup_free_ char *cgroup = NULL;
+	struct parent_descriptors kept;
 	struct plan_exec_request request;
 	const struct plan *plan = NULL;
-	int r = host_probe_caller(&parent->host, err);
+	struct host host = {0};
+	int r = host_probe_caller(&host, err);
 
 	if (r >= 0)
-		r = load_container_plan(container, &text, &plan, err);
+		r = exec_load_plan(&exec->container, &text, &plan, err);
 	if (r >= 0)
-		r = choose_cgroup(parent->exec, &container->record, &cgroup, err);
+		r = choose_cgroup(o, &exec->container.record, &cgroup, err);
 	if (r >= 0)
-		r = parent_load_descriptors(parent, parent->exec->preserve_fds, err);
+		r = parent_load_descriptors(o->common.preserve_fds, &kept, err);
 	if (r < 0)
 		return r;
-	request = make_request(parent, process, cgroup);
-	r = plan_build_exec(plan, &parent->host, &request, &parent->plan, err);
-	if (r >= 0)
-		load_warnings(parent, process);
-	return r;
+	request = make_request(o, process, &kept, cgroup);
+	r = plan_build_exec(plan, &host, &request, &exec->plan, err);
+	if (r < 0)
+		return r;
+	exec->child.plan = exec->plan;
+	exec->child.first_fd = kept.first_fd;
+	load_warnings(exec, process);
+	return 0;
 }
 
-static int prepare(struct parent *parent, struct container *container, struct err *err)
+static int prepare(struct exec *exec, struct err *err)
 {
-	const struct exec_options *o = parent->exec;
+	const struct exec_options *o = exec->options;
 	_cleanup_spec_ struct spec *process = NULL;
 	const struct plan_step *console;
-	int r = open_init(container, &parent->container_pidfd, err);
+	int r = exec_open_init(&exec->container, "exec in", &exec->container_pidfd, err);
 
 	if (r >= 0)
 		r = load_process(o, &process, err);
 	if (r >= 0)
-		r = build(parent, container, process, err);
+		r = build(exec, process, err);
 	if (r < 0)
 		return r;
-	console = plan_find(parent->plan, PLAN_CONSOLE);
-	r = parent_check_console(o->console_socket, o->is_detached, console != NULL, err);
+	console = plan_find(exec->plan, PLAN_CONSOLE);
+	r = parent_check_console(o->common.console_socket, o->common.is_detached, console != NULL, err);
 	if (r >= 0)
-		r = parent_check_pid_file(o->pid_file, err);
-	return r < 0 ? r : parent_open_slots(parent, err);
+		r = parent_check_pid_file(o->common.pid_file, err);
+	return r < 0 ? r : child_open_slots(&exec->child, err);
 }
 
 /* A filter that kills the process at one of its last system calls leaves no process to report the error. */
-static int wait_executed(const struct parent *parent, struct err *err)
+static int wait_executed(const struct child *child, struct err *err)
 {
-	const struct plan_step *step = plan_find(parent->plan, PLAN_SECCOMP);
+	const struct plan_step *step = plan_find(child->plan, PLAN_SECCOMP);
 	const struct plan_table *program = step == NULL ? NULL : &step->u.filter.program;
-	int r = starter_wait_executed(parent->socket_fd, parent->pidfd, err);
+	int r = starter_wait_executed(child->socket_fd, child->pidfd, err);
 
 	if (r == -EPIPE && err->kind == ERR_PEER)
-		parent_explain_end(parent->pidfd, err);
+		child_explain_end(child->pidfd, child->plan, err);
 	if (r < 0)
 		return r;
-	if (program == NULL || !seccomp_can_kill(plan_rows(parent->plan, *program), program->count))
+	if (program == NULL || !seccomp_can_kill(plan_rows(child->plan, *program), program->count))
 		return 0;
-	return starter_check_executed(parent->pidfd, parent->pid, err);
+	return starter_check_executed(child->pidfd, child->pid, err);
+}
+
+static int execute(struct child *child, struct err *err)
+{
+	int r = wait_executed(child, err);
+
+	if (r < 0)
+		trace_log_stop(child);
+	else
+		trace_log_executed(child);
+	return r;
 }
 
 /*
@@ -247,53 +247,48 @@ static int wait_executed(const struct parent *parent, struct err *err)
  * each with another error; all of them are replaced by one message. An error with a JSON pointer is about a
  * value of the request and stays.
  */
-static void explain_failure(struct parent *parent, struct err *err)
+static void explain_failure(const struct exec *exec, struct err *err)
 {
 	struct err ignored;
-	_cleanup_fd_ int pidfd = state_open_pidfd(&parent->record, &ignored);
+	_cleanup_fd_ int pidfd = state_open_pidfd(&exec->container.record, &ignored);
 	bool is_cut_off = err->kind == ERR_PEER || err->errnum == EPIPE;
 
 	if (err->json_pointer[0] == '\0' && (pidfd == -ESRCH || (is_cut_off && pidfd_is_dying(pidfd))))
 		err_set(err, ERR_STATE, 0, NULL,
 			"container not running: it ended before the new process began");
-	parent_explain_limits(parent, err);
+	parent_explain_limits(&exec->child, err);
 }
 
 int command_exec(const struct exec_options *options, int *ret_status, struct err *err)
 {
-	_cleanup_container_ struct container container;
-	_cleanup_parent_ struct parent parent;
+	_cleanup_exec_ struct exec exec;
 	struct notify nothing = NOTIFY_NONE;
 	struct state_end end = {.status = 0};
 	int r;
 
-	parent_init(&parent, NULL);
-	parent.exec = options;
-	r = container_open(options->state_root, options->id, -1, &container, err);
+	exec_init(&exec, options);
+	r = container_open(options->common.state_root, options->common.id, -1, &exec.container, err);
+	if (r >= 0)
+		r = prepare(&exec, err);
+	if (r >= 0)
+		r = child_hold_signals(&exec.child, err);
 	if (r < 0)
 		return r;
-	r = prepare(&parent, &container, err);
+	r = parent_walk_exec(&exec, err);
 	if (r >= 0)
-		r = parent_hold_signals(&parent, err);
-	if (r < 0)
-		return r;
-	parent.record = container.record;
-	container.record = (struct state_record){0};
-	parent.dir_fd = take_fd(&container.dir_fd);
-	r = parent_walk(&parent, err);
-	if (r >= 0)
-		r = wait_executed(&parent, err);
+		r = execute(&exec.child, err);
 	if (r >= 0)
 		log_show_warnings();
-	if (r >= 0 && !options->is_detached)
-		r = foreground_wait(&parent, &nothing, &end, err);
-	if (r >= 0 && parent.bridge_pidfd >= 0)
-		spawn_end_bridge(&parent);
+	if (r >= 0 && !options->common.is_detached)
+		r = foreground_wait(&(struct foreground_options){.child = &exec.child, .notify = &nothing},
+				    &end, err);
+	if (r >= 0 && exec.child.bridge_pidfd >= 0)
+		spawn_end_bridge(&exec.child);
 	*ret_status = end.status;
 	if (r >= 0)
 		return 0;
-	undo(&parent);
+	undo(&exec.child);
 	if (r != -EINTR)
-		explain_failure(&parent, err);
+		explain_failure(&exec, err);
 	return r;
 }

@@ -10,27 +10,29 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <termios.h>
 
 #include <tare/notify.h>
 
 #include "private.h"
+#include "stream.h"
+#include "supervision.h"
 
-/* One direction of the copy. Nothing is read while bytes is not empty. */
-struct stream {
-	int from, to;
-	char bytes[4096];
-	size_t start, end;
-	bool is_ended;
-};
+#define US_PER_S 1000000
+#define NS_PER_US 1000
+#define TERMINAL_DRAIN_MS 1000
+
+/* The streams: the terminal's two directions, or the pipes of the program's output. */
+enum { STREAM_IN, STREAM_OUT, STREAM_ERR, STREAMS };
 
 struct foreground {
-	struct parent *parent;
-	struct notify *notify;
-	struct stream in, out;
-	int output_fd; /* standard output, opened again; or -1 */
+	const struct foreground_options *options;
+	struct child *child;
+	struct supervise *loop; /* or NULL */
+	struct stream streams[STREAMS];
+	int output_fds[STREAMS]; /* standard output and error, opened again; or -1 */
 	struct termios saved;
 	struct cgroup_watch watch; /* see watch_begin */
 	bool is_counted;           /* watch.oom_kills is the final count */
@@ -38,18 +40,27 @@ struct foreground {
 	bool is_ended;
 };
 
-/*
- * Opens standard output for writes that do not block. It may be a pipe that no process reads, or a stopped
- * terminal: a write that blocks would delay signals and the end of the container. O_NONBLOCK on descriptor 1
- * would also apply to the caller, which shares the open file description, so it is opened again.
- */
-static int open_output(void)
+static void output_begin(struct foreground *f, int i, int from)
 {
-	struct stat st;
+	struct stream *s = &f->streams[i];
+	int fd = i == STREAM_OUT ? 1 : 2;
 
-	if (k_fstat(1, &st) < 0 || !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
-		return -1;
-	return k_openat(AT_FDCWD, "/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+	f->output_fds[i] = stream_open_output(fd);
+	stream_begin(s, from, f->output_fds[i] < 0 ? fd : f->output_fds[i]);
+	s->may_block = f->output_fds[i] < 0;
+	s->counter = f->loop;
+}
+
+/* Output that is counted goes through pipes, unless it goes to a terminal. */
+static void pipes_begin(struct foreground *f)
+{
+	struct supervision *supervision = f->options->supervision;
+
+	if (f->loop == NULL || f->child->console_fd >= 0 || supervision->pipes[0] < 0)
+		return;
+	output_begin(f, STREAM_OUT, take_fd(&supervision->pipes[0]));
+	output_begin(f, STREAM_ERR, take_fd(&supervision->pipes[1]));
+	f->streams[STREAM_OUT].is_from_own = f->streams[STREAM_ERR].is_from_own = true;
 }
 
 /*
@@ -61,15 +72,14 @@ static void terminal_begin(struct foreground *f)
 {
 	struct termios raw;
 
-	if (f->parent->console_fd < 0)
+	if (f->child->console_fd < 0)
 		return;
-	f->in = (struct stream){.from = 0, .to = f->parent->console_fd};
-	f->output_fd = open_output();
-	f->out = (struct stream){.from = f->parent->console_fd, .to = f->output_fd < 0 ? 1 : f->output_fd};
-	(void)!k_fcntl(f->parent->console_fd, F_SETFL, O_NONBLOCK);
+	stream_begin(&f->streams[STREAM_IN], 0, f->child->console_fd);
+	output_begin(f, STREAM_OUT, f->child->console_fd);
+	(void)!k_fcntl(f->child->console_fd, F_SETFL, O_NONBLOCK);
 	if (tcgetattr(0, &f->saved) < 0)
 		return;
-	parent_copy_size(f->parent);
+	parent_copy_size(f->child);
 	raw = f->saved;
 	cfmakeraw(&raw);
 	raw.c_oflag = f->saved.c_oflag;
@@ -80,46 +90,10 @@ static void terminal_end(struct foreground *f)
 {
 	if (f->is_raw)
 		tcsetattr(0, TCSANOW, &f->saved);
-	fd_close(&f->output_fd);
-}
-
-static void stream_write(struct stream *s)
-{
-	ssize_t len = k_write(s->to, s->bytes + s->start, s->end - s->start);
-
-	if (len > 0)
-		s->start += (size_t)len;
-	else if (len != -EAGAIN && len != -EINTR)
-		s->is_ended = true;
-	if (s->start == s->end)
-		s->start = s->end = 0;
-}
-
-static void stream_read(struct stream *s)
-{
-	ssize_t len = k_read(s->from, s->bytes, sizeof s->bytes);
-
-	if (len > 0)
-		s->end = (size_t)len;
-	else if (len != -EAGAIN && len != -EINTR)
-		s->is_ended = true; /* a terminal with a closed other side gives EIO */
-}
-
-/* poll(2) ignores negative descriptors: one that is not to be waited for now is set to -1. */
-static void stream_watch(const struct stream *s, bool has_terminal, struct pollfd *from, struct pollfd *to)
-{
-	bool is_on = has_terminal && !s->is_ended;
-
-	*from = (struct pollfd){.fd = is_on && s->end == 0 ? s->from : -1, .events = POLLIN};
-	*to = (struct pollfd){.fd = is_on && s->end > 0 ? s->to : -1, .events = POLLOUT};
-}
-
-static void stream_serve(struct stream *s, const struct pollfd *from, const struct pollfd *to)
-{
-	if (from->fd >= 0 && from->revents != 0)
-		stream_read(s);
-	if (to->fd >= 0 && to->revents != 0)
-		stream_write(s);
+	for (int i = 0; i < STREAMS; i++) {
+		stream_end(&f->streams[i]);
+		fd_close(&f->output_fds[i]);
+	}
 }
 
 /* Not forwarded are signals for this process alone: job control of its terminal, its children, its pipes. */
@@ -137,10 +111,17 @@ static void reap_orphans(const struct foreground *f)
 	while (true) {
 		info.si_pid = 0;
 		if (k_waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0 ||
-		    info.si_pid == f->parent->pid)
+		    info.si_pid == f->child->pid)
 			return;
 		k_waitid(P_PID, info.si_pid, NULL, WEXITED);
 	}
+}
+
+static void forward(struct foreground *f, int signal)
+{
+	if (f->loop != NULL)
+		supervise_note_signal(f->loop, signal);
+	k_pidfd_send_signal(f->child->pidfd, signal);
 }
 
 static void serve_signal(struct foreground *f, int signal_fd)
@@ -150,17 +131,11 @@ static void serve_signal(struct foreground *f, int signal_fd)
 	if (k_read(signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
 		return;
 	if (info.ssi_signo == SIGWINCH)
-		parent_copy_size(f->parent);
+		parent_copy_size(f->child);
 	else if (info.ssi_signo == SIGCHLD)
 		reap_orphans(f);
 	else if (is_forwarded(info.ssi_signo))
-		k_pidfd_send_signal(f->parent->pidfd, (int)info.ssi_signo);
-}
-
-/* Whether the container is kept after its end (run --keep). An exec's process is not the container's. */
-static bool is_keeping(const struct parent *parent)
-{
-	return parent->exec == NULL && parent->options->is_keep;
+		forward(f, (int)info.ssi_signo);
 }
 
 /*
@@ -170,12 +145,10 @@ static bool is_keeping(const struct parent *parent)
  */
 static void watch_begin(struct foreground *f)
 {
-	const struct parent *parent = f->parent;
-	bool is_needed = is_keeping(parent) || (parent->exec == NULL && !str_is_empty(parent->record.unit));
 	struct err ignored;
 
-	if (is_needed && parent->cgroup_fd >= 0)
-		(void)!cgroup_watch_open(parent->cgroup_fd, &f->watch, &ignored);
+	if (f->options->watch >= FOREGROUND_SCOPE && f->child->cgroup_fd >= 0)
+		(void)!cgroup_watch_open(f->child->cgroup_fd, &f->watch, &ignored);
 }
 
 static void watch_read(struct foreground *f)
@@ -191,45 +164,79 @@ static void watch_read(struct foreground *f)
 	f->is_counted = flags >= 0 && (flags & CGROUP_COUNT_READ);
 }
 
+/* The cgroup of a scope may be gone: its OOM kills were also read as they happened. */
+static void keep_oom_kills(struct foreground *f)
+{
+	uint64_t *kills = &f->loop->usage.memory.oom_kills;
+
+	if (*kills == REPORT_ABSENT && f->watch.oom_kills > f->child->oom_kills)
+		*kills = f->watch.oom_kills - f->child->oom_kills;
+}
+
+/* The descriptors that are polled. */
+enum {
+	POLL_INIT,
+	POLL_SIGNAL,
+	POLL_NOTIFY,
+	POLL_NOTIFY_HOST,
+	POLL_MEMORY,
+	POLL_EVENTS,
+	POLL_STREAMS,
+	POLL_LOOP = POLL_STREAMS + STREAMS * STREAM_FDS,
+	POLLS = POLL_LOOP + SUPERVISE_FDS,
+};
+
+/* Waits for an event, or for the next time that a limit has to be looked at. Returns as ppoll(2). */
+static int wait_event(struct foreground *f, struct pollfd fds[static POLLS])
+{
+	int64_t us = f->loop == NULL ? -1 : supervise_prepare(f->loop, fds + POLL_LOOP);
+	struct timespec timeout = {.tv_sec = us / US_PER_S, .tv_nsec = us % US_PER_S * NS_PER_US};
+
+	for (int i = 0; i < STREAMS; i++)
+		stream_watch(&f->streams[i], fds + POLL_STREAMS + i * STREAM_FDS);
+	return k_ppoll(fds, f->loop == NULL ? POLL_LOOP : POLLS, us < 0 ? NULL : &timeout, NULL);
+}
+
+static void serve(struct foreground *f, const struct pollfd fds[static POLLS], int signal_fd)
+{
+	f->is_ended = fds[POLL_INIT].revents != 0;
+	if (f->is_ended && f->loop != NULL)
+		supervise_end(f->loop);
+	if (f->is_ended || fds[POLL_MEMORY].revents != 0 || fds[POLL_EVENTS].revents != 0)
+		watch_read(f);
+	if (f->is_ended && f->loop != NULL)
+		keep_oom_kills(f);
+	if (fds[POLL_SIGNAL].revents != 0)
+		serve_signal(f, signal_fd);
+	/* MAINPID is this process: it is the service manager's child, and exits with the container. */
+	notify_serve(f->options->notify, k_getpid());
+	for (int i = 0; i < STREAMS; i++)
+		stream_serve(&f->streams[i], fds + POLL_STREAMS + i * STREAM_FDS);
+	if (!f->is_ended && f->loop != NULL)
+		supervise_serve(f->loop, fds + POLL_LOOP);
+}
+
 static void wait_end(struct foreground *f, int signal_fd)
 {
-	bool has_terminal = f->parent->console_fd >= 0;
-
 	while (!f->is_ended) {
-		struct pollfd fds[10] = {{.fd = f->parent->pidfd, .events = POLLIN},
-					 {.fd = signal_fd, .events = POLLIN},
-					 {.fd = f->notify->fd, .events = POLLIN},
-					 {.fd = f->notify->host_fd, .events = POLLOUT},
-					 [8] = {.fd = f->watch.memory_fd, .events = POLLPRI},
-					 [9] = {.fd = f->watch.events_fd, .events = POLLPRI}};
+		struct pollfd fds[POLLS] = {
+			[POLL_INIT] = {.fd = f->child->pidfd, .events = POLLIN},
+			[POLL_SIGNAL] = {.fd = signal_fd, .events = POLLIN},
+			[POLL_NOTIFY] = {.fd = f->options->notify->fd, .events = POLLIN},
+			[POLL_NOTIFY_HOST] = {.fd = f->options->notify->host_fd, .events = POLLOUT},
+			[POLL_MEMORY] = {.fd = f->watch.memory_fd, .events = POLLPRI},
+			[POLL_EVENTS] = {.fd = f->watch.events_fd, .events = POLLPRI},
+		};
 
-		stream_watch(&f->in, has_terminal, &fds[4], &fds[5]);
-		stream_watch(&f->out, has_terminal, &fds[6], &fds[7]);
-		if (k_ppoll(fds, ARRAY_SIZE(fds), NULL, NULL) < 0)
-			continue;
-		if (fds[0].revents != 0 || fds[8].revents != 0 || fds[9].revents != 0)
-			watch_read(f);
-		if (fds[1].revents != 0)
-			serve_signal(f, signal_fd);
-		/* MAINPID is this process: it is the service manager's child, and exits with the container. */
-		notify_serve(f->notify, k_getpid());
-		stream_serve(&f->in, &fds[4], &fds[5]);
-		stream_serve(&f->out, &fds[6], &fds[7]);
-		f->is_ended = fds[0].revents != 0;
+		if (wait_event(f, fds) >= 0)
+			serve(f, fds, signal_fd);
 	}
-	/* The terminal may still contain the program's last output. */
-	while (has_terminal && !f->out.is_ended) {
-		struct pollfd to = {.fd = f->out.to, .events = POLLOUT};
-		struct timespec timeout = {.tv_sec = 1};
-
-		if (f->out.end == 0)
-			stream_read(&f->out);
-		if (f->out.end == 0)
-			break;
-		if (k_ppoll(&to, 1, &timeout, NULL) <= 0)
-			break;
-		stream_write(&f->out);
-	}
+	/*
+	 * The terminal or the pipes may still contain the program's last output. Of a terminal it is dropped if
+	 * no process reads it; what went through pipes arrives completely, as it would without them.
+	 */
+	for (int i = STREAM_OUT; i < STREAMS; i++)
+		stream_drain(&f->streams[i], f->child->console_fd >= 0 ? TERMINAL_DRAIN_MS : -1, signal_fd);
 }
 
 /*
@@ -238,21 +245,45 @@ static void wait_end(struct foreground *f, int signal_fd)
  */
 static void count_oom_kills(const struct foreground *f, struct state_end *end)
 {
-	if (f->parent->exec != NULL || (end->status != 128 + SIGKILL && !is_keeping(f->parent)))
+	if (f->options->watch == FOREGROUND_NO_WATCH ||
+	    (end->status != 128 + SIGKILL && f->options->watch != FOREGROUND_KEPT))
 		return;
-	end->oom_kills = parent_count_oom_kills(f->parent, f->watch.oom_kills);
+	end->oom_kills = parent_count_oom_kills(f->child, f->watch.oom_kills);
 	end->has_oom_kills = f->is_counted || end->oom_kills > 0;
 }
 
-int foreground_wait(struct parent *parent, struct notify *notify, struct state_end *ret_end, struct err *err)
+/* How init has ended, for the record and for the report. */
+static int reap(struct foreground *f, struct state_end *ret_end, struct err *err)
 {
-	struct foreground f = {.parent = parent,
-			       .notify = notify,
-			       .output_fd = -1,
+	siginfo_t info = {0}, of_init;
+	struct rusage usage = {0};
+	bool is_exit;
+
+	if (k_waitid_usage(P_PIDFD, f->child->pidfd, &info, WEXITED, &usage) < 0)
+		return err_system(err, ECHILD, "cannot wait for the container");
+	of_init = info;
+	child_read_end(f->child, &info);
+	is_exit = info.si_code == CLD_EXITED;
+	ret_end->has_status = true;
+	ret_end->signal = is_exit ? 0 : info.si_status;
+	ret_end->status = is_exit ? info.si_status : 128 + info.si_status;
+	if (f->loop != NULL)
+		supervision_note_exit(f->options->supervision, &of_init, &info, &usage);
+	return 0;
+}
+
+int foreground_wait(const struct foreground_options *options, struct state_end *ret_end, struct err *err)
+{
+	struct supervision *supervision = options->supervision;
+	struct foreground f = {.options = options,
+			       .child = options->child,
+			       .loop = supervision != NULL && supervision->is_asked ? &supervision->loop : NULL,
+			       .streams = {STREAM_NONE, STREAM_NONE, STREAM_NONE},
+			       .output_fds = {-1, -1, -1},
 			       .watch = {.events_fd = -1, .memory_fd = -1}};
 	sigset_t all;
 	_cleanup_fd_ int signal_fd = -1;
-	siginfo_t info = {0};
+	int r;
 
 	*ret_end = (struct state_end){.has_status = false};
 	sigfillset(&all);
@@ -260,16 +291,14 @@ int foreground_wait(struct parent *parent, struct notify *notify, struct state_e
 	if (signal_fd < 0)
 		return err_system(err, errno, "cannot wait for signals");
 	terminal_begin(&f);
+	pipes_begin(&f);
 	watch_begin(&f);
 	wait_end(&f, signal_fd);
 	cgroup_watch_close(&f.watch);
 	terminal_end(&f);
-	notify_finish(notify);
-	if (k_waitid(P_PIDFD, parent->pidfd, &info, WEXITED) < 0)
-		return err_system(err, ECHILD, "cannot wait for the container");
-	ret_end->has_status = true;
-	ret_end->signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
-	ret_end->status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
-	count_oom_kills(&f, ret_end);
-	return 0;
+	notify_finish(options->notify);
+	r = reap(&f, ret_end, err);
+	if (r >= 0)
+		count_oom_kills(&f, ret_end);
+	return r;
 }

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -16,6 +15,7 @@
 #include <tare/notify.h>
 
 #include "private.h"
+#include "supervisor.h"
 
 #define LOCK_TIMEOUT_MS 10000
 #define LOCK_AGAIN_MS 2000
@@ -75,7 +75,7 @@ static int explain_start(int r, int pidfd, struct err *err)
 static int start(struct container *container, const struct spec *spec, int gate_fd, int pidfd, struct err *err)
 {
 	struct err later;
-	int r = starter_start(gate_fd, pidfd, spec->seccomp.is_set, err);
+	int r = starter_start(gate_fd, pidfd, container->record.has_filter, err);
 	bool is_hook = r < 0 && str_has_prefix(err->json_pointer, "/hooks/");
 
 	r = explain_start(r, pidfd, err);
@@ -106,12 +106,16 @@ int command_start(const char *state_root, const char *id, struct err *err)
 		return err_set(err, ERR_STATE, 0, NULL, "cannot start a container that has stopped");
 	if (pidfd < 0)
 		return pidfd;
-	r = spec_parse(container.record.config, container.record.config_len, &spec, err);
+	if (container.record.has_poststart || !container.record.has_program)
+		r = container_load_spec(&container, &spec, err);
 	if (r < 0)
 		return r;
-	if (spec->process.args.count == 0)
+	if (!container.record.has_program)
 		return err_set(err, ERR_CONFIG, 0, spec->has_process ? "/process/args" : "/process",
 			       "is missing");
+	r = supervisor_check(container.dir_fd, &container.record, err);
+	if (r < 0)
+		return r;
 	gate_fd = connect_gate(&container, err);
 	if (gate_fd < 0)
 		return explain_start(gate_fd, pidfd, err);
@@ -215,15 +219,13 @@ static int kill_cgroup(const struct container *container, int cgroup_fd, struct 
 	return init;
 }
 
-/* Whether SIGKILL of init kills all other processes: only if it is the init of a pid namespace. */
-static bool has_own_pid_namespace(const struct container *container)
+/* The stop signal of the image, by the annotation of runtime-spec config.md, or SIGTERM. */
+static int stop_signal(const struct state_record *record)
 {
-	_cleanup_spec_ struct spec *spec = NULL;
-	struct err ignored;
+	const char *name = state_annotation(record, "org.opencontainers.image.stopSignal");
+	int signal = name == NULL ? 0 : signal_number(name);
 
-	if (spec_parse(container->record.config, container->record.config_len, &spec, &ignored) < 0)
-		return false;
-	return spec->namespaces[SPEC_NS_PID].is_set && spec->namespaces[SPEC_NS_PID].path == NULL;
+	return signal > 0 ? signal : SIGTERM;
 }
 
 int command_kill(const char *state_root, const char *id, int signal, bool is_all, struct err *err)
@@ -236,7 +238,12 @@ int command_kill(const char *state_root, const char *id, int signal, bool is_all
 
 	if (r < 0)
 		return r;
-	if (is_all || (signal == SIGKILL && !has_own_pid_namespace(&container)))
+	if (signal == KILL_STOP_SIGNAL)
+		signal = stop_signal(&container.record);
+	if (signal != 0)
+		state_note_signal(container.dir_fd, signal);
+	/* SIGKILL of init kills all other processes only if init is the first one of a pid namespace. */
+	if (is_all || (signal == SIGKILL && !container.record.is_pid_namespace_own))
 		cgroup_fd = container_open_cgroup(&container, err);
 	if (cgroup_fd < 0 && cgroup_fd != -ENOENT)
 		return cgroup_fd;
@@ -291,7 +298,7 @@ static int delete_damaged(struct container *container, const char *id, struct er
 		return container_destroy(container, err);
 	r = container_remove_state(container->root_fd, container->dir_fd, id, err);
 	if (r < 0 || !was_written)
-		return r;
+		return r < 0 ? r : 0;
 	err_set(err, ERR_STATE, 0, NULL,
 		"cannot find the processes and the cgroup of the container: its record and its plan were "
 		"damaged; only these are removed");
@@ -311,6 +318,8 @@ static void kill_without_lock(const char *state_root, const char *id, bool is_cr
 
 	if (container_open(state_root, id, -1, &container, &ignored) < 0)
 		return;
+	if (!is_creator)
+		state_note_signal(container.dir_fd, SIGKILL);
 	pidfd = is_creator ? state_open_creator(&container.record, &ignored)
 			   : state_open_pidfd(&container.record, &ignored);
 	if (pidfd >= 0)

@@ -8,15 +8,15 @@
 int command_load(const struct create_options *options, struct spec **ret_spec, struct host *ret_host,
 		 struct plan **ret_plan, struct err *err)
 {
-	_cleanup_parent_ struct parent parent;
+	_cleanup_draft_ struct draft draft;
 	int r;
 
-	parent_init(&parent, options);
-	r = parent_load(&parent, err);
+	draft_init(&draft, options);
+	r = draft_load(&draft, err);
 	if (r < 0)
 		return r;
-	*ret_spec = take_ptr(parent.spec);
-	*ret_host = parent.host;
-	*ret_plan = take_ptr(parent.plan);
+	*ret_spec = take_ptr(draft.spec);
+	*ret_host = draft.host;
+	*ret_plan = take_ptr(draft.plan);
 	return 0;
 }

@@ -44,7 +44,7 @@ int starter_check_executed(int pidfd, pid_t pid, struct err *err)
 	if ((flags & PF_FORKNOEXEC) == 0 || (flags & PF_EXITING) == 0 || !pidfd_is_dying(pidfd))
 		return 0;
 	err_set(err, ERR_PEER, 0, NULL, "the process ended before its program began");
-	parent_explain_end(pidfd, err);
+	child_explain_end(pidfd, NULL, err);
 	return -EPIPE;
 }
 

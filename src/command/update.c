@@ -210,15 +210,28 @@ static int update(const struct container *container, struct spec_resources *reso
 	return r < 0 ? r : apply(container, &place, plan, err);
 }
 
-int command_update(const char *state_root, const char *id, const struct buf *document, struct err *err)
+/* name: of the document's file. runtime-spec: unknown keys must be ignored, and may be logged. */
+static int parse(const struct buf *document, const char *name, struct spec **ret_spec, struct err *err)
+{
+	int r = spec_parse_resources(document->data, document->len, ret_spec, err);
+
+	/* An error with a JSON pointer needs no name of a file; one with a line number does. */
+	if (r < 0 && err->json_pointer[0] == '\0')
+		err_prefix(err, "%s", name);
+	for (size_t i = 0; r >= 0 && i < (*ret_spec)->warnings.count; i++)
+		log_line(LOG_WARNING, "%s: %s", name, (*ret_spec)->warnings.v[i]);
+	return r;
+}
+
+int command_update(const struct update_options *options, struct err *err)
 {
 	_cleanup_container_ struct container container;
 	_cleanup_spec_ struct spec *spec = NULL;
-	int r = container_open(state_root, id, LOCK_TIMEOUT_MS, &container, err);
+	int r = container_open(options->state_root, options->id, LOCK_TIMEOUT_MS, &container, err);
 
 	if (r >= 0)
 		r = check_status(&container, err);
 	if (r >= 0)
-		r = spec_parse_resources(document->data, document->len, &spec, err);
+		r = parse(options->document, options->name, &spec, err);
 	return r < 0 ? r : update(&container, &spec->resources, err);
 }

@@ -10,10 +10,26 @@
 #include <tare/cgroup.h>
 #include <tare/container.h>
 #include <tare/host.h>
+#include <tare/resctrl.h>
 #include <tare/spec.h>
 #include <tare/systemd.h>
 
 #define KILL_TIMEOUT_MS 10000
+#define REPORT_TIMEOUT_MS 5000
+
+/*
+ * Fills in the rows that a record of an earlier version lacks. If its configuration cannot be parsed they stay
+ * false, and a command that needs the configuration reports the error.
+ */
+static void fill_from_config(struct container *container)
+{
+	_cleanup_spec_ struct spec *spec = NULL;
+	struct err ignored;
+
+	if (container->record.config_inside == 0 || container_load_spec(container, &spec, &ignored) < 0)
+		return;
+	container_record_spec(&container->record, spec);
+}
 
 int container_open(const char *state_root, const char *id, int lock_ms, struct container *ret, struct err *err)
 {
@@ -34,6 +50,8 @@ int container_open(const char *state_root, const char *id, int lock_ms, struct c
 	if (r < 0)
 		return r;
 	r = state_read(ret->dir_fd, &ret->record, err);
+	if (r >= 0)
+		fill_from_config(ret);
 	if (r == -ENOENT && state_sweep(ret->root_fd, ret->dir_fd, id))
 		err_set(err, ERR_STATE, 0, NULL, "container does not exist");
 	return r;
@@ -267,6 +285,15 @@ static int remove_unit(const struct state_record *record, struct err *err)
 	return cgroup_remove(mount_fd, record->cgroup_path, 1, err);
 }
 
+/* A class that closID names stays: another container may use it. */
+static int remove_resctrl(const struct state_record *record, struct err *err)
+{
+	const struct resctrl_place place = {.clos = record->resctrl_clos, .monitor = record->resctrl_monitor};
+	const struct resctrl_made made = {record->is_resctrl_own, !str_is_empty(record->resctrl_monitor)};
+
+	return resctrl_clean(&place, &made, err);
+}
+
 /*
  * Kills the processes of a container through its cgroup, for a process in another pid or time namespace, which
  * cannot identify init. If the cgroup was removed, it had no processes any more; but they may have been moved
@@ -305,27 +332,37 @@ int container_remove_state(int root_fd, int dir_fd, const char *id, struct err *
 	return r > 0 ? 0 : state_remove(root_fd, dir_fd, id, err);
 }
 
+/* A supervisor reads the counters of the cgroup, and writes files of the state directory, once init is dead. */
+static void await_report(const struct container *container)
+{
+	_cleanup_fd_ int fd = state_open_report(container->dir_fd);
+
+	if (fd >= 0 && state_await_report(fd, REPORT_TIMEOUT_MS) == -EBUSY)
+		log_line(LOG_WARNING, "the report of container %s is not complete", container->record.id);
+}
+
 int container_destroy(struct container *container, struct err *err)
 {
 	const struct state_record *record = &container->record;
-	struct spec *spec = NULL;
+	_cleanup_spec_ struct spec *spec = NULL;
 	struct err hook_err;
 	int r = kill_init(record, err);
 
 	if (r == -EXDEV)
 		r = kill_through_cgroup(container, err);
 	if (r >= 0)
+		await_report(container);
+	if (r >= 0)
 		r = container_remove_cgroup(record, err);
 	if (r >= 0)
 		r = remove_unit(record, err);
 	if (r >= 0)
-		r = container_remove_resctrl(record, err);
+		r = remove_resctrl(record, err);
+	if (r >= 0)
+		spec = container_load_poststop(container);
 	if (r >= 0)
 		r = container_remove_state(container->root_fd, container->dir_fd, record->id, err);
-	if (r < 0)
-		return r;
-	if (record->has_poststop && spec_parse(record->config, record->config_len, &spec, &hook_err) >= 0)
+	if (r > 0 && spec != NULL)
 		(void)!container_run_hooks(record, spec, SPEC_HOOK_POSTSTOP, &hook_err);
-	spec_free(spec);
-	return 0;
+	return r < 0 ? r : 0;
 }

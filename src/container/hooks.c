@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <tare/await.h>
@@ -21,6 +20,42 @@ int container_open_bundle(const char *bundle, struct err *err)
 	return fd < 0 ? err_system(err, fd, "cannot open bundle '%s', the directory of its hooks", bundle) : fd;
 }
 
+int container_open_output(const char *path, struct err *err)
+{
+	int fd = k_openat(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+			  0644);
+	int r = fd < 0 ? fd : k_fcntl(fd, F_SETFL, O_APPEND);
+
+	if (r >= 0)
+		return fd;
+	fd_close(&fd);
+	return err_system(err, r, "cannot open '%s' for the output of hooks", path);
+}
+
+void container_close_outputs(struct container_outputs *outputs)
+{
+	for (int i = 0; i < PLAN_OUTPUTS; i++)
+		fd_close(&outputs->fds[i]);
+}
+
+int container_open_outputs(const struct plan *plan, const struct plan_hooks *hooks,
+			   struct container_outputs *ret, struct err *err)
+{
+	static const char *const pointers[PLAN_OUTPUTS] = {"/annotations/run.oci.hooks.stdout",
+							   "/annotations/run.oci.hooks.stderr"};
+
+	for (int i = 0; i < PLAN_OUTPUTS; i++) {
+		if (hooks->outputs[i] == 0)
+			continue;
+		ret->fds[i] = container_open_output(plan_get(plan, hooks->outputs[i]), err);
+		if (ret->fds[i] < 0) {
+			err_pointer(err, pointers[i]);
+			return ret->fds[i];
+		}
+	}
+	return 0;
+}
+
 /* The bundle may have been removed before poststop hooks run: they start in "/" then. */
 static int open_directory(const char *bundle, bool is_poststop, struct err *err)
 {
@@ -32,9 +67,25 @@ static int open_directory(const char *bundle, bool is_poststop, struct err *err)
 /* A poststop hook that fails is only a warning (runtime-spec runtime.md, "Lifecycle"). */
 static void warn_of_poststop(const struct err *err)
 {
-	log_line(LOG_SHOWN_WARNING, "%s: %s%s%s%s%s%s", err->json_pointer, err->msg,
-		 err->errnum == 0 ? "" : ": ", err->errnum == 0 ? "" : strerror(err->errnum),
-		 err->hint[0] == '\0' ? "" : " (", err->hint, err->hint[0] == '\0' ? "" : ")");
+	_cleanup_buf_ struct buf text = {0};
+
+	err_print(err, &text);
+	log_line(LOG_SHOWN_WARNING, "%s", text.data);
+}
+
+struct spec *container_load_poststop(const struct container *container)
+{
+	struct spec *spec = NULL;
+	struct err err;
+
+	if (!container->record.has_poststop || container_load_spec(container, &spec, &err) >= 0)
+		return spec;
+	if (state_is_gone(container->dir_fd) > 0)
+		return NULL;
+	err_prefix(&err, "cannot be run");
+	err_pointer(&err, "/hooks/poststop");
+	warn_of_poststop(&err);
+	return NULL;
 }
 
 int container_run_hooks(const struct state_record *record, const struct spec *spec, uint32_t kind,
@@ -48,6 +99,7 @@ int container_run_hooks(const struct state_record *record, const struct spec *sp
 	_cleanup_fd_ int signal_fd = is_poststop ? -1 : await_signals(), directory_fd = -1;
 	struct hooks_context context = {
 		.pid = is_poststop ? 0 : record->pid, .environment = environ, .signal_fd = signal_fd};
+	_cleanup_outputs_ struct container_outputs outputs = CONTAINER_NO_OUTPUTS;
 	_cleanup_buf_ struct buf state = {0};
 	int result = 0;
 
@@ -62,6 +114,12 @@ int container_run_hooks(const struct state_record *record, const struct spec *sp
 			warn_of_poststop(err);
 		return directory_fd;
 	}
+	result = container_open_outputs(plan, &step->u.hooks, &outputs, err);
+	if (result < 0 && is_poststop)
+		warn_of_poststop(err);
+	if (result < 0)
+		return result;
+	context.output_fds = outputs.fds;
 	context.directory_fd = directory_fd;
 	context.plan = plan;
 	if (!is_poststop) {

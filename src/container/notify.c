@@ -170,7 +170,7 @@ static void send_pending(struct notify *notify)
 	if (r == -EAGAIN)
 		return;
 	if (r < 0)
-		log_line(LOG_WARNING, "cannot notify the service manager: %s", strerror(-r));
+		log_line(LOG_WARNING, "cannot notify the service manager: %s", ERRNO_TEXT(r));
 	fd_close(&notify->host_fd);
 }
 
@@ -182,7 +182,7 @@ static void forward_ready(struct notify *notify, pid_t main_pid)
 	if (notify->host_fd >= 0)
 		send_pending(notify);
 	else
-		log_line(LOG_WARNING, "cannot notify the service manager: %s", strerror(-notify->host_fd));
+		log_line(LOG_WARNING, "cannot notify the service manager: %s", ERRNO_TEXT(notify->host_fd));
 }
 
 /* A message is a list of assignments, one per line. */

@@ -35,33 +35,65 @@ static void probe_namespaces(struct host_details *details)
 		"/proc/self/ns/user", "/proc/self/ns/mnt", "/proc/self/ns/pid",    "/proc/self/ns/net",
 		"/proc/self/ns/ipc",  "/proc/self/ns/uts", "/proc/self/ns/cgroup", "/proc/self/ns/time",
 	};
-	char line[32];
-	uint64_t max = 0;
 
 	for (unsigned int i = 0; i < HOST_NS_COUNT; i++)
 		details->namespaces |= exists(paths[i]) ? 1u << i : 0;
-	read_line("/proc/sys/user/max_user_namespaces", line, sizeof line);
-	details->has_user_ns = (details->namespaces & 1) != 0 && str_to_u64(line, UINT64_MAX, &max) && max > 0;
-	/* The first is Ubuntu's sysctl, the second that of Debian and Arch. */
-	details->is_userns_restricted =
-		is_first_line("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") ||
-		is_first_line("/proc/sys/kernel/unprivileged_userns_clone", "0");
 }
 
 void host_probe_details(struct host_details *ret_details)
 {
 	struct host_details details = {.namespaces = 0};
-	struct host host;
-	struct err ignored;
-	char path[sizeof host.cgroup_mount + sizeof "/cgroup.controllers"];
 
-	if (host_probe(&host, &ignored) == 0 && host.cgroup_mount[0] != '\0') {
-		str_format(path, sizeof path, "%s/cgroup.controllers", host.cgroup_mount);
-		read_line(path, details.cgroup_controllers, sizeof details.cgroup_controllers);
-	}
 	read_line("/sys/kernel/security/lsm", details.lsm, sizeof details.lsm);
 	details.has_apparmor = is_first_line("/sys/module/apparmor/parameters/enabled", "Y");
 	details.has_selinux = exists("/sys/fs/selinux/enforce");
 	probe_namespaces(&details);
 	*ret_details = details;
+}
+
+/* --- huge pages --- */
+
+void host_page_size_of(const char *file, char *ret, size_t size)
+{
+	size_t prefix = strlen("hugetlb.");
+	bool has_size = str_has_prefix(file, "hugetlb.");
+
+	str_format(ret, size, "%.*s", has_size ? (int)strcspn(file + prefix, ".") : 0,
+		   has_size ? file + prefix : "");
+}
+
+/* Formats a page size as the hugetlb controller does in file names: in the largest unit that fits. */
+static void format_size(uint64_t kib, char *ret, size_t size)
+{
+	if (kib >= 1 << 20)
+		str_format(ret, size, "%lluGB", (unsigned long long)(kib >> 20));
+	else if (kib >= 1 << 10)
+		str_format(ret, size, "%lluMB", (unsigned long long)(kib >> 10));
+	else
+		str_format(ret, size, "%lluKB", (unsigned long long)kib);
+}
+
+bool host_lacks_page_size(const char *size, struct buf *ret_existing)
+{
+	_cleanup_fd_ int fd = size[0] == '\0' ? -1
+					      : k_openat(AT_FDCWD, "/sys/kernel/mm/hugepages",
+							 O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	_Alignas(struct dir_entry) char block[1024];
+	struct dir_reader reader = {.fd = fd, .block = block, .size = sizeof block};
+	const struct dir_entry *entry;
+
+	while (fd >= 0 && dir_next(&reader, &entry) > 0) {
+		char digits[24], existing[24];
+		uint64_t kib;
+
+		if (!str_has_prefix(entry->name, "hugepages-"))
+			continue;
+		str_format(digits, sizeof digits, "%.*s", (int)strspn(entry->name + 10, "0123456789"),
+			   entry->name + 10);
+		if (!str_to_u64(digits, UINT64_MAX, &kib))
+			continue;
+		format_size(kib, existing, sizeof existing);
+		buf_format(ret_existing, "%s%s", ret_existing->len > 0 ? " " : "", existing);
+	}
+	return ret_existing->len > 0 && !str_has_word(ret_existing->data, size);
 }

@@ -10,16 +10,13 @@
 #include <linux/nsfs.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include <tare/host.h>
-
-#define INITIAL_USER_NS 4026531837ull /* PROC_USER_INIT_INO of <linux/proc_ns.h>: part of the kernel's ABI */
+#include "private.h"
 
 static int probe_kernel(struct host *host, struct err *err)
 {
@@ -58,14 +55,29 @@ static int probe_identity(struct host *host, struct err *err)
 		return err_system(err, r, "cannot read the caller's capabilities");
 	host->capabilities = data[0].effective | (uint64_t)data[1].effective << 32;
 	host->is_privileged = host->capabilities >> CAP_SYS_ADMIN & 1;
-	/*
-	 * The same number as /proc/sys/kernel/cap_last_cap, for one system call instead of three: Linux 5.14
-	 * always has CAP_CHECKPOINT_RESTORE (since 5.9), so the search begins there.
-	 */
+	/* Linux 5.14 always has CAP_CHECKPOINT_RESTORE (since 5.9), the last one that libcap 2.66 knows. */
 	host->last_capability = CAP_CHECKPOINT_RESTORE;
-	while (k_prctl(PR_CAPBSET_READ, (unsigned long)host->last_capability + 1, 0, 0, 0) >= 0)
+	while (host->last_capability < capability_last() &&
+	       k_prctl(PR_CAPBSET_READ, (unsigned long)host->last_capability + 1, 0, 0, 0) >= 0)
 		host->last_capability++;
 	return 0;
+}
+
+/*
+ * Whether the caller's user namespace owns its mount namespace: open_tree(2), for example, needs CAP_SYS_ADMIN
+ * in the owner. NS_GET_USERNS, EPERM: the owner is not this user namespace (ioctl_ns(2)).
+ */
+static int probe_mount_owner(struct host *host, const struct stat *own, struct err *err)
+{
+	_cleanup_fd_ int fd = k_openat(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC, 0);
+	_cleanup_fd_ int owner_fd = fd < 0 ? fd : k_ioctl(fd, NS_GET_USERNS, NULL);
+	struct stat owner;
+	int r = owner_fd < 0 ? owner_fd : k_fstat(owner_fd, &owner);
+
+	host->is_mounting = r >= 0 && owner.st_ino == own->st_ino && owner.st_dev == own->st_dev;
+	return r < 0 && r != -EPERM
+		       ? err_system(err, r, "cannot find the owner of the caller's mount namespace")
+		       : 0;
 }
 
 static int probe_user_ns(struct host *host, struct err *err)
@@ -79,57 +91,57 @@ static int probe_user_ns(struct host *host, struct err *err)
 		err_hint(err, "a procfs has to be mounted on /proc");
 	if (r < 0)
 		return r;
-	host->is_in_user_ns = st.st_ino != INITIAL_USER_NS;
+	host->is_in_user_ns = st.st_ino != USER_NS_INITIAL;
+	host->is_mounting = host->is_privileged;
+	if (host->is_in_user_ns && host->is_privileged)
+		return probe_mount_owner(host, &st, err);
 	return 0;
 }
 
-static bool is_cgroup2(const char *path)
+static void read_gids(struct host *host, const char *map)
 {
-	struct statfs fs;
+	struct id_map_line line;
 
-	return k_statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+	for (uint32_t i = 0; id_map_next(&map, &line); i++) {
+		host->gid_range_count = i < HOST_RANGES ? i + 1 : 0;
+		if (i == HOST_RANGES)
+			return;
+		host->gids[i] = (struct host_range){(uint32_t)line.first, (uint32_t)line.size};
+	}
 }
 
-/* Decodes the octal escapes of mountinfo (blank, tab, line feed and backslash) in place. */
-static void unescape(char *text)
+static int count_groups(struct host *host, struct err *err)
 {
-	char *out = text;
+	int count = k_getgroups(0, NULL);
+	_cleanup_free_ gid_t *groups = mem_alloc((size_t)(count < 0 ? 0 : count + 1) * sizeof *groups);
 
-	for (; *text != '\0'; text++) {
-		unsigned int value = 0;
-		int digits = 0;
-
-		while (text[0] == '\\' && digits < 3 && text[digits + 1] >= '0' && text[digits + 1] <= '7')
-			value = value * 8 + (unsigned int)(text[++digits] - '0');
-		*out++ = digits == 3 ? (char)value : *text;
-		text += digits == 3 ? 3 : 0;
-	}
-	*out = '\0';
+	if (count >= 0)
+		count = k_getgroups(count, groups);
+	if (count < 0)
+		return err_system(err, count, "cannot read the caller's groups");
+	for (int i = 0; i < count; i++)
+		host->other_groups += groups[i] != host->egid;
+	return 0;
 }
 
-/* proc_pid_mountinfo(5): "id parent dev root mountpoint options [optional] - type source options". */
-static void search_cgroup2(struct host *host)
+static int probe_groups(struct host *host, struct err *err)
 {
-	_cleanup_buf_ struct buf text = {0};
-	char *rest = NULL;
+	_cleanup_buf_ struct buf gid_map = {0};
+	char answer[16];
+	int r;
 
-	if (io_read_file(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, &text) < 0)
-		return;
-	for (char *line = strtok_r(text.data, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-		const char *type = strstr(line, " - cgroup2 ");
-		char *field = NULL;
-
-		for (int i = 0; type != NULL && i < 5; i++)
-			field = strsep(&line, " ");
-		if (field == NULL)
-			continue;
-		unescape(field);
-		/* A later mount may cover this one, so check what the mount point shows now. */
-		if (strlen(field) >= sizeof host->cgroup_mount || !is_cgroup2(field))
-			continue;
-		str_format(host->cgroup_mount, sizeof host->cgroup_mount, "%s", field);
-		return;
-	}
+	r = count_groups(host, err);
+	if (r < 0 || !host->is_in_user_ns)
+		return r;
+	r = io_read_small(AT_FDCWD, "/proc/self/setgroups", 0, answer, sizeof answer);
+	if (r < 0)
+		return err_system(err, r, "cannot read /proc/self/setgroups");
+	host->is_setgroups_denied = str_has_prefix(answer, "deny");
+	r = io_read_file(AT_FDCWD, "/proc/self/gid_map", 1 << 16, &gid_map);
+	if (r < 0)
+		return err_system(err, r, "cannot read /proc/self/gid_map");
+	read_gids(host, gid_map.data);
+	return 0;
 }
 
 /*
@@ -156,19 +168,74 @@ static void read_own_cgroup(struct host *host, char *text)
 	}
 }
 
-static void probe_cgroup(struct host *host)
+/* Whether the caller may write to the file or directory: 1, 0 or -errno. */
+static int is_writable(const char *path, int mode)
+{
+	int r = k_faccessat2(AT_FDCWD, path, mode, AT_EACCESS);
+
+	if (r == -EACCES || r == -EPERM || r == -EROFS || r == -ENOENT)
+		return 0;
+	return r < 0 ? r : 1;
+}
+
+/*
+ * Whether the caller may make cgroups in a cgroup, and start processes in them from a cgroup below it
+ * (cgroups(7), "Delegation containment"): 1, 0 or -errno with *err.
+ */
+static int is_delegated(const struct host *host, const char *cgroup, struct err *err)
+{
+	char path[sizeof host->cgroup_mount + sizeof host->cgroup_own + sizeof "/cgroup.procs"];
+	int r;
+
+	str_format(path, sizeof path, "%s%s", host->cgroup_mount, cgroup);
+	r = is_writable(path, W_OK | X_OK);
+	if (r <= 0)
+		return r < 0 ? err_system(err, r, "cannot inspect cgroup '%s/'", cgroup) : r;
+	str_format(path, sizeof path, "%s%s/cgroup.procs", host->cgroup_mount, cgroup);
+	r = is_writable(path, W_OK);
+	return r < 0 ? err_system(err, r, "cannot inspect cgroup.procs of cgroup '%s/'", cgroup) : r;
+}
+
+/* Beside the caller's cgroup or, if a caller that is not root may not make cgroups there, in it. */
+static int probe_cgroup_parent(struct host *host, struct err *err)
+{
+	char *slash;
+	int r;
+
+	str_format(host->cgroup_parent, sizeof host->cgroup_parent, "%s", host->cgroup_own);
+	slash = strrchr(host->cgroup_parent, '/');
+	if (slash == NULL)
+		return 0;
+	*slash = '\0';
+	if (host->is_privileged && !host->is_in_user_ns)
+		return 0;
+	r = is_delegated(host, host->cgroup_parent, err);
+	if (r == 0) {
+		r = is_delegated(host, host->cgroup_own, err);
+		if (r > 0)
+			*slash = '/';
+	}
+	host->is_cgroup_delegated = r > 0;
+	return r < 0 ? r : 0;
+}
+
+static int probe_cgroup(struct host *host, struct err *err)
 {
 	static const char *const usual[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
 	_cleanup_buf_ struct buf text = {0};
+	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(usual) && host->cgroup_mount[0] == '\0'; i++)
-		if (is_cgroup2(usual[i]))
+		if (host_is_cgroup2(usual[i], &host->is_cgroup_readonly))
 			str_format(host->cgroup_mount, sizeof host->cgroup_mount, "%s", usual[i]);
 	if (host->cgroup_mount[0] == '\0')
-		search_cgroup2(host);
+		r = host_search_cgroup2(host, err);
+	if (r < 0)
+		return r;
 	if (host->cgroup_mount[0] != '\0' && io_read_file(AT_FDCWD, "/proc/self/cgroup", 1 << 20, &text) == 0)
 		read_own_cgroup(host, text.data);
 	host->is_cgroup_hybrid |= str_equal(host->cgroup_mount, usual[1]);
+	return probe_cgroup_parent(host, err);
 }
 
 int host_probe_caller(struct host *ret_host, struct err *err)
@@ -188,33 +255,6 @@ int host_probe(struct host *ret_host, struct err *err)
 	if (r >= 0)
 		r = probe_user_ns(ret_host, err);
 	if (r >= 0)
-		probe_cgroup(ret_host);
-	return r;
-}
-
-void host_probe_namespace(struct host *host, int ns, const char *path)
-{
-	static const char *const own[HOST_NS_COUNT] = {
-		"/proc/self/ns/user", "/proc/self/ns/mnt", "/proc/self/ns/pid",    "/proc/self/ns/net",
-		"/proc/self/ns/ipc",  "/proc/self/ns/uts", "/proc/self/ns/cgroup", "/proc/self/ns/time",
-	};
-	struct host_namespace *found = &host->namespaces[ns];
-	_cleanup_fd_ int fd = k_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
-	struct stat st, own_st;
-	struct statfs fs;
-	int type;
-
-	*found = (struct host_namespace){.is_probed = true};
-	if (fd < 0) {
-		found->errnum = -fd;
-		return;
-	}
-	/*
-	 * Only for a namespace file: other files, a device for example, may give this ioctl number another
-	 * meaning.
-	 */
-	type = k_fstatfs(fd, &fs) == 0 && fs.f_type == NSFS_MAGIC ? k_ioctl(fd, NS_GET_NSTYPE, NULL) : -ENOTTY;
-	found->actual_type = type < 0 ? 0 : type;
-	if (type >= 0 && k_fstat(fd, &st) == 0 && k_fstatat(AT_FDCWD, own[ns], &own_st, 0) == 0)
-		found->is_own = st.st_dev == own_st.st_dev && st.st_ino == own_st.st_ino;
+		r = probe_groups(ret_host, err);
+	return r < 0 ? r : probe_cgroup(ret_host, err);
 }

@@ -8,7 +8,6 @@
  * from a descriptor of the container's root, or of a mount in it, before PLAN_PIVOT, and from inside the
  * container after it.
  */
-#include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/prctl.h>
@@ -28,26 +27,78 @@
 
 /* --- identity and namespaces --- */
 
+int init_refuse(const struct plan_step *step, struct err *err)
+{
+	return err_set(err, ERR_PEER, EPROTO, NULL, "init has no step %u", step->kind);
+}
+
 /*
  * Becomes the container's root, which creates directories and devices: a user without a mapping cannot
- * (EOVERFLOW). A change of ids clears the death signal (prctl(2)), which a creation needs until READY.
+ * (EOVERFLOW). A change of ids clears the death signal (prctl(2)), which a creation needs until READY, and a
+ * process that executes no program until its end.
  */
-static int setup_ids(const struct walker *walker, const struct plan_step *step, struct err *err)
+int init_setup_ids(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	int r = k_setresgid(step->u.ids.gid, step->u.ids.gid, step->u.ids.gid);
 
 	if (r >= 0)
 		r = k_setresuid(step->u.ids.uid, step->u.ids.uid, step->u.ids.uid);
-	if (r >= 0 && plan_find(walker->plan, PLAN_GATE) != NULL)
+	if (r >= 0 &&
+	    (plan_find(walker->plan, PLAN_GATE) != NULL || plan_find(walker->plan, PLAN_EXEC) == NULL))
 		r = (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	return r < 0 ? err_system(err, r, "cannot become uid %u, gid %u of the user namespace", step->u.ids.uid,
 				  step->u.ids.gid)
 		     : 0;
 }
 
+int init_join(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	uint32_t bit = 1u << step->u.ns.ns;
+	int r;
+
+	if (walker->joined & bit)
+		return 0;
+	r = step->u.ns.drops_groups ? k_setgroups(0, NULL) : 0;
+	if (r < 0)
+		return err_system(err, r, "cannot drop the caller's groups before a user namespace is joined");
+	r = k_setns(walker->rootfs.slot_base + step->u.ns.slot, 0);
+	if (r == -EPERM && step->u.ns.is_tentative)
+		return 0;
+	if (r < 0)
+		return err_system(err, r, "cannot join the namespace");
+	walker->joined |= bit;
+	return 0;
+}
+
+int init_label(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	return label_set(&walker->rootfs, &step->u.label, err);
+}
+
+int init_stdio_owner(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	(void)walker;
+	return user_own_stdio((uint32_t)step->u.number, err);
+}
+
+int init_home(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	return exec_home(&walker->rootfs, (uint32_t)step->u.number, &walker->program, err);
+}
+
+int init_lookup(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	return exec_lookup(walker->plan, &step->u.program, &walker->program, err);
+}
+
+int init_expect(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	return protocol_expect(walker->socket_fd, (enum protocol_step)step->u.step, NULL, NULL, err);
+}
+
 /* --- the last steps --- */
 
-static int console(struct walker *walker, const struct plan_step *step, struct err *err)
+int init_console(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	walker->console_fd = tty_open(&walker->rootfs, step, err);
 	return walker->console_fd < 0 ? walker->console_fd : 0;
@@ -58,6 +109,14 @@ static int slot_of_gate(const struct walker *walker)
 	const struct plan_step *step = plan_find(walker->plan, PLAN_GATE);
 
 	return step == NULL || step->u.slot == PLAN_NO_SLOT ? -1 : walker->rootfs.slot_base + step->u.slot;
+}
+
+/* It is needed until the filter is installed, which may be after the gate. execve(2) closes it. */
+int init_recorder_fd(const struct walker *walker)
+{
+	const struct plan_step *step = plan_find(walker->plan, PLAN_RECORDER);
+
+	return step == NULL ? -1 : walker->rootfs.slot_base + step->u.slot;
 }
 
 /*
@@ -78,7 +137,7 @@ static int try_gate(const struct walker *walker, struct err *err)
  * death signal has to be cleared before READY is sent, because the parent can exit as soon as it has sent
  * COMMITTED.
  */
-static int send_step(struct walker *walker, const struct plan_step *step, struct err *err)
+int init_send(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	int r = 0;
 
@@ -89,7 +148,7 @@ static int send_step(struct walker *walker, const struct plan_step *step, struct
 	if (r >= 0 && step->u.step == STEP_READY)
 		r = (int)k_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	if (r >= 0)
-		r = protocol_send(walker->socket_fd, (enum protocol_step)step->u.step, 0,
+		r = protocol_send(walker->socket_fd, (enum protocol_step)step->u.step, walker->rootfs.taken,
 				  step->u.step == STEP_READY ? &walker->rootfs.warning : NULL,
 				  walker->console_fd);
 	fd_close(&walker->console_fd);
@@ -107,19 +166,35 @@ void init_close_range(const struct walker *walker, int first, int last)
 		k_close(fd);
 }
 
-/*
- * Closes, before this process has only the rights of the container's user, all descriptors of the host and
- * those that lead to more than the container may reach. The plan stays mapped.
- */
-static void close_host_fds(struct walker *walker)
+int init_end_fd(const struct walker *walker)
 {
-	int kept[] = {walker->socket_fd, walker->console_fd, slot_of_gate(walker)};
-	int from = walker->first_fd;
+	const struct plan_step *step = plan_find(walker->plan, PLAN_REAPER);
+
+	return step == NULL || step->u.reaper.slot == PLAN_NO_SLOT
+		       ? -1
+		       : walker->rootfs.slot_base + step->u.reaper.slot;
+}
+
+int init_output_fd(const struct walker *walker, int i)
+{
+	const struct plan_step *pivot = plan_find(walker->plan, PLAN_PIVOT);
+	const struct plan_step *steps = plan_steps(walker->plan), *end = steps + walker->plan->step_count;
+
+	for (const struct plan_step *step = pivot == NULL ? steps : pivot; step < end; step++)
+		if (step->kind == PLAN_HOOKS && step->actor == PLAN_INIT &&
+		    step->u.hooks.output_slots[i] != PLAN_NO_SLOT)
+			return walker->rootfs.slot_base + step->u.hooks.output_slots[i];
+	return -1;
+}
+
+void init_close_except(const struct walker *walker, int first, const int *kept, size_t count)
+{
+	int from = first;
 
 	while (true) {
 		int next = -1;
 
-		for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		for (size_t i = 0; i < count; i++)
 			if (kept[i] >= from && (next < 0 || kept[i] < next))
 				next = kept[i];
 		if (next != from)
@@ -128,19 +203,39 @@ static void close_host_fds(struct walker *walker)
 			break;
 		from = next + 1;
 	}
+}
+
+/*
+ * Closes, before this process has only the rights of the container's user, all descriptors of the host and
+ * those that lead to more than the container may reach. The plan stays mapped.
+ */
+static void close_host_fds(struct walker *walker)
+{
+	const int kept[] = {walker->socket_fd,        walker->console_fd,  slot_of_gate(walker),
+			    init_recorder_fd(walker), init_end_fd(walker), init_output_fd(walker, 0),
+			    init_output_fd(walker, 1)};
+
+	init_close_except(walker, walker->first_fd, kept, ARRAY_SIZE(kept));
 	walker->rootfs.fd = walker->rootfs.null_fd = walker->rootfs.empty_fd = -1;
 	walker->rootfs.host_cgroup_fd = -1;
+}
+
+int init_user(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	close_host_fds(walker);
+	return user_become(walker->plan, &step->u.user, walker->may_fake_success, err);
 }
 
 /*
  * The last actions before execve(2): close-on-exec, the message to the parent, the signal mask. A step of its
  * own, because the seccomp filter can be installed between it and execve(2).
  */
-static int hand_over(struct walker *walker, struct err *err)
+int init_handover(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	uint64_t no_signals = 0;
 	int r = k_close_range((unsigned int)walker->first_fd, ~0u, CLOSE_RANGE_CLOEXEC);
 
+	(void)step;
 	/* Each descriptor was opened close-on-exec, so a filter that denies the call makes no difference. */
 	if (r < 0 && walker->filter == NULL)
 		return err_system(err, r, "cannot set close-on-exec on the descriptors");
@@ -152,10 +247,15 @@ static int hand_over(struct walker *walker, struct err *err)
 
 void init_caller_environment(struct walker *walker, const struct plan_program *program, char **ret)
 {
-	uint32_t count = 0;
+	uint32_t count = 0, own = program->env.count - program->runtime_env_count;
+	char *listen_pid = walker->program.listen_pid;
 
-	for (; count < program->env.count; count++)
+	for (; count < program->env.count; count++) {
 		ret[count] = (char *)(uintptr_t)plan_item(walker->plan, program->env, count);
+		/* sd_listen_fds(3): the variable must have the pid of the process that uses the descriptors. */
+		if (count >= own && listen_pid[0] != '\0' && str_has_prefix(ret[count], "LISTEN_PID="))
+			ret[count] = listen_pid;
+	}
 	if (program->needs_home)
 		ret[count++] = walker->program.home;
 	ret[count] = NULL;
@@ -200,7 +300,7 @@ static int explain_size(char *const *args, char *const *env, struct err *err)
 	return -E2BIG;
 }
 
-static int execute(struct walker *walker, const struct plan_step *step, struct err *err)
+int init_exec(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	const struct plan_program *program = &step->u.program;
 	char **args = walker->pointers, **env = args + program->args.count + 1;
@@ -211,70 +311,4 @@ static int execute(struct walker *walker, const struct plan_step *step, struct e
 	init_caller_environment(walker, program, env);
 	r = k_execve(walker->program.path, args, env);
 	return r == -E2BIG ? explain_size(args, env, err) : exec_explain(args[0], walker->program.path, r, err);
-}
-
-static int control_terminal(struct err *err)
-{
-	int r = k_ioctl(0, TIOCSCTTY, NULL);
-
-	return r < 0 ? err_system(err, r, "cannot make the terminal the controlling terminal") : 0;
-}
-
-int init_step(struct walker *walker, const struct plan_step *step, struct err *err)
-{
-	const struct plan *plan = walker->plan;
-	int r;
-
-	switch ((enum plan_kind)step->kind) {
-	case PLAN_SET_UNDUMPABLE:
-		r = (int)k_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-		return r < 0 ? err_system(err, r, "cannot make the process undumpable") : 0;
-	case PLAN_SETUP_IDS:
-		return setup_ids(walker, step, err);
-	case PLAN_KEYRING:
-		return process_join_keyring(plan_get(walker->plan, step->u.text), err);
-	case PLAN_LABEL:
-		return label_set(&walker->rootfs, &step->u.label, err);
-	case PLAN_CONSOLE:
-		return console(walker, step, err);
-	case PLAN_UMASK:
-		k_umask((unsigned int)step->u.number);
-		return 0;
-	case PLAN_AFFINITY:
-		return process_set_affinity(plan, step->u.affinity, err);
-	case PLAN_CONTROLLING:
-		return control_terminal(err);
-	case PLAN_MEMORY_POLICY:
-		return process_set_memory_policy(plan, step, err);
-	case PLAN_PERSONALITY:
-		return process_set_personality((uint64_t)step->u.number, err);
-	case PLAN_NO_NEW_PRIVS:
-		r = (int)k_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		return r < 0 ? err_system(err, r, "cannot set no_new_privs") : 0;
-	case PLAN_RLIMIT:
-		return process_set_rlimit(0, &step->u.rlimit, err);
-	case PLAN_STDIO_OWNER:
-		return user_own_stdio((uint32_t)step->u.number, err);
-	case PLAN_USER:
-		close_host_fds(walker);
-		return user_become(plan, &step->u.user, walker->may_fake_success, err);
-	case PLAN_HOME:
-		return exec_home(&walker->rootfs, (uint32_t)step->u.number, &walker->program, err);
-	case PLAN_LOOKUP:
-		return exec_lookup(plan, &step->u.program, &walker->program, err);
-	case PLAN_SEND:
-		return send_step(walker, step, err);
-	case PLAN_EXPECT:
-		return protocol_expect(walker->socket_fd, (enum protocol_step)step->u.step, NULL, NULL, err);
-	case PLAN_HANDOVER:
-		return hand_over(walker, err);
-	case PLAN_SECCOMP:
-		return init_install_filter(walker, step, err);
-	case PLAN_EXEC:
-		return execute(walker, step, err);
-	default:
-		return walker->creation_step != NULL
-			       ? walker->creation_step(walker, step, err)
-			       : err_set(err, ERR_PEER, EPROTO, NULL, "an exec has no step %u", step->kind);
-	}
 }

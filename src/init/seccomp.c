@@ -72,21 +72,6 @@ static int hand_over_listener(const struct walker *walker, int fd, struct err *e
 	return protocol_expect(walker->socket_fd, STEP_LISTENER_SENT, NULL, NULL, err);
 }
 
-/*
- * Whether the filter can make a call return success without an effect. A tracer (SECCOMP_RET_TRACE) could as
- * well, but it has full control of the process in any case.
- */
-static bool may_fake_success(const struct plan *plan, const struct plan_filter *filter)
-{
-	const struct sock_filter *rows = plan_rows(plan, filter->program);
-
-	for (uint32_t i = 0; i < filter->program.count; i++)
-		if (rows[i].code == (BPF_RET | BPF_A) ||
-		    (rows[i].code == (BPF_RET | BPF_K) && rows[i].k == SECCOMP_RET_ERRNO))
-			return true;
-	return filter->is_notify;
-}
-
 static int install_with_listener(struct walker *walker, const struct plan_filter *filter, struct err *err)
 {
 	int was_dumpable = (int)k_prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
@@ -98,7 +83,7 @@ static int install_with_listener(struct walker *walker, const struct plan_filter
 	if (fd < 0)
 		return fd;
 	walker->filter = filter;
-	walker->may_fake_success = may_fake_success(walker->plan, filter);
+	walker->may_fake_success = filter->may_fake_success;
 	if (fd != announced)
 		return err_set(err, ERR_PEER, EPROTO, NULL,
 			       "the seccomp filter's listener is descriptor %d, not %d", fd, announced);
@@ -108,26 +93,65 @@ static int install_with_listener(struct walker *walker, const struct plan_filter
 	return r;
 }
 
-int init_install_filter(struct walker *walker, const struct plan_step *step, struct err *err)
+/*
+ * The recorder takes the listener while this process waits in a call that its filter always notifies of, and
+ * which then returns 0. After that call the descriptor is another one, which execve(2) closes. From the answer
+ * of the recorder on, the kernel kills this process if the recorder is killed: src/syscalls/handover.c.
+ */
+static int install_observed(struct walker *walker, const struct plan_filter *filter, struct err *err)
+{
+	int recorder_fd = walker->rootfs.slot_base + filter->recorder_slot, number = next_descriptor(walker);
+	int was_dumpable = (int)k_prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), fd, r = number;
+	char ready;
+
+	if (r >= 0 && filter->is_parent_limited)
+		r = (int)k_prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	if (r >= 0)
+		r = (int)k_write(recorder_fd, &number, sizeof number);
+	if (r >= 0)
+		r = (int)k_read(recorder_fd, &ready, 1);
+	if (r == 0)
+		r = -EPIPE;
+	if (r < 0)
+		return err_system(err, r, "cannot reach the recorder of system calls");
+	fd = filter_install(walker->plan, filter, err);
+	if (fd < 0)
+		return fd;
+	walker->filter = filter;
+	walker->may_fake_success = filter->may_fake_success;
+	r = (int)k_call0(SECCOMP_HANDOVER_NUMBER);
+	if (r < 0)
+		return err_system(err, r, "cannot hand over the listener of the seccomp filter");
+	if (was_dumpable != 1 && filter->is_parent_limited)
+		k_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	return 0;
+}
+
+int init_seccomp(struct walker *walker, const struct plan_step *step, struct err *err)
 {
 	const struct plan_filter *filter = &step->u.filter;
 	int r;
 
 	if (filter->is_notify)
 		return install_with_listener(walker, filter, err);
+	if (filter->recorder_slot != PLAN_NO_SLOT)
+		return install_observed(walker, filter, err);
 	r = filter_install(walker->plan, filter, err);
 	if (r < 0)
 		return r;
 	walker->filter = filter;
-	walker->may_fake_success = may_fake_success(walker->plan, filter);
+	walker->may_fake_success = filter->may_fake_success;
 	return 0;
 }
 
+/* An observed filter returns what the stored one does. */
 static bool can_return(const struct plan *plan, const struct plan_filter *filter, int errnum)
 {
-	const struct sock_filter *rows = plan_rows(plan, filter->program);
+	const struct plan_table program =
+		filter->recorder_slot == PLAN_NO_SLOT ? filter->program : plan_process_of(plan)->filter.program;
+	const struct sock_filter *rows = plan_rows(plan, program);
 
-	for (uint32_t i = 0; i < filter->program.count; i++)
+	for (uint32_t i = 0; i < program.count; i++)
 		if (rows[i].code == (BPF_RET | BPF_K) && rows[i].k == (SECCOMP_RET_ERRNO | (uint32_t)errnum))
 			return true;
 	return false;

@@ -9,7 +9,6 @@
 #include <linux/prctl.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 
 #include <tare/init.h>
 #include <tare/protocol.h>
@@ -39,8 +38,9 @@ static int map_pointers(struct walker *walker)
 
 	if (exec != NULL)
 		count = (size_t)exec->u.program.args.count + exec->u.program.env.count + 3;
-	at = k_call6(__NR_mmap, 0, (long)(count * sizeof *walker->pointers), PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	walker->pointers_size = count * sizeof *walker->pointers;
+	at = k_call6(__NR_mmap, 0, walker->pointers_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		     -1, 0);
 	if (at < 0 && at > -4096)
 		return (int)at;
 	walker->pointers = (char **)at;
@@ -74,7 +74,7 @@ static int occupy_gaps(const struct walker *walker)
 	return r;
 }
 
-static int prepare(struct walker *walker, struct err *err)
+static int prepare(struct walker *walker, bool is_traced, struct err *err)
 {
 	int r = (int)k_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
@@ -93,40 +93,80 @@ static int prepare(struct walker *walker, struct err *err)
 	r = map_pointers(walker);
 	if (r < 0)
 		return err_system(err, r, "cannot map the program's arguments");
+	r = is_traced ? init_trace_map(walker) : 0;
+	if (r < 0)
+		return err_system(err, r, "cannot map the trace");
 	reset_signals();
 	/* Steps create files with their final modes; PLAN_UMASK sets the container's umask later. */
 	k_umask(0);
 	return 0;
 }
 
+static int carry_out(struct walker *walker, const struct plan_step *step, struct err *err)
+{
+	int r;
+
+	init_trace_begin(walker);
+	r = walker->actor == PLAN_BRIDGE ? bridge_step(walker, step, err)
+					 : walker->init_step(walker, step, err);
+	if (r < 0) {
+		err_pointer(err, plan_get(walker->plan, step->json_pointer));
+		return r;
+	}
+	init_trace_end(walker);
+	return 0;
+}
+
+/*
+ * The process that the bridge starts as init begins with the first step again: init opens sources in steps that
+ * come before those of the bridge.
+ */
 static int walk(struct walker *walker, struct err *err)
 {
 	const struct plan_step *steps = plan_steps(walker->plan);
 
-	for (walker->at = 0; walker->at < walker->plan->step_count; walker->at++) {
+	while (walker->at < walker->plan->step_count) {
 		const struct plan_step *step = &steps[walker->at];
-		int r;
+		enum plan_actor actor = walker->actor;
+		int r = step->actor == actor ? carry_out(walker, step, err) : 0;
 
-		if (step->actor != walker->actor)
-			continue;
-		r = walker->actor == PLAN_BRIDGE ? bridge_step(walker, step, err)
-						 : init_step(walker, step, err);
-		if (r < 0) {
-			err_pointer(err, plan_get(walker->plan, step->json_pointer));
+		if (r < 0)
 			return r;
-		}
+		walker->at = walker->actor == actor ? walker->at + 1 : 0;
 	}
 	return 0;
 }
 
-void init_walk(int argc, char **argv, walk_step creation_step)
+void init_fail(const struct walker *walker, int r, struct err *err)
 {
-	struct walker walker = {.console_fd = -1, .creation_step = creation_step};
+	if (r < 0 && err->kind == ERR_NONE)
+		err_system(err, r, "cannot carry out a step of the plan");
+	init_explain_filter(walker, err);
+	(void)!protocol_send(walker->socket_fd, STEP_FAILED, 0, err, -1);
+	if (walker->creator_fd >= 0)
+		(void)!protocol_send(walker->creator_fd, STEP_FAILED, 0, err, -1);
+	k_exit(1);
+}
+
+void init_walk_on(struct walker *walker)
+{
+	struct err err = {.kind = ERR_NONE};
+	int r;
+
+	init_trace_end(walker);
+	walker->at++;
+	r = walk(walker, &err);
+	init_fail(walker, r, &err);
+}
+
+void init_walk(int argc, char **argv, walk_step init_step)
+{
+	struct walker walker = {.creator_fd = -1, .console_fd = -1, .init_step = init_step};
 	struct err err = {.kind = ERR_NONE};
 	uint64_t first = 0;
 	int r;
 
-	if (argc != 3 || !str_to_u64(argv[1], 1 << 20, &first))
+	if (argc < 3 || !str_to_u64(argv[1], 1 << 20, &first))
 		k_exit(127);
 	walker.first_fd = (int)first;
 	walker.socket_fd = walker.first_fd + INIT_FD_SOCKET;
@@ -136,15 +176,11 @@ void init_walk(int argc, char **argv, walk_step creation_step)
 					.null_fd = -1,
 					.empty_fd = -1,
 					.host_cgroup_fd = -1};
-	r = prepare(&walker, &err);
+	r = prepare(&walker, argc > 3, &err);
 	/* A session of its own, with a terminal or without; setsid(2) fails only for a process group leader. */
 	if (r >= 0 && walker.actor == PLAN_INIT)
 		(void)k_setsid();
 	if (r >= 0)
 		r = walk(&walker, &err);
-	if (r < 0 && err.kind == ERR_NONE)
-		err_system(&err, r, "cannot carry out a step of the plan");
-	init_explain_filter(&walker, &err);
-	(void)!protocol_send(walker.socket_fd, STEP_FAILED, 0, &err, -1);
-	k_exit(1);
+	init_fail(&walker, r, &err);
 }

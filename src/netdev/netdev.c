@@ -3,7 +3,7 @@
  * linux.netDevices: moves network devices of the host into the container's network namespace (runtime-spec
  * config-linux.md, "Network Devices"), and back if the creation fails.
  *
- * Process: the parent, as in src/parent/parent.c. It enters the container's network namespace only to open a
+ * Process: the parent, as in src/parent/child.c. It enters the container's network namespace only to open a
  * netlink socket, which stays in that namespace. When a device moves, the kernel keeps its attributes, but sets
  * it down and removes its addresses, so the parent adds the addresses and sets it up again after the move. The
  * devices belong to a container once it exists; only a creation that fails moves them back, and restores their
@@ -149,7 +149,7 @@ static int move_back(const struct netdev *netdev, struct move *move)
 static void add_failure(const struct move *move, int r, struct err *err)
 {
 	if (r < 0)
-		err_hint(err, "and network device '%s' could not be restored: %s", move->name, strerror(-r));
+		err_hint(err, "and network device '%s' could not be restored: %s", move->name, ERRNO_TEXT(r));
 }
 
 static void restore_routes(const struct netdev *netdev, bool has_gateway, struct err *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests of rtnetlink(7) and their answers. Process: the parent, as in src/parent/parent.c. */
+/* Requests of rtnetlink(7) and their answers. Process: the parent, as in src/parent/child.c. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>

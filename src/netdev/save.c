@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Saves and restores the addresses and routes of a network device, as lists of rtnetlink(7) messages. Process:
- * the parent, as in src/parent/parent.c.
+ * the parent, as in src/parent/child.c.
  */
 #include <errno.h>
 #include <linux/if.h>

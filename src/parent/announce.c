@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the caller gets before COMMITTED: the terminal, the pidfd and the pid file. Process: the parent, as in
- * parent.c.
+ * child.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,26 +29,35 @@ int parent_check_pid_file(const char *path, struct err *err)
 	return r;
 }
 
-static int write_pid_file(struct parent *parent, const char *path, struct err *err)
+static int write_pid_file(struct child *child, const char *path, struct err *err)
 {
 	char text[16];
-	int len = str_format(text, sizeof text, "%d", parent->pid), r;
+	int len = str_format(text, sizeof text, "%d", child->pid), r;
 
 	if (path == NULL)
 		return 0;
 	r = io_replace_file(AT_FDCWD, path, text, (size_t)len, 0644);
 	if (r < 0)
 		return err_system(err, r, "cannot write pid file '%s'", path);
-	parent->has_pid_file = true;
+	child->pid_file = path;
 	return 0;
 }
 
-void parent_copy_size(const struct parent *parent)
+int parent_remove_pid_file(struct child *child, struct err *err)
+{
+	const char *path = child->pid_file;
+	int r = path == NULL ? 0 : k_unlinkat(AT_FDCWD, path, 0);
+
+	child->pid_file = NULL;
+	return r < 0 && r != -ENOENT ? err_system(err, r, "cannot remove pid file '%s'", path) : 0;
+}
+
+void parent_copy_size(const struct child *child)
 {
 	struct winsize size;
 
-	if (parent->console_fd >= 0 && k_ioctl(0, TIOCGWINSZ, &size) >= 0)
-		k_ioctl(parent->console_fd, TIOCSWINSZ, &size);
+	if (child->console_fd >= 0 && k_ioctl(0, TIOCGWINSZ, &size) >= 0)
+		k_ioctl(child->console_fd, TIOCSWINSZ, &size);
 }
 
 /*
@@ -56,42 +65,41 @@ void parent_copy_size(const struct parent *parent)
  * translates line feeds, so the container's terminal must not do so as well (termios(3), ONLCR). A terminal
  * that is sent to the caller keeps the kernel's defaults.
  */
-static int prepare_console(const struct parent *parent, struct err *err)
+static int prepare_console(const struct child *child, struct err *err)
 {
 	struct termios modes;
 
-	if (parent->console_fd < 0)
+	if (child->console_fd < 0)
 		return 0;
 	/* The program may read the size as soon as it runs. */
-	parent_copy_size(parent);
-	if (tcgetattr(parent->console_fd, &modes) < 0)
+	parent_copy_size(child);
+	if (tcgetattr(child->console_fd, &modes) < 0)
 		return err_system(err, errno, "cannot read the modes of the container's terminal");
 	modes.c_oflag &= ~(tcflag_t)ONLCR;
-	if (tcsetattr(parent->console_fd, TCSANOW, &modes) < 0)
+	if (tcsetattr(child->console_fd, TCSANOW, &modes) < 0)
 		return err_system(err, errno, "cannot set the modes of the container's terminal");
 	return 0;
 }
 
-int parent_announce(struct parent *parent, const struct parent_announcement *a, struct err *err)
+int parent_announce(struct child *child, const struct common_options *o, const char *payload, struct err *err)
 {
 	int r;
 
-	if (a->console_socket != NULL && parent->console_fd >= 0) {
-		r = socket_send_fd(&(struct socket_target){a->console_socket, "/dev/ptmx", parent->signal_fd},
-				   parent->console_fd, err);
+	if (o->console_socket != NULL && child->console_fd >= 0) {
+		r = socket_send_fd(&(struct socket_target){o->console_socket, "/dev/ptmx", child->signal_fd},
+				   child->console_fd, err);
 		if (r < 0)
 			return r;
-		fd_close(&parent->console_fd);
+		fd_close(&child->console_fd);
 	}
-	r = prepare_console(parent, err);
+	r = prepare_console(child, err);
 	if (r < 0)
 		return r;
-	if (a->pidfd_socket != NULL) {
-		r = socket_send_fd(
-			&(struct socket_target){a->pidfd_socket, a->pidfd_payload, parent->signal_fd},
-			parent->pidfd, err);
+	if (o->pidfd_socket != NULL) {
+		r = socket_send_fd(&(struct socket_target){o->pidfd_socket, payload, child->signal_fd},
+				   child->pidfd, err);
 		if (r < 0)
 			return r;
 	}
-	return write_pid_file(parent, a->pid_file, err);
+	return write_pid_file(child, o->pid_file, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The caller's environment as a sealed memfd. Process: the parent, as in parent.c. */
+/* The caller's environment as a sealed memfd. Process: the parent, as in child.c. */
 #include <string.h>
 
 #include <tare/sys.h>

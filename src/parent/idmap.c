@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The id maps of user namespaces (user_namespaces(7)). Process: the parent, as in parent.c. */
+/* The id maps of user namespaces (user_namespaces(7)). Process: the parent, as in child.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <tare/host.h>
+#include <tare/probe.h>
 #include <tare/sys.h>
 
 #include "steps.h"
@@ -17,7 +19,7 @@
 
 static void format_ranges(const struct plan *plan, struct plan_table table, struct buf *text)
 {
-	const struct plan_id_range *ranges = plan_rows(plan, table);
+	const struct spec_id_range *ranges = plan_rows(plan, table);
 
 	for (uint32_t i = 0; i < table.count; i++)
 		buf_format(text, "%u %u %u\n", ranges[i].container_id, ranges[i].host_id, ranges[i].size);
@@ -46,20 +48,9 @@ static const char *map_name(const struct map *map)
 	return map->is_gid ? "gid" : "uid";
 }
 
-/* Only the first line: an error of tare is one line. */
-static void read_mapper_error(struct map *map, int fd)
-{
-	_cleanup_buf_ struct buf text = {0};
-
-	if (io_read_fd(fd, 1 << 16, &text) < 0 || text.data == NULL)
-		return;
-	str_format(map->mapper_error, sizeof map->mapper_error, "%.*s", (int)strcspn(text.data, "\n"),
-		   text.data);
-}
-
 static char **mapper_args(const struct map *map, const char *program)
 {
-	const struct plan_id_range *ranges = plan_rows(map->plan, map->table);
+	const struct spec_id_range *ranges = plan_rows(map->plan, map->table);
 	char **args = mem_alloc((map->table.count * 3 + 3) * sizeof *args);
 	size_t count = 0;
 
@@ -73,41 +64,16 @@ static char **mapper_args(const struct map *map, const char *program)
 	return args;
 }
 
-/*
- * Runs newuidmap(1) or newgidmap(1) and waits for it: an unprivileged caller cannot map more than its own id
- * itself, these programs can map what /etc/subuid or /etc/subgid permits. -ENOENT if it is not installed,
- * -EPERM if it fails.
- */
+/* An unprivileged caller cannot map more than its own id itself. */
 static int run_mapper(struct map *map)
 {
-	const char *program = map->is_gid ? "newgidmap" : "newuidmap";
-	char **args = mapper_args(map, program);
-	_cleanup_fd_ int read_fd = -1, write_fd = -1;
-	siginfo_t info = {0};
-	int fds[2], r = k_pipe2(fds, O_CLOEXEC);
-	pid_t child = -1, self = k_getpid();
+	char **args = mapper_args(map, probe_mapper_name(map->is_gid));
+	int r = probe_mapper_run(args, map->mapper_error, sizeof map->mapper_error);
 
-	if (r >= 0) {
-		read_fd = fds[0];
-		write_fd = fds[1];
-		child = fork();
-	}
-	if (child == 0) {
-		child_die_with(self);
-		(void)k_dup3(write_fd, 2, 0);
-		execvp(program, args);
-		_exit(127);
-	}
-	fd_close(&write_fd);
 	for (char **arg = args; *arg != NULL; arg++)
 		free(*arg);
 	free(args);
-	if (child < 0)
-		return -ECHILD;
-	read_mapper_error(map, read_fd);
-	if (k_waitid(P_PID, child, &info, WEXITED) < 0)
-		return -ECHILD;
-	return info.si_code == CLD_EXITED && info.si_status == 0 ? 0 : info.si_status == 127 ? -ENOENT : -EPERM;
+	return r;
 }
 
 static int write_map(struct map *map)
@@ -125,16 +91,15 @@ static int write_map(struct map *map)
 
 /*
  * Whether CAP_SETFCAP is what the caller lacks: mapping id 0 of the parent user namespace needs it in addition
- * to CAP_SETUID (user_namespaces(7)).
+ * to CAP_SETUID, which is not needed for the caller's own id alone (user_namespaces(7)).
  */
 static bool lacks_setfcap(const struct map *map)
 {
-	const struct plan_id_range *ranges = plan_rows(map->plan, map->table);
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {0};
+	const struct spec_id_range *ranges = plan_rows(map->plan, map->table);
+	bool is_own = map->table.count == 1 && ranges[0].size == 1 && ranges[0].host_id == geteuid();
 
-	if (map->is_gid || k_capget(&header, data) < 0 || (data[0].effective >> CAP_SETUID & 1) == 0 ||
-	    (data[0].effective >> CAP_SETFCAP & 1) != 0)
+	if (map->is_gid || !user_lacks_capability(CAP_SETFCAP) ||
+	    (!is_own && user_lacks_capability(CAP_SETUID)))
 		return false;
 	for (uint32_t i = 0; i < map->table.count; i++)
 		if (ranges[i].host_id == 0)
@@ -150,11 +115,11 @@ static bool is_overlapping(uint32_t a, uint32_t a_size, uint32_t b, uint32_t b_s
 /* user_namespaces(7): neither the ids of the container nor those of the host may be in two ranges. */
 static void hint_overlap(const struct map *map, struct err *err)
 {
-	const struct plan_id_range *ranges = plan_rows(map->plan, map->table);
+	const struct spec_id_range *ranges = plan_rows(map->plan, map->table);
 
 	for (uint32_t i = 1; i < map->table.count; i++)
 		for (uint32_t j = 0; j < i; j++) {
-			const struct plan_id_range *a = &ranges[j], *b = &ranges[i];
+			const struct spec_id_range *a = &ranges[j], *b = &ranges[i];
 			bool is_inside = is_overlapping(a->container_id, a->size, b->container_id, b->size);
 
 			if (!is_inside && !is_overlapping(a->host_id, a->size, b->host_id, b->size))
@@ -163,6 +128,70 @@ static void hint_overlap(const struct map *map, struct err *err)
 				 is_inside ? "container's" : "host's", j, i);
 			return;
 		}
+}
+
+/* Whether the caller's own user namespace lacks one of the host's ids. */
+static bool hint_unmapped(const struct map *map, struct err *err)
+{
+	const struct spec_id_range *ranges = plan_rows(map->plan, map->table);
+	struct err ignored;
+	uint32_t id;
+
+	for (uint32_t i = 0; i < map->table.count; i++) {
+		const struct host_range range = {ranges[i].host_id, ranges[i].size};
+
+		if (host_find_unmapped_id(map->is_gid, &range, &id, &ignored) <= 0)
+			continue;
+		err_hint(err,
+			 "the caller's user namespace has no %s %u, which is to be mapped (/proc/self/%s_map)",
+			 map_name(map), id, map_name(map));
+		return true;
+	}
+	return false;
+}
+
+/* Lower ids belong to users of the host: a caller that may map one has the rights of that user, or of root. */
+#define FIRST_SUBORDINATE 65536
+
+/* Whether newuidmap(1) may not map one of the ranges for the caller. */
+static bool hint_forbidden(const struct map *map, struct err *err)
+{
+	const struct spec_id_range *ranges = plan_rows(map->plan, map->table);
+	struct host_user user;
+	struct err ignored;
+	uint32_t id;
+
+	for (uint32_t i = 0; i < map->table.count; i++) {
+		const struct host_range range = {ranges[i].host_id, ranges[i].size};
+
+		if (host_find_forbidden_id(map->is_gid, &range, &id, &user, &ignored) <= 0)
+			continue;
+		if (range.first < FIRST_SUBORDINATE)
+			err_hint(err, "/etc/sub%s does not permit %s %u to the caller: use ids of its lines",
+				 map_name(map), map_name(map), id);
+		else
+			err_hint(err,
+				 "/etc/sub%s does not permit %s %u to the caller: use ids of its lines, or add "
+				 "%s:%u:%u",
+				 map_name(map), map_name(map), id, user.name, range.first, range.size);
+		return true;
+	}
+	return false;
+}
+
+/* After EPERM: what the kernel, or the program that it was left to, requires. */
+static void hint_refused(const struct map *map, struct err *err)
+{
+	struct err cause;
+
+	if (lacks_setfcap(map))
+		err_hint(err, "mapping id 0 of the caller's user namespace needs CAP_SETFCAP");
+	else if (hint_unmapped(map, err))
+		return;
+	else if (probe_mapper_find(map->is_gid, NULL, 0, &cause) < 0)
+		err_hint(err, "%s: %s", cause.msg, cause.hint);
+	else if (!hint_forbidden(map, err) && map->mapper_error[0] != '\0')
+		err_hint(err, "%s", map->mapper_error);
 }
 
 static int explain_map(const struct map *map, int r, struct err *err)
@@ -174,14 +203,8 @@ static int explain_map(const struct map *map, int r, struct err *err)
 		   : r == -ENOENT ? -EPERM
 				  : r,
 		   "cannot write the %s map of the user namespace", name);
-	if ((r == -ENOENT || r == -EPERM) && lacks_setfcap(map))
-		err_hint(err, "mapping id 0 of the caller's user namespace needs CAP_SETFCAP");
-	else if (r == -ENOENT)
-		err_hint(err, "new%smap is not installed (package uidmap)", name);
-	else if (r == -EPERM && map->mapper_error[0] != '\0')
-		err_hint(err, "%s; /etc/sub%s has the ranges of each user", map->mapper_error, name);
-	else if (r == -EPERM)
-		err_hint(err, "the ids have to be the caller's own, or permitted to it in /etc/sub%s", name);
+	if (r == -ENOENT || r == -EPERM)
+		hint_refused(map, err);
 	else if (r == -E2BIG)
 		err_hint(err, "the kernel accepts at most %d ranges, and less than %ld bytes as text", ID_LINES,
 			 sysconf(_SC_PAGESIZE));
@@ -190,27 +213,29 @@ static int explain_map(const struct map *map, int r, struct err *err)
 	return r;
 }
 
-int idmap_write(int proc_fd, pid_t pid, const struct plan *plan, const struct plan_maps *maps, struct err *err)
+int idmap_write_uids(int proc_fd, pid_t pid, const struct plan *plan, const struct plan_maps *maps,
+		     struct err *err)
 {
 	struct map map = {.plan = plan, .table = maps->uid, .proc_fd = proc_fd, .pid = pid};
-	int r;
+	int r = maps->deny_setgroups ? write_proc(proc_fd, pid, "setgroups", "deny", 4) : 0;
 
-	if (maps->deny_setgroups) {
-		r = write_proc(proc_fd, pid, "setgroups", "deny", 4);
-		if (r < 0)
-			return err_system(err, r, "cannot deny setgroups in the user namespace");
-	}
-	r = write_map(&map);
 	if (r < 0)
-		return explain_map(&map, r, err);
-	map.table = maps->gid;
-	map.is_gid = true;
+		return err_system(err, r, "cannot deny setgroups in the user namespace");
 	r = write_map(&map);
 	return r < 0 ? explain_map(&map, r, err) : 0;
 }
 
+int idmap_write_gids(int proc_fd, pid_t pid, const struct plan *plan, const struct plan_maps *maps,
+		     struct err *err)
+{
+	struct map map = {.plan = plan, .table = maps->gid, .proc_fd = proc_fd, .pid = pid, .is_gid = true};
+	int r = write_map(&map);
+
+	return r < 0 ? explain_map(&map, r, err) : 0;
+}
+
 /* Parses the lines of a map into at most max ranges. Returns the number of ranges. */
-static size_t parse_map(const char *text, struct plan_id_range *ret, size_t max)
+static size_t parse_map(const char *text, struct spec_id_range *ret, size_t max)
 {
 	size_t count = 0;
 
@@ -230,7 +255,7 @@ static size_t parse_map(const char *text, struct plan_id_range *ret, size_t max)
 	return count;
 }
 
-static bool has_range(const struct plan_id_range *ranges, size_t count, const struct plan_id_range *wanted)
+static bool has_range(const struct spec_id_range *ranges, size_t count, const struct spec_id_range *wanted)
 {
 	for (size_t i = 0; i < count; i++)
 		if (ranges[i].container_id == wanted->container_id && ranges[i].host_id == wanted->host_id &&
@@ -243,9 +268,9 @@ static bool has_range(const struct plan_id_range *ranges, size_t count, const st
 static int compare_map(int proc_fd, pid_t pid, const struct plan *plan, struct plan_table table, bool is_gid,
 		       struct err *err)
 {
-	const struct plan_id_range *wanted = plan_rows(plan, table);
+	const struct spec_id_range *wanted = plan_rows(plan, table);
 	const char *name = is_gid ? "gid" : "uid";
-	struct plan_id_range actual[ID_LINES];
+	struct spec_id_range actual[ID_LINES];
 	_cleanup_buf_ struct buf text = {0};
 	char path[48];
 	size_t count;
@@ -274,33 +299,12 @@ int idmap_compare(int proc_fd, pid_t pid, const struct plan *plan, const struct 
 {
 	int r = compare_map(proc_fd, pid, plan, maps->uid, false, err);
 
-	return r < 0 ? r : compare_map(proc_fd, pid, plan, maps->gid, true, err);
-}
-
-long idmap_start_holder(uint64_t namespaces, int *ret_pidfd)
-{
-	struct clone_args args = {.flags = namespaces | CLONE_PIDFD, .exit_signal = SIGCHLD};
-	int self = k_getpid();
-	long pid;
-
-	args.pidfd = (uint64_t)(uintptr_t)ret_pidfd;
-	pid = k_clone3(&args);
-	if (pid == 0) {
-		/* The descriptors include the caller's output and the lock of the container. */
-		k_close_range(0, ~0u, 0);
-		child_die_with(self);
-		while (true)
-			k_ppoll(NULL, 0, NULL, NULL);
-	}
-	return pid;
-}
-
-void idmap_end_holder(int pidfd)
-{
-	/* If the signal is refused, for example by a seccomp filter, the death of this process ends it. */
-	if (k_pidfd_send_signal(pidfd, SIGKILL) >= 0)
-		k_waitid(P_PIDFD, pidfd, NULL, WEXITED);
-	k_close(pidfd);
+	if (r < 0)
+		return r;
+	r = compare_map(proc_fd, pid, plan, maps->gid, true, err);
+	if (r < 0)
+		err_pointer(err, "/linux/gidMappings");
+	return r;
 }
 
 int idmap_open(const struct plan *plan, const struct plan_maps *maps, struct err *err)
@@ -313,16 +317,18 @@ int idmap_open(const struct plan *plan, const struct plan_maps *maps, struct err
 	if (proc_fd < 0)
 		return proc_fd;
 	/* The child keeps the namespace alive until a descriptor of it is open. */
-	pid = idmap_start_holder(CLONE_NEWUSER, &pidfd);
+	pid = probe_holder_start(CLONE_NEWUSER, &pidfd);
 	if (pid < 0)
 		return err_system(err, (int)pid, "cannot make a user namespace for idmapped mounts");
-	r = idmap_write(proc_fd, (pid_t)pid, plan, maps, err);
+	r = idmap_write_uids(proc_fd, (pid_t)pid, plan, maps, err);
+	if (r >= 0)
+		r = idmap_write_gids(proc_fd, (pid_t)pid, plan, maps, err);
 	if (r >= 0) {
 		str_format(path, sizeof path, "%ld/ns/user", pid);
 		fd = k_openat(proc_fd, path, O_RDONLY | O_CLOEXEC, 0);
 		if (fd < 0)
 			r = err_system(err, fd, "cannot open the user namespace for idmapped mounts");
 	}
-	idmap_end_holder(pidfd);
+	probe_holder_end(pidfd);
 	return r < 0 ? r : take_fd(&fd);
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The container's class of service (CLOS) and monitoring group in resctrl: the step PLAN_RESCTRL. Process: the
- * parent, as in parent.c.
+ * parent, as in child.c.
  */
-#include <errno.h>
-
 #include <tare/resctrl.h>
 
 #include "steps.h"
@@ -19,52 +17,51 @@ static struct resctrl_place place_of(const struct plan *plan, const struct plan_
 	};
 }
 
-void parent_resctrl_fill_record(struct parent *parent)
+void parent_resctrl_fill_record(const struct plan *plan, struct state_record *record)
 {
-	const struct plan_step *step = plan_find(parent->plan, PLAN_RESCTRL);
+	const struct plan_step *step = plan_find(plan, PLAN_RESCTRL);
 	struct resctrl_place place = {.clos = ""};
 
 	if (step != NULL)
-		place = place_of(parent->plan, &step->u.resctrl);
-	parent->record.resctrl_clos = mem_dup(place.clos);
-	parent->record.resctrl_monitor = mem_dup(place.monitor == NULL ? "" : place.monitor);
-	parent->record.is_resctrl_own = place.is_own;
+		place = place_of(plan, &step->u.resctrl);
+	record->resctrl_clos = mem_dup(place.clos);
+	record->resctrl_monitor = mem_dup(place.monitor == NULL ? "" : place.monitor);
+	record->is_resctrl_own = place.is_own;
 }
 
-int parent_resctrl_step(struct parent *parent, const struct plan_step *step, struct err *err)
+static int assign(const struct child *child, const struct plan_resctrl *resctrl, struct resctrl_made *ret_made,
+		  struct err *err)
 {
-	const struct resctrl_place place = place_of(parent->plan, &step->u.resctrl);
+	const struct resctrl_place place = place_of(child->plan, resctrl);
 	_cleanup_fd_ int root_fd = resctrl_open(err);
-	struct resctrl_made made = {false, false};
 	int r = 0;
 
 	if (root_fd < 0)
 		return root_fd;
-	if (!step->u.resctrl.is_made)
-		r = resctrl_make(root_fd, &place, &made, err);
-	parent->has_clos = made.has_clos;
-	parent->has_monitor = made.has_monitor;
-	return r < 0 ? r : resctrl_assign(root_fd, &place, parent->pid, err);
+	if (!resctrl->is_made)
+		r = resctrl_make(root_fd, &place, ret_made, err);
+	return r < 0 ? r : resctrl_assign(root_fd, &place, child->pid, err);
 }
 
-/* A class that closID names stays once the container is created, even if this process made it. */
-void parent_resctrl_commit(struct parent *parent)
+int parent_create_resctrl(struct creation *creation, const struct plan_step *step, struct err *err)
 {
-	parent->has_clos &= parent->record.is_resctrl_own;
+	return assign(&creation->child, &step->u.resctrl, &creation->resctrl, err);
 }
 
-int parent_resctrl_undo(struct parent *parent, struct err *err)
+int parent_exec_resctrl(struct exec *exec, const struct plan_step *step, struct err *err)
 {
-	const struct plan_step *step = plan_find(parent->plan, PLAN_RESCTRL);
-	const struct resctrl_made made = {parent->has_clos, parent->has_monitor};
-	_cleanup_fd_ int root_fd = -1;
+	struct resctrl_made nothing = {false, false};
+
+	return assign(&exec->child, &step->u.resctrl, &nothing, err);
+}
+
+int parent_resctrl_undo(const struct plan *plan, const struct resctrl_made *made, struct err *err)
+{
+	const struct plan_step *step = plan_find(plan, PLAN_RESCTRL);
 	struct resctrl_place place;
 
-	if (!made.has_clos && !made.has_monitor)
+	if (step == NULL)
 		return 0;
-	place = place_of(parent->plan, &step->u.resctrl);
-	root_fd = resctrl_open(err);
-	if (root_fd == -ENODEV) /* resctrl was unmounted, which removes all groups */
-		return 0;
-	return root_fd < 0 ? root_fd : resctrl_remove(root_fd, &place, &made, err);
+	place = place_of(plan, &step->u.resctrl);
+	return resctrl_clean(&place, made, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starts the watcher of a scope's counters; see watch.h. Process: the parent, as in parent.c. */
+/* Starts the watcher of a scope's counters; see watch.h. Process: the parent, as in child.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -56,10 +56,10 @@ static int move_up(int *fd)
 	return 0;
 }
 
-static int start(int program_fd, struct cgroup_watch *watch, const struct parent *parent, struct err *err)
+static int start(int program_fd, struct cgroup_watch *watch, const struct watched *watched, struct err *err)
 {
-	_cleanup_fd_ int end_fd = state_open_end(parent->dir_fd, err);
-	_cleanup_fd_ int init_fd = k_fcntl(parent->pidfd, F_DUPFD_CLOEXEC, WATCH_FDS);
+	_cleanup_fd_ int end_fd = state_open_end(watched->dir_fd, err);
+	_cleanup_fd_ int init_fd = k_fcntl(watched->pidfd, F_DUPFD_CLOEXEC, WATCH_FDS);
 	int r = init_fd;
 
 	if (end_fd < 0)
@@ -76,11 +76,11 @@ static int start(int program_fd, struct cgroup_watch *watch, const struct parent
 					     [WATCH_FD_EVENTS] = watch->events_fd,
 					     [WATCH_FD_MEMORY] = watch->memory_fd,
 					     [WATCH_FD_INIT] = init_fd},
-			    parent->options->id);
+			    watched->id);
 	return r < 0 ? err_system(err, r, "cannot start the watcher of the unit's memory") : 0;
 }
 
-int watch_start(const struct parent *parent, struct err *err)
+int watch_start(const struct watched *watched, struct err *err)
 {
 	_cleanup_fd_ int program_fd = memfd_seal_copy(
 		"tare", tare_watch_start, (size_t)(tare_watch_end - tare_watch_start), MFD_EXEC, err);
@@ -92,11 +92,11 @@ int watch_start(const struct parent *parent, struct err *err)
 	r = move_up(&program_fd);
 	if (r < 0)
 		return err_system(err, r, "cannot start the watcher of the unit's memory");
-	r = cgroup_watch_open(parent->cgroup_fd, &watch, err);
+	r = cgroup_watch_open(watched->cgroup_fd, &watch, err);
 	if (r >= 0 && watch.memory_fd < 0)
-		r = err_system(err, ENOENT, "cannot watch the memory of unit %s", parent->record.unit);
+		r = err_system(err, ENOENT, "cannot watch the memory of unit %s", watched->unit);
 	if (r >= 0)
-		r = start(program_fd, &watch, parent, err);
+		r = start(program_fd, &watch, watched, err);
 	cgroup_watch_close(&watch);
 	return r;
 }

@@ -7,26 +7,62 @@
  */
 #include "builder.h"
 
-static const char *target_of(const struct builder *b, const struct plan_step *step)
+/* The column "path" of the steps: the path that the step looks up, or NULL. */
+static const char *path_none(const struct builder *b, const struct plan_step *step)
+{
+	(void)b;
+	(void)step;
+	return NULL;
+}
+
+static const char *path_text(const struct builder *b, const struct plan_step *step)
+{
+	return builder_get(b, step->u.text);
+}
+
+static const char *path_mount(const struct builder *b, const struct plan_step *step)
+{
+	return builder_get(b, step->u.mount.target);
+}
+
+static const char *path_source(const struct builder *b, const struct plan_step *step)
+{
+	return step->u.source.source.is_inside ? builder_get(b, step->u.source.source.path) : NULL;
+}
+
+static const char *path_device(const struct builder *b, const struct plan_step *step)
+{
+	return builder_get(b, step->u.device.path);
+}
+
+static const char *path_link(const struct builder *b, const struct plan_step *step)
+{
+	return builder_get(b, step->u.link.path);
+}
+
+static const char *path_file(const struct builder *b, const struct plan_step *step)
+{
+	return builder_get(b, step->u.file.path);
+}
+
+static const char *path_tty(const struct builder *b, const struct plan_step *step)
+{
+	(void)b;
+	(void)step;
+	return "/dev/pts/ptmx";
+}
+
+static const char *path_of(const struct builder *b, const struct plan_step *step)
 {
 	switch ((enum plan_kind)step->kind) {
-	case PLAN_MOUNT:
-		return builder_get(b, step->u.mount.target);
-	case PLAN_OPEN_SOURCE:
-		return step->u.source.source.is_inside ? builder_get(b, step->u.source.source.path) : NULL;
-	case PLAN_DEVICE:
-		return builder_get(b, step->u.device.path);
-	case PLAN_LINK:
-		return builder_get(b, step->u.link.path);
-	case PLAN_READONLY_PATH:
-	case PLAN_MASK_PATH:
-	case PLAN_MAKE_CWD:
-		return builder_get(b, step->u.text);
-	case PLAN_CONSOLE:
-		return "/dev/pts/ptmx";
-	default:
-		return NULL;
+#define PATH(kind, name, printed, parent, bridge, create, exec, detail, trial, path)                           \
+	case PLAN_##kind:                                                                                      \
+		return path_##path(b, step);
+		PLAN_STEPS(PATH)
+	case PLAN_KINDS:
+		break;
 	}
+	return NULL;
 }
 
 static bool is_base(const struct builder *b, uint32_t index)
@@ -34,7 +70,7 @@ static bool is_base(const struct builder *b, uint32_t index)
 	const char *target = builder_get(b, b->steps[index].u.mount.target);
 
 	for (uint32_t i = index + 1; i < b->step_count; i++) {
-		const char *path = target_of(b, &b->steps[i]);
+		const char *path = path_of(b, &b->steps[i]);
 
 		if (path != NULL && path_is_below(path, target))
 			return true;

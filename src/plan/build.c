@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Builds the plan of a container from its parts, in the order of the steps. Process: the parent. */
 #include <errno.h>
-#include <string.h>
 
 #include <tare/protocol.h>
 
@@ -35,25 +34,24 @@ static void add_create_hooks(struct builder *b)
 /* After the ids are mapped, init creates everything as the container's root. */
 static void add_setup(struct builder *b)
 {
-	struct plan_step *step;
-	plan_text name;
 	_cleanup_free_ char *keyring = NULL;
 
 	if (b->has_new_user || b->has_bridge)
 		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_MAPPED;
 	plan_add_undumpable(b, PLAN_INIT, true);
 	if (b->has_user) {
-		step = builder_step(b, PLAN_INIT, PLAN_SETUP_IDS, 0);
-		step->u.ids.uid = b->setup_uid;
-		step->u.ids.gid = b->setup_gid;
+		b->stored.has_ids = true;
+		b->stored.ids = (struct plan_ids){b->setup_uid, b->setup_gid};
+		builder_step(b, PLAN_INIT, PLAN_SETUP_IDS, 0)->u.ids = b->stored.ids;
 	}
+	plan_add_overlay(b);
 	plan_add_own_namespaces(b);
 	if (!b->request->is_no_new_keyring) {
 		plan_add_key_label(b, PLAN_INIT);
 		keyring = b->request->keyring != NULL ? mem_dup(b->request->keyring)
 						      : mem_format("_ses.%s", b->request->id);
-		name = builder_text(b, keyring);
-		builder_step(b, PLAN_INIT, PLAN_KEYRING, 0)->u.text = name;
+		b->stored.keyring = builder_text(b, keyring);
+		builder_step(b, PLAN_INIT, PLAN_KEYRING, 0)->u.text = b->stored.keyring;
 	}
 	if (plan_is_new(b->spec, SPEC_NS_NETWORK))
 		builder_step(b, PLAN_INIT, PLAN_LOOPBACK, 0);
@@ -69,6 +67,9 @@ static void build(struct builder *b)
 		b->gate_slot = builder_slot(b);
 	plan_add_cgroup(b);
 	plan_add_environment(b);
+	plan_add_hook_outputs(b);
+	plan_add_recorder(b);
+	plan_begin_reaper(b);
 	plan_add_namespaces(b);
 	plan_add_resctrl(b);
 	plan_add_root(b);
@@ -81,26 +82,25 @@ static void build(struct builder *b)
 	plan_keep_bases(b);
 }
 
-/* The head of the plan stores values that only a later exec needs. */
 static struct plan *finish(struct builder *b)
 {
-	const char *initial = b->spec->process.exec_cpu_affinity.initial;
-	const char *final = b->spec->process.exec_cpu_affinity.final;
-	plan_text texts[3] = {builder_text(b, initial), builder_text(b, final),
-			      builder_text(b, plan_mount_context(b))};
+	plan_text context = builder_text(b, plan_mount_context(b));
+	struct plan_table notes = builder_table(b, b->notes, b->note_count, sizeof *b->notes);
+	uint32_t process = plan_add_stored_process(b);
 	struct plan *plan = builder_finish(b);
 
 	plan->namespaces = plan_namespaces(b->spec);
-	plan->exec_affinity_initial = texts[0];
-	plan->exec_affinity_final = texts[1];
-	plan->mount_context = texts[2];
+	plan->mount_context = context;
+	plan->notes = notes;
+	plan->process = process;
 	return plan;
 }
 
 int plan_build(const struct spec *spec, const struct host *host, const struct plan_request *request,
 	       struct plan **ret_plan, struct err *err)
 {
-	struct builder b = {.spec = spec, .host = host, .request = request, .first = err};
+	struct builder b = {
+		.spec = spec, .process = &spec->process, .host = host, .request = request, .first = err};
 
 	build(&b);
 	if (b.finding_count == 0)
@@ -112,8 +112,12 @@ int plan_build(const struct spec *spec, const struct host *host, const struct pl
 int plan_check(const struct spec *spec, const struct host *host, const struct plan_request *request,
 	       void (*on_finding)(void *context, const struct err *finding), void *context)
 {
-	struct builder b = {
-		.spec = spec, .host = host, .request = request, .on_finding = on_finding, .context = context};
+	struct builder b = {.spec = spec,
+			    .process = &spec->process,
+			    .host = host,
+			    .request = request,
+			    .on_finding = on_finding,
+			    .context = context};
 
 	build(&b);
 	builder_done(&b);
@@ -122,7 +126,7 @@ int plan_check(const struct spec *spec, const struct host *host, const struct pl
 
 struct plan *plan_sketch(const struct spec *spec, const struct host *host, const struct plan_request *request)
 {
-	struct builder b = {.spec = spec, .host = host, .request = request};
+	struct builder b = {.spec = spec, .process = &spec->process, .host = host, .request = request};
 	struct plan *plan;
 
 	build(&b);
@@ -134,7 +138,7 @@ struct plan *plan_sketch(const struct spec *spec, const struct host *host, const
 struct plan *plan_build_hooks(const struct spec *spec, const struct plan_request *request, uint32_t kind,
 			      const char *status)
 {
-	struct builder b = {.spec = spec, .request = request};
+	struct builder b = {.spec = spec, .process = &spec->process, .request = request};
 	struct plan *plan;
 
 	builder_begin(&b);

@@ -11,8 +11,13 @@ static void builder_align(struct builder *b)
 	buf_add(&b->pool, zeros, (8 - b->pool.len % 8) % 8);
 }
 
-static void add_finding(struct builder *b, const struct err *err)
+static void add_finding(struct builder *b, struct err *err, const char *json_pointer, const char *fmt,
+			va_list args)
 {
+	char text[sizeof err->msg];
+
+	str_vformat(text, sizeof text, fmt, args);
+	err_set(err, err->kind, err->errnum, json_pointer, "%s", text);
 	if (b->finding_count++ == 0 && b->first != NULL)
 		*b->first = *err;
 	if (b->on_finding != NULL)
@@ -21,28 +26,35 @@ static void add_finding(struct builder *b, const struct err *err)
 
 void builder_finding(struct builder *b, enum err_kind kind, const char *json_pointer, const char *fmt, ...)
 {
-	struct err err;
-	char text[sizeof err.msg];
+	struct err err = {.kind = kind};
 	va_list args;
 
 	va_start(args, fmt);
-	str_vformat(text, sizeof text, fmt, args);
+	add_finding(b, &err, json_pointer, fmt, args);
 	va_end(args);
-	err_set(&err, kind, 0, json_pointer, "%s", text);
-	add_finding(b, &err);
 }
 
 void builder_finding_errno(struct builder *b, int errnum, const char *json_pointer, const char *fmt, ...)
 {
-	struct err err;
-	char text[sizeof err.msg];
+	struct err err = {.kind = ERR_SYSTEM, .errnum = errnum};
+	va_list args;
+
+	va_start(args, fmt);
+	add_finding(b, &err, json_pointer, fmt, args);
+	va_end(args);
+}
+
+void builder_note(struct builder *b, const char *json_pointer, const char *fmt, ...)
+{
+	char text[sizeof((struct err *)0)->msg];
 	va_list args;
 
 	va_start(args, fmt);
 	str_vformat(text, sizeof text, fmt, args);
 	va_end(args);
-	err_set(&err, ERR_SYSTEM, errnum, json_pointer, "%s", text);
-	add_finding(b, &err);
+	b->notes = mem_resize(b->notes, (b->note_count + 1) * sizeof *b->notes);
+	b->notes[b->note_count].json_pointer = builder_text(b, json_pointer);
+	b->notes[b->note_count++].text = builder_text(b, text);
 }
 
 plan_text builder_text(struct builder *b, const char *text)
@@ -64,6 +76,12 @@ plan_text builder_pointer(struct builder *b, const char *fmt, ...)
 	str_vformat(json_pointer, sizeof json_pointer, fmt, args);
 	va_end(args);
 	return builder_text(b, json_pointer);
+}
+
+const char *builder_mount_pointer(struct builder *b, const struct spec_mount *m, const char *key)
+{
+	return arena_format(&b->arena, "%s/%zu%s%s", b->mounts_pointer, (size_t)(m - b->spec->mounts),
+			    key == NULL ? "" : "/", key == NULL ? "" : key);
 }
 
 const char *builder_get(const struct builder *b, plan_text text)
@@ -118,14 +136,13 @@ struct plan_step *builder_step(struct builder *b, enum plan_actor actor, enum pl
 
 struct plan_step *builder_source(struct builder *b, plan_text json_pointer)
 {
-	bool is_parents = b->host->is_privileged;
+	bool is_parents = b->host->is_mounting;
 	struct plan_step *step =
 		builder_step(b, is_parents ? PLAN_PARENT : PLAN_INIT, PLAN_OPEN_SOURCE, json_pointer);
 
 	step->u.source.slot = builder_slot(b);
 	step->u.source.source.idmap_slot = PLAN_NO_SLOT;
-	step->u.source.source.is_locked = is_parents && b->has_user &&
-					  !b->host->namespaces[SPEC_NS_USER].is_own;
+	step->u.source.source.is_locked = is_parents && !plan_has_callers(b, SPEC_NS_USER);
 	return step;
 }
 
@@ -136,9 +153,13 @@ void builder_begin(struct builder *b)
 
 	buf_add(&b->pool, &empty, sizeof empty);
 	id = builder_text(b, b->request == NULL ? NULL : b->request->id);
+	if (b->mounts_pointer == NULL)
+		b->mounts_pointer = "/mounts";
 	((struct plan *)(void *)b->pool.data)->id = id;
 	b->proc_slot = b->idmap_slot = b->root_slot = b->gate_slot = b->notify_slot = PLAN_NO_SLOT;
-	b->environment_slot = b->nodes_slot = PLAN_NO_SLOT;
+	for (int i = 0; i < PLAN_OUTPUTS; i++)
+		b->output_slots[i] = PLAN_NO_SLOT;
+	b->environment_slot = b->nodes_slot = b->recorder_slot = PLAN_NO_SLOT;
 }
 
 struct plan *builder_finish(struct builder *b)
@@ -167,6 +188,7 @@ struct plan *builder_finish(struct builder *b)
 void builder_done(struct builder *b)
 {
 	buf_done(&b->pool);
+	mem_free(&b->notes);
 	arena_done(&b->arena);
 	mem_free(&b->steps);
 }
@@ -181,22 +203,25 @@ bool plan_is_joined(const struct spec *spec, enum spec_ns ns)
 	return spec->namespaces[ns].is_set && spec->namespaces[ns].path != NULL;
 }
 
-static struct plan_table builder_ranges(struct builder *b, const struct spec_id_maps *maps)
+bool plan_has_callers(const struct builder *b, enum spec_ns ns)
 {
-	_cleanup_free_ struct plan_id_range *ranges = mem_alloc((maps->count + 1) * sizeof *ranges);
+	return !b->spec->namespaces[ns].is_set || b->host->namespaces[ns].is_own;
+}
 
+const struct spec_id_range *plan_find_range(const struct spec_id_maps *maps, uint64_t id)
+{
 	for (size_t i = 0; i < maps->count; i++)
-		ranges[i] =
-			(struct plan_id_range){maps->v[i].container_id, maps->v[i].host_id, maps->v[i].size};
-	return builder_table(b, ranges, maps->count, sizeof *ranges);
+		if (id >= maps->v[i].container_id && id - maps->v[i].container_id < maps->v[i].size)
+			return &maps->v[i];
+	return NULL;
 }
 
 struct plan_maps builder_maps(struct builder *b, const struct spec_id_maps *uid, const struct spec_id_maps *gid)
 {
 	struct plan_maps maps;
 
-	maps.uid = builder_ranges(b, uid);
-	maps.gid = builder_ranges(b, gid);
+	maps.uid = builder_table(b, uid->v, uid->count, sizeof *uid->v);
+	maps.gid = builder_table(b, gid->v, gid->count, sizeof *gid->v);
 	/* user_namespaces(7): without CAP_SETGID over the parent, gid_map needs setgroups denied first. */
 	maps.deny_setgroups = !b->host->is_privileged && gid->count == 1 && gid->v[0].size == 1 &&
 			      gid->v[0].host_id == b->host->egid;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The plan of another process in an existing container. Its defaults come from the steps of the container's
- * plan, so the configuration need not be read again. Process: the parent.
+ * The plan of another process in an existing container. Its defaults are those that "create" stored in the
+ * container's plan, so the configuration need not be read again. Process: the parent.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -18,9 +18,10 @@
 
 struct exec {
 	struct builder b;
-	struct spec spec; /* only its process is used */
+	struct spec_process process;
 	struct plan_request request;
 	const struct plan *container;
+	const struct plan_process *stored; /* in the container's plan */
 	const struct plan_exec_request *options;
 	int32_t container_slot, root_slot;
 	struct plan_filter filter;
@@ -54,135 +55,87 @@ static bool is_last(const struct plan_exec_request *options, size_t at)
 	return true;
 }
 
-static void merge_env(struct exec *e, char *const *own, size_t own_count)
+static void merge_env(struct exec *e)
 {
 	const struct plan_exec_request *options = e->options;
-	struct spec_list *env = &e->spec.process.env;
+	struct spec_list own = e->process.env, *env = &e->process.env;
 
 	env->count = 0;
-	env->v = arena_alloc(&e->b.arena, (own_count + options->env_count + 1) * sizeof *env->v);
-	for (size_t i = 0; i < own_count; i++)
-		if (!is_replaced(options, own[i]))
-			env->v[env->count++] = own[i];
+	env->v = arena_alloc(&e->b.arena, (own.count + options->env_count + 1) * sizeof *env->v);
+	for (size_t i = 0; i < own.count; i++)
+		if (!is_replaced(options, own.v[i]))
+			env->v[env->count++] = own.v[i];
 	for (size_t i = 0; i < options->env_count; i++)
 		if (is_last(options, i))
 			env->v[env->count++] = options->env[i];
 }
 
-/* The environment of the container's program, without the entries that the runtime added. */
-static void inherit_env(struct exec *e, const struct plan_step *program)
+static struct spec_list stored_env(struct exec *e)
 {
-	struct plan_texts texts = {0};
-	char **own;
+	const struct plan_texts *texts = &e->stored->env;
+	struct spec_list env = {.count = texts->count};
 
-	if (program != NULL) {
-		texts = program->u.program.env;
-		texts.count -= program->u.program.runtime_env_count;
-	}
-	own = arena_alloc(&e->b.arena, (texts.count + 1) * sizeof *own);
-	for (uint32_t i = 0; i < texts.count; i++)
-		own[i] = (char *)(uintptr_t)plan_item(e->container, texts, i);
-	merge_env(e, own, texts.count);
+	env.v = arena_alloc(&e->b.arena, (env.count + 1) * sizeof *env.v);
+	for (uint32_t i = 0; i < texts->count; i++)
+		env.v[i] = (char *)(uintptr_t)plan_item(e->container, *texts, i);
+	return env;
 }
 
-static void inherit_user(struct exec *e, const struct plan_user *user)
+/* The container's process, without its arguments and its terminal. */
+static struct spec_process stored_process(struct exec *e)
 {
-	struct spec_process *p = &e->spec.process;
-	const uint64_t sets[SPEC_CAP_SETS] = {
-		[SPEC_CAP_BOUNDING] = user->bounding,       [SPEC_CAP_EFFECTIVE] = user->effective,
-		[SPEC_CAP_INHERITABLE] = user->inheritable, [SPEC_CAP_PERMITTED] = user->permitted,
-		[SPEC_CAP_AMBIENT] = user->ambient,
+	const struct plan *container = e->container;
+	const struct plan_process *stored = e->stored;
+	const struct plan_user *user = &stored->user;
+
+	return (struct spec_process){
+		.cwd = user->cwd == 0 ? "/" : plan_get(container, user->cwd),
+		.env = stored_env(e),
+		.rlimits = (struct spec_rlimit *)(uintptr_t)plan_rows(container, stored->rlimits),
+		.rlimit_count = stored->rlimits.count,
+		.capabilities = user->capabilities,
+		.attributes = stored->attributes,
+		.apparmor_profile = plan_get(container, stored->apparmor_profile),
+		.selinux_label = plan_get(container, stored->selinux_label),
+		.exec_cpu_affinity = {.is_set = stored->affinity_initial != 0 || stored->affinity_final != 0,
+				      .initial = plan_get(container, stored->affinity_initial),
+				      .final = plan_get(container, stored->affinity_final)},
+		.user = {.uid = user->uid,
+			 .gid = user->gid,
+			 .additional_gids = (uint32_t *)(uintptr_t)plan_rows(container, user->groups),
+			 .additional_gid_count = user->groups.count},
 	};
-
-	if (!p->has_capabilities)
-		memcpy(p->capabilities, sets, sizeof sets);
-	if (e->options->process == NULL)
-		p->cwd = plan_get(e->container, user->cwd);
-	if (p->has_user)
-		return;
-	p->user.uid = user->uid;
-	p->user.gid = user->gid;
-	p->user.additional_gids = (uint32_t *)(uintptr_t)plan_rows(e->container, user->groups);
-	p->user.additional_gid_count = user->groups.count;
 }
 
-static const char *container_label(const struct exec *e, enum plan_label_kind kind)
+/* The process of --process has what it does not state from the container's, except env, cwd and terminal. */
+static struct spec_process complete_process(const struct spec_process *requested,
+					    const struct spec_process *stored)
 {
-	const struct plan_step *steps = plan_steps(e->container);
+	struct spec_process p = *requested;
 
-	for (uint32_t i = 0; i < e->container->step_count; i++)
-		if (steps[i].kind == PLAN_LABEL && steps[i].u.label.kind == kind)
-			return plan_get(e->container, steps[i].u.label.text);
-	return NULL;
-}
-
-static void inherit_labels(struct exec *e)
-{
-	const struct plan_exec_request *options = e->options;
-	struct spec_process *p = &e->spec.process;
-
-	if (str_is_empty(p->apparmor_profile))
-		p->apparmor_profile = container_label(e, PLAN_LABEL_APPARMOR);
-	if (str_is_empty(p->selinux_label))
-		p->selinux_label = container_label(e, PLAN_LABEL_SELINUX);
-	/* An empty label is ignored, as in a configuration: an unset shell variable must not remove a label. */
-	if (!str_is_empty(options->apparmor_profile))
-		p->apparmor_profile = options->apparmor_profile;
-	if (!str_is_empty(options->selinux_label))
-		p->selinux_label = options->selinux_label;
-}
-
-static void inherit_rlimits(struct exec *e)
-{
-	const struct plan_step *steps = plan_steps(e->container);
-	struct spec_process *p = &e->spec.process;
-
-	p->rlimits = arena_alloc(&e->b.arena, (e->container->step_count + 1) * sizeof *p->rlimits);
-	for (uint32_t i = 0; i < e->container->step_count; i++)
-		if (steps[i].kind == PLAN_RLIMIT)
-			p->rlimits[p->rlimit_count++] = (struct spec_rlimit){(int)steps[i].u.rlimit.resource,
-									     steps[i].u.rlimit.soft,
-									     steps[i].u.rlimit.hard};
-}
-
-static void inherit_scheduling(struct exec *e)
-{
-	const struct plan_step *scheduler = plan_find(e->container, PLAN_SCHEDULER);
-	const struct plan_step *io = plan_find(e->container, PLAN_IO_PRIORITY);
-	const struct plan_step *oom = plan_find(e->container, PLAN_OOM_SCORE);
-	struct spec_process *p = &e->spec.process;
-
-	if (!p->scheduler.is_set && scheduler != NULL)
-		p->scheduler = (struct spec_scheduler){
-			true,
-			scheduler->u.scheduler.policy,
-			scheduler->u.scheduler.nice,
-			scheduler->u.scheduler.priority,
-			scheduler->u.scheduler.flags,
-			scheduler->u.scheduler.runtime,
-			scheduler->u.scheduler.deadline,
-			scheduler->u.scheduler.period,
-		};
-	if (!p->io_priority.is_set && io != NULL) {
-		p->io_priority.is_set = true;
-		p->io_priority.class_ = (int)(io->u.number >> 13);
-		p->io_priority.priority = (int)(io->u.number & 7);
+	if (!p.has_capabilities)
+		p.capabilities = stored->capabilities;
+	if (!p.has_user)
+		p.user = stored->user;
+	if (p.rlimit_count == 0) {
+		p.rlimits = stored->rlimits;
+		p.rlimit_count = stored->rlimit_count;
 	}
-	if (!p->oom_score_adj.is_set && oom != NULL)
-		p->oom_score_adj = (struct spec_int){true, oom->u.number};
-	if (!p->exec_cpu_affinity.is_set) {
-		p->exec_cpu_affinity.initial = plan_get(e->container, e->container->exec_affinity_initial);
-		p->exec_cpu_affinity.final = plan_get(e->container, e->container->exec_affinity_final);
-		p->exec_cpu_affinity.is_set = p->exec_cpu_affinity.initial != NULL ||
-					      p->exec_cpu_affinity.final != NULL;
-	}
+	if (!p.exec_cpu_affinity.is_set)
+		p.exec_cpu_affinity = stored->exec_cpu_affinity;
+	if (str_is_empty(p.apparmor_profile))
+		p.apparmor_profile = stored->apparmor_profile;
+	if (str_is_empty(p.selinux_label))
+		p.selinux_label = stored->selinux_label;
+	plan_inherit_attributes(&p.attributes, &stored->attributes);
+	return p;
 }
 
 /* Options of the command line override everything else. */
 static void apply_options(struct exec *e)
 {
 	const struct plan_exec_request *options = e->options;
-	struct spec_process *p = &e->spec.process;
+	struct spec_process *p = &e->process;
 
 	if (options->arg_count > 0) {
 		p->args.v = (char **)(uintptr_t)options->args;
@@ -194,108 +147,81 @@ static void apply_options(struct exec *e)
 		p->user.uid = options->uid;
 	if (options->has_gid)
 		p->user.gid = options->gid;
-	if (options->has_groups) {
+	/* An empty label is ignored, as in a configuration: an unset shell variable must not remove a label. */
+	if (!str_is_empty(options->apparmor_profile))
+		p->apparmor_profile = options->apparmor_profile;
+	if (!str_is_empty(options->selinux_label))
+		p->selinux_label = options->selinux_label;
+	if (options->group_count > 0) {
 		p->user.additional_gids = (uint32_t *)(uintptr_t)options->groups;
 		p->user.additional_gid_count = options->group_count;
 	}
 	p->terminal = p->terminal || options->is_terminal;
-	p->no_new_privileges = p->no_new_privileges || options->is_no_new_privs;
-	p->capabilities[SPEC_CAP_BOUNDING] |= options->capabilities;
-	p->capabilities[SPEC_CAP_EFFECTIVE] |= options->capabilities;
-	p->capabilities[SPEC_CAP_PERMITTED] |= options->capabilities;
+	p->attributes.no_new_privileges = p->attributes.no_new_privileges || options->is_no_new_privs;
+	p->capabilities.bounding |= options->capabilities;
+	p->capabilities.effective |= options->capabilities;
+	p->capabilities.permitted |= options->capabilities;
 	/*
 	 * capabilities(7): an ambient capability must be inheritable, and exec makes none inheritable by
 	 * itself.
 	 */
-	p->capabilities[SPEC_CAP_AMBIENT] |= options->capabilities & p->capabilities[SPEC_CAP_INHERITABLE];
+	p->capabilities.ambient |= options->capabilities & p->capabilities.inheritable;
 }
 
 static void make_process(struct exec *e)
 {
-	const struct plan_step *program = plan_find(e->container, PLAN_EXEC);
-	const struct plan_step *user = plan_find(e->container, PLAN_USER);
-	const struct plan_step *umask = plan_find(e->container, PLAN_UMASK);
-	struct spec_process *p = &e->spec.process;
+	struct spec_process stored = stored_process(e);
 
-	e->spec.has_process = true;
-	if (e->options->process != NULL) {
-		*p = *e->options->process;
-		merge_env(e, p->env.v, p->env.count);
-	} else {
-		p->cwd = "/";
-		p->no_new_privileges = plan_find(e->container, PLAN_NO_NEW_PRIVS) != NULL;
-		inherit_env(e, program);
-	}
-	if (user != NULL)
-		inherit_user(e, &user->u.user);
-	if (p->rlimit_count == 0)
-		inherit_rlimits(e);
-	if (!p->user.umask.is_set && umask != NULL)
-		p->user.umask = (struct spec_uint){true, (uint64_t)umask->u.number};
-	inherit_scheduling(e);
-	inherit_labels(e);
+	e->process = e->options->process == NULL ? stored : complete_process(e->options->process, &stored);
+	merge_env(e);
 	apply_options(e);
 }
 
 static void inherit_filter(struct exec *e)
 {
-	const struct plan_step *step = plan_find(e->container, PLAN_SECCOMP);
-	const struct plan_filter *filter;
+	const struct plan_filter *filter = &e->stored->filter;
 
-	if (step == NULL)
+	if (filter->program.count == 0)
 		return;
-	filter = &step->u.filter;
 	e->filter = *filter;
 	e->b.has_listener = filter->is_notify;
 	e->filter.program = builder_table(&e->b, plan_rows(e->container, filter->program),
 					  filter->program.count, sizeof(struct sock_filter));
 	e->filter.listener_path = builder_text(&e->b, plan_get(e->container, filter->listener_path));
+	e->filter.listener_pointer = builder_text(&e->b, plan_get(e->container, filter->listener_pointer));
 	e->filter.listener_metadata = builder_text(&e->b, plan_get(e->container, filter->listener_metadata));
 }
 
 static enum plan_filter_time filter_time(const struct exec *e)
 {
-	return plan_filter_time(&e->filter, e->spec.process.no_new_privileges);
+	return plan_filter_time(&e->filter, e->process.attributes.no_new_privileges);
 }
 
 /* --- the steps --- */
 
-struct cpu_mask {
-	uint64_t words[CPU_WORDS];
-};
-
-static void on_cpus(void *context, uint32_t first, uint32_t last)
-{
-	struct cpu_mask *mask = context;
-
-	for (uint64_t cpu = first; cpu <= last && cpu / 64 < CPU_WORDS; cpu++)
-		mask->words[cpu / 64] |= 1ull << (cpu % 64);
-}
-
 static void add_affinity(struct exec *e, enum plan_actor actor, const char *list, const char *json_pointer)
 {
-	struct cpu_mask mask = {{0}};
+	uint64_t words[CPU_WORDS] = {0};
 	struct plan_table table = {0};
 	plan_text at = builder_text(&e->b, json_pointer);
 
 	if (list != NULL) {
-		if (spec_list_parse(list, on_cpus, &mask) < 0)
+		if (spec_list_mask(list, words, CPU_WORDS) == -EINVAL)
 			builder_finding(&e->b, ERR_CONFIG, json_pointer, "'%.100s' is not a list of cpus",
 					list);
-		table = builder_table(&e->b, mask.words, CPU_WORDS, sizeof mask.words[0]);
+		table = builder_table(&e->b, words, CPU_WORDS, sizeof *words);
 	}
 	builder_step(&e->b, actor, PLAN_AFFINITY, at)->u.affinity = table;
 }
 
 static void add_container(struct exec *e)
 {
-	const struct plan_step *root = plan_find(e->container, PLAN_ROOT);
 	struct plan_container container = {.root_slot = PLAN_NO_SLOT, .namespaces = e->container->namespaces};
 
 	container.slot = builder_slot(&e->b);
-	if (root != NULL && !root->u.root.has_mount_ns) {
+	if (e->stored->root != 0) {
 		container.root_slot = builder_slot(&e->b);
-		container.root = builder_text(&e->b, plan_get(e->container, root->u.root.path));
+		container.root = builder_text(&e->b, plan_get(e->container, e->stored->root));
 	}
 	builder_step(&e->b, PLAN_PARENT, PLAN_OPEN_CONTAINER, 0)->u.container = container;
 	if (!str_is_empty(e->options->cgroup)) {
@@ -303,7 +229,7 @@ static void add_container(struct exec *e)
 
 		builder_step(&e->b, PLAN_PARENT, PLAN_OPEN_CGROUP, 0)->u.text = path;
 	}
-	if (e->spec.process.oom_score_adj.is_set || plan_has_labels(&e->b)) {
+	if (e->process.attributes.oom_score_adj.is_set || plan_has_labels(&e->b)) {
 		e->b.proc_slot = builder_slot(&e->b);
 		builder_step(&e->b, PLAN_PARENT, PLAN_OPEN_PROC, 0)->u.slot = e->b.proc_slot;
 	}
@@ -317,7 +243,7 @@ static void add_container(struct exec *e)
  */
 static void add_spawn(struct exec *e)
 {
-	const struct spec_process *p = &e->spec.process;
+	const struct spec_process *p = &e->process;
 	struct plan_step *step;
 
 	if (p->exec_cpu_affinity.initial != NULL)
@@ -329,17 +255,17 @@ static void add_spawn(struct exec *e)
 		add_affinity(e, PLAN_BRIDGE, p->exec_cpu_affinity.final, "/process/execCPUAffinity/final");
 	else if (!p->exec_cpu_affinity.is_set)
 		add_affinity(e, PLAN_BRIDGE, NULL, NULL);
-	if (p->oom_score_adj.is_set) {
+	if (p->attributes.oom_score_adj.is_set) {
 		plan_text json_pointer = builder_text(&e->b, "/process/oomScoreAdj");
 
 		builder_step(&e->b, PLAN_BRIDGE, PLAN_OOM_SCORE, json_pointer)->u.number =
-			p->oom_score_adj.value;
+			p->attributes.oom_score_adj.value;
 	}
 	/*
 	 * Labels are written through the caller's procfs, because the container can fake its own. They remain
 	 * set until the program is executed.
 	 */
-	if (plan_find(e->container, PLAN_KEYRING) != NULL)
+	if (e->stored->keyring != 0)
 		plan_add_key_label(&e->b, PLAN_BRIDGE);
 	plan_add_labels(&e->b, PLAN_BRIDGE);
 	builder_step(&e->b, PLAN_BRIDGE, PLAN_SET_UNDUMPABLE, 0);
@@ -349,48 +275,24 @@ static void add_spawn(struct exec *e)
 	step->u.container.namespaces = e->container->namespaces;
 }
 
-static void copy_text(struct exec *e, enum plan_kind kind)
+static void add_keyring(struct exec *e)
 {
-	const struct plan_step *step = plan_find(e->container, kind);
-	plan_text text;
+	plan_text name = builder_text(&e->b, plan_get(e->container, e->stored->keyring));
 
-	if (step == NULL)
-		return;
-	text = builder_text(&e->b, plan_get(e->container, step->u.text));
-	builder_step(&e->b, PLAN_BRIDGE, kind, 0)->u.text = text;
-}
-
-static void copy_policies(struct exec *e)
-{
-	const struct plan_step *policy = plan_find(e->container, PLAN_MEMORY_POLICY);
-	const struct plan_step *personality = plan_find(e->container, PLAN_PERSONALITY);
-
-	if (policy != NULL) {
-		struct plan_table nodes = builder_table(&e->b,
-							plan_rows(e->container, policy->u.memory_policy.nodes),
-							policy->u.memory_policy.nodes.count, sizeof(uint64_t));
-		struct plan_step *step = builder_step(&e->b, PLAN_BRIDGE, PLAN_MEMORY_POLICY, 0);
-
-		step->u.memory_policy.mode = policy->u.memory_policy.mode;
-		step->u.memory_policy.flags = policy->u.memory_policy.flags;
-		step->u.memory_policy.nodes = nodes;
-	}
-	if (personality != NULL)
-		builder_step(&e->b, PLAN_BRIDGE, PLAN_PERSONALITY, 0)->u.number = personality->u.number;
+	if (name != 0)
+		builder_step(&e->b, PLAN_BRIDGE, PLAN_KEYRING, 0)->u.text = name;
 }
 
 static void add_terminal(struct exec *e)
 {
-	const struct spec_process *p = &e->spec.process;
+	const struct spec_process *p = &e->process;
 	plan_text json_pointer = builder_text(&e->b, "/process/terminal");
 	struct plan_step *step;
 
 	if (!p->terminal)
 		return;
 	step = builder_step(&e->b, PLAN_BRIDGE, PLAN_CONSOLE, json_pointer);
-	step->u.console.has_size = p->console_size.is_set;
-	step->u.console.height = p->console_size.height;
-	step->u.console.width = p->console_size.width;
+	step->u.console.size = p->console_size;
 	step->u.console.uid = p->user.uid;
 }
 
@@ -401,7 +303,7 @@ static void add_terminal(struct exec *e)
  */
 static bool can_limit_bridge(const struct exec *e)
 {
-	const struct spec_process *p = &e->spec.process;
+	const struct spec_process *p = &e->process;
 	uint64_t files = 3ull + e->request.preserve_fds + e->request.listen_fds + BRIDGE_FILES;
 
 	for (size_t i = 0; i < p->rlimit_count; i++)
@@ -411,15 +313,6 @@ static bool can_limit_bridge(const struct exec *e)
 	return !e->b.has_user;
 }
 
-/* Groups of the command line are set even if the container keeps the groups of its caller. */
-static void inherit_groups(const struct exec *e, const struct plan_step *container_user, struct plan_user *user)
-{
-	if (container_user == NULL)
-		return;
-	user->is_setgroups_denied = container_user->u.user.is_setgroups_denied;
-	user->has_callers_groups = container_user->u.user.has_callers_groups && !e->options->has_groups;
-}
-
 /*
  * Plans what the bridge sets on itself once it has entered the container, for its child to inherit: session
  * keyring, terminal, umask, policies, rlimits, seccomp filter, ids and capabilities. Only the child is in the
@@ -427,21 +320,18 @@ static void inherit_groups(const struct exec *e, const struct plan_step *contain
  */
 static void add_identity(struct exec *e)
 {
-	const struct plan_step *ids = plan_find(e->container, PLAN_SETUP_IDS);
-	const struct plan_step *container_user = plan_find(e->container, PLAN_USER);
-	const struct spec_process *p = &e->spec.process;
+	const struct spec_process *p = &e->process;
 	struct plan_user user;
 	plan_text json_pointer;
 
-	if (ids != NULL)
-		builder_step(&e->b, PLAN_BRIDGE, PLAN_SETUP_IDS, 0)->u.ids = ids->u.ids;
-	copy_text(e, PLAN_KEYRING);
+	if (e->stored->has_ids)
+		builder_step(&e->b, PLAN_BRIDGE, PLAN_SETUP_IDS, 0)->u.ids = e->stored->ids;
+	add_keyring(e);
 	plan_add_home(&e->b, PLAN_BRIDGE);
 	add_terminal(e);
-	builder_step(&e->b, PLAN_BRIDGE, PLAN_UMASK, 0)->u.number =
-		p->user.umask.is_set ? (int64_t)p->user.umask.value : 0022;
-	copy_policies(e);
-	if (p->no_new_privileges)
+	plan_add_umask(&e->b, PLAN_BRIDGE);
+	plan_add_policies(&e->b, PLAN_BRIDGE);
+	if (p->attributes.no_new_privileges)
 		builder_step(&e->b, PLAN_BRIDGE, PLAN_NO_NEW_PRIVS, 0);
 	builder_step(&e->b, PLAN_BRIDGE, PLAN_STDIO_OWNER, 0)->u.number = p->user.uid;
 	e->b.has_bridge_rlimits = can_limit_bridge(e);
@@ -449,10 +339,10 @@ static void add_identity(struct exec *e)
 	if (filter_time(e) == PLAN_FILTER_PRIVILEGED)
 		plan_add_seccomp(&e->b, PLAN_BRIDGE, &e->filter);
 	user = plan_user_of(&e->b);
-	inherit_groups(e, container_user, &user);
-	if (user.is_setgroups_denied && !user.has_callers_groups && p->user.additional_gid_count > 0)
-		builder_finding(&e->b, ERR_UNSUPPORTED, "/process/user/additionalGids",
-				"cannot set any additional groups in a rootless container");
+	/* Groups of the command line are set even if the container keeps the groups of its caller. */
+	user.is_setgroups_denied = e->stored->user.is_setgroups_denied;
+	user.has_callers_groups = e->stored->user.has_callers_groups && e->options->group_count == 0;
+	plan_check_groups(&e->b, &user);
 	json_pointer = builder_text(&e->b, "/process/user");
 	builder_step(&e->b, PLAN_BRIDGE, PLAN_USER, json_pointer)->u.user = user;
 }
@@ -473,12 +363,12 @@ static void add_program(struct exec *e)
 	struct builder *b = &e->b;
 	struct plan_program program = plan_program_of(b);
 	plan_text json_pointer = builder_text(b, "/process/args");
-	bool is_waiting = e->options->is_announced || e->spec.process.terminal;
+	bool is_waiting = e->options->is_announced || e->process.terminal;
 
 	builder_step(b, PLAN_BRIDGE, PLAN_LOOKUP, json_pointer)->u.program = program;
 	builder_step(b, PLAN_BRIDGE, PLAN_SPAWN, 0);
 	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_INIT_STARTED;
-	if (e->spec.process.terminal)
+	if (e->process.terminal)
 		builder_step(b, PLAN_INIT, PLAN_CONTROLLING, 0);
 	if (add_attributes(e))
 		is_waiting = true;
@@ -488,7 +378,7 @@ static void add_program(struct exec *e)
 		builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_COMMITTED;
 		builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_COMMITTED;
 	}
-	plan_add_exec(b, &program, &e->filter);
+	plan_add_exec(b, &program, filter_time(e) == PLAN_FILTER_LAST ? &e->filter : NULL);
 }
 
 int plan_build_exec(const struct plan *container, const struct host *host,
@@ -501,17 +391,18 @@ int plan_build_exec(const struct plan *container, const struct host *host,
 			    .listen_fds = request->listen_fds,
 			    .listen_fdnames = request->listen_fdnames},
 		.container = container,
+		.stored = plan_process_of(container),
 		.options = request,
 	};
 
-	e.b.spec = &e.spec;
+	e.b.process = &e.process;
 	e.b.request = &e.request;
 	e.b.has_user = (container->namespaces & CLONE_NEWUSER) != 0;
 	e.b.has_bridge = true;
 	builder_begin(&e.b);
 	make_process(&e);
 	inherit_filter(&e);
-	if (e.spec.process.args.count == 0)
+	if (e.process.args.count == 0)
 		builder_finding(&e.b, ERR_USAGE, NULL, "there is no program to execute");
 	add_container(&e);
 	add_spawn(&e);

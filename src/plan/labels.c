@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "builder.h"
+#include "detail.h"
 
 #define LABEL_MAX 4000 /* bytes; the kernel accepts a page, with a keyword before the label */
 
@@ -34,19 +35,18 @@ static void add_label(struct builder *b, enum plan_actor actor, enum plan_label_
 
 bool plan_has_labels(const struct builder *b)
 {
-	return !str_is_empty(b->spec->process.apparmor_profile) ||
-	       !str_is_empty(b->spec->process.selinux_label);
+	return !str_is_empty(b->process->apparmor_profile) || !str_is_empty(b->process->selinux_label);
 }
 
 void plan_add_key_label(struct builder *b, enum plan_actor actor)
 {
-	add_label(b, actor, PLAN_LABEL_SELINUX_KEYS, b->spec->process.selinux_label);
+	add_label(b, actor, PLAN_LABEL_SELINUX_KEYS, b->process->selinux_label);
 }
 
 void plan_add_labels(struct builder *b, enum plan_actor actor)
 {
-	add_label(b, actor, PLAN_LABEL_APPARMOR, b->spec->process.apparmor_profile);
-	add_label(b, actor, PLAN_LABEL_SELINUX, b->spec->process.selinux_label);
+	add_label(b, actor, PLAN_LABEL_APPARMOR, b->process->apparmor_profile);
+	add_label(b, actor, PLAN_LABEL_SELINUX, b->process->selinux_label);
 }
 
 /*
@@ -109,4 +109,17 @@ void plan_label_mount(struct builder *b, struct plan_mount *mount, const struct 
 		memcpy(v, options->v, options->count * sizeof *v);
 	v[options->count] = (char *)(uintptr_t)context;
 	mount->options = builder_texts(b, v, options->count + 1);
+}
+
+/* --- printers --- */
+
+void plan_detail_label(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	static const char *const names[] = {
+		[PLAN_LABEL_APPARMOR] = "apparmor",
+		[PLAN_LABEL_SELINUX] = "selinux",
+		[PLAN_LABEL_SELINUX_KEYS] = "selinux keys",
+	};
+
+	buf_format(out, "%s %s", names[step->u.label.kind], plan_get(plan, step->u.label.text));
 }

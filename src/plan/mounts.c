@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "options.h"
+#include "detail.h"
+#include "filesystem.h"
+#include "idmap.h"
 
 /*
  * Files below /proc that a mount may cover: single files that show a container its own limits instead of the
@@ -32,45 +34,6 @@ static bool may_cover_proc(const char *target)
 	return false;
 }
 
-/* File systems without a device: "ro" applies to the mount only, not to the superblock. */
-static bool is_pseudo(const char *type)
-{
-	static const char *const names[] = {"proc",   "sysfs",  "tmpfs",   "devpts",
-					    "mqueue", "cgroup", "cgroup2", "devtmpfs"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (str_equal(names[i], type))
-			return true;
-	return false;
-}
-
-static bool is_mapped(const struct spec_id_maps *maps, uint64_t id)
-{
-	for (size_t i = 0; i < maps->count; i++)
-		if (id >= maps->v[i].container_id && id - maps->v[i].container_id < maps->v[i].size)
-			return true;
-	return false;
-}
-
-/* The kernel only returns EINVAL for these, so the cause is found here. */
-static void check_owner_options(struct builder *b, const struct plan_options *o, const char *json_pointer)
-{
-	if (!b->has_new_user)
-		return;
-	for (size_t i = 0; i < o->data.count; i++) {
-		const char *text = o->data.v[i];
-		bool is_uid = str_has_prefix(text, "uid="), is_gid = str_has_prefix(text, "gid=");
-		uint64_t id;
-
-		if ((!is_uid && !is_gid) || !str_to_u64(text + 4, UINT32_MAX, &id))
-			continue;
-		if (!is_mapped(is_uid ? &b->spec->uid_mappings : &b->spec->gid_mappings, id))
-			builder_finding(b, ERR_CONFIG, json_pointer,
-					"option '%s': the id is not mapped in the container's user namespace",
-					text);
-	}
-}
-
 /*
  * The first option that a remount cannot change: mount_setattr(2) has no attribute for it. NULL if there is
  * none.
@@ -81,6 +44,8 @@ static const char *find_unchangeable(const struct spec_mount *m, const struct pl
 		return o->not_for_binds;
 	if (o->is_copy_up)
 		return "tmpcopyup";
+	if (o->links != 0)
+		return o->last_link;
 	if (o->is_idmap)
 		return o->is_idmap_recursive ? "ridmap" : "idmap";
 	return m->uid_mappings.count > 0 ? "uidMappings" : m->gid_mappings.count > 0 ? "gidMappings" : NULL;
@@ -104,13 +69,21 @@ static void check_superblock(struct builder *b, const struct spec_mount *m, cons
 	}
 }
 
+static void check_links(struct builder *b, const struct plan_options *o, const char *json_pointer)
+{
+	if (o->links != 0 && !o->is_bind && !o->is_remount)
+		builder_finding(b, ERR_CONFIG, json_pointer, "option '%s' is for bind mounts", o->last_link);
+	if ((o->links & OPTION_LINK_COPY) != 0 && o->links != OPTION_LINK_COPY)
+		builder_finding(b, ERR_CONFIG, json_pointer,
+				"option 'copy-symlink' cannot be combined with '%s'",
+				(o->links & OPTION_LINK_SOURCE) != 0 ? "src-nofollow" : "dest-nofollow");
+}
+
 static void check_mount(struct builder *b, const struct spec_mount *m, const struct plan_options *o,
 			const char *target)
 {
-	char json_pointer[64];
-	bool has_maps = m->uid_mappings.count > 0;
+	const char *json_pointer = builder_mount_pointer(b, m, NULL);
 
-	str_format(json_pointer, sizeof json_pointer, "/mounts/%zu", (size_t)(m - b->spec->mounts));
 	if (o->propagation_count > PLAN_PROPAGATIONS)
 		builder_finding(b, ERR_CONFIG, json_pointer, "more than %d propagation options",
 				PLAN_PROPAGATIONS);
@@ -127,46 +100,9 @@ static void check_mount(struct builder *b, const struct spec_mount *m, const str
 	if (path_is_below(target, "/proc") && !str_equal(target, "/proc") && !may_cover_proc(target))
 		builder_finding(b, ERR_CONFIG, json_pointer,
 				"'%s' cannot be mounted because it is inside /proc", target);
-	if (o->is_idmap && !has_maps && (!b->has_user || b->host->namespaces[SPEC_NS_USER].is_own))
-		builder_finding(
-			b, ERR_CONFIG, json_pointer,
-			"an idmapped mount needs uidMappings and gidMappings, or a user namespace other "
-			"than the caller's");
-	if ((o->is_idmap || has_maps) && !b->host->is_privileged)
-		builder_finding(b, ERR_UNSUPPORTED, json_pointer,
-				"an unprivileged caller cannot make idmapped mounts");
-	check_owner_options(b, o, json_pointer);
-}
-
-/*
- * The user namespace that gives an idmapped mount its maps: one with the maps of the mount, the joined one, or
- * one with the maps of the container.
- */
-static int32_t add_idmap(struct builder *b, const struct spec_mount *m, const struct plan_options *o)
-{
-	const struct spec_id_maps *uid = &m->uid_mappings, *gid = &m->gid_mappings;
-	struct plan_step *step;
-	struct plan_maps maps;
-	plan_text json_pointer;
-
-	if (uid->count == 0 && !o->is_idmap)
-		return PLAN_NO_SLOT;
-	if (uid->count == 0 && b->ns_slots[SPEC_NS_USER] != PLAN_NO_SLOT)
-		return b->ns_slots[SPEC_NS_USER];
-	if (uid->count == 0) {
-		if (b->idmap_slot != PLAN_NO_SLOT)
-			return b->idmap_slot;
-		uid = &b->spec->uid_mappings;
-		gid = &b->spec->gid_mappings;
-	}
-	maps = builder_maps(b, uid, gid);
-	json_pointer = builder_pointer(b, "/mounts/%zu/uidMappings", (size_t)(m - b->spec->mounts));
-	step = builder_step(b, PLAN_PARENT, PLAN_OPEN_IDMAP, json_pointer);
-	step->u.idmap.slot = builder_slot(b);
-	step->u.idmap.maps = maps;
-	if (uid == &b->spec->uid_mappings)
-		b->idmap_slot = step->u.idmap.slot;
-	return step->u.idmap.slot;
+	check_links(b, o, json_pointer);
+	idmap_check(b, m, o, json_pointer);
+	filesystem_check_owners(b, o, json_pointer);
 }
 
 /*
@@ -222,8 +158,8 @@ static void add_bind_source(struct builder *b, const struct spec_mount *m, plan_
 
 	plan_options_parse(&m->options, &o);
 	if ((o.is_bind || str_equal(m->type, "bind")) && !o.is_remount && m->source != NULL) {
-		idmap = add_idmap(b, m, &o);
-		json_pointer = builder_pointer(b, "/mounts/%zu", (size_t)(m - b->spec->mounts));
+		idmap = idmap_add(b, m, &o);
+		json_pointer = builder_text(b, builder_mount_pointer(b, m, NULL));
 		path = inner == 0 ? plan_host_path(b, m->source) : inner;
 		step = builder_source(b, json_pointer);
 		if (inner != 0) {
@@ -233,12 +169,13 @@ static void add_bind_source(struct builder *b, const struct spec_mount *m, plan_
 		step->u.source.source.path = path;
 		step->u.source.source.is_inside = inner != 0;
 		step->u.source.source.is_recursive = o.is_recursive;
+		step->u.source.source.is_link = (o.links & (OPTION_LINK_SOURCE | OPTION_LINK_COPY)) != 0;
 		step->u.source.source.propagation = copy_propagation(b);
 		step->u.source.source.idmap_slot = idmap;
 		step->u.source.source.is_idmap_recursive = o.is_idmap_recursive;
 		b->source_slots[m - b->spec->mounts] = step->u.source.slot;
 	} else if (!o.is_remount) {
-		b->idmap_slots[m - b->spec->mounts] = add_idmap(b, m, &o);
+		b->idmap_slots[m - b->spec->mounts] = idmap_add(b, m, &o);
 	}
 	free(o.data.v);
 }
@@ -294,27 +231,24 @@ static void add_notify_mount(struct builder *b)
 	builder_step(b, PLAN_INIT, PLAN_MOUNT, 0)->u.mount = mount;
 }
 
-void plan_add_sources(struct builder *b)
+void plan_add_bind_sources(struct builder *b)
 {
-	struct plan_step *step;
-	plan_text json_pointer, path;
-
 	b->source_slots = arena_alloc(&b->arena, (b->spec->mount_count + 1) * sizeof *b->source_slots);
 	b->idmap_slots = arena_alloc(&b->arena, (b->spec->mount_count + 1) * sizeof *b->idmap_slots);
 	for (size_t i = 0; i < b->spec->mount_count; i++)
 		b->source_slots[i] = b->idmap_slots[i] = PLAN_NO_SLOT;
-	if (!b->has_mount_ns)
-		return;
-	json_pointer = builder_text(b, "/root/path");
-	path = plan_host_path(b, b->spec->root.path == NULL ? "" : b->spec->root.path);
-	step = builder_source(b, json_pointer);
-	b->root_slot = step->u.source.slot;
-	step->u.source.source.path = path;
-	step->u.source.source.is_recursive = true;
-	step->u.source.source.propagation = copy_propagation(b);
-	for (size_t i = 0; i < b->spec->mount_count; i++)
+	for (size_t i = 0; b->has_mount_ns && i < b->spec->mount_count; i++)
 		if (inner_source(b, &b->spec->mounts[i]) == 0)
 			add_bind_source(b, &b->spec->mounts[i], 0);
+}
+
+void plan_add_sources(struct builder *b)
+{
+	if (b->has_mount_ns)
+		plan_open_root(b, copy_propagation(b));
+	plan_add_bind_sources(b);
+	if (!b->has_mount_ns)
+		return;
 	add_notify_source(b);
 	b->is_dev_bound = is_dev_from_host(b->spec);
 	plan_add_device_sources(b);
@@ -334,81 +268,8 @@ static void apply_options(struct plan_mount *mount, const struct plan_options *o
 	mount->is_bind = o->is_bind;
 	mount->is_remount = o->is_remount;
 	mount->is_copy_up = o->is_copy_up;
-}
-
-static bool has_option(const struct plan_options *o, const char *prefix)
-{
-	for (size_t i = 0; i < o->data.count; i++)
-		if (str_has_prefix(o->data.v[i], prefix))
-			return true;
-	return false;
-}
-
-static bool has_callers_network(const struct builder *b)
-{
-	return !b->spec->namespaces[SPEC_NS_NETWORK].is_set || b->host->namespaces[SPEC_NS_NETWORK].is_own;
-}
-
-static bool has_callers_cgroup(const struct builder *b)
-{
-	return !b->spec->namespaces[SPEC_NS_CGROUP].is_set ||
-	       (b->host->namespaces[SPEC_NS_CGROUP].is_own && !b->has_user);
-}
-
-/*
- * The directory of the host that shows what a new cgroup2 mount would show: the whole hierarchy without a
- * cgroup namespace, the container's own cgroup in a new one. 0: its path is unknown until init is started.
- */
-static plan_text cgroup_fallback(struct builder *b)
-{
-	const char *own = b->has_unit ? "" : b->host->cgroup_own;
-	_cleanup_free_ char *path = NULL;
-
-	if (b->host->cgroup_mount[0] == '\0')
-		return 0;
-	if (has_callers_cgroup(b))
-		return builder_text(b, b->host->cgroup_mount);
-	if (plan_is_joined(b->spec, SPEC_NS_CGROUP))
-		return 0;
-	for (uint32_t i = 0; i < b->step_count; i++)
-		if (b->steps[i].kind == PLAN_CGROUP_CREATE)
-			own = builder_get(b, b->steps[i].u.text);
-	if (str_is_empty(own))
-		return 0;
-	path = mem_format("%s/%s", b->host->cgroup_mount, own + strspn(own, "/"));
-	return builder_text(b, path);
-}
-
-/* A read-only tmpfs stays writable until the devices and the targets of later mounts are created in it. */
-static void mount_filesystem(struct builder *b, struct plan_mount *mount, const struct plan_options *o)
-{
-	const char *type = builder_get(b, mount->type);
-	bool is_tmpfs = str_equal(type, "tmpfs");
-	/* The recursive attributes are applied second and override the others. */
-	uint64_t readonly = ((o->attr_set & ~o->recursive_attr_clear) | o->recursive_attr_set) &
-			    MOUNT_ATTR_RDONLY;
-
-	mount->is_real_directory = str_equal(type, "proc") || str_equal(type, "sysfs");
-	mount->is_mode_of_target = is_tmpfs && !has_option(o, "mode=");
-	mount->is_superblock_readonly = (o->attr_set & MOUNT_ATTR_RDONLY) != 0 && !is_pseudo(type);
-	mount->is_cgroup = str_equal(type, "cgroup2");
-	mount->is_host_sysfs = str_equal(type, "sysfs") && has_callers_network(b);
-	mount->is_fallback_readonly = b->has_user && !b->spec->namespaces[SPEC_NS_CGROUP].is_set;
-	if (mount->is_cgroup)
-		mount->cgroup_path = cgroup_fallback(b);
-	/*
-	 * In the first cgroup namespace the options of a new cgroup2 mount replace those of the host's
-	 * hierarchy (nsdelegate and others, cgroup-v2.rst "Mounting"): only one that has options is mounted
-	 * there.
-	 */
-	mount->is_cgroup_shared = mount->is_cgroup && mount->cgroup_path != 0 && has_callers_cgroup(b) &&
-				  o->data.count == 0;
-	if (is_tmpfs && readonly != 0) {
-		mount->attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
-		mount->recursive_attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
-		mount->keep_slot = builder_slot(b);
-		mount->is_readonly_later = true;
-	}
+	mount->is_link_target = (o->links & OPTION_LINK_TARGET) != 0;
+	mount->copies_link = (o->links & OPTION_LINK_COPY) != 0;
 }
 
 static void add_mount(struct builder *b, const struct spec_mount *m)
@@ -420,11 +281,12 @@ static void add_mount(struct builder *b, const struct spec_mount *m)
 	char target[4096];
 	plan_text json_pointer, inner;
 
-	json_pointer = builder_pointer(b, "/mounts/%zu/destination", index);
+	json_pointer = builder_text(b, builder_mount_pointer(b, m, "destination"));
 	if (str_is_empty(plan_clean_path(m->destination, target, sizeof target)))
 		builder_finding(b, ERR_CONFIG, builder_get(b, json_pointer), "the path is too long");
 	plan_options_parse(&m->options, &o);
 	o.is_bind |= str_equal(type, "bind");
+	filesystem_drop_group(b, m, &o);
 	check_mount(b, m, &o, target);
 	apply_options(&mount, &o);
 	inner = b->has_mount_ns ? inner_source(b, m) : 0;
@@ -440,10 +302,10 @@ static void add_mount(struct builder *b, const struct spec_mount *m)
 		mount.type = builder_text(b, type == NULL ? "" : type);
 		mount.options = builder_texts(b, o.data.v, o.data.count);
 		plan_label_mount(b, &mount, &o.data);
-		mount_filesystem(b, &mount, &o);
+		filesystem_plan(b, &mount, &o, builder_mount_pointer(b, m, NULL));
 	}
 	mount.source = builder_text(b, m->source);
-	json_pointer = builder_pointer(b, "/mounts/%zu", index);
+	json_pointer = builder_text(b, builder_mount_pointer(b, m, NULL));
 	builder_step(b, PLAN_INIT, PLAN_MOUNT, json_pointer)->u.mount = mount;
 	free(o.data.v);
 }
@@ -454,6 +316,83 @@ void plan_add_mounts(struct builder *b)
 		builder_finding(b, ERR_UNSUPPORTED, "/mounts",
 				"mounts need a mount namespace of the container's own");
 	for (size_t i = 0; i < b->spec->mount_count; i++)
-		add_mount(b, &b->spec->mounts[i]);
+		if (!plan_add_content(b, &b->spec->mounts[i]))
+			add_mount(b, &b->spec->mounts[i]);
 	add_notify_mount(b);
+}
+
+/* --- printers --- */
+
+static void add_attributes(struct buf *out, uint64_t attributes)
+{
+	static const struct detail_bit attr_bits[] = {
+		{MOUNT_ATTR_RDONLY, "ro"},
+		{MOUNT_ATTR_NOSUID, "nosuid"},
+		{MOUNT_ATTR_NODEV, "nodev"},
+		{MOUNT_ATTR_NOEXEC, "noexec"},
+		{MOUNT_ATTR_NOATIME, "noatime"},
+		{MOUNT_ATTR_STRICTATIME, "strictatime"},
+		{MOUNT_ATTR_NODIRATIME, "nodiratime"},
+		{MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow"},
+	};
+
+	detail_add_bits(out, attributes, attr_bits, ARRAY_SIZE(attr_bits), ",");
+}
+
+void plan_detail_mount(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	const struct plan_mount *m = &step->u.mount;
+
+	if (m->is_remount)
+		buf_format(out, "remount %s", plan_get(plan, m->target));
+	else if (m->is_bind)
+		buf_format(out, "bind %s on %s", plan_get(plan, m->source), plan_get(plan, m->target));
+	else
+		buf_format(out, "%s on %s", plan_get(plan, m->type), plan_get(plan, m->target));
+	for (uint32_t i = 0; i < m->options.count; i++)
+		detail_add_item(out, i == 0 ? " with " : ",", plan_item(plan, m->options, i));
+	if (m->attr_set != 0) {
+		buf_add_str(out, " set ");
+		add_attributes(out, m->attr_set);
+	}
+	if ((m->attr_clear & ~(uint64_t)MOUNT_ATTR__ATIME) != 0) {
+		buf_add_str(out, " clear ");
+		add_attributes(out, m->attr_clear & ~(uint64_t)MOUNT_ATTR__ATIME);
+	}
+	if (m->attr_implied_clear != 0) {
+		buf_add_str(out, " clear-implied ");
+		add_attributes(out, m->attr_implied_clear & ~(uint64_t)MOUNT_ATTR__ATIME);
+		buf_add_str(out, (m->attr_implied_clear & MOUNT_ATTR__ATIME) != 0 ? ",atime" : "");
+	}
+	if (m->recursive_attr_set != 0) {
+		buf_add_str(out, " set-recursive ");
+		add_attributes(out, m->recursive_attr_set);
+	}
+	for (int i = 0; i < PLAN_PROPAGATIONS && m->propagation[i].type != 0; i++) {
+		buf_add_str(out, m->propagation[i].is_recursive ? " r" : " ");
+		detail_add_propagation(out, m->propagation[i].type);
+	}
+	buf_add_str(out, m->is_copy_up ? " copy-up" : "");
+	buf_add_str(out, m->is_link_target ? " on-link" : "");
+	buf_add_str(out, m->copies_link ? " copy-link" : "");
+	buf_add_str(out, m->is_cgroup_shared || m->ways == PLAN_WAY_COPY ? " bind-host" : "");
+	buf_add_str(out, m->ways == PLAN_WAY_SUBSET ? " subset" : "");
+	buf_add_str(out, m->is_readonly_later ? " read-only-later" : "");
+	buf_add_str(out, m->is_base ? " keep-fd" : "");
+	if (m->label != 0)
+		detail_add_item(out, " labelled ", plan_get(plan, m->label));
+}
+
+void plan_detail_source(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	if (step->u.source.source.is_empty) {
+		buf_add_str(out, "a new tmpfs");
+		return;
+	}
+	buf_format(out, "%s%s%s%s%s%s", plan_get(plan, step->u.source.source.path),
+		   step->u.source.source.is_link ? " link" : "",
+		   step->u.source.source.is_inside ? " in the root" : "",
+		   step->u.source.source.is_recursive ? " recursive" : "",
+		   step->u.source.source.is_locked ? " locked" : "",
+		   step->u.source.source.idmap_slot != PLAN_NO_SLOT ? " idmapped" : "");
 }

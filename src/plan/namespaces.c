@@ -8,6 +8,7 @@
 #include <tare/protocol.h>
 
 #include "builder.h"
+#include "detail.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
@@ -84,6 +85,7 @@ static void join(struct builder *b, enum plan_actor actor, enum spec_ns ns, bool
 	step->u.ns.ns = (uint32_t)ns;
 	step->u.ns.slot = b->ns_slots[ns];
 	step->u.ns.is_tentative = is_tentative;
+	step->u.ns.drops_groups = ns == SPEC_NS_USER && plan_drops_groups_early(b);
 }
 
 /*
@@ -145,12 +147,8 @@ static void add_time(struct builder *b)
 	json_pointer = builder_text(b, "/linux/timeOffsets");
 	step = builder_step(b, PLAN_BRIDGE, PLAN_TIME_OFFSETS, json_pointer);
 	step->u.times.slot = b->proc_slot;
-	step->u.times.has_monotonic = m->is_set;
-	step->u.times.monotonic_secs = m->secs;
-	step->u.times.monotonic_nanosecs = m->nanosecs;
-	step->u.times.has_boottime = t->is_set;
-	step->u.times.boottime_secs = t->secs;
-	step->u.times.boottime_nanosecs = t->nanosecs;
+	step->u.times.monotonic = *m;
+	step->u.times.boottime = *t;
 }
 
 /*
@@ -221,9 +219,9 @@ static void add_oom_score(struct builder *b)
 {
 	plan_text json_pointer = builder_text(b, "/process/oomScoreAdj");
 
-	if (b->spec->process.oom_score_adj.is_set)
+	if (b->process->attributes.oom_score_adj.is_set)
 		builder_step(b, PLAN_PARENT, PLAN_OOM_SCORE, json_pointer)->u.number =
-			b->spec->process.oom_score_adj.value;
+			b->process->attributes.oom_score_adj.value;
 }
 
 static void add_bridge(struct builder *b)
@@ -284,11 +282,10 @@ static uint32_t mapped_root(const struct spec_id_maps *maps)
 static void add_net_devices(struct builder *b)
 {
 	const struct spec *spec = b->spec;
-	bool is_own = b->host->namespaces[SPEC_NS_NETWORK].is_own;
 
 	if (spec->net_device_count == 0)
 		return;
-	if (!spec->namespaces[SPEC_NS_NETWORK].is_set || is_own)
+	if (plan_has_callers(b, SPEC_NS_NETWORK))
 		builder_finding(b, ERR_CONFIG, "/linux/netDevices",
 				"the container needs a network namespace of its own");
 	if (!b->host->is_privileged)
@@ -311,7 +308,7 @@ static void add_net_devices(struct builder *b)
 static void add_proc(struct builder *b)
 {
 	bool is_needed = b->spec->sysctl.count > 0 || plan_is_new(b->spec, SPEC_NS_TIME) || b->has_new_user ||
-			 b->spec->process.oom_score_adj.is_set || plan_has_labels(b) ||
+			 b->process->attributes.oom_score_adj.is_set || plan_has_labels(b) ||
 			 has_joined_maps(b->spec) || b->request->is_no_pivot;
 
 	if (!is_needed)
@@ -326,7 +323,7 @@ void plan_add_namespaces(struct builder *b)
 
 	b->has_new_user = plan_is_new(spec, SPEC_NS_USER);
 	b->has_user = spec->namespaces[SPEC_NS_USER].is_set;
-	b->has_mount_ns = spec->namespaces[SPEC_NS_MOUNT].is_set && !b->host->namespaces[SPEC_NS_MOUNT].is_own;
+	b->has_mount_ns = !plan_has_callers(b, SPEC_NS_MOUNT);
 	b->setup_uid = mapped_root(&spec->uid_mappings);
 	b->setup_gid = mapped_root(&spec->gid_mappings);
 	if (!b->host->is_privileged && !b->has_user)
@@ -342,4 +339,82 @@ void plan_add_namespaces(struct builder *b)
 	plan_add_sources(b);
 	add_processes(b);
 	add_net_devices(b);
+}
+
+/* --- printers --- */
+
+void plan_detail_namespace(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	buf_format(out, "%s %s", spec_namespace_name((enum spec_ns)step->u.ns.ns),
+		   plan_get(plan, step->u.ns.path));
+}
+
+void plan_detail_join(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	(void)plan;
+	buf_format(out, "%s%s%s", spec_namespace_name((enum spec_ns)step->u.ns.ns),
+		   step->u.ns.is_tentative ? " if allowed" : "",
+		   step->u.ns.drops_groups ? " without the caller's groups" : "");
+}
+
+void plan_detail_enter(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	(void)plan;
+	detail_add_namespaces(out, step->u.container.namespaces);
+}
+
+void plan_detail_spawn(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	(void)plan;
+	buf_format(out, "%s%s", step->u.spawn.is_bridge ? "bridge" : "init",
+		   step->u.spawn.flags != 0 ? " in new " : "");
+	detail_add_namespaces(out, step->u.spawn.flags);
+}
+
+void plan_detail_unshare(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	(void)plan;
+	detail_add_namespaces(out, (uint64_t)step->u.number);
+}
+
+static void add_ranges(struct buf *out, const struct plan *plan, const char *name, struct plan_table table)
+{
+	const struct spec_id_range *ranges = plan_rows(plan, table);
+
+	buf_format(out, "%s", name);
+	for (uint32_t i = 0; i < table.count; i++)
+		buf_format(out, " %u:%u:%u", ranges[i].container_id, ranges[i].host_id, ranges[i].size);
+}
+
+void plan_detail_maps(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	buf_add_str(out, step->u.maps.is_joined ? "must be " : "");
+	add_ranges(out, plan, "uid", step->u.maps.uid);
+	add_ranges(out, plan, " gid", step->u.maps.gid);
+}
+
+void plan_detail_idmap(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	add_ranges(out, plan, "uid", step->u.idmap.maps.uid);
+	add_ranges(out, plan, " gid", step->u.idmap.maps.gid);
+}
+
+void plan_detail_times(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	(void)plan;
+	buf_format(out, "monotonic %lld.%u boottime %lld.%u", (long long)step->u.times.monotonic.secs,
+		   step->u.times.monotonic.nanosecs, (long long)step->u.times.boottime.secs,
+		   step->u.times.boottime.nanosecs);
+}
+
+void plan_detail_ids(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	(void)plan;
+	buf_format(out, "uid %u gid %u", step->u.ids.uid, step->u.ids.gid);
+}
+
+void plan_detail_net_device(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	buf_format(out, "%s as %s", plan_get(plan, step->u.net_device.name),
+		   plan_get(plan, step->u.net_device.new_name));
 }

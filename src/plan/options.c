@@ -16,6 +16,7 @@ enum option_kind {
 	OPTION_REMOUNT,
 	OPTION_COPY_UP,
 	OPTION_IDMAP,
+	OPTION_LINK, /* value: OPTION_LINK_* */
 };
 
 struct option_row {
@@ -29,7 +30,9 @@ static const struct option_row rows[] = {
 	{"async", OPTION_SUPERBLOCK, 0, false},
 	{"atime", OPTION_ATIME_UNDO, MOUNT_ATTR_NOATIME, false},
 	{"bind", OPTION_BIND, 0, false},
+	{"copy-symlink", OPTION_LINK, OPTION_LINK_COPY, false},
 	{"defaults", OPTION_NOTHING, 0, false},
+	{"dest-nofollow", OPTION_LINK, OPTION_LINK_TARGET, false},
 	{"dev", OPTION_ATTR_CLEAR, MOUNT_ATTR_NODEV, false},
 	{"diratime", OPTION_ATTR_CLEAR, MOUNT_ATTR_NODIRATIME, false},
 	{"dirsync", OPTION_SUPERBLOCK, 1, false},
@@ -82,6 +85,7 @@ static const struct option_row rows[] = {
 	{"shared", OPTION_PROPAGATION, MS_SHARED, false},
 	{"silent", OPTION_NOTHING, 0, false},
 	{"slave", OPTION_PROPAGATION, MS_SLAVE, false},
+	{"src-nofollow", OPTION_LINK, OPTION_LINK_SOURCE, false},
 	{"strictatime", OPTION_ATIME, MOUNT_ATTR_STRICTATIME, false},
 	{"suid", OPTION_ATTR_CLEAR, MOUNT_ATTR_NOSUID, false},
 	{"symfollow", OPTION_ATTR_CLEAR, MOUNT_ATTR_NOSYMFOLLOW, false},
@@ -190,7 +194,12 @@ static void options_apply(struct plan_options *o, const struct option_row *row, 
 		break;
 	case OPTION_IDMAP:
 		o->is_idmap = true;
+		o->idmap_value = strchr(text, '=') == NULL ? NULL : strchr(text, '=') + 1;
 		o->is_idmap_recursive |= row->is_recursive;
+		break;
+	case OPTION_LINK:
+		o->links |= row->value;
+		o->last_link = text;
 		break;
 	case OPTION_NOTHING:
 		break;
@@ -199,9 +208,15 @@ static void options_apply(struct plan_options *o, const struct option_row *row, 
 
 static const struct option_row *options_find(const char *text)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (strcmp(rows[i].name, text) == 0)
+	size_t len = strcspn(text, "=");
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		bool is_same = strlen(rows[i].name) == len && strncmp(rows[i].name, text, len) == 0;
+
+		/* Only idmap may have a value. */
+		if (is_same && (text[len] == '\0' || rows[i].kind == OPTION_IDMAP))
 			return &rows[i];
+	}
 	return NULL;
 }
 

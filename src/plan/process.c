@@ -1,111 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The container's process: its attributes, environment and user, its hooks, and the last steps of init.
- * Process: the parent.
- */
+/* The container's process: its attributes, environment and user, and the last steps of init. Process: the
+ * parent. */
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include <tare/protocol.h>
 
 #include "builder.h"
-
-static struct plan_hook one_hook(struct builder *b, const struct spec_hook *hook, plan_text json_pointer)
-{
-	struct plan_hook row = {
-		.timeout = hook->timeout, .is_env_set = hook->env.v != NULL, .json_pointer = json_pointer};
-	char *path[] = {(char *)(uintptr_t)hook->path};
-
-	row.path = builder_text(b, hook->path);
-	row.args = hook->args.count > 0 ? builder_texts(b, hook->args.v, hook->args.count)
-					: builder_texts(b, path, 1);
-	row.env = builder_texts(b, hook->env.v, hook->env.count);
-	return row;
-}
-
-/*
- * The state JSON for hooks is stored in two parts, before and after the pid: only the process that runs a hook
- * knows the pid of the container in the hook's pid namespace.
- */
-static void hook_state(struct builder *b, struct plan_hooks *hooks, const char *status)
-{
-	_cleanup_buf_ struct buf text = {0};
-	struct json json;
-	size_t split;
-
-	json_begin(&json, &text, 0);
-	json_object(&json);
-	json_pair(&json, "ociVersion", b->spec->oci_version);
-	json_pair(&json, "id", b->request->id);
-	json_pair(&json, "status", status);
-	json_key(&json, "pid");
-	split = text.len;
-	json.is_after_key = false;
-	json_pair(&json, "bundle", b->request->bundle);
-	if (b->spec->annotations.count > 0) {
-		json_key(&json, "annotations");
-		json_object(&json);
-		for (size_t i = 0; i < b->spec->annotations.count; i++)
-			json_pair(&json, b->spec->annotations.v[i].key, b->spec->annotations.v[i].value);
-		json_object_end(&json);
-	}
-	json_object_end(&json);
-	hooks->state_tail = builder_text(b, text.data + split);
-	text.data[split] = '\0';
-	hooks->state_head = builder_text(b, text.data);
-}
-
-void plan_add_hooks_status(struct builder *b, enum plan_actor actor, enum spec_hook_kind kind,
-			   const char *status)
-{
-	const struct spec_hooks *list = &b->spec->hooks[kind];
-	_cleanup_free_ struct plan_hook *rows = NULL;
-	struct plan_hooks hooks = {
-		.kind = kind,
-		.environment_slot = kind == SPEC_HOOK_CREATE_CONTAINER ? b->environment_slot : PLAN_NO_SLOT,
-	};
-	plan_text json_pointer;
-
-	if (list->count == 0)
-		return;
-	rows = mem_alloc(list->count * sizeof *rows);
-	for (size_t i = 0; i < list->count; i++)
-		rows[i] =
-			one_hook(b, &list->v[i], builder_pointer(b, "/hooks/%s/%zu", spec_hook_name(kind), i));
-	hooks.hooks = builder_table(b, rows, list->count, sizeof *rows);
-	hook_state(b, &hooks, status);
-	json_pointer = builder_pointer(b, "/hooks/%s", spec_hook_name(kind));
-	builder_step(b, actor, PLAN_HOOKS, json_pointer)->u.hooks = hooks;
-}
-
-/*
- * A file, not init's environment: the container could read that in /proc/1/environ, and in init's memory, until
- * the program is executed.
- */
-void plan_add_environment(struct builder *b)
-{
-	const struct spec_hooks *list = &b->spec->hooks[SPEC_HOOK_CREATE_CONTAINER];
-	size_t i = 0;
-
-	while (i < list->count && list->v[i].env.v != NULL)
-		i++;
-	if (i == list->count)
-		return;
-	b->environment_slot = builder_slot(b);
-	builder_step(b, PLAN_PARENT, PLAN_OPEN_ENVIRONMENT, 0)->u.slot = b->environment_slot;
-}
-
-void plan_add_hooks(struct builder *b, enum plan_actor actor, enum spec_hook_kind kind)
-{
-	const char *status = "creating";
-
-	if (kind == SPEC_HOOK_START_CONTAINER)
-		status = "created";
-	else if (kind == SPEC_HOOK_POSTSTART)
-		status = "running";
-	plan_add_hooks_status(b, actor, kind, status);
-}
+#include "detail.h"
 
 static const char *env_find(const struct spec_list *env, const char *name)
 {
@@ -120,7 +24,7 @@ static const char *env_find(const struct spec_list *env, const char *name)
 /* Also if HOME is empty: programs cannot use an empty one. */
 static bool needs_home(const struct builder *b)
 {
-	return str_is_empty(env_find(&b->spec->process.env, "HOME"));
+	return str_is_empty(env_find(&b->process->env, "HOME"));
 }
 
 void plan_add_home(struct builder *b, enum plan_actor actor)
@@ -130,7 +34,7 @@ void plan_add_home(struct builder *b, enum plan_actor actor)
 	if (!needs_home(b))
 		return;
 	json_pointer = builder_text(b, "/process/env");
-	builder_step(b, actor, PLAN_HOME, json_pointer)->u.number = b->spec->process.user.uid;
+	builder_step(b, actor, PLAN_HOME, json_pointer)->u.number = b->process->user.uid;
 }
 
 /*
@@ -139,7 +43,7 @@ void plan_add_home(struct builder *b, enum plan_actor actor)
  */
 static struct plan_texts program_env(struct builder *b, uint32_t *ret_own)
 {
-	const struct spec_list *env = &b->spec->process.env;
+	const struct spec_list *env = &b->process->env;
 	const struct plan_request *r = b->request;
 	const char *own[] = {r->listen_fds > 0 ? "LISTEN_FDS=" : NULL, r->listen_fds > 0 ? "LISTEN_PID=" : NULL,
 			     r->listen_fdnames != NULL ? "LISTEN_FDNAMES=" : NULL,
@@ -171,11 +75,8 @@ static struct plan_texts program_env(struct builder *b, uint32_t *ret_own)
 
 struct plan_program plan_program_of(struct builder *b)
 {
-	const struct spec_process *p = &b->spec->process;
-	struct plan_program program = {
-		.needs_home = needs_home(b),
-		.preserved_fds = b->request->listen_fds + b->request->preserve_fds,
-	};
+	const struct spec_process *p = b->process;
+	struct plan_program program = {.needs_home = needs_home(b)};
 
 	program.args = builder_texts(b, p->args.v, p->args.count);
 	program.env = program_env(b, &program.runtime_env_count);
@@ -188,83 +89,143 @@ struct plan_program plan_program_of(struct builder *b)
  */
 #define KEEP_GROUPS "run.oci.keep_original_groups"
 
-struct plan_user plan_user_of(struct builder *b)
+/*
+ * user_namespaces(7): a user namespace inherits the denial, also one to join, which must be the caller's or
+ * below it. That one may also have its own. A caller without rights has to deny setgroups in a new one.
+ */
+static bool is_setgroups_denied(const struct builder *b)
 {
-	const struct spec_process *p = &b->spec->process;
-	uint64_t known = b->host->last_capability >= 63 ? UINT64_MAX
-							: (1ull << (b->host->last_capability + 1)) - 1;
-	uint64_t grantable = known;
-	struct plan_user user = {
-		.uid = p->user.uid,
-		.gid = p->user.gid,
-		.is_setgroups_denied = b->has_new_user && !b->host->is_privileged &&
-				       b->spec->gid_mappings.count == 1 && b->spec->gid_mappings.v[0].size == 1,
-		.has_callers_groups = str_equal(spec_annotation(b->spec, KEEP_GROUPS), "1"),
-	};
+	const struct spec_id_maps *gids = &b->spec->gid_mappings;
+
+	if (b->host->is_setgroups_denied || b->host->namespaces[SPEC_NS_USER].is_setgroups_denied)
+		return true;
+	return b->has_new_user && !b->host->is_privileged && gids->count == 1 && gids->v[0].size == 1;
+}
+
+/* setgroups(2): it needs CAP_SETGID, and must not be denied in the caller's user namespace either. */
+bool plan_drops_groups_early(const struct builder *b)
+{
+	return b->host->namespaces[SPEC_NS_USER].is_setgroups_denied && !b->host->is_setgroups_denied &&
+	       (b->host->capabilities >> CAP_SETGID & 1) != 0 &&
+	       !str_equal(spec_annotation(b->spec, KEEP_GROUPS), "1");
+}
+
+void plan_check_groups(struct builder *b, const struct plan_user *user)
+{
+	if (!user->is_setgroups_denied || user->has_callers_groups)
+		return;
+	if (user->groups.count > 0)
+		builder_finding(b, ERR_UNSUPPORTED, "/process/user/additionalGids",
+				"cannot set any additional groups in a rootless container (setgroups is denied "
+				"in this user namespace: /proc/self/setgroups)");
+	else if (b->host->other_groups > 0 && !plan_drops_groups_early(b))
+		builder_note(b, "/process/user/additionalGids",
+			     "setgroups is denied in this user namespace: %u groups of the caller stay",
+			     b->host->other_groups);
+}
+
+/* Omits what capset(2) and prctl(2) refuse: capabilities(7), "Programmatically adjusting capability sets". */
+static struct spec_capabilities grant(const struct builder *b, const struct spec_capabilities *asked)
+{
+	int last = b->host->last_capability;
+	uint64_t grantable = last >= 63 ? UINT64_MAX : (1ull << (last + 1)) - 1;
+	struct spec_capabilities granted;
 
 	/* A process in a user namespace of the container has every capability there. */
 	if (!b->has_user)
 		grantable &= b->host->capabilities;
-	user.bounding = p->capabilities[SPEC_CAP_BOUNDING] & grantable;
-	/*
-	 * Omits what capset(2) and prctl(2) would refuse: capabilities(7), "Programmatically adjusting
-	 * capability sets".
-	 */
-	user.permitted = p->capabilities[SPEC_CAP_PERMITTED] & grantable;
-	user.effective = p->capabilities[SPEC_CAP_EFFECTIVE] & user.permitted;
-	user.inheritable = p->capabilities[SPEC_CAP_INHERITABLE] & user.bounding;
-	user.ambient = p->capabilities[SPEC_CAP_AMBIENT] & user.permitted & user.inheritable;
+	granted.bounding = asked->bounding & grantable;
+	granted.permitted = asked->permitted & grantable;
+	granted.effective = asked->effective & granted.permitted;
+	granted.inheritable = asked->inheritable & granted.bounding;
+	granted.ambient = asked->ambient & granted.permitted & granted.inheritable;
+	return granted;
+}
+
+struct plan_user plan_user_of(struct builder *b)
+{
+	const struct spec_process *p = b->process;
+	struct plan_user user = {
+		.uid = p->user.uid,
+		.gid = p->user.gid,
+		.capabilities = grant(b, &p->capabilities),
+	};
+
 	user.cwd = builder_text(b, p->cwd);
 	user.groups = builder_table(b, p->user.additional_gids, p->user.additional_gid_count, sizeof(uint32_t));
-	if (user.is_setgroups_denied && !user.has_callers_groups && p->user.additional_gid_count > 0)
-		builder_finding(b, ERR_UNSUPPORTED, "/process/user/additionalGids",
-				"cannot set any additional groups in a rootless container");
 	return user;
 }
 
-static void add_memory_policy(struct builder *b)
+void plan_inherit_attributes(struct spec_attributes *attributes, const struct spec_attributes *from)
 {
-	uint64_t words[16] = {0};
-	struct plan_step *step;
-	struct plan_table nodes;
+	if (!attributes->umask.is_set)
+		attributes->umask = from->umask;
+	if (!attributes->oom_score_adj.is_set)
+		attributes->oom_score_adj = from->oom_score_adj;
+	if (!attributes->scheduler.is_set)
+		attributes->scheduler = from->scheduler;
+	if (!attributes->io_priority.is_set)
+		attributes->io_priority = from->io_priority;
+	if (!attributes->memory_policy.is_set)
+		attributes->memory_policy = from->memory_policy;
+	if (!attributes->personality.is_set)
+		attributes->personality = from->personality;
+}
+
+void plan_add_umask(struct builder *b, enum plan_actor actor)
+{
+	const struct spec_uint *umask = &b->process->attributes.umask;
+
+	builder_step(b, actor, PLAN_UMASK, 0)->u.number = umask->is_set ? (int64_t)umask->value : 0022;
+}
+
+void plan_add_policies(struct builder *b, enum plan_actor actor)
+{
+	const struct spec_attributes *attributes = &b->process->attributes;
 	plan_text json_pointer;
 
-	if (!b->spec->memory_policy.is_set)
-		return;
-	if (b->spec->memory_policy.nodes != NULL &&
-	    plan_node_mask(b->spec->memory_policy.nodes, words, ARRAY_SIZE(words)) < 0)
-		builder_finding(b, ERR_CONFIG, "/linux/memoryPolicy/nodes", "a node number is 1024 or larger");
-	nodes = builder_table(b, words, ARRAY_SIZE(words), sizeof *words);
-	json_pointer = builder_text(b, "/linux/memoryPolicy");
-	step = builder_step(b, PLAN_INIT, PLAN_MEMORY_POLICY, json_pointer);
-	step->u.memory_policy.mode = b->spec->memory_policy.mode;
-	step->u.memory_policy.flags = b->spec->memory_policy.flags;
-	step->u.memory_policy.nodes = nodes;
+	if (attributes->memory_policy.is_set) {
+		json_pointer = builder_text(b, "/linux/memoryPolicy");
+		builder_step(b, actor, PLAN_MEMORY_POLICY, json_pointer)->u.memory_policy =
+			attributes->memory_policy;
+	}
+	if (attributes->personality.is_set) {
+		json_pointer = builder_text(b, "/linux/personality");
+		builder_step(b, actor, PLAN_PERSONALITY, json_pointer)->u.number =
+			attributes->personality.domain;
+	}
+}
+
+/* sched(7): what a child does not inherit. With a reaper the program is a child of the process that has it. */
+static void check_inherited(struct builder *b)
+{
+	const struct spec_scheduler *scheduler = &b->process->attributes.scheduler;
+
+	if (scheduler->policy == SCHED_DEADLINE)
+		builder_finding(b, ERR_UNSUPPORTED, "/process/scheduler/policy",
+				"a process with SCHED_DEADLINE cannot start another one, as --init has to");
+	else if ((scheduler->flags & SCHED_FLAG_RESET_ON_FORK) != 0)
+		builder_finding(b, ERR_UNSUPPORTED, "/process/scheduler/flags",
+				"with SCHED_FLAG_RESET_ON_FORK the program, which --init starts, would not get "
+				"the policy");
 }
 
 /* Attributes that the parent sets, because init may lack the privileges in its user namespace. */
 void plan_add_parent_attributes(struct builder *b)
 {
-	const struct spec_process *p = &b->spec->process;
+	const struct spec_attributes *attributes = &b->process->attributes;
 	plan_text json_pointer;
 
-	if (p->scheduler.is_set) {
-		struct plan_step *step;
-
+	if (attributes->scheduler.is_set && b->has_reaper)
+		check_inherited(b);
+	if (attributes->scheduler.is_set) {
 		json_pointer = builder_text(b, "/process/scheduler");
-		step = builder_step(b, PLAN_PARENT, PLAN_SCHEDULER, json_pointer);
-		step->u.scheduler.policy = p->scheduler.policy;
-		step->u.scheduler.priority = p->scheduler.priority;
-		step->u.scheduler.nice = p->scheduler.nice;
-		step->u.scheduler.flags = p->scheduler.flags;
-		step->u.scheduler.runtime = p->scheduler.runtime;
-		step->u.scheduler.deadline = p->scheduler.deadline;
-		step->u.scheduler.period = p->scheduler.period;
+		builder_step(b, PLAN_PARENT, PLAN_SCHEDULER, json_pointer)->u.scheduler = attributes->scheduler;
 	}
-	if (p->io_priority.is_set) {
+	if (attributes->io_priority.is_set) {
 		json_pointer = builder_text(b, "/process/ioPriority");
 		builder_step(b, PLAN_PARENT, PLAN_IO_PRIORITY, json_pointer)->u.number =
-			(int64_t)p->io_priority.class_ << 13 | p->io_priority.priority;
+			(int64_t)attributes->io_priority.class_ << 13 | attributes->io_priority.priority;
 	}
 }
 
@@ -293,28 +254,26 @@ static bool is_late_rlimit(const struct builder *b, const struct spec_rlimit *rl
 
 static void add_late_rlimits(struct builder *b)
 {
-	const struct spec_process *p = &b->spec->process;
+	const struct spec_process *p = b->process;
 	uint64_t floor;
 
 	for (size_t i = 0; i < p->rlimit_count; i++) {
 		plan_text json_pointer = builder_pointer(b, "/process/rlimits/%zu", i);
 
 		if (is_late_rlimit(b, &p->rlimits[i], &floor))
-			builder_step(b, PLAN_INIT, PLAN_RLIMIT, json_pointer)->u.rlimit = (struct plan_rlimit){
-				(uint32_t)p->rlimits[i].resource, p->rlimits[i].soft, p->rlimits[i].hard};
+			builder_step(b, PLAN_INIT, PLAN_RLIMIT, json_pointer)->u.rlimit = p->rlimits[i];
 	}
 }
 
 void plan_add_rlimits(struct builder *b, enum plan_actor actor)
 {
-	const struct spec_process *p = &b->spec->process;
+	const struct spec_process *p = b->process;
 	uint64_t floor;
 
 	if ((actor == PLAN_PARENT) != is_parent_setting_rlimits(b))
 		return;
 	for (size_t i = 0; i < p->rlimit_count; i++) {
-		struct plan_rlimit rlimit = {(uint32_t)p->rlimits[i].resource, p->rlimits[i].soft,
-					     p->rlimits[i].hard};
+		struct spec_rlimit rlimit = p->rlimits[i];
 		plan_text json_pointer = builder_pointer(b, "/process/rlimits/%zu", i);
 
 		if (is_late_rlimit(b, &p->rlimits[i], &floor) && rlimit.hard < floor)
@@ -327,95 +286,188 @@ void plan_add_rlimits(struct builder *b, enum plan_actor actor)
 
 static void add_init_attributes(struct builder *b)
 {
-	const struct spec_process *p = &b->spec->process;
 	plan_text json_pointer;
 
-	builder_step(b, PLAN_INIT, PLAN_UMASK, 0)->u.number =
-		p->user.umask.is_set ? (int64_t)p->user.umask.value : 0022;
+	plan_add_umask(b, PLAN_INIT);
 	builder_step(b, PLAN_INIT, PLAN_AFFINITY, 0);
-	add_memory_policy(b);
-	if (b->spec->personality.is_set) {
-		json_pointer = builder_text(b, "/linux/personality");
-		builder_step(b, PLAN_INIT, PLAN_PERSONALITY, json_pointer)->u.number =
-			b->spec->personality.domain;
-	}
+	plan_add_policies(b, PLAN_INIT);
 	plan_add_labels(b, PLAN_INIT);
-	if (p->no_new_privileges) {
+	if (b->process->attributes.no_new_privileges) {
 		json_pointer = builder_text(b, "/process/noNewPrivileges");
 		builder_step(b, PLAN_INIT, PLAN_NO_NEW_PRIVS, json_pointer);
 	}
 }
 
+static enum plan_filter_time filter_time(const struct builder *b, const struct plan_filter *filter)
+{
+	return plan_filter_time(filter, b->process->attributes.no_new_privileges);
+}
+
 void plan_add_exec(struct builder *b, const struct plan_program *program, const struct plan_filter *filter)
 {
-	bool has_hooks = b->spec->hooks[SPEC_HOOK_START_CONTAINER].count > 0;
-	bool is_last = plan_filter_time(filter, b->spec->process.no_new_privileges) == PLAN_FILTER_LAST;
 	plan_text json_pointer = builder_text(b, "/process/args");
 
-	/*
-	 * startContainer hooks are programs of the container: the filter applies to them as to its own program.
-	 */
-	if (is_last && has_hooks)
-		plan_add_seccomp(b, PLAN_INIT, filter);
-	plan_add_hooks(b, PLAN_INIT, SPEC_HOOK_START_CONTAINER);
 	add_late_rlimits(b);
 	builder_step(b, PLAN_INIT, PLAN_HANDOVER, json_pointer)->u.program = *program;
-	if (is_last && !has_hooks)
+	if (filter != NULL)
 		plan_add_seccomp(b, PLAN_INIT, filter);
 	builder_step(b, PLAN_INIT, PLAN_EXEC, json_pointer)->u.program = *program;
 }
 
-void plan_add_process(struct builder *b)
+/* startContainer hooks are programs of the container: the filter applies to them as to its own program. */
+static void add_start(struct builder *b, const struct plan_program *program)
 {
-	const struct spec_process *p = &b->spec->process;
-	enum plan_filter_time filter_time;
-	struct plan_program program;
-	struct plan_filter filter;
-	struct plan_user user;
+	bool has_hooks = b->spec->hooks[SPEC_HOOK_START_CONTAINER].count > 0;
+	const struct plan_filter *filter = &b->filter;
+
+	if (filter_time(b, filter) != PLAN_FILTER_LAST)
+		filter = NULL;
+	plan_add_death_signal(b);
+	if (filter != NULL && has_hooks)
+		plan_add_seccomp(b, PLAN_INIT, filter);
+	plan_add_hooks(b, PLAN_INIT, SPEC_HOOK_START_CONTAINER);
+	if (has_hooks)
+		filter = NULL;
+	/* Labels apply from execve(2) on, so not to the reaper. */
+	plan_add_reaper(b, filter != NULL || plan_has_labels(b));
+	plan_add_exec(b, program, filter);
+}
+
+/* What init sets on itself, and where it finds its program. */
+static void add_identity(struct builder *b, const struct plan_program *program)
+{
+	const struct plan_filter *filter = &b->filter;
 	plan_text json_pointer;
 
-	plan_add_filter(b, &filter);
-	filter_time = plan_filter_time(&filter, p->no_new_privileges);
-	b->has_listener = filter.is_notify;
-	if (b->spec->has_process) {
-		add_init_attributes(b);
-		if (p->args.count > 0)
-			plan_add_home(b, PLAN_INIT);
-		builder_step(b, PLAN_INIT, PLAN_STDIO_OWNER, 0)->u.number = p->user.uid;
-		plan_add_rlimits(b, PLAN_INIT);
-		if (filter_time == PLAN_FILTER_PRIVILEGED)
-			plan_add_seccomp(b, PLAN_INIT, &filter);
-		json_pointer = builder_text(b, "/process/user");
-		user = plan_user_of(b);
-		builder_step(b, PLAN_INIT, PLAN_USER, json_pointer)->u.user = user;
-		program = plan_program_of(b);
-		json_pointer = builder_text(b, "/process/args");
-		if (p->args.count > 0)
-			builder_step(b, PLAN_INIT, PLAN_LOOKUP, json_pointer)->u.program = program;
-		if (filter_time == PLAN_FILTER_NOTIFY)
-			plan_add_seccomp(b, PLAN_INIT, &filter);
-	}
+	add_init_attributes(b);
+	if (program->args.count > 0)
+		plan_add_home(b, PLAN_INIT);
+	builder_step(b, PLAN_INIT, PLAN_STDIO_OWNER, 0)->u.number = b->process->user.uid;
+	plan_add_rlimits(b, PLAN_INIT);
+	if (filter_time(b, filter) == PLAN_FILTER_PRIVILEGED)
+		plan_add_seccomp(b, PLAN_INIT, filter);
+	json_pointer = builder_text(b, "/process/user");
+	plan_check_groups(b, &b->stored.user);
+	builder_step(b, PLAN_INIT, PLAN_USER, json_pointer)->u.user = b->stored.user;
+	json_pointer = builder_text(b, "/process/args");
+	if (program->args.count > 0)
+		builder_step(b, PLAN_INIT, PLAN_LOOKUP, json_pointer)->u.program = *program;
+	if (filter_time(b, filter) == PLAN_FILTER_NOTIFY)
+		plan_add_seccomp(b, PLAN_INIT, filter);
+}
+
+/* What the parent does once init has done everything but to wait for its start. */
+static void add_commit(struct builder *b)
+{
 	builder_step(b, PLAN_INIT, PLAN_SEND, 0)->u.step = STEP_READY;
 	builder_step(b, PLAN_PARENT, PLAN_EXPECT, 0)->u.step = STEP_READY;
 	plan_add_release_placeholder(b);
-	if (b->spec->has_process)
+	if (b->spec->has_process) {
 		plan_add_parent_attributes(b);
-	if (b->spec->has_process)
 		plan_add_rlimits(b, PLAN_PARENT);
+	}
+	plan_add_delegate(b);
 	plan_add_late_limits(b);
 	plan_add_watch(b);
 	builder_step(b, PLAN_PARENT, PLAN_SEND, 0)->u.step = STEP_COMMITTED;
 	builder_step(b, PLAN_INIT, PLAN_EXPECT, 0)->u.step = STEP_COMMITTED;
 	builder_step(b, PLAN_INIT, PLAN_GATE, 0)->u.slot = b->gate_slot;
-	if (b->spec->has_process && p->args.count > 0) {
-		plan_add_exec(b, &program, &filter);
-	} else {
-		if (b->request->is_run)
-			builder_finding(b, ERR_CONFIG, b->spec->has_process ? "/process/args" : "/process",
-					"is missing");
-		/* init never reaches this step, but an exec copies the filter from it. */
-		if (filter.program.count > 0)
-			plan_add_seccomp(b, PLAN_INIT, &filter);
+}
+
+void plan_add_process(struct builder *b)
+{
+	struct plan_process *stored = &b->stored;
+	struct plan_program program = plan_program_of(b);
+
+	plan_add_filter(b);
+	b->has_listener = b->filter.is_notify || b->filter.recorder_slot != PLAN_NO_SLOT;
+	stored->user = plan_user_of(b);
+	stored->user.is_setgroups_denied = is_setgroups_denied(b);
+	stored->user.has_callers_groups = str_equal(spec_annotation(b->spec, KEEP_GROUPS), "1");
+	stored->env = program.env;
+	stored->env.count -= program.runtime_env_count;
+	if (b->spec->has_process)
+		add_identity(b, &program);
+	add_commit(b);
+	if (program.args.count > 0) {
+		add_start(b, &program);
+	} else if (b->request->is_run) {
+		builder_finding(b, ERR_CONFIG, b->spec->has_process ? "/process/args" : "/process",
+				"is missing");
 	}
 	plan_add_hooks(b, PLAN_PARENT, SPEC_HOOK_POSTSTART);
+}
+
+uint32_t plan_add_stored_process(struct builder *b)
+{
+	const struct spec_process *p = b->process;
+	struct plan_process *stored = &b->stored;
+
+	stored->attributes = p->attributes;
+	stored->rlimits = builder_table(b, p->rlimits, p->rlimit_count, sizeof *p->rlimits);
+	stored->apparmor_profile = builder_text(b, p->apparmor_profile);
+	stored->selinux_label = builder_text(b, p->selinux_label);
+	stored->affinity_initial = builder_text(b, p->exec_cpu_affinity.initial);
+	stored->affinity_final = builder_text(b, p->exec_cpu_affinity.final);
+	return builder_table(b, stored, 1, sizeof *stored).offset;
+}
+
+/* --- printers --- */
+
+void plan_detail_umask(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	(void)plan;
+	buf_format(out, "%o", (unsigned int)step->u.number);
+}
+
+void plan_detail_rlimit(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	(void)plan;
+	buf_format(out, "%s soft %llu hard %llu", spec_rlimit_name(step->u.rlimit.resource),
+		   (unsigned long long)step->u.rlimit.soft, (unsigned long long)step->u.rlimit.hard);
+}
+
+void plan_detail_scheduler(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	(void)plan;
+	buf_format(out, "policy %u nice %d priority %u", step->u.scheduler.policy, step->u.scheduler.nice,
+		   step->u.scheduler.priority);
+}
+
+void plan_detail_memory_policy(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	(void)plan;
+	buf_format(out, "mode %d flags %x", step->u.memory_policy.mode, step->u.memory_policy.flags);
+}
+
+static void add_set(struct buf *out, const char *before, uint64_t set)
+{
+	buf_add_str(out, before);
+	capability_set_add(out, set);
+}
+
+void plan_detail_user(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	const struct plan_user *user = &step->u.user;
+	const uint32_t *groups = plan_rows(plan, user->groups);
+	bool is_callers = user->is_setgroups_denied || user->has_callers_groups;
+	uint32_t count = is_callers ? 0 : user->groups.count;
+
+	buf_format(out, "uid %u gid %u groups", user->uid, user->gid);
+	for (uint32_t i = 0; i < count; i++)
+		buf_format(out, "%s%u", i == 0 ? " " : ",", groups[i]);
+	if (count == 0)
+		buf_add_str(out, is_callers ? " the caller's" : " none");
+	add_set(out, " bounding ", user->capabilities.bounding);
+	add_set(out, " effective ", user->capabilities.effective);
+	add_set(out, " permitted ", user->capabilities.permitted);
+	add_set(out, " inheritable ", user->capabilities.inheritable);
+	add_set(out, " ambient ", user->capabilities.ambient);
+	detail_add_item(out, " cwd ", plan_get(plan, user->cwd));
+}
+
+void plan_detail_program(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	for (uint32_t i = 0; i < step->u.program.args.count; i++)
+		detail_add_item(out, i == 0 ? "" : " ", plan_item(plan, step->u.program.args, i));
 }

@@ -162,7 +162,7 @@ static bool add_set(const struct sink *sink, const char *name, const char *value
 	size_t count = 0;
 
 	/* An empty list means those of the parent cgroup. */
-	if (value[strspn(value, BLANKS)] != '\0' && plan_node_mask(value, words, ARRAY_SIZE(words)) < 0)
+	if (value[strspn(value, BLANKS)] != '\0' && spec_list_mask(value, words, ARRAY_SIZE(words)) < 0)
 		return false;
 	for (size_t i = 0; i < SET_BYTES; i++)
 		if (words[i / 8] >> (i % 8 * 8) & 0xff)

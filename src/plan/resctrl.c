@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "builder.h"
+#include "detail.h"
 
 #define NAME_LONGEST 255
 
@@ -48,16 +49,35 @@ void plan_add_resctrl(struct builder *b)
 		resctrl.monitor = builder_text(b, id);
 	json_pointer = builder_text(b, "/linux/intelRdt");
 	builder_step(b, PLAN_PARENT, PLAN_RESCTRL, json_pointer)->u.resctrl = resctrl;
+	b->stored.resctrl = resctrl;
 }
 
 void plan_copy_resctrl(struct builder *b, const struct plan *container)
 {
-	const struct plan_step *step = plan_find(container, PLAN_RESCTRL);
+	const struct plan_resctrl *of_container = &plan_process_of(container)->resctrl;
 	struct plan_resctrl resctrl = {.is_made = true};
 
-	if (step == NULL)
+	if (of_container->clos == 0)
 		return;
-	resctrl.clos = builder_text(b, plan_get(container, step->u.resctrl.clos));
-	resctrl.monitor = builder_text(b, plan_get(container, step->u.resctrl.monitor));
+	resctrl.clos = builder_text(b, plan_get(container, of_container->clos));
+	resctrl.monitor = builder_text(b, plan_get(container, of_container->monitor));
 	builder_step(b, PLAN_PARENT, PLAN_RESCTRL, 0)->u.resctrl = resctrl;
+}
+
+/* --- printers --- */
+
+void plan_detail_resctrl(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	const struct plan_resctrl *resctrl = &step->u.resctrl;
+	const char *clos = plan_get(plan, resctrl->clos), *line = plan_get(plan, resctrl->schemata);
+
+	buf_format(out, "%s%s", resctrl->is_own ? "new " : "", clos[0] == '\0' ? "/" : clos);
+	for (const char *word = " with "; line != NULL && *line != '\0'; word = ",") {
+		size_t len = strcspn(line, "\n");
+
+		buf_format(out, "%s%.*s", word, (int)len, line);
+		line += len + (line[len] == '\n');
+	}
+	if (resctrl->monitor != 0)
+		buf_format(out, " monitored as %s", plan_get(plan, resctrl->monitor));
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "builder.h"
+#include "detail.h"
 #include "unit.h"
 
 #define CONTROLLERS_MAX 32
@@ -567,4 +568,28 @@ int plan_build_update(const struct spec_resources *resources, const struct host 
 		*ret_plan = builder_finish(&b);
 	builder_done(&b);
 	return b.finding_count == 0 ? 0 : -EINVAL;
+}
+
+/* --- printers --- */
+
+void plan_detail_usage(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	buf_format(out, "%s at most %llu", plan_get(plan, step->u.usage.file),
+		   (unsigned long long)step->u.usage.limit);
+}
+
+/* A value of only a line feed empties the file: print no value. */
+void plan_detail_write(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	const struct plan_cgroup_write *write = &step->u.write;
+	const char *value = plan_get(plan, write->value);
+
+	buf_format(out, "%s = %.*s", plan_get(plan, write->file), (int)strcspn(value, "\n"), value);
+	if (write->other_file != 0)
+		buf_format(out, " or %s = %s", plan_get(plan, write->other_file),
+			   plan_get(plan, write->other_value));
+	if (write->flags & PLAN_WRITE_OPTIONAL)
+		buf_add_str(out, " if the file exists");
+	if (write->flags & PLAN_WRITE_TENTATIVE)
+		buf_add_str(out, " if allowed");
 }

@@ -3,10 +3,12 @@
  * The root file system: devices, links, console, and the steps from the pivot to the read-only root. Process:
  * the parent.
  */
+#include <linux/capability.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "builder.h"
+#include "detail.h"
 
 static const struct {
 	const char *path;
@@ -25,6 +27,8 @@ static struct plan_root root_of(struct builder *b)
 		.is_readonly = b->spec->root.is_readonly,
 		.is_no_pivot = b->request->is_no_pivot,
 		.has_mount_ns = b->has_mount_ns,
+		.may_be_in_chroot = b->has_mount_ns && !b->has_new_user,
+		.is_empty = b->is_root_empty,
 		.is_slave = p == SPEC_PROPAGATION_SLAVE || p == SPEC_PROPAGATION_RSLAVE,
 	};
 
@@ -43,6 +47,7 @@ void plan_add_root(struct builder *b)
 		builder_finding(b, ERR_UNSUPPORTED, "/root/readonly",
 				"a read-only root needs a mount namespace of the container's own");
 	builder_step(b, PLAN_INIT, PLAN_ROOT, json_pointer)->u.root = root;
+	b->stored.root = b->has_mount_ns ? 0 : root.path;
 }
 
 /* A device that cannot be created in a user namespace is a bind mount of the host's device. */
@@ -64,10 +69,10 @@ static uint32_t host_id(struct builder *b, const struct spec_id_maps *maps, cons
 			uint32_t root_id, const char *json_pointer)
 {
 	uint64_t id = requested->is_set ? requested->value : root_id;
+	const struct spec_id_range *range = plan_find_range(maps, id);
 
-	for (size_t i = 0; i < maps->count; i++)
-		if (id >= maps->v[i].container_id && id - maps->v[i].container_id < maps->v[i].size)
-			return maps->v[i].host_id + (uint32_t)(id - maps->v[i].container_id);
+	if (range != NULL)
+		return range->host_id + (uint32_t)(id - range->container_id);
 	if (requested->is_set && maps->count == 0)
 		builder_finding(b, ERR_CONFIG, json_pointer,
 				"needs the mappings of the joined user namespace (set uidMappings and "
@@ -139,8 +144,9 @@ static bool is_configured(const struct spec *spec, const char *path)
 static void collect_devices(struct builder *b)
 {
 	size_t max = b->spec->device_count + ARRAY_SIZE(default_devices);
-	bool is_bound = b->has_user || b->host->is_in_user_ns;
-	bool is_made = b->host->is_privileged && !b->host->is_in_user_ns;
+	bool can_make = (b->host->capabilities >> CAP_MKNOD & 1) != 0;
+	bool is_bound = b->has_user || b->host->is_in_user_ns || !can_make;
+	bool is_made = b->host->is_privileged && !b->host->is_in_user_ns && can_make;
 
 	b->devices = arena_alloc(&b->arena, max * sizeof *b->devices);
 	b->device_pointers = arena_alloc(&b->arena, max * sizeof *b->device_pointers);
@@ -214,7 +220,7 @@ void plan_add_devices(struct builder *b)
 
 static void add_console(struct builder *b)
 {
-	const struct spec_process *p = &b->spec->process;
+	const struct spec_process *p = b->process;
 	struct plan_step *step;
 	plan_text json_pointer;
 
@@ -222,15 +228,13 @@ static void add_console(struct builder *b)
 		return;
 	json_pointer = builder_text(b, "/process/terminal");
 	step = builder_step(b, PLAN_INIT, PLAN_CONSOLE, json_pointer);
-	step->u.console.has_size = p->console_size.is_set;
-	step->u.console.height = p->console_size.height;
-	step->u.console.width = p->console_size.width;
+	step->u.console.size = p->console_size;
 	step->u.console.uid = p->user.uid;
 	step->u.console.has_console_file = b->has_mount_ns && !b->is_dev_bound;
-	step->u.console.is_controlling = true;
+	step->u.console.is_controlling = !b->has_reaper;
 }
 
-static void add_late_readonly(struct builder *b)
+void plan_add_late_readonly(struct builder *b)
 {
 	for (uint32_t i = 0; i < b->step_count; i++) {
 		plan_text json_pointer = b->steps[i].json_pointer;
@@ -351,9 +355,9 @@ void plan_add_late_rootfs(struct builder *b)
 
 	builder_step(b, PLAN_INIT, PLAN_PIVOT, 0)->u.root = root;
 	if (b->spec->has_process)
-		add_text(b, PLAN_MAKE_CWD, b->spec->process.cwd, "/process/cwd");
+		add_text(b, PLAN_MAKE_CWD, b->process->cwd, "/process/cwd");
 	add_console(b);
-	add_late_readonly(b);
+	plan_add_late_readonly(b);
 	add_text(b, PLAN_HOSTNAME, b->spec->hostname, "/hostname");
 	add_text(b, PLAN_DOMAINNAME, b->spec->domainname, "/domainname");
 	for (size_t i = 0; i < b->spec->sysctl.count; i++)
@@ -365,4 +369,56 @@ void plan_add_late_rootfs(struct builder *b)
 		json_pointer = builder_text(b, "/root/readonly");
 		builder_step(b, PLAN_INIT, PLAN_READONLY_ROOT, json_pointer);
 	}
+}
+
+/* --- printers --- */
+
+void plan_detail_root(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	detail_add_item(out, "", plan_get(plan, step->u.root.path));
+}
+
+void plan_detail_pivot(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	(void)plan;
+	buf_add_str(out, !step->u.root.has_mount_ns ? "chroot"
+			 : step->u.root.is_no_pivot ? "move"
+						    : "pivot_root");
+}
+
+void plan_detail_device(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	const struct plan_device *device = &step->u.device;
+
+	buf_format(out, "%s %c %u:%u mode %o%s", plan_get(plan, device->path), device->type, device->major,
+		   device->minor, device->mode,
+		   device->is_node    ? " bound from the parent"
+		   : device->is_bound ? " bound from the host"
+		   : device->is_found ? " must exist"
+				      : "");
+}
+
+void plan_detail_node(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	const struct plan_device *device = &step->u.node.device;
+
+	buf_format(out, "%s %c %u:%u mode %o owner %u:%u", plan_get(plan, device->path), device->type,
+		   device->major, device->minor, device->mode, device->host_uid, device->host_gid);
+}
+
+void plan_detail_link(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	buf_format(out, "%s to %s", plan_get(plan, step->u.link.path), plan_get(plan, step->u.link.target));
+}
+
+void plan_detail_sysctl(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	buf_format(out, "%s = %s", plan_get(plan, step->u.sysctl.key), plan_get(plan, step->u.sysctl.value));
+}
+
+void plan_detail_propagation(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	(void)plan;
+	buf_add_str(out, step->u.propagation.is_recursive ? "r" : "");
+	detail_add_propagation(out, step->u.propagation.type);
 }

@@ -9,10 +9,10 @@
 /*
  * The layout number of a stored plan. Increase REVISION for a change that none of these sizes and counts shows.
  */
-#define REVISION 4
+#define REVISION 7
 #define LAYOUT                                                                                                 \
 	((uint64_t)sizeof(struct plan) << 48 | (uint64_t)sizeof(struct plan_step) << 32 |                      \
-	 (uint64_t)PLAN_KINDS << 16 | REVISION)
+	 (uint64_t)PLAN_KINDS << 24 | (uint64_t)sizeof(struct plan_process) << 8 | REVISION)
 
 static uint64_t sum_of(const struct plan *plan)
 {

@@ -52,81 +52,85 @@ static bool has_sysctl_namespace(const struct trial *trial, const char *sysctl)
 	return owner >= 0 && !trial->is_joined[owner];
 }
 
-/* Steps that the request can omit while the others are still tried. */
-static bool is_kept_single(const struct trial *trial, const struct plan_step *step)
+/*
+ * The column "trial" of the steps. Skipped: cgroups, classes of service, network devices and hooks, which
+ * change the host; cpus and memory nodes, which depend on the container's cgroup; oom_score_adj, which a copy
+ * of the caller has tried already; the owner of the caller's standard descriptors; and all steps after
+ * COMMITTED, which is never sent.
+ */
+static bool is_kept_skip(const struct trial *trial, const struct plan_step *step)
 {
-	switch ((enum plan_kind)step->kind) {
-	case PLAN_MOUNT:
-		/* A remount may change a mount in the root file system, which an empty root does not have. */
-		return !step->u.mount.is_remount;
-	case PLAN_HOSTNAME:
-	case PLAN_DOMAINNAME:
-		return !trial->is_joined[SPEC_NS_UTS];
-	case PLAN_SYSCTL:
-		return has_sysctl_namespace(trial, plan_get(trial->plan, step->u.sysctl.key));
-	case PLAN_MAKE_CWD:
-		return has_cwd(trial);
-	case PLAN_LOOKUP:
-		return has_cwd(trial) && trial->request->has_program;
-	case PLAN_OPEN_IDMAP:
-	case PLAN_OPEN_SOURCE:
-	case PLAN_MAKE_NODE:
-	case PLAN_DEVICE:
-	case PLAN_CONSOLE:
-	case PLAN_READONLY_MOUNT:
-	case PLAN_READONLY_PATH:
-	case PLAN_MASK_PATH:
-	case PLAN_PROPAGATION:
-	case PLAN_LABEL:
-	case PLAN_SCHEDULER:
-	case PLAN_IO_PRIORITY:
-	case PLAN_RLIMIT:
-	case PLAN_PERSONALITY:
-		return true;
-	default:
-		return false;
-	}
+	(void)trial;
+	(void)step;
+	return false;
+}
+
+static bool is_kept_keep(const struct trial *trial, const struct plan_step *step)
+{
+	(void)trial;
+	(void)step;
+	return true;
+}
+
+/* Steps that the request can omit while the others are still tried. */
+static bool is_kept_omittable(const struct trial *trial, const struct plan_step *step)
+{
+	return !is_omitted(trial, plan_get(trial->plan, step->json_pointer));
+}
+
+static bool is_kept_send(const struct trial *trial, const struct plan_step *step)
+{
+	(void)trial;
+	return step->actor != PLAN_PARENT || step->u.step != STEP_COMMITTED;
+}
+
+static bool is_kept_filter(const struct trial *trial, const struct plan_step *step)
+{
+	(void)trial;
+	return !step->u.filter.is_notify;
 }
 
 /*
- * Not kept: cgroups, classes of service, network devices and hooks, which change the host; cpus and memory
- * nodes, which depend on the container's cgroup; oom_score_adj, which a copy of the caller has tried already;
- * the owner of the caller's standard descriptors; and all steps after COMMITTED, which is never sent.
+ * A remount may change a mount in the root file system, which an empty root does not have. A link cannot be
+ * made in the read-only root.
  */
+static bool is_kept_mount(const struct trial *trial, const struct plan_step *step)
+{
+	return !step->u.mount.is_remount && !step->u.mount.copies_link && is_kept_omittable(trial, step);
+}
+
+static bool is_kept_uts(const struct trial *trial, const struct plan_step *step)
+{
+	return !trial->is_joined[SPEC_NS_UTS] && is_kept_omittable(trial, step);
+}
+
+static bool is_kept_sysctl(const struct trial *trial, const struct plan_step *step)
+{
+	return has_sysctl_namespace(trial, plan_get(trial->plan, step->u.sysctl.key)) &&
+	       is_kept_omittable(trial, step);
+}
+
+static bool is_kept_cwd(const struct trial *trial, const struct plan_step *step)
+{
+	return has_cwd(trial) && is_kept_omittable(trial, step);
+}
+
+static bool is_kept_program(const struct trial *trial, const struct plan_step *step)
+{
+	return trial->request->has_program && is_kept_cwd(trial, step);
+}
+
 static bool is_kept(const struct trial *trial, const struct plan_step *step)
 {
 	switch ((enum plan_kind)step->kind) {
-	case PLAN_SEND:
-		return step->actor != PLAN_PARENT || step->u.step != STEP_COMMITTED;
-	case PLAN_SECCOMP:
-		return !step->u.filter.is_notify;
-	case PLAN_CONTROLLING:
-		return !is_omitted(trial, "/process/terminal");
-	case PLAN_EXPECT:
-	case PLAN_OPEN_PROC:
-	case PLAN_OPEN_NAMESPACE:
-	case PLAN_SPAWN:
-	case PLAN_ID_MAPS:
-	case PLAN_SET_UNDUMPABLE:
-	case PLAN_JOIN:
-	case PLAN_UNSHARE:
-	case PLAN_TIME_OFFSETS:
-	case PLAN_SETUP_IDS:
-	case PLAN_KEYRING:
-	case PLAN_LOOPBACK:
-	case PLAN_ROOT:
-	case PLAN_COPY_NODES:
-	case PLAN_LINK:
-	case PLAN_PIVOT:
-	case PLAN_READONLY_ROOT:
-	case PLAN_UMASK:
-	case PLAN_NO_NEW_PRIVS:
-	case PLAN_USER:
-		return true;
-	default:
-		return is_kept_single(trial, step) &&
-		       !is_omitted(trial, plan_get(trial->plan, step->json_pointer));
+#define IS_KEPT(kind, name, printed, parent, bridge, create, exec, detail, kept, ...)                          \
+	case PLAN_##kind:                                                                                      \
+		return is_kept_##kept(trial, step);
+		PLAN_STEPS(IS_KEPT)
+	case PLAN_KINDS:
+		break;
 	}
+	return false;
 }
 
 /* Makes the source a read-only copy. Mounts in it do not appear on the host. */
@@ -136,8 +140,8 @@ static void alter_source(const struct trial *trial, struct plan_step *step)
 
 	step->u.source.source.propagation = MS_PRIVATE;
 	step->u.source.source.is_readonly = true;
-	step->u.source.source.is_empty = trial->request->has_empty_root && root != NULL &&
-					 step->u.source.slot == root->u.root.slot;
+	step->u.source.source.is_empty |= trial->request->has_empty_root && root != NULL &&
+					  step->u.source.slot == root->u.root.slot;
 }
 
 static void alter(const struct trial *trial, struct plan_step *step)

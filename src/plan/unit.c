@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "builder.h"
+#include "detail.h"
 #include "unit.h"
 
 #define UNIT_NAME_MAX 255 /* bytes, systemd.unit(5) */
@@ -241,6 +242,25 @@ const struct plan_step *plan_unit_limits(const struct plan *plan, struct plan_cp
 
 /* --- steps --- */
 
+/*
+ * Annotation of crun: the container's processes are in a cgroup of this name in the scope, because crun writes
+ * limits to files, which systemd permits only below the scope. tare sets properties of the scope. "" requests
+ * that, too: configurations of CRI-O often do.
+ */
+#define SUBGROUP "run.oci.systemd.subgroup"
+
+static void check_subgroup(struct builder *b)
+{
+	const char *name = spec_annotation(b->spec, SUBGROUP);
+
+	if (!str_is_empty(name))
+		builder_finding(
+			b, ERR_UNSUPPORTED, "/annotations/" SUBGROUP,
+			"cannot place the program in the cgroup '%.40s' of the scope: it is in the scope "
+			"itself (set the annotation to \"\", or use run.oci.delegate-cgroup)",
+			name);
+}
+
 bool plan_begin_unit(struct builder *b)
 {
 	struct unit_name name = {.slice = ""};
@@ -248,6 +268,7 @@ bool plan_begin_unit(struct builder *b)
 	plan_text json_pointer, text, slice;
 	struct plan_step *step;
 
+	check_subgroup(b);
 	if (is_named) {
 		json_pointer = builder_text(b, str_is_empty(b->spec->cgroups_path) ? NULL : CGROUPS_PATH);
 		text = builder_text(b, name.name.data);
@@ -314,4 +335,21 @@ void plan_add_watch(struct builder *b)
 	}
 	if (is_limited)
 		builder_step(b, PLAN_PARENT, PLAN_UNIT_WATCH, 0);
+}
+
+/* --- printers --- */
+
+void plan_detail_unit(struct buf *out, const struct plan *plan, const struct plan_step *step)
+{
+	const struct plan_unit *unit = &step->u.unit;
+
+	buf_format(out, "%s%s", plan_get(plan, unit->name), unit->is_user ? " of the user" : "");
+	for (uint32_t i = 0; i + 2 < unit->properties.count; i += 3) {
+		detail_add_item(out, " ", plan_item(plan, unit->properties, i));
+		detail_add_item(out, "=", "");
+		/* A list has one string on each line: print them with commas. */
+		for (const char *c = plan_item(plan, unit->properties, i + 2); *c != '\0'; c++)
+			if (*c != '\n' || c[1] != '\0')
+				buf_add(out, *c == '\n' ? "," : c, 1);
+	}
 }

@@ -27,6 +27,8 @@ const char *protocol_step_name(enum protocol_step step)
 		[STEP_NETDEVS_MOVED] = "netdevs-moved",
 		[STEP_LISTENER_TAKEN] = "listener-taken",
 		[STEP_LISTENER_CLOSED] = "listener-closed",
+		[STEP_PROC_REFUSED] = "proc-refused",
+		[STEP_PROC_MADE] = "proc-made",
 	};
 
 	return step < STEP_COUNT ? names[step] : "unknown";
@@ -137,11 +139,13 @@ int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_val
 	};
 	struct received received = {.fd = -1};
 	_cleanup_fd_ int fd = -1;
-	bool was_reset = false;
+	bool was_reset = false, is_request;
 	ssize_t r = 0;
 
-	/* If the peer exited with unread data, the connection is reset: one call returns ECONNRESET, and the
-	 * next ones still return what the peer sent. */
+	/*
+	 * If the peer exited with unread data, the connection is reset: one call returns ECONNRESET, and the
+	 * next ones still return what the peer sent.
+	 */
 	do {
 		was_reset |= r == -ECONNRESET;
 		r = k_recvmsg(socket_fd, &header, MSG_CMSG_CLOEXEC);
@@ -169,7 +173,8 @@ int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_val
 		*err = message.err;
 		return err->errnum == 0 ? -EINVAL : -err->errnum;
 	}
-	if (message.step != expected)
+	is_request = message.step == STEP_PROC_REFUSED && ret_value != NULL && ret_fd != NULL;
+	if (message.step != expected && !is_request)
 		return err_set(err, ERR_PEER, EPROTO, NULL, "message '%s' arrived instead of '%s'",
 			       protocol_step_name((enum protocol_step)message.step),
 			       protocol_step_name(expected));
@@ -181,5 +186,5 @@ int protocol_expect(int socket_fd, enum protocol_step expected, int64_t *ret_val
 		*ret_value = expected == STEP_INIT_STARTED ? received.sender.pid : message.value;
 	if (ret_fd != NULL)
 		*ret_fd = take_fd(&fd);
-	return 0;
+	return is_request ? -EAGAIN : 0;
 }

@@ -31,23 +31,29 @@ static bool is_deadly(uint32_t result)
 	       action == SECCOMP_RET_TRAP;
 }
 
-/* Whether a comparison can have the result is_true for a system call of the native architecture. */
-static bool can_result_in(const struct sock_filter *row, unsigned int holds, uint32_t arch, bool is_true)
-{
-	uint16_t op = BPF_OP(row->code);
-
-	if (holds == HOLDS_ARCH && op == BPF_JEQ)
-		return (arch == row->k) == is_true;
-	if (holds == HOLDS_NUMBER && op != BPF_JSET && row->k >= X32_BIT)
-		return !is_true;
-	return true;
-}
+#define ANY_NUMBER (-1)
 
 struct reached {
 	unsigned char
 		holds[BPF_MAXINSNS + 256]; /* HOLDS_* at each row, 0: unreachable; a jt or jf is at most 255 */
 	uint32_t arch;
+	int number; /* of the system call, or ANY_NUMBER */
 };
+
+/* Whether a comparison can have the result is_true for a system call of the native architecture. */
+static bool can_result_in(const struct reached *reached, const struct sock_filter *row, unsigned int holds,
+			  bool is_true)
+{
+	uint16_t op = BPF_OP(row->code);
+
+	if (holds == HOLDS_ARCH && op == BPF_JEQ)
+		return (reached->arch == row->k) == is_true;
+	if (holds == HOLDS_NUMBER && reached->number != ANY_NUMBER)
+		return seccomp_compare(op, (uint32_t)reached->number, row->k) == is_true;
+	if (holds == HOLDS_NUMBER && op != BPF_JSET && row->k >= X32_BIT)
+		return !is_true;
+	return true;
+}
 
 static void jump(struct reached *reached, const struct sock_filter *row, uint32_t at)
 {
@@ -56,17 +62,25 @@ static void jump(struct reached *reached, const struct sock_filter *row, uint32_
 	for (unsigned int bit = HOLDS_ARCH; bit <= HOLDS_OTHER; bit <<= 1) {
 		if ((reached->holds[at] & bit) == 0)
 			continue;
-		if (can_result_in(row, bit, reached->arch, true))
+		if (can_result_in(reached, row, bit, true))
 			next[row->jt] |= (unsigned char)bit;
-		if (can_result_in(row, bit, reached->arch, false))
+		if (can_result_in(reached, row, bit, false))
 			next[row->jf] |= (unsigned char)bit;
 	}
 }
 
-/* BPF only has forward jumps, so one pass visits each row after all rows that lead to it. */
-bool seccomp_can_kill(const struct sock_filter *filter, uint32_t count)
+/* What is reachable: results that kill, and others. */
+#define REACHES_KILL 1u
+#define REACHES_OTHER 2u
+
+/*
+ * BPF only has forward jumps, so one pass visits each row after all rows that lead to it. An instruction that
+ * libseccomp never generates can have both results.
+ */
+static unsigned int results(const struct sock_filter *filter, uint32_t count, int number)
 {
-	struct reached reached = {.holds = {HOLDS_OTHER}, .arch = seccomp_arch_native()};
+	struct reached reached = {.holds = {HOLDS_OTHER}, .arch = seccomp_arch_native(), .number = number};
+	unsigned int found = 0;
 
 	for (uint32_t i = 0; i < count && i < BPF_MAXINSNS; i++) {
 		const struct sock_filter *row = &filter[i];
@@ -81,8 +95,25 @@ bool seccomp_can_kill(const struct sock_filter *filter, uint32_t count)
 			jump(&reached, row, i);
 		else if (BPF_CLASS(row->code) == BPF_ALU)
 			reached.holds[i + 1] |= HOLDS_OTHER;
-		else if (row->code != (BPF_RET | BPF_K) || is_deadly(row->k))
-			return true; /* or an instruction that libseccomp never generates */
+		else if (row->code != (BPF_RET | BPF_K))
+			found |= REACHES_KILL | REACHES_OTHER;
+		else
+			found |= is_deadly(row->k) ? REACHES_KILL : REACHES_OTHER;
 	}
-	return false;
+	return found;
+}
+
+bool seccomp_can_kill(const struct sock_filter *filter, uint32_t count)
+{
+	return (results(filter, count, ANY_NUMBER) & REACHES_KILL) != 0;
+}
+
+bool seccomp_can_kill_for(const struct sock_filter *filter, uint32_t count, int number)
+{
+	return (results(filter, count, number) & REACHES_KILL) != 0;
+}
+
+bool seccomp_must_kill_for(const struct sock_filter *filter, uint32_t count, int number)
+{
+	return results(filter, count, number) == REACHES_KILL;
 }

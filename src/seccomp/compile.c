@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "private.h"
+#include <tare/seccomp.h>
 
 #define TREE 2      /* value of SCMP_FLTATR_CTL_OPTIMIZE: a binary tree of the system calls */
 #define API_LEVEL 6 /* of libseccomp: has everything that Linux 5.14 has, so the kernel need not be probed */
@@ -69,7 +69,8 @@ static struct scmp_arg_cmp comparison_of(const struct spec_seccomp_arg *arg)
 	return (struct scmp_arg_cmp){arg->index, ops[arg->op], arg->value, arg->value_two};
 }
 
-uint32_t seccomp_arch_token(const char *name)
+/* libseccomp's number of an architecture ("SCMP_ARCH_..."), 0 if libseccomp does not know it. */
+static uint32_t arch_token(const char *name)
 {
 	char lower[32];
 	size_t len = 0;
@@ -88,7 +89,7 @@ static int add_architectures(struct compiler *c)
 	char json_pointer[64];
 
 	for (size_t i = 0; i < names->count; i++) {
-		uint32_t token = seccomp_arch_token(names->v[i]);
+		uint32_t token = arch_token(names->v[i]);
 		int r = token == 0 ? -EINVAL : seccomp_arch_add(c->context, token);
 
 		if (r == 0 || r == -EEXIST)
@@ -210,7 +211,7 @@ static void add_newer_blocks(struct compiler *c, struct buf *out)
 		return;
 	add_newer_block(out, c->spec, native);
 	for (size_t i = 0; i < c->spec->architectures.count; i++) {
-		uint32_t token = seccomp_arch_token(c->spec->architectures.v[i]);
+		uint32_t token = arch_token(c->spec->architectures.v[i]);
 
 		if (token != native)
 			add_newer_block(out, c->spec, token);
@@ -324,12 +325,30 @@ static bool is_usable(uint32_t token)
 	return r == 0 || r == -EEXIST;
 }
 
+/* libseccomp's numbers of architectures are those of the kernel, except that of x32. */
+#define X32_NUMBER(arch, number) ((arch) == SCMP_ARCH_X86_64 && ((uint32_t)(number)&X32_BIT) != 0)
+
+char *seccomp_call_name(uint32_t arch, int number)
+{
+	return seccomp_syscall_resolve_num_arch(X32_NUMBER(arch, number) ? SCMP_ARCH_X32 : arch, number);
+}
+
+const char *seccomp_architecture_of(uint32_t arch)
+{
+	const char *name;
+
+	for (int i = 0; (name = spec_seccomp_architecture_name(i)) != NULL; i++)
+		if (arch_token(name) == arch)
+			return name;
+	return NULL;
+}
+
 const char *seccomp_architecture_name(int index)
 {
 	const char *name;
 
 	for (int i = 0; (name = spec_seccomp_architecture_name(i)) != NULL; i++)
-		if (is_usable(seccomp_arch_token(name)) && index-- == 0)
+		if (is_usable(arch_token(name)) && index-- == 0)
 			return name;
 	return NULL;
 }

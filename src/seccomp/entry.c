@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "private.h"
+#include <tare/seccomp.h>
 
 #define REVISION 2 /* increase with each change of the program that a configuration compiles to */
 static const char entry_magic[8] = "tareSEC2";

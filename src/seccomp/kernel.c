@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Actions and flags of seccomp(2) that the running kernel has, and those that a configuration needs. Process:
- * the parent.
+ * Actions, flags and listeners of seccomp(2) that the running kernel has, and those that a configuration needs.
+ * Process: the parent; the recorder of system calls for listeners.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 
-#include "private.h"
+#include <tare/seccomp.h>
 
 static const struct {
 	const char *name;
@@ -15,9 +16,8 @@ static const struct {
 	{"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
 	{"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
 	{"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
-	{"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", 1u << 5}, /* Linux 5.19, missing in older headers */
+	{"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_WAIT_KILLABLE}, /* missing in older headers */
 };
-#define WAIT_KILLABLE_RECV (1u << 5)
 
 /* In the order of enum spec_seccomp_action. */
 static const uint32_t actions[] = {
@@ -34,6 +34,17 @@ bool seccomp_is_notify(const struct spec_seccomp *spec)
 	return is_notify;
 }
 
+bool seccomp_is_listener(int fd)
+{
+	char path[32], link[64];
+	ssize_t len;
+
+	str_format(path, sizeof path, "/proc/self/fd/%d", fd);
+	len = k_readlinkat(AT_FDCWD, path, link, sizeof link - 1);
+	link[len < 0 ? 0 : len] = '\0';
+	return str_equal(link, "anon_inode:seccomp notify"); /* proc_pid_fd(5) */
+}
+
 uint32_t seccomp_flags(const struct spec_seccomp *spec)
 {
 	bool is_notify = seccomp_is_notify(spec);
@@ -45,7 +56,7 @@ uint32_t seccomp_flags(const struct spec_seccomp *spec)
 				value |= flags[k].value;
 	/* seccomp(2) fails with EINVAL if this flag is set without NEW_LISTENER. */
 	if (!is_notify)
-		return value & ~WAIT_KILLABLE_RECV;
+		return value & ~SECCOMP_WAIT_KILLABLE;
 	/*
 	 * seccomp(2) refuses TSYNC together with NEW_LISTENER. init has only one thread, so TSYNC has no effect
 	 * there.
@@ -64,7 +75,17 @@ static bool has_flags(uint32_t value)
 
 static bool has_flag(uint32_t value)
 {
-	return has_flags(value == WAIT_KILLABLE_RECV ? value | SECCOMP_FILTER_FLAG_NEW_LISTENER : value);
+	return has_flags(value == SECCOMP_WAIT_KILLABLE ? value | SECCOMP_FILTER_FLAG_NEW_LISTENER : value);
+}
+
+/*
+ * TSYNC has no effect in init, see seccomp_flags. With WAIT_KILLABLE_RECV no signal but a fatal one interrupts
+ * a call that the recorder has received: without it such a call returns EINTR if the signal has a handler.
+ */
+uint32_t seccomp_observation_flags(uint32_t value)
+{
+	value = (value | SECCOMP_FILTER_FLAG_NEW_LISTENER) & ~(uint32_t)SECCOMP_FILTER_FLAG_TSYNC;
+	return has_flags(value | SECCOMP_WAIT_KILLABLE) ? value | SECCOMP_WAIT_KILLABLE : value;
 }
 
 const char *seccomp_supported_flag_name(int index)
@@ -78,11 +99,20 @@ const char *seccomp_supported_flag_name(int index)
 static int check_action(enum spec_seccomp_action action, const char *json_pointer, struct err *err)
 {
 	uint32_t value = actions[action];
+	int r = (int)k_call3(__NR_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &value);
 
-	if (k_call3(__NR_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &value) >= 0)
+	if (r >= 0)
 		return 0;
-	err_set(err, ERR_UNSUPPORTED, 0, json_pointer, "this kernel does not have this seccomp action");
-	return -EINVAL;
+	/* seccomp(2): EOPNOTSUPP; EINVAL and ENOSYS come from a kernel without the operation, or without
+	 * filters. */
+	if (r == -EOPNOTSUPP || r == -EINVAL || r == -ENOSYS) {
+		err_set(err, ERR_UNSUPPORTED, 0, json_pointer, "this kernel does not have this seccomp action");
+		return -EINVAL;
+	}
+	r = err_set(err, ERR_SYSTEM, r, json_pointer,
+		    "cannot find out whether this kernel has this seccomp action");
+	err_hint(err, "a seccomp filter around tare refuses seccomp(2): its profile has to allow it");
+	return r;
 }
 
 int seccomp_check_kernel(const struct spec_seccomp *spec, struct err *err)

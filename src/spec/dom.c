@@ -21,30 +21,6 @@ struct builder {
 
 /* --- strict text ----------------------------------------------------------------------------------------- */
 
-/* The length of the UTF-8 sequence at text (RFC 3629), or 0. */
-static size_t utf8_length(const unsigned char *text, size_t left)
-{
-	uint32_t code;
-	size_t len;
-
-	if (text[0] < 0x80)
-		return 1;
-	len = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
-	if (text[0] < 0xc2 || text[0] > 0xf4 || left < len)
-		return 0;
-	code = text[0] & (0xffu >> (len + 1));
-	for (size_t i = 1; i < len; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (text[i] & 0x3f);
-	}
-	if (len == 3 && (code < 0x800 || (code >= 0xd800 && code <= 0xdfff)))
-		return 0;
-	if (len == 4 && (code < 0x10000 || code > 0x10ffff))
-		return 0;
-	return len;
-}
-
 /* The value of "\uXXXX" at text, or -1. */
 static int escape_value(const unsigned char *text, size_t left)
 {
@@ -101,7 +77,7 @@ static size_t check_text(const unsigned char *text, size_t len, const char **pro
 		if (text[at] == '\\') {
 			step = escape_length(text + at, len - at, problem);
 		} else {
-			step = utf8_length(text + at, len - at);
+			step = str_utf8_length((const char *)text + at, len - at);
 			if (step == 0)
 				*problem = "invalid UTF-8";
 		}

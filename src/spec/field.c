@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parsers that rows of tables name: each converts one JSON value to one member of a struct. */
+#include <errno.h>
 #include <string.h>
 
 #include "field.h"
@@ -152,21 +153,11 @@ void field_absolute(struct reader *reader, const struct dom_node *node, const st
 		store_pointer(member(field, target), node->text);
 }
 
-static void ignore_range(void *context, uint32_t first, uint32_t last)
-{
-	(void)context;
-	(void)first;
-	(void)last;
-}
-
 void field_cpu_list(struct reader *reader, const struct dom_node *node, const struct field *field, void *target)
 {
 	if (!reader_expect(reader, node, DOM_STRING) || node->text[0] == '\0')
 		return;
-	if (spec_list_parse(node->text, ignore_range, NULL) < 0)
-		reader_refuse(reader, node, "must be a list like \"0-3,7\", not %s",
-			      reader_quote(reader, node->text));
-	else
+	if (reader_list(reader, node, NULL, 0) != -EINVAL)
 		store_pointer(member(field, target), node->text);
 }
 

@@ -22,7 +22,8 @@ struct reader { /* one conversion of a document */
 	spec_finding on_finding;
 	void *context;
 	int findings, max_findings; /* findings above the maximum are counted and not reported */
-	int notes_left;             /* how many more notes (findings of kind ERR_NONE) may be reported */
+	int notes_left;             /* how many more unknown keys may be reported */
+	bool is_warning;            /* reports them as warnings, not as findings of kind ERR_NONE */
 	size_t warning_cap;
 	bool has_bad_namespaces; /* skip the rules about namespaces, which would repeat that */
 };
@@ -34,8 +35,8 @@ void reader_refuse_hint(struct reader *reader, const struct dom_node *node, cons
 /* Reports a finding about the member key of object, which need not exist. */
 void reader_refuse_key(struct reader *reader, const struct dom_node *object, const char *key, const char *fmt,
 		       ...) FORMAT(4, 5);
-/* nearest.c: reports a key without a row in table as a note, except for keys of other platforms or engines. */
-void nearest_report_unknown(struct reader *reader, const struct dom_node *node, const struct table *table);
+/* nearest.c: the key of table with the smallest distance, which is at most a third of the letters; or NULL. */
+const char *nearest_key(const char *key, const struct table *table);
 
 /* Adds "POINTER: TEXT" to spec->warnings, and reports it as a note. */
 void reader_warn(struct reader *reader, const struct dom_node *node, const char *fmt, ...) FORMAT(3, 4);
@@ -74,6 +75,9 @@ bool reader_name(struct reader *reader, const struct dom_node *node, const struc
 typedef bool (*string_check)(struct reader *reader, const struct dom_node *node, const void *detail);
 bool reader_strings(struct reader *reader, const struct dom_node *node, string_check check, const void *detail,
 		    struct spec_list *ret);
+
+/* As spec_list_mask for a string. Adds a finding for -EINVAL; for -ERANGE the caller does what is needed. */
+int reader_list(struct reader *reader, const struct dom_node *node, uint64_t *words, size_t count) MUST_CHECK;
 
 /* For finding duplicates by sorting, because comparing all pairs is quadratic: by name, then by index. */
 struct named {
@@ -136,7 +140,7 @@ void field_string(struct reader *, const struct dom_node *, const struct field *
 void field_text(struct reader *, const struct dom_node *, const struct field *, void *);
 void field_absolute(struct reader *, const struct dom_node *, const struct field *, void *); /* a path */
 void field_cpu_list(struct reader *, const struct dom_node *, const struct field *,
-		    void *);                                                             /* spec_list_parse */
+		    void *);                                                             /* spec_list_mask */
 void field_list(struct reader *, const struct dom_node *, const struct field *, void *); /* spec_list */
 void field_absolute_list(struct reader *, const struct dom_node *, const struct field *, void *);
 void field_name_list(struct reader *, const struct dom_node *, const struct field *, void *);

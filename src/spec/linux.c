@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tables of the linux section (runtime-spec config-linux.md), without resources and seccomp. */
+#include <errno.h>
 #include <linux/mempolicy.h>
+#include <linux/personality.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -54,7 +56,7 @@ static void parse_namespaces(struct reader *reader, const struct dom_node *node,
 
 static void check_id_map(struct reader *reader, const struct dom_node *node, void *target)
 {
-	const struct spec_id_map *map = target;
+	const struct spec_id_range *map = target;
 
 	if ((uint64_t)map->container_id + map->size > UINT32_MAX)
 		reader_refuse_key(reader, node, "size",
@@ -67,12 +69,12 @@ static void check_id_map(struct reader *reader, const struct dom_node *node, voi
 }
 
 static const struct field id_map_fields[] = {
-	FIELD("containerID", field_u32, struct spec_id_map, container_id, RANGE(0, ID_MAX), REQUIRED),
-	FIELD("hostID", field_u32, struct spec_id_map, host_id, RANGE(0, ID_MAX), REQUIRED),
-	FIELD("size", field_u32, struct spec_id_map, size, RANGE(1, UINT32_MAX), REQUIRED),
+	FIELD("containerID", field_u32, struct spec_id_range, container_id, RANGE(0, ID_MAX), REQUIRED),
+	FIELD("hostID", field_u32, struct spec_id_range, host_id, RANGE(0, ID_MAX), REQUIRED),
+	FIELD("size", field_u32, struct spec_id_range, size, RANGE(1, UINT32_MAX), REQUIRED),
 };
 const struct table spec_table_id_map =
-	TABLE(id_map_fields, .size = sizeof(struct spec_id_map), .check = check_id_map);
+	TABLE(id_map_fields, .size = sizeof(struct spec_id_range), .check = check_id_map);
 
 static const struct field offset_fields[] = {
 	FIELD("secs", field_i64, struct spec_time_offset, secs),
@@ -412,15 +414,56 @@ static const struct table intel_rdt_table = TABLE(intel_rdt_fields, .check = che
 
 /* --- memory policy, personality -------------------------------------------------------------------------- */
 
+/* Since Linux 6.9; headers of older kernels do not define it. */
+#define WEIGHTED_INTERLEAVE 6
+
+static const struct name memory_modes[] = {
+	{"MPOL_DEFAULT", MPOL_DEFAULT},       {"MPOL_BIND", MPOL_BIND},
+	{"MPOL_INTERLEAVE", MPOL_INTERLEAVE}, {"MPOL_WEIGHTED_INTERLEAVE", WEIGHTED_INTERLEAVE},
+	{"MPOL_PREFERRED", MPOL_PREFERRED},   {"MPOL_PREFERRED_MANY", MPOL_PREFERRED_MANY},
+	{"MPOL_LOCAL", MPOL_LOCAL},
+};
+static const struct name_table memory_mode_names = NAMES("memory policy", memory_modes);
+
+static const char *memory_mode_name(int index)
+{
+	return names_at(&memory_mode_names, index);
+}
+
+static const struct name memory_flags[] = {
+	{"MPOL_F_NUMA_BALANCING", MPOL_F_NUMA_BALANCING},
+	{"MPOL_F_RELATIVE_NODES", MPOL_F_RELATIVE_NODES},
+	{"MPOL_F_STATIC_NODES", MPOL_F_STATIC_NODES},
+};
+static const struct name_table memory_flag_names = NAMES("memory policy flag", memory_flags);
+
+static const char *memory_flag_name(int index)
+{
+	return names_at(&memory_flag_names, index);
+}
+
+static void parse_nodes(struct reader *reader, const struct dom_node *node, const struct field *field,
+			void *target)
+{
+	struct spec_memory_policy *policy = target;
+
+	(void)field;
+	if (reader_expect(reader, node, DOM_STRING) &&
+	    reader_list(reader, node, policy->nodes, SPEC_NODE_WORDS) == -ERANGE)
+		reader_refuse(reader, node, "a node number is %d or larger", SPEC_NODE_WORDS * 64);
+}
+
 static void check_memory_policy(struct reader *reader, const struct dom_node *node, void *target)
 {
-	const struct spec *spec = target;
+	const struct spec_memory_policy *policy = target;
 	const char *mode = dom_member(node, "mode")->text;
-	int value = spec->memory_policy.mode;
-	uint32_t flags = spec->memory_policy.flags;
+	int value = policy->mode;
+	uint32_t flags = policy->flags;
 	uint32_t both = MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES;
-	bool has_nodes = spec->memory_policy.nodes != NULL;
+	bool has_nodes = false;
 
+	for (size_t i = 0; i < SPEC_NODE_WORDS; i++)
+		has_nodes = has_nodes || policy->nodes[i] != 0;
 	if (value == MPOL_DEFAULT || value == MPOL_LOCAL) {
 		if (has_nodes)
 			reader_refuse_key(reader, node, "nodes", "%s accepts no nodes", mode);
@@ -436,11 +479,17 @@ static void check_memory_policy(struct reader *reader, const struct dom_node *no
 }
 
 static const struct field memory_policy_fields[] = {
-	FIELD("mode", field_enum, struct spec, memory_policy.mode, .detail = &spec_names_memory_mode, REQUIRED),
-	FIELD("nodes", field_cpu_list, struct spec, memory_policy.nodes),
-	FIELD("flags", field_flags32, struct spec, memory_policy.flags, .detail = &spec_names_memory_flag),
+	FIELD("mode", field_enum, struct spec_memory_policy, mode, .detail = &memory_mode_names, REQUIRED),
+	{.key = "nodes", .parse = parse_nodes},
+	FIELD("flags", field_flags32, struct spec_memory_policy, flags, .detail = &memory_flag_names),
 };
 static const struct table memory_policy_table = TABLE(memory_policy_fields, .check = check_memory_policy);
+
+static const struct name personalities[] = {
+	{"LINUX", PER_LINUX},
+	{"LINUX32", PER_LINUX32},
+};
+static const struct name_table personality_names = NAMES("personality domain", personalities);
 
 /* runtime-spec 1.3.0 defines no flags. */
 static void parse_personality_flags(struct reader *reader, const struct dom_node *node,
@@ -457,11 +506,19 @@ static void parse_personality_flags(struct reader *reader, const struct dom_node
 }
 
 static const struct field personality_fields[] = {
-	FIELD("domain", field_enum, struct spec, personality.domain, .detail = &spec_names_personality,
-	      REQUIRED),
+	FIELD("domain", field_enum, struct spec, process.attributes.personality.domain,
+	      .detail = &personality_names, REQUIRED),
 	{.key = "flags", .parse = parse_personality_flags},
 };
 static const struct table personality_table = TABLE(personality_fields);
+
+static const struct name propagations[] = {
+	{"shared", SPEC_PROPAGATION_SHARED},     {"slave", SPEC_PROPAGATION_SLAVE},
+	{"private", SPEC_PROPAGATION_PRIVATE},   {"unbindable", SPEC_PROPAGATION_UNBINDABLE},
+	{"rshared", SPEC_PROPAGATION_RSHARED},   {"rslave", SPEC_PROPAGATION_RSLAVE},
+	{"rprivate", SPEC_PROPAGATION_RPRIVATE}, {"runbindable", SPEC_PROPAGATION_RUNBINDABLE},
+};
+static const struct name_table propagation_names = NAMES("propagation", propagations);
 
 static void parse_propagation(struct reader *reader, const struct dom_node *node, const struct field *field,
 			      void *target)
@@ -482,16 +539,29 @@ static const struct field linux_fields[] = {
 	FIELD("netDevices", parse_net_devices, struct spec, net_devices,
 	      .count_offset = offsetof(struct spec, net_device_count), .detail = &net_device_table),
 	FIELD("cgroupsPath", parse_cgroups_path, struct spec, cgroups_path),
-	OBJECT("resources", struct spec, resources, spec_table_resources, SET(struct spec, has_resources)),
+	OBJECT("resources", struct spec, resources, spec_table_resources),
 	INLINE_OBJECT("intelRdt", intel_rdt_table, SET(struct spec, intel_rdt.is_set)),
-	INLINE_OBJECT("memoryPolicy", memory_policy_table, SET(struct spec, memory_policy.is_set)),
+	OBJECT("memoryPolicy", struct spec, process.attributes.memory_policy, memory_policy_table,
+	       SET(struct spec, process.attributes.memory_policy.is_set)),
 	FIELD("sysctl", parse_sysctl, struct spec, sysctl),
 	OBJECT("seccomp", struct spec, seccomp, spec_table_seccomp, SET(struct spec, seccomp.is_set)),
 	FIELD("rootfsPropagation", parse_propagation, struct spec, rootfs_propagation,
-	      .detail = &spec_names_propagation),
+	      .detail = &propagation_names),
 	FIELD("maskedPaths", field_absolute_list, struct spec, masked_paths),
 	FIELD("readonlyPaths", field_absolute_list, struct spec, readonly_paths),
 	FIELD("mountLabel", field_text, struct spec, mount_label),
-	INLINE_OBJECT("personality", personality_table, SET(struct spec, personality.is_set)),
+	INLINE_OBJECT("personality", personality_table,
+		      SET(struct spec, process.attributes.personality.is_set)),
 };
 const struct table spec_table_linux = TABLE(linux_fields);
+
+const struct spec_feature *spec_features(void)
+{
+	static const struct spec_feature features[] = {
+		{"memoryPolicy", "modes", memory_mode_name},
+		{"memoryPolicy", "flags", memory_flag_name},
+		{NULL},
+	};
+
+	return features;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parses lists of cpus and memory nodes. */
+/* Parses lists of cpus and memory nodes into bit masks. */
 #include <errno.h>
 #include <string.h>
 
@@ -30,9 +30,18 @@ static const char *skip_blanks(const char *text)
 	return text + strspn(text, " \t\n");
 }
 
-int spec_list_parse(const char *text, void (*on_range)(void *context, uint32_t first, uint32_t last),
-		    void *context)
+/* Sets the bits of a range; false if the range does not fit. */
+static bool set_range(uint64_t *words, size_t count, uint32_t first, uint32_t last)
 {
+	for (size_t i = first; i <= last && i / 64 < count; i++)
+		words[i / 64] |= UINT64_C(1) << (i % 64);
+	return last / 64 < count;
+}
+
+int spec_list_mask(const char *text, uint64_t *words, size_t count)
+{
+	int r = 0;
+
 	text = skip_blanks(text);
 	if (*text == '\0')
 		return 0;
@@ -47,10 +56,11 @@ int spec_list_parse(const char *text, void (*on_range)(void *context, uint32_t f
 			if (!read_number(&text, &last) || last < first)
 				return -EINVAL;
 		}
-		on_range(context, first, last);
+		if (!set_range(words, count, first, last))
+			r = -ERANGE;
 		text = skip_blanks(text);
 		if (*text == '\0')
-			return 0;
+			return r;
 		if (*text != ',')
 			return -EINVAL;
 		text = skip_blanks(text + 1);

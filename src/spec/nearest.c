@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reports unknown keys of a configuration, with the most similar known key as a hint. */
+/* The known key that is most similar to an unknown one. */
 #include <string.h>
 
 #include "field.h"
 
 #define KEY_MAX 40 /* no known key is as long; a longer one is not compared */
-
-/* Keys of config.md for other platforms or for engines: valid, and therefore not reported. */
-static const char *const ignored_keys[] = {"solaris", "windows",     "vm",      "zos",
-					   "freebsd", "commandLine", "username"};
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -39,8 +35,7 @@ static size_t distance(const char *a, const char *b)
 	return rows[a_len % 3][b_len];
 }
 
-/* The key of table with the smallest distance, which is at most a third of the letters; or NULL. */
-static const char *find_nearest(const char *key, const struct table *table)
+const char *nearest_key(const char *key, const struct table *table)
 {
 	size_t least = strlen(key) / 3 + 1;
 	const char *nearest = NULL;
@@ -55,22 +50,4 @@ static const char *find_nearest(const char *key, const struct table *table)
 		nearest = table->fields[i].key;
 	}
 	return nearest;
-}
-
-void nearest_report_unknown(struct reader *reader, const struct dom_node *node, const struct table *table)
-{
-	const char *nearest;
-	struct err note;
-	char json_pointer[sizeof note.json_pointer];
-
-	for (size_t i = 0; i < ARRAY_SIZE(ignored_keys); i++)
-		if (str_equal(node->key, ignored_keys[i]))
-			return;
-	reader->notes_left--;
-	dom_pointer(node, NULL, json_pointer, sizeof json_pointer);
-	err_set(&note, ERR_NONE, 0, json_pointer, "is an unknown key and has no effect");
-	nearest = find_nearest(node->key, table);
-	if (nearest != NULL)
-		err_hint(&note, "the nearest known key is '%s'", nearest);
-	reader->on_finding(reader->context, &note);
 }

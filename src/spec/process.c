@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tables of the process section (runtime-spec config.md). */
+#include <linux/ioprio.h>
 #include <linux/sched.h>
 #include <string.h>
 
@@ -73,7 +74,7 @@ static void parse_capability_set(struct reader *reader, const struct dom_node *n
 
 		if (!reader_expect(reader, item, DOM_STRING))
 			continue;
-		number = spec_capability_number(item->text);
+		number = capability_number(item->text);
 		if (number >= 0)
 			*set |= UINT64_C(1) << number;
 		else
@@ -82,11 +83,10 @@ static void parse_capability_set(struct reader *reader, const struct dom_node *n
 	}
 }
 
-#define CAPABILITY_SET(key, set) FIELD(key, parse_capability_set, struct spec_process, capabilities[set])
+#define CAPABILITY_SET(set) FIELD(#set, parse_capability_set, struct spec_capabilities, set)
 static const struct field capability_fields[] = {
-	CAPABILITY_SET("bounding", SPEC_CAP_BOUNDING),       CAPABILITY_SET("effective", SPEC_CAP_EFFECTIVE),
-	CAPABILITY_SET("inheritable", SPEC_CAP_INHERITABLE), CAPABILITY_SET("permitted", SPEC_CAP_PERMITTED),
-	CAPABILITY_SET("ambient", SPEC_CAP_AMBIENT),
+	CAPABILITY_SET(bounding),  CAPABILITY_SET(effective), CAPABILITY_SET(inheritable),
+	CAPABILITY_SET(permitted), CAPABILITY_SET(ambient),
 };
 static const struct table capability_table = TABLE(capability_fields);
 
@@ -135,6 +135,27 @@ static void parse_rlimits(struct reader *reader, const struct dom_node *node, co
 
 /* --- scheduling ------------------------------------------------------------------------------------------ */
 
+/* <linux/sched.h> reserves the number without a macro. */
+#define SCHED_ISO 4
+
+static const struct name sched_policies[] = {
+	{"SCHED_OTHER", SCHED_NORMAL},      {"SCHED_FIFO", SCHED_FIFO}, {"SCHED_RR", SCHED_RR},
+	{"SCHED_BATCH", SCHED_BATCH},       {"SCHED_ISO", SCHED_ISO},   {"SCHED_IDLE", SCHED_IDLE},
+	{"SCHED_DEADLINE", SCHED_DEADLINE},
+};
+static const struct name_table sched_policy_names = NAMES("scheduler policy", sched_policies);
+
+#define SCHED_FLAG(name)                                                                                       \
+	{                                                                                                      \
+		"SCHED_FLAG_" #name, SCHED_FLAG_##name                                                         \
+	}
+static const struct name sched_flags[] = {
+	SCHED_FLAG(RESET_ON_FORK),  SCHED_FLAG(RECLAIM),     SCHED_FLAG(DL_OVERRUN),
+	SCHED_FLAG(KEEP_POLICY),    SCHED_FLAG(KEEP_PARAMS), SCHED_FLAG(UTIL_CLAMP_MIN),
+	SCHED_FLAG(UTIL_CLAMP_MAX),
+};
+static const struct name_table sched_flag_names = NAMES("scheduler flag", sched_flags);
+
 /* sched(7): runtime <= deadline <= period; a period of 0 means that of the deadline. */
 static void check_deadline(struct reader *reader, const struct dom_node *node,
 			   const struct spec_scheduler *scheduler)
@@ -176,21 +197,27 @@ static void check_scheduler(struct reader *reader, const struct dom_node *node, 
 }
 
 static const struct field scheduler_fields[] = {
-	FIELD("policy", field_enum, struct spec_scheduler, policy, .detail = &spec_names_sched_policy,
-	      REQUIRED),
+	FIELD("policy", field_enum, struct spec_scheduler, policy, .detail = &sched_policy_names, REQUIRED),
 	FIELD("nice", field_i32, struct spec_scheduler, nice, RANGE(-20, 19)),
 	FIELD("priority", field_u32, struct spec_scheduler, priority, RANGE(0, 99)),
-	FIELD("flags", field_flags64, struct spec_scheduler, flags, .detail = &spec_names_sched_flag),
+	FIELD("flags", field_flags64, struct spec_scheduler, flags, .detail = &sched_flag_names),
 	FIELD("runtime", field_u64, struct spec_scheduler, runtime),
 	FIELD("deadline", field_u64, struct spec_scheduler, deadline),
 	FIELD("period", field_u64, struct spec_scheduler, period),
 };
 static const struct table scheduler_table = TABLE(scheduler_fields, .check = check_scheduler);
 
+static const struct name io_classes[] = {
+	{"IOPRIO_CLASS_RT", IOPRIO_CLASS_RT},
+	{"IOPRIO_CLASS_BE", IOPRIO_CLASS_BE},
+	{"IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE},
+};
+static const struct name_table io_class_names = NAMES("I/O priority class", io_classes);
+
 static const struct field io_priority_fields[] = {
-	FIELD("class", field_enum, struct spec_process, io_priority.class_, .detail = &spec_names_io_class,
-	      REQUIRED),
-	FIELD("priority", field_i32, struct spec_process, io_priority.priority, RANGE(0, 7)),
+	FIELD("class", field_enum, struct spec_process, attributes.io_priority.class_,
+	      .detail = &io_class_names, REQUIRED),
+	FIELD("priority", field_i32, struct spec_process, attributes.io_priority.priority, RANGE(0, 7)),
 };
 static const struct table io_priority_table = TABLE(io_priority_fields);
 
@@ -223,7 +250,7 @@ static void parse_console_size(struct reader *reader, const struct dom_node *nod
 static const struct field user_fields[] = {
 	FIELD("uid", field_u32, struct spec_process, user.uid, RANGE(0, ID_MAX)),
 	FIELD("gid", field_u32, struct spec_process, user.gid, RANGE(0, ID_MAX)),
-	FIELD("umask", field_opt_uint, struct spec_process, user.umask, RANGE(0, 0777)),
+	FIELD("umask", field_opt_uint, struct spec_process, attributes.umask, RANGE(0, 0777)),
 	FIELD("additionalGids", field_u32_array, struct spec_process, user.additional_gids,
 	      .count_offset = offsetof(struct spec_process, user.additional_gid_count), RANGE(0, ID_MAX)),
 };
@@ -237,14 +264,15 @@ static const struct field process_fields[] = {
 	FIELD("args", parse_args, struct spec_process, args),
 	FIELD("rlimits", parse_rlimits, struct spec_process, rlimits,
 	      .count_offset = offsetof(struct spec_process, rlimit_count), .detail = &rlimit_table),
-	INLINE_OBJECT("capabilities", capability_table, SET(struct spec_process, has_capabilities)),
-	FIELD("noNewPrivileges", field_bool, struct spec_process, no_new_privileges),
-	FIELD("oomScoreAdj", field_opt_int, struct spec_process, oom_score_adj, RANGE(-1000, 1000)),
+	OBJECT("capabilities", struct spec_process, capabilities, capability_table,
+	       SET(struct spec_process, has_capabilities)),
+	FIELD("noNewPrivileges", field_bool, struct spec_process, attributes.no_new_privileges),
+	FIELD("oomScoreAdj", field_opt_int, struct spec_process, attributes.oom_score_adj, RANGE(-1000, 1000)),
 	FIELD("apparmorProfile", field_text, struct spec_process, apparmor_profile),
 	FIELD("selinuxLabel", field_text, struct spec_process, selinux_label),
-	OBJECT("scheduler", struct spec_process, scheduler, scheduler_table,
-	       SET(struct spec_process, scheduler.is_set)),
-	INLINE_OBJECT("ioPriority", io_priority_table, SET(struct spec_process, io_priority.is_set)),
+	OBJECT("scheduler", struct spec_process, attributes.scheduler, scheduler_table,
+	       SET(struct spec_process, attributes.scheduler.is_set)),
+	INLINE_OBJECT("ioPriority", io_priority_table, SET(struct spec_process, attributes.io_priority.is_set)),
 	INLINE_OBJECT("execCPUAffinity", affinity_table, SET(struct spec_process, exec_cpu_affinity.is_set)),
 	INLINE_OBJECT("user", user_table, SET(struct spec_process, has_user)),
 };

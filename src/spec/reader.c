@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Converts nodes of the tree as tables describe, and reports what is wrong with them. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -204,6 +205,16 @@ bool reader_name(struct reader *reader, const struct dom_node *node, const struc
 	return false;
 }
 
+int reader_list(struct reader *reader, const struct dom_node *node, uint64_t *words, size_t count)
+{
+	int r = spec_list_mask(node->text, words, count);
+
+	if (r == -EINVAL)
+		reader_refuse(reader, node, "must be a list like \"0-3,7\", not %s",
+			      reader_quote(reader, node->text));
+	return r;
+}
+
 bool reader_strings(struct reader *reader, const struct dom_node *node, string_check check, const void *detail,
 		    struct spec_list *ret)
 {
@@ -230,6 +241,35 @@ bool reader_strings(struct reader *reader, const struct dom_node *node, string_c
 
 /* --- objects --------------------------------------------------------------------------------------------- */
 
+/* Keys of config.md for other platforms or for engines: valid, and therefore not reported. */
+static const char *const ignored_keys[] = {"solaris", "windows",     "vm",      "zos",
+					   "freebsd", "commandLine", "username"};
+
+#define UNKNOWN "is an unknown key and has no effect"
+
+static void report_unknown(struct reader *reader, const struct dom_node *node, const struct table *table)
+{
+	const char *nearest = nearest_key(node->key, table);
+	struct err note;
+	char json_pointer[sizeof note.json_pointer];
+
+	for (size_t i = 0; i < ARRAY_SIZE(ignored_keys); i++)
+		if (str_equal(node->key, ignored_keys[i]))
+			return;
+	if (reader->is_warning) {
+		reader_warn(reader, node, UNKNOWN "%s%s%s",
+			    nearest == NULL ? "" : " (the nearest known key is '",
+			    nearest == NULL ? "" : nearest, nearest == NULL ? "" : "')");
+		return;
+	}
+	reader->notes_left--;
+	dom_pointer(node, NULL, json_pointer, sizeof json_pointer);
+	err_set(&note, ERR_NONE, 0, json_pointer, UNKNOWN);
+	if (nearest != NULL)
+		err_hint(&note, "the nearest known key is '%s'", nearest);
+	reader->on_finding(reader->context, &note);
+}
+
 /* Converts one member by its row. A key without a row is ignored, at most reported as a note. */
 static void read_member(struct reader *reader, const struct dom_node *node, const struct table *table,
 			void *target)
@@ -247,7 +287,7 @@ static void read_member(struct reader *reader, const struct dom_node *node, cons
 		return;
 	}
 	if (reader->notes_left > 0)
-		nearest_report_unknown(reader, node, table);
+		report_unknown(reader, node, table);
 }
 
 bool reader_object(struct reader *reader, const struct dom_node *node, const struct table *table, void *target)

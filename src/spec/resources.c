@@ -41,9 +41,9 @@ static void parse_access(struct reader *reader, const struct dom_node *node, con
 	if (access[0] == '\0' || access[strspn(access, "rwm")] != '\0')
 		reader_refuse(reader, node, "must consist of 'r', 'w' and 'm', not %s",
 			      reader_quote(reader, access));
-	rule->read = strchr(access, 'r') != NULL;
-	rule->write = strchr(access, 'w') != NULL;
-	rule->mknod = strchr(access, 'm') != NULL;
+	rule->access = (uint8_t)((strchr(access, 'r') != NULL ? SPEC_ACCESS_READ : 0) |
+				 (strchr(access, 'w') != NULL ? SPEC_ACCESS_WRITE : 0) |
+				 (strchr(access, 'm') != NULL ? SPEC_ACCESS_MKNOD : 0));
 }
 
 /* An omitted type, major, minor or access means all. */
@@ -59,7 +59,7 @@ static void check_rule(struct reader *reader, const struct dom_node *node, void 
 	if (dom_member(node, "minor") == NULL)
 		rule->minor = -1;
 	if (dom_member(node, "access") == NULL)
-		rule->read = rule->write = rule->mknod = true;
+		rule->access = SPEC_ACCESS_READ | SPEC_ACCESS_WRITE | SPEC_ACCESS_MKNOD;
 }
 
 static const struct field rule_fields[] = {

@@ -33,8 +33,11 @@ extern const struct table spec_table_hooks;
 extern const struct table spec_table_resources;
 /* Target: struct spec_seccomp. */
 extern const struct table spec_table_seccomp;
-/* Target: struct spec_id_map. */
+/* Target: struct spec_id_range. */
 extern const struct table spec_table_id_map;
+
+/* Applies annotations that change a property. node is the object of annotations, or NULL. */
+void spec_apply_annotations(struct reader *reader, const struct dom_node *node);
 
 /* Checks rules that concern several sections of a configuration. root is the whole document. */
 void spec_validate(struct reader *reader, const struct dom_node *root);

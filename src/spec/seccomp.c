@@ -68,15 +68,8 @@ static const struct table rule_table =
 static void check_seccomp(struct reader *reader, const struct dom_node *node, void *target)
 {
 	const struct spec_seccomp *seccomp = target;
-	bool is_notify = seccomp->default_action == SPEC_SECCOMP_NOTIFY;
 
 	check_errno(reader, node, "defaultErrnoRet", "defaultAction", &seccomp->default_errno_ret);
-	if (seccomp->listener_metadata != NULL && seccomp->listener_path == NULL)
-		reader_refuse_key(reader, node, "listenerMetadata", "needs a listenerPath");
-	for (size_t i = 0; i < seccomp->rule_count; i++)
-		is_notify = is_notify || seccomp->rules[i].action == SPEC_SECCOMP_NOTIFY;
-	if (is_notify && seccomp->listener_path == NULL)
-		reader_refuse_key(reader, node, "listenerPath", "is required by SCMP_ACT_NOTIFY");
 }
 
 static const struct field seccomp_fields[] = {

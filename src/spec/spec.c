@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parses the three documents of spec.h: a configuration, a process, resources. */
+/* Parses the four documents of spec.h: a configuration, a process, resources, mounts. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +91,8 @@ struct document {
 	const struct table *table;
 	size_t offset;                                                        /* of the target in struct spec */
 	void (*validate)(struct reader *reader, const struct dom_node *root); /* may be NULL */
+	bool has_key_warnings;                                                /* for unknown keys */
+	const struct field *array; /* the document is an array, and this its field of struct spec; or NULL */
 };
 
 struct finding_target {
@@ -129,19 +131,29 @@ static void validate_resources(struct reader *reader, const struct dom_node *roo
 		reader_refuse_hint(reader, whole, "to extract it: jq .linux.resources config.json",
 				   "is not a resource: expected is the value of /linux/resources, not a whole "
 				   "configuration");
-	reader->spec->has_resources = true;
 }
+
+static const struct field mounts_field = ARRAY("", struct spec, mounts, mount_count, mount_table);
 
 static const struct document config_document = {&config_table, 0, spec_validate};
 static const struct document process_document = {&spec_table_process, offsetof(struct spec, process),
 						 validate_process};
 static const struct document resources_document = {&spec_table_resources, offsetof(struct spec, resources),
-						   validate_resources};
+						   validate_resources, true};
+static const struct document mounts_document = {.has_key_warnings = true, .array = &mounts_field};
 
 static void read_document(struct reader *reader, const struct dom *dom, const struct document *document)
 {
 	for (const struct dom_duplicate *d = dom->duplicates; d != NULL; d = d->next)
 		reader_refuse(reader, d->node, "key given twice");
+	if (document->array != NULL) {
+		if (dom_member(dom->root, "mounts") != NULL)
+			reader_refuse_hint(reader, dom->root, "to extract it: jq .mounts config.json",
+					   "must be an array of mounts, not a whole configuration");
+		else
+			document->array->parse(reader, dom->root, document->array, reader->spec);
+		return;
+	}
 	reader_object(reader, dom->root, document->table, (char *)reader->spec + document->offset);
 	if (dom->root->type == DOM_OBJECT && document->validate != NULL)
 		document->validate(reader, dom->root);
@@ -160,7 +172,8 @@ static int read_json(const char *json, size_t len, const struct document *docume
 		.on_finding = finding_target->on_finding,
 		.context = finding_target->context,
 		.max_findings = finding_target->max,
-		.notes_left = finding_target->max_notes,
+		.notes_left = document->has_key_warnings ? NOTES_MAX : finding_target->max_notes,
+		.is_warning = document->has_key_warnings,
 	};
 	struct err err;
 
@@ -177,7 +190,8 @@ static int read_json(const char *json, size_t len, const struct document *docume
 
 static void copy_finding(void *context, const struct err *finding)
 {
-	*(struct err *)context = *finding;
+	if (finding->kind != ERR_NONE)
+		*(struct err *)context = *finding;
 }
 
 static int parse_document(const char *json, size_t len, const struct document *document, struct spec **ret_spec,
@@ -203,6 +217,11 @@ int spec_parse_resources(const char *json, size_t len, struct spec **ret_spec, s
 	return parse_document(json, len, &resources_document, ret_spec, err);
 }
 
+int spec_parse_mounts(const char *json, size_t len, struct spec **ret_spec, struct err *err)
+{
+	return parse_document(json, len, &mounts_document, ret_spec, err);
+}
+
 int spec_parse_all(const char *json, size_t len, spec_finding on_finding, void *context, struct spec **ret_spec)
 {
 	struct finding_target finding_target = {on_finding, context, FINDINGS_MAX, NOTES_MAX};
@@ -217,12 +236,4 @@ void spec_free(struct spec *spec)
 		return;
 	arena_done(&spec->arena);
 	free(spec);
-}
-
-const char *spec_annotation(const struct spec *spec, const char *key)
-{
-	for (size_t i = 0; i < spec->annotations.count; i++)
-		if (str_equal(spec->annotations.v[i].key, key))
-			return spec->annotations.v[i].value;
-	return NULL;
 }

@@ -102,10 +102,26 @@ static void check_idmapped_mounts(struct reader *reader, const struct dom_node *
 	}
 }
 
+static void check_listener(struct reader *reader, const struct dom_node *node)
+{
+	const struct spec_seccomp *seccomp = &reader->spec->seccomp;
+	bool is_notify = seccomp->default_action == SPEC_SECCOMP_NOTIFY;
+
+	if (!seccomp->is_set)
+		return;
+	if (seccomp->listener_metadata != NULL && seccomp->listener_path == NULL)
+		reader_refuse_key(reader, node, "listenerMetadata", "needs a listenerPath");
+	for (size_t i = 0; i < seccomp->rule_count; i++)
+		is_notify = is_notify || seccomp->rules[i].action == SPEC_SECCOMP_NOTIFY;
+	if (is_notify && seccomp->listener_path == NULL)
+		reader_refuse_key(reader, node, "listenerPath", "is required by SCMP_ACT_NOTIFY");
+}
+
 void spec_validate(struct reader *reader, const struct dom_node *root)
 {
 	const struct dom_node *linux_node = dom_member(root, "linux");
 
+	spec_apply_annotations(reader, dom_member(root, "annotations"));
 	if (reader->has_bad_namespaces)
 		return;
 	check_names(reader, root);
@@ -117,4 +133,5 @@ void spec_validate(struct reader *reader, const struct dom_node *root)
 	check_mappings(reader, linux_node, "gidMappings", reader->spec->gid_mappings.count);
 	check_time(reader, linux_node);
 	check_sysctl(reader, linux_node);
+	check_listener(reader, dom_member(linux_node, "seccomp"));
 }

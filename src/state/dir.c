@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The root directory, and a directory for each container. A name that begins with "~" is no container's,
+ * A directory for each container, below the root directory. A name that begins with "~" is no container's,
  * because state_check_id refuses it: it is being removed, or its removal was interrupted.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -57,152 +56,9 @@ int state_check_id(const char *id, struct err *err)
 	return 0;
 }
 
-/* --- the root --- */
-
-#define INITIAL_USER_NS_INO 0xEFFFFFFDu /* PROC_USER_INIT_INO of the kernel */
-
-static bool is_in_user_ns(void)
-{
-	struct stat stat;
-
-	return k_fstatat(AT_FDCWD, "/proc/self/ns/user", &stat, 0) == 0 && stat.st_ino != INITIAL_USER_NS_INO;
-}
-
-/* Chooses the root directory for this user. The caller frees *ret_path. */
-static int default_root(char **ret_path, struct err *err)
-{
-	const char *dir = getenv("XDG_RUNTIME_DIR");
-	_cleanup_free_ char *user_dir = NULL;
-	uid_t euid = geteuid();
-	struct stat stat;
-
-	if (euid == 0 && (str_is_empty(dir) || !is_in_user_ns())) {
-		*ret_path = mem_dup("/run/tare");
-		return 0;
-	}
-	if (str_is_empty(dir)) {
-		user_dir = mem_format("/run/user/%u", euid);
-		if (k_fstatat(AT_FDCWD, user_dir, &stat, 0) < 0 || stat.st_uid != euid)
-			return err_set(err, ERR_USAGE, 0, NULL,
-				       "cannot choose a directory for containers: XDG_RUNTIME_DIR is not set "
-				       "and there is no --root");
-		dir = user_dir;
-	}
-	if (dir[0] != '/')
-		return err_set(err, ERR_USAGE, 0, NULL,
-			       "cannot use XDG_RUNTIME_DIR '%s': not absolute, and there is no --root", dir);
-	*ret_path = mem_format("%s/tare", dir);
-	return 0;
-}
-
-/* mkdir -p of the parents. The path is the caller's own argument, so symbolic links in it are followed. */
-static int make_parents(const char *path)
-{
-	_cleanup_free_ char *copy = mem_dup(path);
-
-	for (char *slash = copy + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
-		int r;
-
-		*slash = '\0';
-		r = k_mkdirat(AT_FDCWD, copy, 0755);
-		if (r < 0 && r != -EEXIST)
-			return r;
-		*slash = '/';
-	}
-	return 0;
-}
-
-static int open_directory(const char *path)
-{
-	return k_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-}
-
-static int create_root(const char *path)
-{
-	_cleanup_free_ char *copy = mem_dup(path);
-	int r;
-
-	for (size_t len = strlen(copy); len > 1 && copy[len - 1] == '/'; len--)
-		copy[len - 1] = '\0';
-	r = k_mkdirat(AT_FDCWD, copy, 0700);
-	if (r == -ENOENT) {
-		r = make_parents(copy);
-		if (r == 0)
-			r = k_mkdirat(AT_FDCWD, copy, 0700);
-	}
-	return r < 0 && r != -EEXIST ? r : open_directory(copy);
-}
-
-/* A user who can write to the root could add a record, and so make tare kill and remove what it names. */
-static int check_root(int fd, const char *path, struct err *err)
-{
-	struct stat root, top;
-	int r = k_fstat(fd, &root);
-
-	if (r == 0)
-		r = k_fstatat(AT_FDCWD, "/", &top, 0);
-	if (r < 0)
-		return err_system(err, r, "cannot inspect the root directory '%s'", path);
-	if (root.st_dev == top.st_dev && root.st_ino == top.st_ino)
-		return err_set(err, ERR_USAGE, 0, NULL, "Option --root argument should not be set to /");
-	if (root.st_uid != geteuid() && root.st_uid != 0)
-		return err_set(err, ERR_USAGE, 0, NULL,
-			       "cannot use the root directory '%s': it belongs to uid %u", path, root.st_uid);
-	if ((root.st_mode & (S_IWGRP | S_IWOTH)) == 0)
-		return 0;
-	err_set(err, ERR_USAGE, 0, NULL, "cannot use the root directory '%s': %s may write to it", path,
-		(root.st_mode & S_IWOTH) != 0 ? "everybody" : "its group");
-	/* Never advise chmod for a directory that users share, such as /tmp. */
-	if ((root.st_mode & S_ISVTX) != 0 || root.st_uid != geteuid())
-		err_hint(err, "name a directory below it that does not exist yet: --root %s/tare", path);
-	else
-		err_hint(err, "chmod go-w %s", path);
-	return -EINVAL;
-}
-
 bool state_is_trusted(const struct stat *stat)
 {
 	return (stat->st_uid == geteuid() || stat->st_uid == 0) && (stat->st_mode & (S_IWGRP | S_IWOTH)) == 0;
-}
-
-int state_root_path(const char *path, char **ret_path, struct err *err)
-{
-	_cleanup_free_ char *here = NULL;
-
-	if (path == NULL)
-		return default_root(ret_path, err);
-	if (path[0] == '/') {
-		*ret_path = mem_dup(path);
-		return 0;
-	}
-	here = getcwd(NULL, 0);
-	if (here == NULL)
-		return err_system(err, errno, "cannot find the working directory");
-	*ret_path = mem_format("%s/%s", here, path);
-	return 0;
-}
-
-int state_open_root(const char *path, bool is_creating, struct err *err)
-{
-	_cleanup_free_ char *chosen = NULL;
-	_cleanup_fd_ int fd = -1;
-	int r;
-
-	if (path == NULL) {
-		r = default_root(&chosen, err);
-		if (r < 0)
-			return r;
-		path = chosen;
-	}
-	if (path[0] == '\0')
-		return err_set(err, ERR_USAGE, 0, NULL, "Option --root argument should not be empty");
-	fd = open_directory(path);
-	if (fd == -ENOENT && is_creating)
-		fd = create_root(path);
-	if (fd < 0)
-		return err_system(err, fd, "cannot open the root directory '%s'", path);
-	r = check_root(fd, path, err);
-	return r < 0 ? r : take_fd(&fd);
 }
 
 /* --- a container's directory --- */
@@ -249,13 +105,13 @@ static void pause_ms(int ms)
 	k_ppoll(NULL, 0, &time, NULL);
 }
 
-/* flock(2) has no time limit, and interrupting it would need a signal. So it is tried repeatedly instead. */
-static int lock_within(int dir_fd, int timeout_ms)
+/* flock(2) has no time limit, and interrupting it would need a signal. So it is tried repeatedly for one. */
+int state_lock_within(int fd, int operation, int timeout_ms)
 {
 	int pause = 1;
 
 	for (;;) {
-		int r = k_flock(dir_fd, LOCK_EX | LOCK_NB);
+		int r = k_flock(fd, timeout_ms < 0 ? operation : operation | LOCK_NB);
 
 		if (r == -EINTR)
 			continue;
@@ -273,7 +129,7 @@ static int lock_within(int dir_fd, int timeout_ms)
 int state_lock(int dir_fd, int timeout_ms, struct err *err)
 {
 	char name[NAME_MAX + 1];
-	int r = lock_within(dir_fd, timeout_ms);
+	int r = state_lock_within(dir_fd, LOCK_EX, timeout_ms);
 
 	if (r == -EBUSY)
 		return state_fail(err, EBUSY, "another command is working on it");
@@ -375,33 +231,17 @@ static void names_add(struct state_names *names, const char *name)
 	names->names[names->count++] = mem_dup(name);
 }
 
-struct entry { /* struct linux_dirent64 of getdents64(2) */
-	uint64_t ino;
-	int64_t next;
-	uint16_t size;
-	uint8_t type;
-	char name[];
-};
-
 int state_names_read(int dir_fd, struct state_names *names)
 {
 	_cleanup_fd_ int fd = k_openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	_Alignas(struct entry) char data[8192];
+	_Alignas(struct dir_entry) char block[8192];
+	struct dir_reader reader = {.fd = fd, .block = block, .size = sizeof block};
+	const struct dir_entry *entry;
+	int r = fd;
 
-	if (fd < 0)
-		return fd;
-	for (;;) {
-		int len = k_getdents64(fd, data, sizeof data);
-
-		if (len <= 0)
-			return len;
-		for (int at = 0; at < len;) {
-			const struct entry *entry = (const struct entry *)(const void *)(data + at);
-
-			names_add(names, entry->name);
-			at += entry->size;
-		}
-	}
+	while (r >= 0 && (r = dir_next(&reader, &entry)) > 0)
+		names_add(names, entry->name);
+	return r;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -413,30 +253,39 @@ static int compare_names(const void *a, const void *b)
 
 static int unlink_known(int dir_fd)
 {
-	static const struct {
-		const char *name;
-		int flags;
-	} known[] = {
-		{STATE_RECORD_NAME, 0}, {STATE_GATE_NAME, 0},      {STATE_PLAN_NAME, 0},
-		{STATE_END_NAME, 0},    {"notify/notify.sock", 0}, {"notify", AT_REMOVEDIR},
+	static const char *const known[] = {
+		STATE_RECORD_NAME, STATE_CONFIG_NAME, STATE_GATE_NAME, STATE_PLAN_NAME, STATE_END_NAME,
 	};
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		r = k_unlinkat(dir_fd, known[i].name, known[i].flags);
+		r = k_unlinkat(dir_fd, known[i], 0);
 		if (r < 0 && r != -ENOENT)
 			return r;
 	}
-	return 0;
+	r = k_unlinkat(dir_fd, "notify", AT_REMOVEDIR);
+	if (r == -ENOTEMPTY) {
+		r = k_unlinkat(dir_fd, "notify/notify.sock", 0);
+		if (r >= 0 || r == -ENOENT)
+			r = k_unlinkat(dir_fd, "notify", AT_REMOVEDIR);
+	}
+	return r == -ENOENT ? 0 : r;
 }
 
-static int unlink_temporaries(int dir_fd)
+/* Most containers have none of these. */
+static bool is_optional(const char *name)
+{
+	return str_has_prefix(name, TEMPORARY_PREFIX) || str_equal(name, STATE_REPORT_NAME) ||
+	       str_equal(name, STATE_SIGNALS_NAME) || str_equal(name, STATE_MOUNTS_NAME);
+}
+
+static int unlink_optional(int dir_fd)
 {
 	_cleanup_state_names_ struct state_names names = {0};
 	int r = state_names_read(dir_fd, &names);
 
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
-		if (!str_has_prefix(names.names[i], TEMPORARY_PREFIX))
+		if (!is_optional(names.names[i]))
 			continue;
 		r = k_unlinkat(dir_fd, names.names[i], 0);
 		if (r == -ENOENT)
@@ -456,7 +305,7 @@ static int remove_leftover(int root_fd, const char *name, int dir_fd)
 		return r;
 	r = k_unlinkat(root_fd, name, AT_REMOVEDIR);
 	if (r == -ENOTEMPTY) {
-		r = unlink_temporaries(dir_fd);
+		r = unlink_optional(dir_fd);
 		if (r == 0)
 			r = k_unlinkat(root_fd, name, AT_REMOVEDIR);
 	}
@@ -495,7 +344,7 @@ int state_remove(int root_fd, int dir_fd, const char *id, struct err *err)
 	if (r < 0)
 		return err_system(err, r, "cannot rename the directory of container '%s'", id);
 	r = remove_leftover(root_fd, name, dir_fd);
-	return r < 0 ? err_system(err, r, "cannot remove the directory of container '%s'", id) : 0;
+	return r < 0 ? err_system(err, r, "cannot remove the directory of container '%s'", id) : 1;
 }
 
 bool state_sweep(int root_fd, int dir_fd, const char *id)

@@ -6,10 +6,19 @@
 #include <tare/state.h>
 
 #define STATE_RECORD_NAME "record"
+#define STATE_CONFIG_NAME "config"
 #define STATE_GATE_NAME "gate"
 #define STATE_PLAN_NAME "plan"
 #define STATE_END_NAME "end"
-#define STATE_SECS_MAX 253402300799 /* the end of the year 9999, the last one in RFC 3339 */
+#define STATE_REPORT_NAME "report"
+#define STATE_SIGNALS_NAME "signals"
+#define STATE_MOUNTS_NAME "mounts"
+/*
+ * The mode of these files. Programs that clean XDG_RUNTIME_DIR or /tmp of old files skip those with the sticky
+ * bit (XDG Base Directory Specification, systemd-tmpfiles(8)); it has no other effect.
+ */
+#define STATE_FILE_MODE 01600
+#define STATE_CONFIG_MAX ((size_t)16 << 20) /* bytes of a configuration */
 
 /*
  * Whether only this user and root can have written the file. tare reads pids and paths from it, and kills and
@@ -55,7 +64,21 @@ int process_is_alive(const struct state_record *record, pid_t pid, uint64_t star
  */
 int state_read_cgroup_event(const struct state_record *record, const char *key) MUST_CHECK;
 
+/* --- files.c --- */
+
+/* Appends the bytes of the record file to out. ERR_STATE as state_read. */
+int state_read_record(int dir_fd, struct buf *out, struct err *err) MUST_CHECK;
+/* Appends a file that need not exist. what: its name in messages. */
+int state_read_optional(int dir_fd, const char *name, const char *what, struct buf *out,
+			struct err *err) MUST_CHECK;
+
 /* --- dir.c --- */
+
+/*
+ * flock(2) with LOCK_EX or LOCK_SH within a time; negative: without a limit. -EBUSY: another process holds the
+ * lock.
+ */
+int state_lock_within(int fd, int operation, int timeout_ms) MUST_CHECK;
 
 /* The names in a directory. */
 struct state_names {

@@ -92,7 +92,24 @@ int state_process_start(pid_t pid, uint64_t *ret_start)
 /* --- namespaces: a pid is valid in one pid namespace, a start time in one time namespace --- */
 
 #define CANNOT_TELL "cannot tell whether the container lives: "
-#define NEEDS_PROCFS "mount the procfs of this pid namespace on /proc"
+
+/*
+ * The kernel may refuse the procfs of this pid namespace to the caller, as in a container with a bind of the
+ * host's /proc. Then the one that made the pid namespace has to mount it.
+ */
+static void hint_procfs(struct err *err)
+{
+	_cleanup_fd_ int fs_fd = k_fsopen("proc", FSOPEN_CLOEXEC), fd = -1;
+	int r = fs_fd < 0 ? fs_fd : k_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+
+	if (r >= 0)
+		r = fd = k_fsmount(fs_fd, FSMOUNT_CLOEXEC, 0);
+	if (r >= 0)
+		err_hint(err, "mount the procfs of this pid namespace on /proc");
+	else
+		err_hint(err, "it needs the procfs of this pid namespace, which the caller may not mount: a "
+			      "container made with --proc bind has none");
+}
 
 static int read_inode(const char *path, uint64_t *ret_inode)
 {
@@ -108,7 +125,7 @@ static int proc_fail(int r, struct err *err)
 {
 	r = err_system(err, r, CANNOT_TELL "cannot find this process in /proc");
 	if (r == -ENOENT)
-		err_hint(err, NEEDS_PROCFS);
+		hint_procfs(err);
 	return r;
 }
 
@@ -147,7 +164,7 @@ int state_set_creator(struct state_record *record, struct err *err)
 		r = -EXDEV;
 	}
 	if (r == -ENOENT || r == -EXDEV)
-		err_hint(err, NEEDS_PROCFS);
+		hint_procfs(err);
 	if (r < 0)
 		return r;
 	record->creator = (pid_t)pid;
@@ -199,7 +216,7 @@ static int check_proc(struct err *err)
 	if (str_to_u64(name, INT32_MAX, &number) && number == (uint64_t)k_getpid())
 		return 0;
 	r = state_fail(err, EXDEV, CANNOT_TELL "/proc is that of another pid namespace");
-	err_hint(err, NEEDS_PROCFS);
+	hint_procfs(err);
 	return r;
 }
 

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads and writes the record file, and the file of the plan.
+ * Reads and writes the record file.
  *
- *   tare 4                      the version of the table
+ *   tare 6                      the version of the table
  *   id web1
  *   ...                         one line for each row of the table below
  *   annotation KEY VALUE        any number of them
- *   config 1234
+ *   config 0
+ *                               an empty line, the end of the file
  *
- *   {"ociVersion": ...          1234 bytes, the end of the file
- *
- * '%' and control bytes of a value are written as %XX, in annotations blanks, too. The first and the last line
- * have a fixed place, the others may be in any order. Each row of the table has exactly one line.
+ * '%' and control bytes of a value are written as %XX, in annotations blanks, too. The first and the last two
+ * lines have a fixed place, the others may be in any order. Each row of the table has exactly one line. The
+ * last lines show that the record is complete. Before version 6 the configuration followed them, and "config"
+ * was its size.
  *
  * Containers survive upgrades of tare, so every version reads the records of all others. Rows are only ever
  * added, each with the number of the first version that has it. If a record has no such line, 0 or an empty
@@ -22,18 +23,15 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "private.h"
 
 #define FIRST_WORD "tare"
-#define VERSION 4
+#define VERSION 6
+#define VERSION_CONFIG_FILE 6 /* the first one without the configuration in the record */
 #define VERSION_MAX 9999
-#define CONFIG_MAX ((size_t)16 << 20)
-#define RECORD_MAX                                                                                             \
-	((size_t)72 << 20) /* the config, and its annotations with at most three bytes for each byte */
-#define PID_MAX 4194304    /* PID_MAX_LIMIT of the kernel */
+#define PID_MAX 4194304 /* PID_MAX_LIMIT of the kernel */
 
 enum kind {
 	KIND_STRING,
@@ -70,7 +68,7 @@ static const struct row {
 	{"pid-start", KIND_U64, offsetof(struct state_record, pid_start), UINT64_MAX},
 	{"creator", KIND_PID, offsetof(struct state_record, creator), PID_MAX},
 	{"creator-start", KIND_U64, offsetof(struct state_record, creator_start), UINT64_MAX},
-	{"created-secs", KIND_SECS, offsetof(struct state_record, created_secs), STATE_SECS_MAX},
+	{"created-secs", KIND_SECS, offsetof(struct state_record, created_secs), DATE_SECS_MAX},
 	{"created-nanosecs", KIND_U32, offsetof(struct state_record, created_nanosecs), 999999999},
 	{"owner", KIND_U32, offsetof(struct state_record, owner), UINT32_MAX},
 	{"has-gate", KIND_BOOL, offsetof(struct state_record, has_gate), 1},
@@ -81,6 +79,10 @@ static const struct row {
 	{"keyring", KIND_STRING, offsetof(struct state_record, keyring), 0, 3},
 	{"pid-namespace", KIND_U64, offsetof(struct state_record, pid_namespace), UINT64_MAX, 4},
 	{"time-namespace", KIND_U64, offsetof(struct state_record, time_namespace), UINT64_MAX, 4},
+	{"notes", KIND_STRING, offsetof(struct state_record, notes), 0, 5},
+	{"is-pid-namespace-own", KIND_BOOL, offsetof(struct state_record, is_pid_namespace_own), 1, 6},
+	{"has-filter", KIND_BOOL, offsetof(struct state_record, has_filter), 1, 6},
+	{"has-program", KIND_BOOL, offsetof(struct state_record, has_program), 1, 6},
 };
 
 _Static_assert(sizeof(pid_t) == 4 && sizeof(uid_t) == 4 && sizeof(unsigned int) == 4, "KIND_PID, KIND_U32");
@@ -97,13 +99,21 @@ void state_record_done(struct state_record *record)
 	free(record->resctrl_clos);
 	free(record->resctrl_monitor);
 	free(record->keyring);
+	free(record->notes);
 	for (size_t i = 0; i < record->annotation_count; i++) {
 		free(record->annotations[i].key);
 		free(record->annotations[i].value);
 	}
 	free(record->annotations);
-	free(record->config);
 	*record = (struct state_record){0};
+}
+
+const char *state_annotation(const struct state_record *record, const char *key)
+{
+	for (size_t i = 0; i < record->annotation_count; i++)
+		if (str_equal(record->annotations[i].key, key))
+			return record->annotations[i].value;
+	return NULL;
 }
 
 /* --- writing --- */
@@ -175,8 +185,7 @@ void state_format(const struct state_record *record, struct buf *out)
 		add_escaped(out, record->annotations[i].value, true);
 		buf_add(out, "\n", 1);
 	}
-	buf_format(out, "config %zu\n\n", record->config_len);
-	buf_add(out, record->config, record->config_len);
+	buf_add_str(out, "config 0\n\n");
 }
 
 int state_write(int dir_fd, const struct state_record *record, struct err *err)
@@ -184,10 +193,8 @@ int state_write(int dir_fd, const struct state_record *record, struct err *err)
 	_cleanup_buf_ struct buf text = {0};
 	int r;
 
-	if (record->config_len > CONFIG_MAX)
-		return err_system(err, EFBIG, "cannot write the record of the container");
 	state_format(record, &text);
-	r = io_replace_file(dir_fd, STATE_RECORD_NAME, text.data, text.len, 0600);
+	r = io_replace_file(dir_fd, STATE_RECORD_NAME, text.data, text.len, STATE_FILE_MODE);
 	return r < 0 ? err_system(err, r, "cannot write the record of the container") : 0;
 }
 
@@ -196,14 +203,13 @@ int state_write(int dir_fd, const struct state_record *record, struct err *err)
 struct parser {
 	const char *at, *end;
 	unsigned int line; /* the number of the last line read */
-	uint32_t seen;     /* a bit for each row */
+	uint64_t seen;     /* a bit for each row */
 	uint64_t version;
 	struct state_record *record;
 	size_t annotation_cap;
-	const char *config; /* in the text */
 };
 
-_Static_assert(ARRAY_SIZE(rows) < 32, "parser.seen");
+_Static_assert(ARRAY_SIZE(rows) <= 64, "parser.seen");
 
 struct span {
 	const char *data;
@@ -357,9 +363,9 @@ static bool parse_row(struct parser *parser, struct span key, struct span value)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (!span_equal(key, rows[i].key))
 			continue;
-		if ((parser->seen & 1u << i) != 0)
+		if ((parser->seen & UINT64_C(1) << i) != 0)
 			return false;
-		parser->seen |= 1u << i;
+		parser->seen |= UINT64_C(1) << i;
 		return rows[i].since <= parser->version && parse_value(&rows[i], value, parser->record);
 	}
 	return parser->version > VERSION;
@@ -371,7 +377,7 @@ static bool is_complete(struct parser *parser)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		void *at = (char *)parser->record + rows[i].offset;
 
-		if ((parser->seen & 1u << i) != 0)
+		if ((parser->seen & UINT64_C(1) << i) != 0)
 			continue;
 		if (rows[i].since <= parser->version)
 			return false;
@@ -389,18 +395,17 @@ static bool parse_version(struct parser *parser)
 	       parse_number(line, VERSION_MAX, &parser->version) && parser->version > 0;
 }
 
-/* Called after the last line of the head: the rest must be an empty line and the config. */
-static bool parse_config(struct parser *parser, struct span value)
+/* Called with the value of "config": what follows is an empty line and, in an earlier version, the config. */
+static bool parse_end(struct parser *parser, struct span value)
 {
 	struct span line;
 	uint64_t len;
 
-	if (!parse_number(value, CONFIG_MAX, &len) || !take_line(parser, &line) || line.len != 0)
+	if (!parse_number(value, STATE_CONFIG_MAX, &len) || !take_line(parser, &line) || line.len != 0)
 		return false;
-	if (len != (size_t)(parser->end - parser->at))
+	if (len != (size_t)(parser->end - parser->at) || (len > 0 && parser->version >= VERSION_CONFIG_FILE))
 		return false;
-	parser->config = parser->at;
-	parser->record->config_len = len;
+	parser->record->config_inside = len;
 	return true;
 }
 
@@ -438,12 +443,10 @@ static bool parse_all(struct parser *parser)
 						    : parse_row(parser, key, line)))
 			return false;
 	}
-	return parse_config(parser, line) && is_complete(parser) && !has_duplicate_annotation(parser->record);
+	return parse_end(parser, line) && is_complete(parser) && !has_duplicate_annotation(parser->record);
 }
 
-/* Parses the record; *ret_config points to the configuration inside data. */
-static int parse(const char *data, size_t size, struct state_record *record, const char **ret_config,
-		 struct err *err)
+int state_parse(const char *data, size_t size, struct state_record *record, struct err *err)
 {
 	_cleanup_record_ struct state_record parsed = {0};
 	struct parser parser = {.record = &parsed};
@@ -455,92 +458,8 @@ static int parse(const char *data, size_t size, struct state_record *record, con
 		return state_fail(err, EBADMSG, "the record of the container is damaged at line %u",
 				  parser.line);
 	*record = parsed;
-	*ret_config = parser.config;
 	parsed = (struct state_record){0};
 	return 0;
-}
-
-int state_parse(const char *data, size_t size, struct state_record *record, struct err *err)
-{
-	const char *config;
-	int r = parse(data, size, record, &config, err);
-
-	if (r < 0)
-		return r;
-	record->config = mem_alloc(record->config_len + 1);
-	memcpy(record->config, config, record->config_len);
-	return 0;
-}
-
-/* As state_parse, but the record takes ownership of the text's memory, which saves a copy. */
-static int parse_taking(struct buf *text, struct state_record *record, struct err *err)
-{
-	const char *config;
-	int r = parse(text->data, text->len, record, &config, err);
-
-	if (r < 0)
-		return r;
-	memmove(text->data, config, record->config_len);
-	text->data[record->config_len] = '\0';
-	record->config = take_ptr(text->data);
-	*text = (struct buf){0};
-	return 0;
-}
-
-static int open_regular(int dir_fd, const char *name, size_t *ret_size)
-{
-	_cleanup_fd_ int fd = path_open_beneath(dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	struct stat stat;
-	int r;
-
-	if (fd < 0)
-		return fd;
-	r = k_fstat(fd, &stat);
-	if (r < 0)
-		return r;
-	*ret_size = (size_t)stat.st_size;
-	if (!S_ISREG(stat.st_mode))
-		return -EBADMSG;
-	return state_is_trusted(&stat) ? take_fd(&fd) : -EPERM;
-}
-
-static int record_read(int dir_fd, struct buf *buf)
-{
-	size_t size;
-	_cleanup_fd_ int fd = open_regular(dir_fd, STATE_RECORD_NAME, &size);
-
-	return fd < 0 ? fd : io_read_fd(fd, RECORD_MAX, buf);
-}
-
-/* No command reads the plan before the record shows that the creation is complete, so no rename is needed. */
-int state_write_plan(int dir_fd, const void *data, size_t size, struct err *err)
-{
-	_cleanup_fd_ int fd =
-		k_openat(dir_fd, STATE_PLAN_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int r = fd < 0 ? fd : io_write_all(fd, data, size);
-
-	return r < 0 ? err_system(err, r, "cannot write the plan of the container") : 0;
-}
-
-const void *state_map_plan(int dir_fd, size_t *ret_size)
-{
-	_cleanup_fd_ int fd = open_regular(dir_fd, STATE_PLAN_NAME, ret_size);
-	void *data = fd < 0 || *ret_size == 0 || *ret_size > RECORD_MAX
-			     ? MAP_FAILED
-			     : mmap(NULL, *ret_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
-
-	return data == MAP_FAILED ? NULL : data;
-}
-
-static int read_fail(int r, struct err *err)
-{
-	if (r == -ENOENT)
-		return state_fail(err, ENOENT, "the record of the container does not exist");
-	if (r == -EPERM)
-		return state_fail(err, EPERM, "another user owns or can write to the record of the container");
-	if (r == -EFBIG || r == -ELOOP || r == -EBADMSG || r == -EXDEV)
-		return state_fail(err, EBADMSG, "the record of the container is damaged");
-	return err_system(err, r, "cannot read the record of the container");
 }
 
 /* Whether the open directory still has the name id: it was not renamed or removed meanwhile. */
@@ -569,13 +488,11 @@ static int check_directory(int dir_fd, struct err *err)
 int state_read(int dir_fd, struct state_record *record, struct err *err)
 {
 	_cleanup_buf_ struct buf text = {0};
-	int r = record_read(dir_fd, &text), checked;
+	int r = state_read_record(dir_fd, &text, err), checked;
 
 	*record = (struct state_record){0};
 	if (r >= 0)
-		r = parse_taking(&text, record, err);
-	else
-		r = read_fail(r, err);
+		r = state_parse(text.data, text.len, record, err);
 	if (r >= 0 && is_directory_of(dir_fd, record->id))
 		return 0;
 	state_record_done(record);

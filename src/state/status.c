@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 
 #include "private.h"
 
@@ -98,15 +97,17 @@ int state_status(int dir_fd, const struct state_record *record, enum state_statu
 
 int state_write_end(int dir_fd, const struct state_end *end, struct err *err)
 {
-	char text[64];
-	int len = str_format(text, sizeof text, "%d %d %llu\n", end->status, end->signal,
-			     (unsigned long long)end->oom_kills);
+	_cleanup_buf_ struct buf text = {0};
 	int r;
 
-	if (!end->has_oom_kills)
-		len = str_format(text, sizeof text, "%d %d\n", end->status, end->signal);
-	r = io_replace_file(dir_fd, STATE_END_NAME, text, (size_t)len, 0600);
-
+	if (end->has_status)
+		buf_format(&text, "%d %d", end->status, end->signal);
+	else
+		buf_add_str(&text, "- -");
+	if (end->has_oom_kills)
+		buf_format(&text, " %llu", (unsigned long long)end->oom_kills);
+	buf_add_str(&text, "\n");
+	r = io_replace_file(dir_fd, STATE_END_NAME, text.data, text.len, STATE_FILE_MODE);
 	return r < 0 ? err_system(err, r, "cannot store the exit status of the container") : 0;
 }
 
@@ -114,8 +115,8 @@ int state_write_end(int dir_fd, const struct state_end *end, struct err *err)
 
 int state_open_end(int dir_fd, struct err *err)
 {
-	_cleanup_fd_ int fd =
-		k_openat(dir_fd, STATE_END_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	_cleanup_fd_ int fd = k_openat(dir_fd, STATE_END_NAME,
+				       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, STATE_FILE_MODE);
 	int r = fd < 0 ? fd : io_write_all(fd, END_UNKNOWN, strlen(END_UNKNOWN));
 
 	return r < 0 ? err_system(err, r, "cannot create the file '%s' of the container", STATE_END_NAME)
@@ -142,17 +143,6 @@ static void read_stored(int dir_fd, struct state_end *end)
 	end->signal = (int)signal;
 }
 
-static bool read_zombie(const struct state_record *record, struct state_end *end)
-{
-	struct process process;
-
-	if (process_read(record->pid, &process) < 0 || process.start != record->pid_start || !process.is_dead)
-		return false;
-	end->signal = process.wait_status & 0x7f;
-	end->status = end->signal == 0 ? process.wait_status >> 8 : 128 + end->signal;
-	return process.wait_status != 0; /* a caller without permission to read it also gets 0 */
-}
-
 static bool read_oom_kills(const struct state_record *record, uint64_t *ret_kills)
 {
 	_cleanup_fd_ int fd = state_open_cgroup(record);
@@ -166,15 +156,24 @@ static bool read_oom_kills(const struct state_record *record, uint64_t *ret_kill
 	return str_keyed_u64(events, "oom_kill", ret_kills);
 }
 
-void state_read_end(int dir_fd, const struct state_record *record, struct state_end *ret)
+void state_end_set(struct state_end *end, int wait_status)
 {
+	end->has_status = true;
+	end->signal = wait_status & 0x7f;
+	end->status = end->signal == 0 ? wait_status >> 8 & 0xff : 128 + end->signal;
+}
+
+void state_read_end(int dir_fd, const struct state_record *record, int pidfd, struct state_end *ret)
+{
+	int wait_status;
 	bool is_waited;
 	uint64_t kills;
 
 	*ret = (struct state_end){.has_status = false};
 	read_stored(dir_fd, ret);
 	is_waited = ret->has_status;
-	ret->has_status = is_waited || read_zombie(record, ret);
+	if (!is_waited && state_read_exit(record, pidfd, &wait_status))
+		state_end_set(ret, wait_status);
 	/*
 	 * The count of a command that waited is exact: it has subtracted what the cgroup had counted before the
 	 * container. The watcher's count may be too low, if it was killed before the container ended; then the
@@ -196,13 +195,9 @@ pid_t state_shown_pid(const struct state_record *record, enum state_status statu
 
 char *state_created(const struct state_record *record)
 {
-	int64_t secs = record->created_secs < 0 ? 0 : record->created_secs;
-	time_t time = secs > STATE_SECS_MAX ? STATE_SECS_MAX : secs;
-	struct tm tm = {0};
+	_cleanup_free_ char *date = date_text(record->created_secs);
 
-	gmtime_r(&time, &tm);
-	return mem_format("%04d-%02d-%02dT%02d:%02d:%02d.%09uZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-			  tm.tm_hour, tm.tm_min, tm.tm_sec, record->created_nanosecs);
+	return mem_format("%s.%09uZ", date, record->created_nanosecs);
 }
 
 static void json_annotations(struct json *json, const struct state_record *record)
@@ -231,6 +226,21 @@ static void json_end(struct json *json, const struct state_end *end)
 		json_pair_uint(json, "oomKills", end->oom_kills);
 }
 
+/* One string for each line. */
+static void json_notes(struct json *json, const char *notes)
+{
+	json_key(json, "notes");
+	json_array(json);
+	for (size_t len; *notes != '\0'; notes += len + (notes[len] == '\n')) {
+		_cleanup_free_ char *line = NULL;
+
+		len = strcspn(notes, "\n");
+		line = mem_format("%.*s", (int)len, notes);
+		json_string(json, line);
+	}
+	json_array_end(json);
+}
+
 void state_write_json(struct json *json, const struct state_record *record, enum state_status status,
 		      const struct state_end *end, const char *owner)
 {
@@ -246,6 +256,8 @@ void state_write_json(struct json *json, const struct state_record *record, enum
 	json_text(json, "created", created);
 	json_annotations(json, record);
 	json_text(json, "owner", owner);
+	if (!str_is_empty(record->notes))
+		json_notes(json, record->notes);
 	if (end != NULL)
 		json_end(json, end);
 	json_object_end(json);

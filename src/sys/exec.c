@@ -145,41 +145,26 @@ static int lookup_failed(const char *name, const char *path, int r, struct err *
 	return r;
 }
 
-/* Joins the first element of path and name. execvp(3): an empty element is the working directory. */
-static int join(const char *path, const char *name, struct exec_program *ret)
-{
-	size_t len = strcspn(path, ":");
-
-	if (len + strlen(name) + 2 >= sizeof ret->path)
-		return -ENOENT;
-	str_format(ret->path, sizeof ret->path, "%.*s%s%s", (int)len, path, len > 0 ? "/" : "./", name);
-	return 0;
-}
-
 /* ret->path is the program that was found, or the candidate that caused the error if that is not ENOENT. */
-static int search_path(const char *path, const char *name, struct exec_program *ret)
+static int search_path(const char *list, const char *name, struct exec_program *ret)
 {
-	const char *worst_at = path;
+	const char *worst_at = list, *rest = list;
 	int worst = -ENOENT;
 
-	while (true) {
-		size_t len = strcspn(path, ":");
-		int r = join(path, name, ret);
+	while (rest != NULL) {
+		const char *at = rest;
+		int r = path_next_candidate(&rest, name, ret->path, sizeof ret->path) ? try_path(ret->path)
+										      : -ENOENT;
 
-		if (r == 0)
-			r = try_path(ret->path);
 		if (r == 0)
 			return 0;
 		if (r != -ENOENT && r != -ENOTDIR && r != -EISDIR) {
 			worst = r;
-			worst_at = path;
+			worst_at = at;
 		}
-		if (path[len] == '\0') {
-			(void)!join(worst_at, name, ret);
-			return worst;
-		}
-		path += len + 1;
 	}
+	(void)path_next_candidate(&worst_at, name, ret->path, sizeof ret->path);
+	return worst;
 }
 
 int exec_lookup(const struct plan *plan, const struct plan_program *program, struct exec_program *ret,

@@ -14,7 +14,7 @@ int filter_install(const struct plan *plan, const struct plan_filter *filter, st
 	};
 	long r = k_call3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, filter->flags, &program);
 
-	if (r >= 0 && filter->is_notify)
+	if (r >= 0 && (filter->is_notify || filter->recorder_slot != PLAN_NO_SLOT))
 		return (int)r;
 	/* With SECCOMP_FILTER_FLAG_TSYNC a positive result is the id of a thread without the filter. */
 	if (r > 0)
@@ -24,7 +24,7 @@ int filter_install(const struct plan *plan, const struct plan_filter *filter, st
 	err_system(err, (int)r, "cannot install the seccomp filter");
 	if (r == -EACCES)
 		err_hint(err, "without /process/noNewPrivileges a filter needs CAP_SYS_ADMIN");
-	else if (r == -EBUSY && filter->is_notify)
+	else if (r == -EBUSY)
 		err_hint(
 			err,
 			"tare itself runs under a filter with SCMP_ACT_NOTIFY, and the kernel allows only one");

@@ -76,6 +76,12 @@ static int prepare_state(const char *state, int *ret_fd, struct err *err)
 	return 0;
 }
 
+/* The descriptor that becomes standard output (0) or error (1) of a hook. */
+static int output_of(const struct hooks_context *context, int i, int pipe_fd)
+{
+	return context->output_fds == NULL || context->output_fds[i] < 0 ? pipe_fd : context->output_fds[i];
+}
+
 /* Runs in the hook's process, up to its execve. */
 __attribute__((noreturn)) static void become_hook(const struct hooks_context *context,
 						  const struct plan_hook *hook, struct child *child,
@@ -94,9 +100,9 @@ __attribute__((noreturn)) static void become_hook(const struct hooks_context *co
 	if (r >= 0)
 		r = k_dup3(child->state_fd, 0, 0);
 	if (r >= 0)
-		r = k_dup3(writers[0], 1, 0);
+		r = k_dup3(output_of(context, 0, writers[0]), 1, 0);
 	if (r >= 0)
-		r = k_dup3(writers[0], 2, 0);
+		r = k_dup3(output_of(context, 1, writers[0]), 2, 0);
 	if (r >= 0)
 		r = k_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	if (r >= 0)

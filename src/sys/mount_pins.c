@@ -10,7 +10,6 @@
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/wait.h>
 
 #include <tare/sys.h>
@@ -67,11 +66,14 @@ int mount_copy_unpinned(struct rootfs *rootfs, int32_t slot, struct err *err)
 	long pid;
 	int r;
 
+	/* No path leads from the mount namespace of an existing container to the source. */
+	if (plan_find(rootfs->plan, PLAN_ROOT) == NULL)
+		return -ELOOP;
 	/* The root is not attached yet: the mount namespace of init is itself such a copy. */
 	if (rootfs->fd < 0)
 		return copy_again(rootfs, slot, err);
 	args.pidfd = (uint64_t)(uintptr_t)&pidfd;
-	pid = k_clone3(&args);
+	pid = k_clone_any(&args);
 	if (pid == 0)
 		copy_without_root(rootfs, slot);
 	if (pid < 0)

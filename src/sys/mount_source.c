@@ -6,9 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
@@ -26,16 +24,6 @@ int mount_idmap(int fd, int userns_fd, bool is_recursive)
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd};
 
 	return k_mount_setattr(fd, "", AT_EMPTY_PATH | (is_recursive ? AT_RECURSIVE : 0), &attr);
-}
-
-void mount_hint_idmap(int fd, int userns_fd, bool is_recursive, int r, struct err *err)
-{
-	/* mount_setattr(2): for a new copy of a mount, and an open user namespace, EINVAL has no other cause.
-	 */
-	if (r == -EINVAL && is_recursive && mount_idmap(fd, userns_fd, false) == 0)
-		err_hint(err, "the file system of a mount inside it does not support idmapped mounts");
-	else if (r == -EINVAL)
-		err_hint(err, "its file system does not support idmapped mounts");
 }
 
 /* Checks the device's type and number, because the path may be a link to another device. */
@@ -83,7 +71,8 @@ int mount_open_source(const struct plan *plan, const struct plan_source *source,
 		return open_empty(err);
 	fd = k_open_tree(at_fd, at_fd >= 0 ? "" : path,
 			 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (source->is_recursive ? AT_RECURSIVE : 0) |
-				 (at_fd >= 0 ? AT_EMPTY_PATH : 0));
+				 (at_fd >= 0 ? AT_EMPTY_PATH : 0) |
+				 (source->is_link ? AT_SYMLINK_NOFOLLOW : 0));
 	if (fd < 0 && is_root_path(plan, path)) {
 		r = err_system(err, fd, "cannot open the root file system '%s'", path);
 		if (r == -ENOENT)
@@ -117,7 +106,9 @@ int mount_open_source(const struct plan *plan, const struct plan_source *source,
 		r = mount_idmap(fd, userns_fd, source->is_idmap_recursive);
 		if (r < 0) {
 			r = err_system(err, r, "cannot map the ids of mount source '%s'", path);
-			mount_hint_idmap(fd, userns_fd, source->is_idmap_recursive, r, err);
+			mount_hint_idmap(&(struct mount_refused_idmap){fd, userns_fd, at_fd, path,
+								       source->is_idmap_recursive},
+					 r, err);
 			return r;
 		}
 	}

@@ -5,7 +5,6 @@
  * mount only if that mount is attached in the caller's mount namespace, so init attaches the tmpfs for that
  * time.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>

@@ -5,7 +5,8 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/keyctl.h>
-#include <linux/sched/types.h>
+#include <linux/mempolicy.h>
+#include <linux/prctl.h>
 #include <linux/sockios.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -13,28 +14,65 @@
 
 #include <tare/sys.h>
 
-#define IOPRIO_WHO_PGRP 2
-
-int process_set_hostname(const char *name, struct err *err)
+int process_set_undumpable(const struct plan *plan, const struct plan_step *step, struct err *err)
 {
+	int r = (int)k_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+
+	(void)plan;
+	(void)step;
+	return r < 0 ? err_system(err, r, "cannot make the process undumpable") : 0;
+}
+
+int process_no_new_privs(const struct plan *plan, const struct plan_step *step, struct err *err)
+{
+	int r = (int)k_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+
+	(void)plan;
+	(void)step;
+	return r < 0 ? err_system(err, r, "cannot set no_new_privs") : 0;
+}
+
+int process_umask(const struct plan *plan, const struct plan_step *step, struct err *err)
+{
+	(void)plan;
+	(void)err;
+	k_umask((unsigned int)step->u.number);
+	return 0;
+}
+
+int process_controlling(const struct plan *plan, const struct plan_step *step, struct err *err)
+{
+	int r = k_ioctl(0, TIOCSCTTY, NULL);
+
+	(void)plan;
+	(void)step;
+	return r < 0 ? err_system(err, r, "cannot make the terminal the controlling terminal") : 0;
+}
+
+int process_hostname(const struct plan *plan, const struct plan_step *step, struct err *err)
+{
+	const char *name = plan_get(plan, step->u.text);
 	int r = k_sethostname(name, strlen(name));
 
 	return r < 0 ? err_system(err, r, "cannot set hostname '%s'", name) : 0;
 }
 
-int process_set_domainname(const char *name, struct err *err)
+int process_domainname(const struct plan *plan, const struct plan_step *step, struct err *err)
 {
+	const char *name = plan_get(plan, step->u.text);
 	int r = k_setdomainname(name, strlen(name));
 
 	return r < 0 ? err_system(err, r, "cannot set domainname '%s'", name) : 0;
 }
 
-int process_set_loopback(struct err *err)
+int process_loopback(const struct plan *plan, const struct plan_step *step, struct err *err)
 {
 	_cleanup_fd_ int fd = k_socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct ifreq request = {.ifr_name = "lo"};
 	int r = fd < 0 ? fd : k_ioctl(fd, SIOCGIFFLAGS, &request);
 
+	(void)plan;
+	(void)step;
 	if (r >= 0) {
 		request.ifr_flags |= IFF_UP;
 		r = k_ioctl(fd, SIOCSIFFLAGS, &request);
@@ -42,8 +80,9 @@ int process_set_loopback(struct err *err)
 	return r < 0 ? err_system(err, r, "cannot set the loopback interface up") : 0;
 }
 
-int process_join_keyring(const char *name, struct err *err)
+int process_keyring(const struct plan *plan, const struct plan_step *step, struct err *err)
 {
+	const char *name = plan_get(plan, step->u.text);
 	/*
 	 * keyctl(2), keyrings(7): the possessor has all permissions. The user has "search", which an exec needs
 	 * to join, but not "view", which would show the name to all other containers with the same user id.
@@ -56,16 +95,17 @@ int process_join_keyring(const char *name, struct err *err)
 	if (key < 0) {
 		int r = err_system(err, (int)key, "cannot join session keyring '%s'", name);
 
-		err_hint(err,
-			 "--no-new-keyring keeps the caller's; kernel.keys.maxkeys limits the number of keys");
+		err_hint(err, "%s--no-new-keyring keeps the caller's",
+			 r == -EDQUOT ? "kernel.keys.maxkeys and maxbytes limit the keys of a user; " : "");
 		return r;
 	}
 	(void)k_call3(__NR_keyctl, KEYCTL_SETPERM, key, permissions);
 	return 0;
 }
 
-int process_set_affinity(const struct plan *plan, struct plan_table mask, struct err *err)
+int process_affinity(const struct plan *plan, const struct plan_step *step, struct err *err)
 {
+	struct plan_table mask = step->u.affinity;
 	unsigned char all[1024]; /* 8192 cpus, the maximum of any kernel configuration */
 	const void *cpus = all;
 	int r;
@@ -84,25 +124,42 @@ int process_set_affinity(const struct plan *plan, struct plan_table mask, struct
 	return r < 0 ? r : 0;
 }
 
-int process_set_memory_policy(const struct plan *plan, const struct plan_step *step, struct err *err)
+/* Whether the kernel has the mode and the flags: it accepts them for the nodes that this process may use. */
+static bool is_accepted_elsewhere(const struct spec_memory_policy *policy)
 {
-	const uint64_t *nodes = plan_rows(plan, step->u.memory_policy.nodes);
-	uint32_t words = step->u.memory_policy.nodes.count;
+	uint64_t allowed[SPEC_NODE_WORDS] = {0};
+	const int bits = SPEC_NODE_WORDS * 64;
+
+	return k_call5(__NR_get_mempolicy, NULL, allowed, bits, NULL, MPOL_F_MEMS_ALLOWED) >= 0 &&
+	       k_call3(__NR_set_mempolicy, policy->mode | (int)policy->flags, allowed, bits + 1) >= 0;
+}
+
+int process_memory_policy(const struct plan *plan, const struct plan_step *step, struct err *err)
+{
+	const struct spec_memory_policy *policy = &step->u.memory_policy;
 	bool is_empty = true;
 	int r;
 
-	for (uint32_t i = 0; i < words; i++)
-		is_empty = is_empty && nodes[i] == 0;
+	(void)plan;
+	for (size_t i = 0; i < SPEC_NODE_WORDS; i++)
+		is_empty = is_empty && policy->nodes[i] == 0;
 	/* set_mempolicy(2): the kernel reads one bit less than maxnode. */
-	r = (int)k_call3(__NR_set_mempolicy, step->u.memory_policy.mode | (int)step->u.memory_policy.flags,
-			 is_empty ? NULL : nodes, is_empty ? 0 : words * 64 + 1);
-	return r < 0 ? err_system(err, r, "cannot set the memory policy") : 0;
+	r = (int)k_call3(__NR_set_mempolicy, policy->mode | (int)policy->flags, is_empty ? NULL : policy->nodes,
+			 is_empty ? 0 : SPEC_NODE_WORDS * 64 + 1);
+	if (r >= 0)
+		return 0;
+	err_system(err, r, "cannot set the memory policy");
+	if (r == -EINVAL && !is_empty && is_accepted_elsewhere(policy))
+		err_hint(err,
+			 "a node of the list does not exist, or none has memory and is in the cgroup's cpuset");
+	return r;
 }
 
-int process_set_personality(uint64_t domain, struct err *err)
+int process_personality(const struct plan *plan, const struct plan_step *step, struct err *err)
 {
-	int r = (int)k_call1(__NR_personality, domain);
+	int r = (int)k_call1(__NR_personality, (uint64_t)step->u.number);
 
+	(void)plan;
 	return r < 0 ? err_system(err, r, "cannot set the personality") : 0;
 }
 
@@ -134,66 +191,6 @@ int process_set_oom_score(int proc_fd, int64_t value, struct err *err)
 	return (int)r;
 }
 
-int process_write_sysctl(const struct rootfs *rootfs, const struct plan_step *step, struct err *err)
-{
-	const char *key = plan_get(rootfs->plan, step->u.sysctl.key);
-	const char *value = plan_get(rootfs->plan, step->u.sysctl.value);
-	_cleanup_fd_ int sys_fd = -1, fd = -1;
-	ssize_t r;
-
-	sys_fd = path_open_beneath(rootfs->slot_base + step->u.sysctl.slot, "sys", O_PATH | O_DIRECTORY, 0);
-	fd = sys_fd < 0 ? sys_fd
-			: path_open_beneath(sys_fd, plan_get(rootfs->plan, step->u.sysctl.path), O_WRONLY, 0);
-	r = fd < 0 ? fd : k_write(fd, value, strlen(value));
-	if (r == -ENOENT)
-		return err_set(err, ERR_UNSUPPORTED, ENOENT, NULL, "cannot set sysctl '%s'", key);
-	return r < 0 ? err_system(err, (int)r, "cannot set sysctl '%s' to '%s'", key, value) : 0;
-}
-
-int process_write_time_offsets(int proc_fd, const struct plan_step *step, struct err *err)
-{
-	char text[160];
-	int len = 0, r;
-
-	if (step->u.times.has_monotonic)
-		len += str_format(text + len, sizeof text - (size_t)len, "monotonic %lld %u\n",
-				  (long long)step->u.times.monotonic_secs, step->u.times.monotonic_nanosecs);
-	if (step->u.times.has_boottime)
-		len += str_format(text + len, sizeof text - (size_t)len, "boottime %lld %u\n",
-				  (long long)step->u.times.boottime_secs, step->u.times.boottime_nanosecs);
-	r = io_write_file(proc_fd, "self/timens_offsets", text, (size_t)len);
-	if (r < 0) {
-		r = err_system(err, r, "cannot set the offsets of the time namespace");
-		if (r == -ERANGE)
-			err_hint(err, "an offset makes the clock negative, or too large");
-	}
-	return r;
-}
-
-int process_set_scheduler(pid_t pid, const struct plan_step *step, struct err *err)
-{
-	struct sched_attr attr = {
-		.size = sizeof attr,
-		.sched_policy = step->u.scheduler.policy,
-		.sched_flags = step->u.scheduler.flags,
-		.sched_nice = step->u.scheduler.nice,
-		.sched_priority = step->u.scheduler.priority,
-		.sched_runtime = step->u.scheduler.runtime,
-		.sched_deadline = step->u.scheduler.deadline,
-		.sched_period = step->u.scheduler.period,
-	};
-	int r = (int)k_call3(__NR_sched_setattr, pid, &attr, 0);
-
-	return r < 0 ? err_system(err, r, "cannot set the scheduler") : 0;
-}
-
-int process_set_io_priority(pid_t group, int64_t value, struct err *err)
-{
-	int r = (int)k_call3(__NR_ioprio_set, IOPRIO_WHO_PGRP, group, value);
-
-	return r < 0 ? err_system(err, r, "cannot set the io priority") : 0;
-}
-
 /* The names of <asm-generic/resource.h>, by number. */
 static const char *rlimit_name(uint32_t resource)
 {
@@ -205,7 +202,7 @@ static const char *rlimit_name(uint32_t resource)
 }
 
 /* prlimit(2) has two reasons for EPERM. */
-static void hint_rlimit(const struct plan_rlimit *rlimit, struct err *err)
+static void hint_rlimit(const struct spec_rlimit *rlimit, struct err *err)
 {
 	char text[24];
 	uint64_t most;
@@ -221,7 +218,7 @@ static void hint_rlimit(const struct plan_rlimit *rlimit, struct err *err)
 	err_hint(err, "raising a hard limit needs CAP_SYS_RESOURCE");
 }
 
-int process_set_rlimit(pid_t pid, const struct plan_rlimit *rlimit, struct err *err)
+int process_set_rlimit(pid_t pid, const struct spec_rlimit *rlimit, struct err *err)
 {
 	struct rlimit64 limits = {.rlim_cur = rlimit->soft, .rlim_max = rlimit->hard};
 	int r = k_prlimit(pid, (int)rlimit->resource, &limits, NULL);
@@ -234,4 +231,10 @@ int process_set_rlimit(pid_t pid, const struct plan_rlimit *rlimit, struct err *
 	if (r == -EPERM)
 		hint_rlimit(rlimit, err);
 	return r;
+}
+
+int process_rlimit(const struct plan *plan, const struct plan_step *step, struct err *err)
+{
+	(void)plan;
+	return process_set_rlimit(0, &step->u.rlimit, err);
 }

@@ -2,11 +2,8 @@
 /* Attaches the root file system, pivots to it, and creates devices and links in it. Process: init. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
 
 #include <tare/sys.h>
 
@@ -52,7 +49,6 @@ static int attach_at(const struct rootfs *rootfs, const struct plan_root *root, 
 int rootfs_attach(struct rootfs *rootfs, const struct plan_root *root, struct err *err)
 {
 	const char *path = plan_get(rootfs->plan, root->path);
-	struct mount_attr slave = {.propagation = MS_SLAVE};
 	_cleanup_fd_ int point_fd = -1;
 	int r;
 
@@ -61,13 +57,13 @@ int rootfs_attach(struct rootfs *rootfs, const struct plan_root *root, struct er
 		return rootfs->fd < 0 ? err_system(err, rootfs->fd, "cannot open root file system '%s'", path)
 				      : 0;
 	}
-	r = k_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &slave);
+	r = chroot_make_slaves(rootfs, root->may_be_in_chroot, err);
 	if (r < 0)
-		return err_system(err, r, "cannot make the mounts of the new namespace slaves");
+		return r;
 	rootfs->null_fd = open_host_null(err);
 	if (rootfs->null_fd < 0)
 		return rootfs->null_fd;
-	point_fd = open_mount_point(path);
+	point_fd = open_mount_point(root->is_empty ? "/" : path);
 	if (point_fd < 0)
 		return err_system(err, point_fd, "cannot open root file system '%s'", path);
 	r = attach_at(rootfs, root, point_fd);
@@ -114,8 +110,11 @@ static int move_to_root(struct rootfs *rootfs, const struct plan_root *root, str
 
 int rootfs_pivot(struct rootfs *rootfs, const struct plan_root *root, struct err *err)
 {
-	int r = k_fchdir(rootfs->fd);
+	int r = rootfs->is_in_chroot ? chroot_leave(err) : 0;
 
+	if (r < 0)
+		return r;
+	r = k_fchdir(rootfs->fd);
 	if (r < 0)
 		return err_system(err, r, "cannot change to the root file system");
 	if (!root->has_mount_ns)
@@ -151,6 +150,20 @@ static bool is_same_device(int dir_fd, const char *name, const struct plan_devic
 	return k_fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) >= 0 && is_device(&st, device);
 }
 
+/*
+ * Whether a mount of the configuration on exactly this path shows the device already: podman binds the devices
+ * of the host for a privileged container of a user. Another mount on it would hide that one and its options. A
+ * device of an image, which the kernel does not let a user namespace open, is no mount.
+ */
+static bool is_shown_by_mount(int fd, const struct stat *st, const struct plan_device *device)
+{
+	struct place_identity identity;
+
+	if (device->is_node || device->has_mode || device->has_uid || device->has_gid || !is_device(st, device))
+		return false;
+	return place_identify(fd, &identity) >= 0 && identity.is_mount_root;
+}
+
 static int bind_device(struct rootfs *rootfs, const struct plan_device *device, int dir_fd, const char *name)
 {
 	_cleanup_fd_ int fd =
@@ -170,6 +183,8 @@ static int bind_device(struct rootfs *rootfs, const struct plan_device *device, 
 	/* An empty file is a mount point that an earlier start has created in the same root file system. */
 	if ((!S_ISREG(st.st_mode) || st.st_size > 0) && !is_device(&st, device))
 		return -EEXIST;
+	if (is_shown_by_mount(target_fd, &st, device))
+		return 0;
 	return k_move_mount(rootfs->slot_base + device->source_slot, "", target_fd, "",
 			    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
@@ -264,6 +279,33 @@ int rootfs_device(struct rootfs *rootfs, const struct plan_device *device, struc
 			       "cannot make device '%s': a different file exists already", path);
 	}
 	return r < 0 ? err_system(err, r, "cannot make device '%s'", path) : 0;
+}
+
+static int write_file(int dir_fd, const char *name, const void *content, const struct plan_file *file)
+{
+	_cleanup_fd_ int fd =
+		k_openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r = fd < 0 ? fd : io_write_all(fd, content, file->content.count);
+
+	return r < 0 ? r : k_fchmod(fd, file->mode);
+}
+
+int rootfs_file(struct rootfs *rootfs, const struct plan_file *file, struct err *err)
+{
+	const char *path = plan_get(rootfs->plan, file->path), *name;
+	const void *content = plan_rows(rootfs->plan, file->content);
+	_cleanup_fd_ int dir_fd = bind_check_open_own_parent(rootfs, path, &name, err);
+	int r = dir_fd < 0 ? dir_fd : bind_check_own(rootfs, dir_fd, path, err);
+
+	if (r < 0)
+		return r;
+	r = write_file(dir_fd, name, content, file);
+	if (r == -EEXIST && file->is_replacing) {
+		r = k_unlinkat(dir_fd, name, 0);
+		if (r >= 0)
+			r = write_file(dir_fd, name, content, file);
+	}
+	return r < 0 ? err_system(err, r, "cannot make the file '%s'", path) : 0;
 }
 
 int rootfs_link(struct rootfs *rootfs, const struct plan_link *link, struct err *err)

@@ -2,21 +2,12 @@
 /* Copies the directory that a tmpfs will cover into the tmpfs (the option tmpcopyup). Process: init. */
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <tare/sys.h>
 
 #define COPY_DEPTH_MAX 32 /* nested directories: limits the stack that the recursion needs */
-
-struct entry { /* getdents64(2) */
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
 
 static int copy_directory(int from_fd, int to_fd, int depth);
 
@@ -130,24 +121,19 @@ static int copy_entry(int from_fd, int to_fd, const char *name, int depth)
 
 static int copy_directory(int from_fd, int to_fd, int depth)
 {
-	_Alignas(8) char block[2048];
-	int len;
+	_Alignas(struct dir_entry) char block[2048];
+	struct dir_reader reader = {.fd = from_fd, .block = block, .size = sizeof block};
+	const struct dir_entry *entry;
+	int r;
 
 	if (depth > COPY_DEPTH_MAX)
 		return -EMLINK;
-	while ((len = k_getdents64(from_fd, block, sizeof block)) > 0) {
-		for (int at = 0; at < len;) {
-			const struct entry *entry = (const struct entry *)(const void *)(block + at);
-			int r = 0;
-
-			at += entry->length;
-			if (!str_equal(entry->name, ".") && !str_equal(entry->name, ".."))
-				r = copy_entry(from_fd, to_fd, entry->name, depth);
-			if (r < 0)
-				return r;
-		}
+	while ((r = dir_next(&reader, &entry)) > 0) {
+		r = copy_entry(from_fd, to_fd, entry->name, depth);
+		if (r < 0)
+			break;
 	}
-	return len;
+	return r;
 }
 
 int rootfs_copy_up(int from_fd, int to_fd, struct err *err)

@@ -5,11 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/vfs.h>
 
 #include <tare/sys.h>
 
@@ -81,19 +77,31 @@ static bool is_missing(int fd)
 	return fd == -ENOENT || fd == -ENOTDIR;
 }
 
-int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err)
+/*
+ * Opens a path of the container. *ret_fd is -1 if the path does not exist. 1 if it is the container's root, 0
+ * if not, or -errno.
+ */
+static int open_path(struct rootfs *rootfs, const char *path, int *ret_fd)
 {
 	const struct path_place place = place_find(rootfs, path);
-	_cleanup_fd_ int fd = path_open(&place, O_PATH);
 	struct place_identity identity;
-	struct stat st;
-	int r;
+	int fd = path_open(&place, O_PATH), r;
 
-	if (is_missing(fd))
+	*ret_fd = fd < 0 ? -1 : fd;
+	if (fd < 0)
+		return is_missing(fd) ? 0 : fd;
+	r = place_identify(fd, &identity);
+	return r < 0 ? r : bind_check_is_root(rootfs, &identity);
+}
+
+int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err)
+{
+	_cleanup_fd_ int fd = -1;
+	struct stat st;
+	int r = open_path(rootfs, path, &fd);
+
+	if (r == 0 && fd < 0)
 		return 0;
-	r = fd < 0 ? fd : place_identify(fd, &identity);
-	if (r >= 0)
-		r = bind_check_is_root(rootfs, &identity);
 	if (r > 0)
 		return err_set(err, ERR_CONFIG, 0, NULL, "cannot mask '%s': it is the container's root", path);
 	if (r >= 0)
@@ -105,17 +113,11 @@ int rootfs_mask(struct rootfs *rootfs, const char *path, struct err *err)
 
 int rootfs_readonly_path(struct rootfs *rootfs, const char *path, struct err *err)
 {
-	const struct path_place place = place_find(rootfs, path);
-	_cleanup_fd_ int fd = path_open(&place, O_PATH);
-	_cleanup_fd_ int tree_fd = -1;
-	struct place_identity identity;
-	int r;
+	_cleanup_fd_ int fd = -1, tree_fd = -1;
+	int r = open_path(rootfs, path, &fd);
 
-	if (is_missing(fd))
+	if (r == 0 && fd < 0)
 		return 0;
-	r = fd < 0 ? fd : place_identify(fd, &identity);
-	if (r >= 0)
-		r = bind_check_is_root(rootfs, &identity);
 	if (r < 0)
 		return err_system(err, r, "cannot open '%s' to make it read-only", path);
 	/* No path leads to a mount that covers the root: the root and all mounts below become read-only. */

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opens the container's terminal. Process: init, or the bridge of an exec. */
 #include <asm/ioctls.h>
-#include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -55,8 +53,10 @@ static int open_in_dev(const struct rootfs *rootfs)
 
 	if (r < 0)
 		return r;
-	/* A process that replaces the file now gains nothing: the open is limited to the devices of the cgroup,
-	 * which is the same for both processes. */
+	/*
+	 * A process that replaces the file now gains nothing: the open is limited to the devices of the cgroup,
+	 * which is the same for both processes.
+	 */
 	fd = path_open(&place, O_RDWR | O_NOCTTY);
 	r = fd < 0 ? fd : check_multiplexer(fd);
 	return r < 0 ? r : take_fd(&fd);
@@ -120,7 +120,8 @@ static int show_console(struct rootfs *rootfs, int slave_fd, struct err *err)
 
 int tty_open(struct rootfs *rootfs, const struct plan_step *console, struct err *err)
 {
-	struct window window = {.rows = console->u.console.height, .columns = console->u.console.width};
+	struct window window = {.rows = console->u.console.size.height,
+				.columns = console->u.console.size.width};
 	_cleanup_fd_ int master_fd = open_master(rootfs, err);
 	_cleanup_fd_ int slave_fd = -1;
 	int r;
@@ -130,7 +131,7 @@ int tty_open(struct rootfs *rootfs, const struct plan_step *console, struct err 
 	slave_fd = open_slave(master_fd, err);
 	if (slave_fd < 0)
 		return slave_fd;
-	if (console->u.console.has_size) {
+	if (console->u.console.size.is_set) {
 		r = k_ioctl(master_fd, TIOCSWINSZ, &window);
 		if (r < 0)
 			return err_system(err, r, "cannot set the size of the terminal");

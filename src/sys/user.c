@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
-#include <linux/securebits.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -41,6 +40,23 @@ static int get_capabilities(uint64_t *effective, uint64_t *permitted, uint64_t *
 	*permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
 	*inheritable = data[0].inheritable | (uint64_t)data[1].inheritable << 32;
 	return r;
+}
+
+bool user_lacks_capability(int capability)
+{
+	uint64_t effective, permitted, inheritable;
+
+	return get_capabilities(&effective, &permitted, &inheritable) >= 0 &&
+	       (effective >> capability & 1) == 0;
+}
+
+/* capset(2) drops from the ambient set what is not inheritable. */
+int user_keep_only(int capability)
+{
+	uint64_t effective, permitted, inheritable, kept = UINT64_C(1) << capability;
+	int r = get_capabilities(&effective, &permitted, &inheritable);
+
+	return r < 0 ? r : set_capabilities(permitted & kept, permitted & kept, 0);
 }
 
 int user_keep_capabilities(void)
@@ -96,38 +112,46 @@ static bool has_capability(int capability)
 	       (effective >> capability & 1) != 0;
 }
 
-/* setgroups(2), user_namespaces(7): EPERM has two reasons; CAP_SETGID shows which one applies. */
-static int explain_groups(int r, uint32_t count, struct err *err)
+/*
+ * setgroups(2), user_namespaces(7). The plan has no such call where setgroups is denied. So what remains for a
+ * process with CAP_SETGID is a namespace without mapped groups, or a filter around tare. The container's own
+ * filter, which is the cause if it is in force, is named by the caller.
+ */
+static int explain_groups(int r, const struct plan_user *user, bool has_filter, struct err *err)
 {
-	err_system(err, r, "cannot set %u additional groups", count);
+	err_system(err, r, "cannot set %u additional groups", user->groups.count);
 	if (r == -EINVAL)
 		err_hint(err, "every group has to be mapped in the container's user namespace");
-	else if (r == -EPERM && has_capability(CAP_SETGID))
-		err_hint(err, "setgroups is denied in this user namespace: /proc/self/setgroups");
-	else if (r == -EPERM)
+	else if (r == -EPERM && !has_capability(CAP_SETGID))
 		err_hint(err, "it needs CAP_SETGID");
+	else if (r == -EPERM && k_setresgid(user->gid, user->gid, user->gid) == -EINVAL)
+		err_hint(err, "gid %u is not mapped in the container's user namespace", user->gid);
+	else if (!has_filter && r != -ENOMEM && k_prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0)
+		err_hint(err, "a seccomp filter around tare refuses setgroups(2): its profile has to allow it");
 	return r;
 }
 
 /* setresuid(2), setresgid(2): EINVAL means that the id is not mapped. */
 static int explain_id(int r, const char *what, uint32_t id, struct err *err)
 {
+	bool is_uid = what[0] == 'u';
+
 	err_system(err, r, "cannot become %s %u", what, id);
 	if (r == -EINVAL)
 		err_hint(err, "%s %u is not mapped in the container's user namespace", what, id);
-	else if (r == -EPERM)
-		err_hint(err, "it needs CAP_SET%cID", what[0] == 'u' ? 'U' : 'G');
+	else if (r == -EPERM && !has_capability(is_uid ? CAP_SETUID : CAP_SETGID))
+		err_hint(err, "it needs CAP_SET%cID", is_uid ? 'U' : 'G');
 	return r;
 }
 
-static int set_ids(const struct plan *plan, const struct plan_user *user, struct err *err)
+static int set_ids(const struct plan *plan, const struct plan_user *user, bool has_filter, struct err *err)
 {
 	int r = 0;
 
 	if (!user_keeps_groups(user))
 		r = k_setgroups(user->groups.count, plan_rows(plan, user->groups));
 	if (r < 0)
-		return explain_groups(r, user->groups.count, err);
+		return explain_groups(r, user, has_filter, err);
 	r = k_setresgid(user->gid, user->gid, user->gid);
 	if (r < 0)
 		return explain_id(r, "gid", user->gid, err);
@@ -141,7 +165,10 @@ static int raise_ambient(const struct plan_user *user)
 
 	/* capabilities(7): only permitted and inheritable capabilities can be ambient; others are omitted. */
 	for (unsigned long cap = 0; r >= 0 && cap < CAPABILITIES; cap++)
-		if ((user->ambient & user->permitted & user->inheritable) >> cap & 1)
+		if ((user->capabilities.ambient & user->capabilities.permitted &
+		     user->capabilities.inheritable) >>
+			    cap &
+		    1)
 			r = (int)k_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0);
 	return r;
 }
@@ -168,7 +195,8 @@ static int verify(const struct plan_user *user, bool may_fake_success, struct er
 
 	if (r < 0)
 		return err_system(err, r, "cannot read the capabilities back");
-	if (effective == user->effective && permitted == user->permitted && inheritable == user->inheritable)
+	if (effective == user->capabilities.effective && permitted == user->capabilities.permitted &&
+	    inheritable == user->capabilities.inheritable)
 		return 0;
 	err_system(err, EPERM, "cannot set the requested capabilities");
 	if (may_fake_success)
@@ -260,10 +288,10 @@ static int read_back(const struct plan *plan, const struct plan_user *user, stru
 	if (r >= 0 && !user_keeps_groups(user))
 		r = verify_groups(plan_rows(plan, user->groups), user->groups.count, err);
 	if (r >= 0)
-		r = read_set(PR_CAPBSET_READ, 0, 0, ~user->bounding, err);
+		r = read_set(PR_CAPBSET_READ, 0, 0, ~user->capabilities.bounding, err);
 	if (r >= 0)
-		r = read_set(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, user->ambient,
-			     user->permitted & user->inheritable, err);
+		r = read_set(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, user->capabilities.ambient,
+			     user->capabilities.permitted & user->capabilities.inheritable, err);
 	return r;
 }
 
@@ -308,18 +336,20 @@ int user_become(const struct plan *plan, const struct plan_user *user, bool may_
 	uint64_t effective, permitted, inheritable;
 	int r, entered;
 
-	r = drop_bounding(user->bounding, err);
+	r = drop_bounding(user->capabilities.bounding, err);
 	if (r < 0)
 		return r;
 	r = (int)k_prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
 	if (r < 0)
 		return err_system(err, r, "cannot keep capabilities over the change of ids");
-	/* First as root, because the user may have no search permission; then as the user, because on NFS root
-	 * may have none. */
+	/*
+	 * First as root, because the user may have no search permission; then as the user, because on NFS root
+	 * may have none.
+	 */
 	entered = enter_cwd(cwd, may_fake_success, err);
 	if (entered < 0 && entered != -EACCES && entered != -EPERM)
 		return entered;
-	r = set_ids(plan, user, err);
+	r = set_ids(plan, user, may_fake_success, err);
 	if (r < 0)
 		return r;
 	if (entered < 0 && enter_cwd(cwd, may_fake_success, err) < 0)
@@ -327,8 +357,8 @@ int user_become(const struct plan *plan, const struct plan_user *user, bool may_
 	r = get_capabilities(&effective, &permitted, &inheritable);
 	/* A capability can be ambient only if it is permitted and inheritable, so those sets come first. */
 	if (r >= 0)
-		r = set_capabilities(user->effective & permitted, user->permitted & permitted,
-				     user->inheritable);
+		r = set_capabilities(user->capabilities.effective & permitted,
+				     user->capabilities.permitted & permitted, user->capabilities.inheritable);
 	if (r >= 0)
 		r = raise_ambient(user);
 	if (r >= 0)

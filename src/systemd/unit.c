@@ -20,21 +20,6 @@
 
 /* --- the program --- */
 
-/* Searches in the directory of this program (the build tree), then where it is installed; never in PATH. */
-static const char *find_program(char *ret, size_t size)
-{
-	ssize_t len = readlink("/proc/self/exe", ret, size - sizeof PROGRAM);
-
-	while (len > 0 && ret[len - 1] != '/')
-		len--;
-	if (len > 0) {
-		memcpy(ret + len, PROGRAM, sizeof PROGRAM);
-		if (k_faccessat2(AT_FDCWD, ret, X_OK, 0) == 0)
-			return ret;
-	}
-	return TARE_SYSTEMD;
-}
-
 struct call {
 	int answer_fd;    /* a file for its standard output, or -1 */
 	int signal_fd;    /* of await_signals, which end the program, or -1 */
@@ -45,14 +30,14 @@ struct call {
 
 static int start_program(char **args, struct call *call, struct err *err)
 {
-	char path[4096];
-	const char *program = find_program(path, sizeof path);
+	char program[HELPER_PATH_MAX];
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	_cleanup_fd_ int write_fd = -1;
 	sigset_t none, term;
 	int fds[2], r;
 
+	helper_path(PROGRAM, program, sizeof program);
 	r = k_pipe2(fds, O_CLOEXEC);
 	if (r < 0)
 		return err_system(err, r, "cannot make a pipe for " PROGRAM);
@@ -187,6 +172,9 @@ static void args_done(struct args *args)
 }
 #define _cleanup_args_ __attribute__((cleanup(args_done)))
 
+/* Enough for every ask: no unit of this name is made. */
+#define ASKED_UNIT "tare.scope"
+
 static void args_begin(struct args *args, const char *command, const char *unit, bool is_user)
 {
 	args_add(args, PROGRAM);
@@ -209,6 +197,15 @@ static void add_property(void *context, const char *name, const char *type, cons
 }
 
 /* --- calls --- */
+
+int unit_ask_manager(bool is_user, struct err *err)
+{
+	struct call call = {.answer_fd = -1, .signal_fd = -1};
+	_cleanup_args_ struct args args = {.count = 0};
+
+	args_begin(&args, "ask", ASKED_UNIT, is_user);
+	return run_program(args.v, &call, err);
+}
 
 int unit_ask(const struct plan *plan, const struct plan_unit *unit, struct err *err)
 {

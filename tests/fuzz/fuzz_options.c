@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/plan/options.h"
+#include "../../src/plan/idmap.h"
 
 #define OPTIONS_MAX 256
 
@@ -33,6 +33,31 @@ static void check(const struct plan_options *o, const struct spec_list *options)
 	}
 }
 
+/* Ids are 32 bits, and no range is empty. */
+static void check_ranges(const struct spec_id_maps *maps)
+{
+	for (size_t i = 0; i < maps->count; i++)
+		if (maps->v[i].size == 0 ||
+		    (uint64_t)maps->v[i].container_id + maps->v[i].size > UINT64_C(1) << 32 ||
+		    (uint64_t)maps->v[i].host_id + maps->v[i].size > UINT64_C(1) << 32)
+			abort();
+}
+
+static void check_idmap(const char *value)
+{
+	struct spec_id_range ranges[] = {{0, 1000, 10}, {10, 4000000000u, 100000}};
+	const struct idmap_maps container = {{ranges, 2}, {ranges, 1}};
+	struct arena arena = {0};
+	struct idmap_maps maps;
+	struct err err;
+
+	if (idmap_parse(&arena, value, &container, &maps, &err) >= 0) {
+		check_ranges(&maps.uid);
+		check_ranges(&maps.gid);
+	}
+	arena_done(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_free_ char *text = mem_alloc(size + 1);
@@ -51,6 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	plan_options_parse(&options, &parsed);
 	check(&parsed, &options);
+	if (parsed.idmap_value != NULL)
+		check_idmap(parsed.idmap_value);
 	free(parsed.data.v);
 	return 0;
 }

@@ -13,7 +13,7 @@ static void count(void *context, const struct err *finding)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct spec *config = NULL, *all = NULL, *process = NULL, *resources = NULL;
+	struct spec *config = NULL, *all = NULL, *process = NULL, *resources = NULL, *mounts = NULL;
 	int r, findings, calls = 0;
 	struct err err = {0};
 
@@ -27,9 +27,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (spec_parse_resources((const char *)data, size, &resources, &err) < 0 && err.msg[0] == '\0')
 		abort();
+	if (spec_parse_mounts((const char *)data, size, &mounts, &err) < 0 && err.msg[0] == '\0')
+		abort();
 	spec_free(config);
 	spec_free(all);
 	spec_free(process);
 	spec_free(resources);
+	spec_free(mounts);
 	return 0;
 }

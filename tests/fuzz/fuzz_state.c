@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err err = {0};
 
 	if (state_parse((const char *)data, size, &record, &err) < 0) {
-		if (err.kind != ERR_STATE || err.msg[0] == '\0' || record.id != NULL || record.config != NULL)
+		if (err.kind != ERR_STATE || err.msg[0] == '\0' || record.id != NULL ||
+		    record.config_inside != 0)
 			abort();
 		return 0;
 	}

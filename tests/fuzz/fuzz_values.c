@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/cli/value.h"
+#include "tare/base.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

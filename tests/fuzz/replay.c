@@ -4,7 +4,6 @@
  * file in each directory, of its arguments. Fails if there are no files.
  */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

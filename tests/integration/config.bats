@@ -75,11 +75,11 @@ traces() {
 	before=$(traces)
 	late() { # change, words
 		cp "$WORK/good.json" "$BUNDLE/config.json"
-		config --arg c "/$ID.top/sub" --arg w "$WORK" ".linux.cgroupsPath=\$c | .linux.namespaces+=[{type:\"time\"}] | $1"
+		config --arg c "$(named_path "$ID.top")/sub" --arg w "$WORK" ".linux.cgroupsPath=\$c | .linux.namespaces+=[{type:\"time\"}] | $1"
 		run_container "" 1
 		[[ "$output" == *"$2"* ]] || { echo "$1: $output"; return 1; }
 		[ "$(traces)" = "$before" ] || { echo "$1 leaves:"; diff <(echo "$before") <(traces); return 1; }
-		[ ! -e "$(cgroup_mount)/$ID.top" ]
+		[ ! -e "$(named_dir "$ID.top")" ]
 	}
 	late '.mounts+=[{destination:"/x",type:"bind",source:"/no/source",options:["bind"]}]' "no such file"
 	late '.linux.namespaces|=map(if .type=="network" then .path="/no/namespace" else . end)' "no such file"

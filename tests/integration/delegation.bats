@@ -40,9 +40,9 @@ refused_to() { # cgroup words...
 }
 
 teardown() {
-	if [ -n "${DIR:-}" ] && [ -d "$DIR" ]; then
+	if [ -n "${DIR:-}" ]; then
 		mine delete --force "$ID"
-		find "$DIR" -depth -type d -exec rmdir {} +
+		find "$DIR" ${OTHER_DIR:+"$OTHER_DIR"} -depth -type d -exec rmdir {} +
 	fi
 	end_case
 }
@@ -75,11 +75,61 @@ teardown() {
 	done
 }
 
-@test "a configuration that needs no cgroup gets none, wherever the caller is" {
+# $1: the cgroup that the container of the plain configuration has to have.
+works_in_own_cgroup() {
+	pid=$(mine state "$ID" | jq .pid)
+	[ "$(sed -n 's/^0:://p' "/proc/$pid/cgroup")" = "$1" ]
+	mine start "$ID"
+	mine exec -d "$ID" sleep 1000
+	run -0 mine ps --format json "$ID"
+	[ "$(jq length <<<"$output")" = 2 ]
+	mine pause "$ID"
+	[ "$(mine state "$ID" | jq -r .status)" = paused ]
+	mine resume "$ID"
+	[ "$(mine events --stats "$ID" | jq -r .type)" = stats ]
+	mine update -r - "$ID" <<<'{"unified":{"cgroup.max.depth":"6"}}'
+	[ "$(cat "$(cgroup_mount)$1/cgroup.max.depth")" = 6 ]
+	mine kill --all "$ID" KILL
+	wait_for '[ "$(mine state "$ID" | jq -r .status)" = stopped ]'
+	mine delete "$ID"
+	[ ! -e "$(cgroup_mount)$1" ]
+}
+
+@test "a configuration without limits: a cgroup beside the caller's, if that is in a delegated one" {
+	delegated
+	mine create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 || { cat "$WORK/out"; return 1; }
+	works_in_own_cgroup "$MINE/$ID"
+}
+
+@test "a configuration without limits: a cgroup in the caller's, if that alone is delegated" {
+	delegated
+	in_own() { as_user "$MINE" "$WORK/tare" --root "$ROOT" "$@"; }
+	in_own create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 || { cat "$WORK/out"; return 1; }
+	works_in_own_cgroup "$MINE/$ID"
+	config '.linux.cgroupsPath="by/name"'
+	in_own create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 || { cat "$WORK/out"; return 1; }
+	works_in_own_cgroup "$MINE/by/name"
+	[ ! -e "$DIR/by" ]
+}
+
+@test "a configuration without limits gets no cgroup where none is delegated, or with the manager disabled" {
 	delegated
 	config '.process.args=["true"]'
-	run -0 as_user / "$WORK/tare" --root "$ROOT" run -b "$BUNDLE" "$ID"
-	run -0 mine run -b "$BUNDLE" "$ID"
+	OTHER_DIR=$(cgroup_mount)/$ID.root
+	mkdir "$OTHER_DIR" "$OTHER_DIR/own"
+	no_cgroup() { # cgroup arguments...
+		as_user "$1" "$WORK/tare" --root "$ROOT" "${@:2}" create -b "$BUNDLE" "$ID" </dev/null &>"$WORK/out"
+		pid=$(mine state "$ID" | jq .pid)
+		inside=$(sed -n 's/^0:://p' "/proc/$pid/cgroup")
+		mine delete --force "$ID"
+		[ "$inside" = "$1" ]
+	}
+	no_cgroup /
+	# Neither of the two belongs to the caller; or only its directory does, without the file cgroup.procs.
+	no_cgroup "/$ID.root/own"
+	chown $USER_ID "$OTHER_DIR"
+	no_cgroup "/$ID.root/own"
+	no_cgroup "$MINE/caller" --cgroup-manager disabled
 	[ "$(cd "$DIR" && echo */)" = caller/ ]
 }
 
@@ -88,7 +138,7 @@ teardown() {
 	config --arg p "/$ID.not/mine" '.linux.cgroupsPath=$p'
 	refused_to "$MINE/caller" "cannot create cgroup '/$ID.not/mine': the caller has no write access to cgroup '/': permission denied" "systemd-run --user --scope -p Delegate=yes"
 	config 'del(.linux.cgroupsPath) | .linux.resources.unified={"cgroup.max.depth":"5"}'
-	refused_to / "the caller has no write access to cgroup '"
+	refused_to / "/linux/resources: cannot create cgroup '/$ID': the caller has no write access to cgroup '"
 	# The target is delegated, but the caller's cgroup is not: the kernel does not permit a move from there.
 	config --arg p "$MINE/x" '.linux.cgroupsPath=$p'
 	mkdir "$(cgroup_mount)/$ID.else"
@@ -105,7 +155,7 @@ teardown() {
 
 @test "limits: the delegated cgroup must have no processes" {
 	delegated
-	grep -qw hugetlb "$(cgroup_mount)/cgroup.controllers" || host_lacks "no controller 'hugetlb' in cgroup v2"
+	controllers hugetlb
 	config --arg p "$MINE/x" '.linux.cgroupsPath=$p | .linux.resources={hugepageLimits:[{pageSize:"2MB",limit:4194304}]}'
 	if ! grep -qw hugetlb "$(cgroup_mount)/cgroup.subtree_control"; then
 		refused_to "$MINE/caller" "cannot enable controller 'hugetlb' in cgroup.subtree_control of cgroup '/'" "the owner of that cgroup has to delegate it"
@@ -117,14 +167,112 @@ teardown() {
 	[ "$(cat "$DIR/cgroup.subtree_control")" = hugetlb ]
 }
 
-@test "a user's scope of systemd: limits of memory and pids take effect" {
+@test "limits: a controller that systemd cannot delegate" {
+	delegated
+	controllers hugetlb
+	config '.linux.resources={hugepageLimits:[{pageSize:"2MB",limit:4194304}]}'
+	OTHER_DIR=$(cgroup_mount)/$ID.top
+	mkdir -p "$OTHER_DIR"/{user@$USER_ID.service,other}/a/caller
+	chown -R $USER_ID "$OTHER_DIR"/*/
+	refused_to "/$ID.top/other/a/caller" "cannot enable controller 'hugetlb' in cgroup.subtree_control of cgroup '/" "the owner of that cgroup has to delegate it"
+	refused_to "/$ID.top/user@$USER_ID.service/a/caller" "cannot enable controller 'hugetlb' in cgroup.subtree_control of cgroup '/" "systemd cannot delegate it: root has to enable it in cgroup.subtree_control of every cgroup above '/$ID.top/user@$USER_ID.service'"
+	# As the hint says.
+	echo +hugetlb >"$(cgroup_mount)/cgroup.subtree_control"
+	echo +hugetlb >"$OTHER_DIR/cgroup.subtree_control"
+	as_user "/$ID.top/user@$USER_ID.service/a/caller" "$WORK/tare" --root "$ROOT" create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 || { cat "$WORK/out"; return 1; }
+	[ "$(cat "$OTHER_DIR/user@$USER_ID.service/a/$ID/hugetlb.2MB.rsvd.max")" = 4194304 ]
+}
+
+@test "limits: a controller that systemd would disable again" {
+	delegated
+	OTHER_DIR=$(cgroup_mount)/$ID.top
+	user=user@$USER_ID.service
+	mkdir -p "$OTHER_DIR/$user/app.slice"/{own,a.service/own,b.slice/c/own}
+	chown -R $USER_ID "$OTHER_DIR/$user"
+	kept() { # cgroup
+		as_user "$1" "$WORK/tare" --root "$ROOT" create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 || :
+		mine delete --force "$ID"
+		run -1 grep "systemd manages" "$WORK/out"
+	}
+	for controller in '{cpu:{cpus:"0"}}' '{cpu:{shares:2}}' '{blockIO:{weight:100}}'; do
+		config --argjson r "$(jq -n "$controller")" '.linux.resources=$r'
+		for caller in own b.slice/c/own; do
+			refused_to "/$ID.top/$user/app.slice/$caller" "/linux/resources: cannot keep controller '" "': systemd manages the cgroup above it, and disables the controller there (use --systemd-cgroup"
+		done
+		# Below a unit with Delegate=, and for controllers that slices have in any case.
+		kept "/$ID.top/$user/app.slice/a.service/own"
+	done
+	config '.linux.resources={pids:{limit:9}}'
+	kept "/$ID.top/$user/app.slice/own"
+}
+
+# A bundle that belongs to the user tester, which has a service manager.
+of_tester() {
 	command -v as-tester >/dev/null || host_lacks "no user with a service manager"
 	chmod 755 "$WORK"
 	chown -R tester: "$BUNDLE"
 	mkdir "$ROOT" && chown tester: "$ROOT"
 	rm "$BUNDLE/config.json"
 	as-tester "$TARE" spec --rootless -b "$BUNDLE" 3>&-
-	config '.process.terminal=false | .process.env=["PATH=/bin"] | .linux.resources={pids:{limit:9},memory:{limit:33554432,swap:33554432}}'
+	config '.process.terminal=false | .process.env=["PATH=/bin"] | .process.args=["sleep","1000"]'
+	chown tester: "$BUNDLE/config.json"
+}
+
+of_user() { # tare's arguments
+	as-tester "$TARE" --root "$ROOT" "$@" 3>&-
+}
+
+@test "a user's service of systemd: the container of a plain configuration has its own cgroup" {
+	of_tester
+	of_user run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 || { cat "$WORK/out"; return 1; }
+	pid=$(of_user state "$ID" | jq .pid)
+	cgroup=/user.slice/user-1000.slice/user@1000.service/app.slice/$ID
+	[ "$(sed -n 's/^0:://p' "/proc/$pid/cgroup")" = "$cgroup" ]
+	of_user exec -d "$ID" sleep 1000 </dev/null >"$WORK/out" 2>&1 || { cat "$WORK/out"; return 1; }
+	[ "$(of_user ps --format json "$ID" | jq length)" = 2 ]
+	of_user pause "$ID"
+	[ "$(of_user state "$ID" | jq -r .status)" = paused ]
+	of_user resume "$ID"
+	[ "$(of_user events --stats "$ID" | jq '.data.pids.current')" = 2 ]
+	of_user update --pids-limit 7 "$ID"
+	[ "$(cat "/sys/fs/cgroup$cgroup/pids.max")" = 7 ]
+	of_user delete --force "$ID"
+	[ ! -e "/sys/fs/cgroup$cgroup" ]
+}
+
+@test "a service of systemd: a controller that is not delegated is named, with the line that delegates it" {
+	of_tester
+	script 'cat /sys/fs/cgroup/cpuset.cpus'
+	config '.linux.resources={cpu:{cpus:"0"}}'
+	chown -R tester: "$BUNDLE"
+	# In a slice of its own: another unit may have enabled the controller in system.slice.
+	of_unit() { # Delegate=
+		run systemd-run --quiet --uid=tester --slice="$ID.slice" --unit="$ID" --collect --wait --pipe --setenv=PATH="$PATH" \
+			--setenv=HOME=/home/tester -p DelegateSubgroup=caller -p "$1" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" 3>&-
+	}
+	of_unit Delegate=pids
+	[[ "$status" = 1 && "$output" == *"/linux/resources: cannot enable controller 'cpuset' in cgroup.subtree_control of cgroup '/"*"': permission denied (unit $ID.service has to delegate it: Delegate=cpuset"* ]] || { echo "$output"; return 1; }
+	of_unit 'Delegate=pids cpuset'
+	[[ "$status" = 0 && "$output" = 0 ]] || { echo "$output"; return 1; }
+}
+
+@test "a user's service of systemd: a limit that only a unit keeps" {
+	of_tester
+	config '.linux.resources={cpu:{cpus:"0"}}'
+	chown tester: "$BUNDLE/config.json"
+	run ! of_user create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"cannot keep controller 'cpuset'"*"use --systemd-cgroup"* ]] || { echo "$output"; return 1; }
+	# As the hint says.
+	of_user --systemd-cgroup run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 || { cat "$WORK/out"; return 1; }
+	of_user list -q
+	pid=$(of_user state "$ID" | jq .pid)
+	[ "$(cat "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$pid/cgroup")/cpuset.cpus")" = 0 ]
+	of_user delete --force "$ID"
+}
+
+@test "a user's scope of systemd: limits of memory and pids take effect" {
+	of_tester
+	config '.linux.resources={pids:{limit:9},memory:{limit:33554432,swap:33554432}}'
 	script 'grep ^0: /proc/self/cgroup; cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/memory.max; dd if=/dev/zero of=/dev/null bs=64M count=1 2>/dev/null; echo $?'
 	chown tester: "$BUNDLE/config.json"
 	# As the hint of the error message describes.

@@ -140,7 +140,7 @@ fifo 600 3:4 0:0"
 	mkdir "$ROOT" && chown 65534:65534 "$ROOT"
 	chown -R 65534:65534 "$BUNDLE"
 	rm "$BUNDLE/config.json"
-	as() { setpriv --reuid 65534 --regid 65534 --clear-groups "$WORK/tare" "$@"; }
+	as() { as_nobody "$WORK/tare" "$@"; }
 	as spec --rootless -b "$BUNDLE"
 	mode=$(printf %d "0$(stat -c %a /dev/full)")
 	config --argjson m "$mode" '.process.terminal=false | .process.args=["stat","-c","%a %u:%g %t:%T","/dev/full"]
@@ -170,6 +170,21 @@ fifo 600 3:4 0:0"
 	run_container "" 1
 	[[ "$output" == *"cannot make device '/dev/null': a different file exists already"* ]]
 	[ "$(cat "$BUNDLE/rootfs/dev/null")" = text ]
+}
+
+# As podman does for a privileged container of a user.
+@test "a mount on the path of a default device stays in a user namespace, with its options" {
+	user_ns
+	config '.mounts+=[{"destination":"/dev/random","source":"/dev/random","type":"bind","options":["slave","nosuid","noexec","rw","rbind"]}]'
+	inside 'head -c 4 /dev/random | wc -c; grep -c " /dev/random " /proc/self/mountinfo
+		grep " /dev/random " /proc/self/mountinfo | grep -o noexec; stat -c %t:%T /dev/random'
+	[ "$output" = $'4\n1\nnoexec\n1:8' ] || { echo "$output"; return 1; }
+	# Another file on such a path is no device.
+	echo text >"$WORK/file"
+	chmod 644 "$WORK/file"
+	config --arg f "$WORK/file" '.mounts[-1].source=$f'
+	run_container "" 1
+	[[ "$output" == *"cannot make device '/dev/random': a different file exists already"* ]]
 }
 
 @test "in a /dev from the host devices are looked up and not made; at other places they are made" {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Real engines that call tare. Each has its storage and sockets in the case's directory. They mount file systems in the
-# case's mount namespace, so mounts are compared only at the end.
+# Real engines that call tare.
 load helpers
+load engines
 
 # Checks an engine's own filter by calls that would return something else without it: one allowed call, one that is
 # denied (perf_event_open(2) with a null address fails with EFAULT without a filter), and one that is newer than all
@@ -15,39 +15,6 @@ check_filter() { # program that runs its arguments in a container of the engine,
 	[ "$output" = "Seccomp:	2" ]
 	with=$("$1" calls) without=$("$1-unconfined" calls)
 	echo "# getpid under the filter of $1: $with ns, without $without ns" >&3
-}
-
-# Makes an image of busybox and the tools for check_filter, as a tar archive.
-image() {
-	[ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || host_lacks "engines need cgroup v2 on /sys/fs/cgroup"
-	watch_mounts ends
-	cp "$TOOLS/probe" "$TOOLS/calls" "$BUNDLE/rootfs/bin/"
-	tar -C "$BUNDLE/rootfs" -cf "$WORK/image.tar" .
-}
-
-engine() {
-	timeout 120 podman --root "$WORK/storage" --runroot "$WORK/run" --runtime "$TARE" --network-cmd-path /bin/false "$@"
-}
-
-with_podman() { # flags of podman
-	command -v podman >/dev/null || host_lacks "no podman"
-	image
-	engine import -q "$WORK/image.tar" localhost/busybox >/dev/null
-}
-
-end_engines() {
-	[ ! -d "$WORK/storage" ] || engine rm -f -t 0 --all >/dev/null
-	if [ -e "$WORK/docker.pid" ]; then
-		docker -H "unix://$WORK/docker.sock" ps -aq | xargs -r docker -H "unix://$WORK/docker.sock" rm -f >/dev/null
-	fi
-	end_daemon dockerd
-	end_daemon containerd
-	unmount_work
-}
-
-teardown() {
-	end_engines
-	end_case
 }
 
 @test "podman run" {
@@ -86,6 +53,18 @@ teardown() {
 	done
 }
 
+@test "podman: idmapped volumes, with the container's mapping and with mappings of their own" {
+	with_podman
+	mkdir "$WORK/data"
+	touch "$WORK/data/f"
+	chown 7:8 "$WORK/data/f"
+	chmod 755 "$WORK" "$WORK/data"
+	run -0 engine run --rm --network none --uidmap 0:100000:1000 --gidmap 0:200000:1000 -v "$WORK/data:/plain" -v "$WORK/data:/all:idmap" \
+		-v "$WORK/data:/host:idmap=uids=7-100005-1;gids=8-200006-1" -v "$WORK/data:/own:idmap=uids=@7-33-1#0-0-1;gids=@8-34-1" \
+		localhost/busybox stat -c %u:%g /plain/f /all/f /host/f /own/f
+	[ "$output" = $'65534:65534\n7:8\n5:6\n33:34' ] || { echo "$output"; return 1; }
+}
+
 @test "podman: a container's life: detached, exec, pause, update, stop, logs" {
 	with_podman
 	engine run -d --name life --network none localhost/busybox sh -c 'trap "echo stopped; exit 3" TERM; echo begun; while :; do sleep 0.1; done' >/dev/null 3>&-
@@ -114,6 +93,35 @@ podmans-filter-unconfined() {
 	engine run --rm --network none --security-opt seccomp=unconfined localhost/busybox "$@"
 }
 
+# The annotations of tare, which an engine passes on: limits of time, a report, a first process, and denied calls.
+# perf_event_open(2) is denied by the engine's own filter.
+check_annotations() { # program that runs a container of the engine, with flags before "--"
+	run -137 "$1" --annotation org.tare.time-limit=1s --annotation org.tare.grace=0 --annotation "org.tare.report=$WORK/report" -- sleep 1000
+	wait_for '[ -s "$WORK/report" ]'
+	valid_report "$WORK/report"
+	jq -e '.cause=="time" and .limitSignal.name=="KILL"' "$WORK/report" || { cat "$WORK/report"; return 1; }
+	run -137 "$1" --annotation org.tare.cpu-time-limit=1s --annotation org.tare.grace=0 --annotation "org.tare.report=$WORK/second" \
+		--annotation org.tare.init=true --annotation "org.tare.denied=$WORK/denied" -- sh -c 'probe 298:0:0:0:0:0; echo $$; while :; do :; done'
+	[ "${lines[0]}" = "298 -1 1" ]
+	[ "${lines[1]}" -gt 1 ]
+	wait_for '[ -s "$WORK/second" ] && [ -s "$WORK/denied" ]'
+	valid_report "$WORK/second"
+	jq -e '.cause=="cpu-time"' "$WORK/second" || { cat "$WORK/second"; return 1; }
+	jq -e '.calls|map(select(.name=="perf_event_open" and .answer=="EPERM" and .count==1))|length==1' "$WORK/denied" ||
+		{ cat "$WORK/denied"; return 1; }
+}
+
+annotated-by-podman() {
+	local flags=()
+	while [ "$1" != -- ]; do flags+=("$1") && shift; done
+	engine run --rm --network none "${flags[@]}" localhost/busybox "${@:2}"
+}
+
+@test "podman: the annotations of tare" {
+	with_podman
+	check_annotations annotated-by-podman
+}
+
 @test "podman's own filter" {
 	with_podman
 	check_filter podmans-filter
@@ -121,58 +129,13 @@ podmans-filter-unconfined() {
 	[ "$output" = "298 -1 14" ]
 }
 
-# Starts an engine's daemon in the background and waits until it is ready. On a busy emulated machine this takes
-# minutes. It has failed if its process has disappeared.
-begin_daemon() { # name, what succeeds when it is up, command and arguments
-	local name=$1 up=$2 last=$((SECONDS + 600))
-	shift 2
-	"$@" >"$WORK/$name.log" 2>&1 3>&- &
-	echo $! >"$WORK/$name.pid"
-	until eval "$up" >/dev/null 2>&1; do
-		if [ $SECONDS -ge $last ] || ! kill -0 $!; then
-			tail -n 20 "$WORK/$name.log"
-			return 1
-		fi
-		sleep 0.5
-	done
+annotated-by-docker() {
+	local flags=()
+	while [ "$1" != -- ]; do flags+=("$1") && shift; done
+	dockers run --rm --runtime tare --network none "${flags[@]}" busybox "${@:2}"
 }
 
-end_daemon() { # name
-	[ -e "$WORK/$1.pid" ] || return 0
-	kill "$(cat "$WORK/$1.pid")" || true
-	while [ -e "/proc/$(cat "$WORK/$1.pid")" ]; do sleep 0.2; done
-}
-
-# dockerd gives a containerd that it starts itself 15 seconds, and containerd gives a shim two and five seconds. Both
-# are too short for a busy emulated machine, so containerd is started here, with longer timeouts.
-with_docker() { # flags of dockerd
-	command -v dockerd >/dev/null || host_lacks "no docker"
-	image
-	cat >"$WORK/containerd.toml" <<-END
-		version = 2
-		root = "$WORK/containerd"
-		state = "$WORK/containerd.run"
-		disabled_plugins = ["io.containerd.grpc.v1.cri"]
-		[grpc]
-		  address = "$WORK/containerd.sock"
-		[timeouts]
-		  "io.containerd.timeout.shim.cleanup" = "60s"
-		  "io.containerd.timeout.shim.load" = "60s"
-		  "io.containerd.timeout.shim.shutdown" = "60s"
-		  "io.containerd.timeout.task.state" = "60s"
-	END
-	begin_daemon containerd 'timeout 20 ctr -a "$WORK/containerd.sock" version' containerd -c "$WORK/containerd.toml"
-	begin_daemon dockerd 'dockers version' dockerd --containerd "$WORK/containerd.sock" --data-root "$WORK/docker" \
-		--exec-root "$WORK/docker.run" -p "$WORK/docker.pid" -H "unix://$WORK/docker.sock" \
-		--add-runtime tare="$TARE" --bridge none --iptables=false --ip6tables=false "$@"
-	dockers import "$WORK/image.tar" busybox >/dev/null
-}
-
-dockers() {
-	timeout 120 docker -H "unix://$WORK/docker.sock" "$@"
-}
-
-@test "docker run, with limits, and a container's life" {
+@test "docker run, with limits, the annotations of tare, and a container's life" {
 	with_docker
 	run -0 dockers run --rm --runtime tare --network none busybox echo hello
 	[ "$output" = hello ]
@@ -193,6 +156,7 @@ dockers() {
 	dockers stop -t 10 life >/dev/null
 	[ "$(dockers inspect -f '{{.State.ExitCode}}' life)" = 3 ]
 	dockers rm life >/dev/null
+	check_annotations annotated-by-docker
 }
 
 dockers-filter() {
@@ -232,4 +196,60 @@ containerds-filter-unconfined() {
 		[ "$(dockers inspect -f '{{.State.OOMKilled}}' "oom$n")" != true ] || return 0
 	done
 	return 1
+}
+
+# A program that counts in a file of its root file system.
+COUNTER='i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.1; done'
+
+@test "podman: checkpoint and restore, also from an archive" {
+	command -v criu >/dev/null || not_here "no criu"
+	with_podman
+	engine run -d --name counter --network none --memory 64m localhost/busybox sh -c "$COUNTER" >/dev/null 3>&-
+	wait_for '[ "$(engine exec counter cat /count)" -gt 3 ]'
+	engine container checkpoint counter >/dev/null
+	[ "$(engine inspect -f '{{.State.Checkpointed}}' counter)" = true ]
+	engine container restore counter >/dev/null 3>&-
+	run -0 engine exec counter cat /count
+	[ "$output" -gt 3 ]
+	seen=$output
+	wait_for '[ "$(engine exec counter cat /count)" -gt "$seen" ]'
+	run -0 engine exec counter cat /sys/fs/cgroup/memory.max
+	[ "$output" = 67108864 ]
+	engine container checkpoint --leave-running counter >/dev/null
+	[ "$(engine inspect -f '{{.State.Status}}' counter)" = running ]
+	engine container checkpoint -e "$WORK/archive.tar" counter >/dev/null
+	engine rm counter >/dev/null
+	engine container restore -i "$WORK/archive.tar" --name again >/dev/null 3>&-
+	run -0 engine exec again cat /count
+	[ "$output" -gt "$seen" ]
+	engine rm -f -t 0 again >/dev/null
+}
+
+@test "docker: checkpoint and restore" {
+	command -v criu >/dev/null || not_here "no criu"
+	with_docker --experimental
+	dockers run -d --name counter --runtime tare --network none busybox sh -c "$COUNTER" >/dev/null
+	wait_for '[ "$(dockers exec counter cat /count)" -gt 3 ]'
+	dockers checkpoint create counter first >/dev/null
+	wait_for '[ "$(dockers inspect -f "{{.State.Status}}" counter)" = exited ]'
+	dockers start --checkpoint first counter
+	run -0 dockers exec counter cat /count
+	[ "$output" -gt 3 ]
+	seen=$output
+	wait_for '[ "$(dockers exec counter cat /count)" -gt "$seen" ]'
+	dockers rm -f counter >/dev/null
+}
+
+@test "containerd: checkpoint and restore" {
+	command -v criu >/dev/null || not_here "no criu"
+	with_docker
+	ctrs() { timeout 120 ctr -a "$WORK/containerd.sock" "$@"; }
+	ctrs run -d --runc-binary "$TARE" --env PATH=/bin --rootfs "$BUNDLE/rootfs" counter sh -c "$COUNTER"
+	wait_for '[ -s "$BUNDLE/rootfs/count" ]'
+	run -0 ctrs task checkpoint --image-path "$WORK/images" counter
+	[ -s "$WORK/images/inventory.img" ]
+	ctrs task kill -s KILL counter
+	wait_for '! ctrs task ls | grep -q RUNNING'
+	ctrs task rm counter >/dev/null 2>&1 || true
+	ctrs container rm counter
 }

@@ -7,12 +7,6 @@ start_sleep() {
 	tare start "$ID"
 }
 
-controllers() {
-	for name in "$@"; do
-		grep -qw "$name" "$(cgroup_mount)/cgroup.controllers" || host_lacks "no controller '$name' in cgroup v2"
-	done
-}
-
 # 16 MiB of memory, no swap.
 limit_memory() {
 	config '.linux.resources+={memory:{limit:16777216,swap:16777216},pids:{limit:50}}'

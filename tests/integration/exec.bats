@@ -121,8 +121,11 @@ process_file() {
 	[ "${lines[1]}" = "CapEff:	0000000000000020" ]
 	[ "${lines[2]}" = "CapAmb:	0000000000000020" ]
 	[ ! -s "$WORK/log" ]
-	run -255 tare exec -c CAP_NONE "$ID" true
-	[[ "$output" == *"unknown capability"* ]]
+	# Only the specification's spelling is a name.
+	for name in CAP_NONE cap_kill KILL 5 '' CAP_KILL,CAP_CHOWN; do
+		run -255 tare exec -c "$name" "$ID" true
+		[ "$output" = "tare: exec $ID: invalid value '$name' for flag --cap: unknown capability" ]
+	done
 }
 
 @test "a capability that an exec cannot have is a warning in the log" {
@@ -265,6 +268,7 @@ for name in sys.argv[1:]:
 P
 	python3 "$WORK/receive.py" "$WORK/console" "$WORK/pidfd" >"$WORK/received" 3>&- &
 	wait_for 'grep -q ready "$WORK/received"'
+	own "$WORK/console" "$WORK/pidfd"
 	tare exec -d -t --console-socket "$WORK/console" --pidfd-socket "$WORK/pidfd" "$ID" sleep 100 </dev/null >"$WORK/out" 2>&1 3>&- || cat "$WORK/out"
 	wait_for 'grep -q "pidfd setns 1" "$WORK/received"'
 	grep -q "^console ..* 1" "$WORK/received"
@@ -342,6 +346,7 @@ P
 	waiting
 	cgroup=$(cgroup_mount)$(grep ^0: /proc/"$(pid_of "$ID")"/cgroup | cut -d: -f3)
 	mkdir "$cgroup/sub"
+	own "$cgroup/sub" "$cgroup/sub/cgroup.procs"
 	tare exec -d --pid-file "$WORK/pid" --cgroup /sub "$ID" sleep 100 </dev/null >/dev/null 2>&1 3>&-
 	grep -q "/sub$" /proc/"$(cat "$WORK/pid")"/cgroup
 	run -255 tare exec --cgroup /none "$ID" true
@@ -415,6 +420,20 @@ moved() {
 	[ "$output" = fine ]
 }
 
+@test "exec in a container without a program has the environment and the filter of its configuration" {
+	config 'del(.process.args) | .process.env=["PATH=/bin","A=kept"] |
+		.linux.seccomp={defaultAction:"SCMP_ACT_ALLOW",syscalls:[{names:["mkdir","mkdirat"],action:"SCMP_ACT_ERRNO",errnoRet:19}]}'
+	create "$ID"
+	run -0 tare exec "$ID" sh -c 'echo $A; mkdir /made 2>&1 || true'
+	[ "$output" = "kept
+mkdir: can't create directory '/made': No such device" ]
+	# The same without the stored plan.
+	rm "$ROOT/$ID/plan"
+	run -0 tare exec "$ID" sh -c 'echo $A; mkdir /made 2>&1 || true'
+	[ "${lines[0]}" = kept ]
+	[[ "${lines[1]}" == *"No such device" ]]
+}
+
 @test "exec works from the record if the stored plan is damaged" {
 	config '.process.env=["PATH=/bin","A=kept"]'
 	waiting
@@ -438,7 +457,7 @@ moved() {
 	rm "$ROOT/$ID/plan"
 	run -1 keys
 	tare delete --force "$ID"
-	for change in "1,2s/^tare .*/tare 1/;/^is-no-new-keyring /d;/^cgroup-inode /d;/^keyring /d;/^pid-namespace /d;/^time-namespace /d" "1,2s/^tare .*/tare 7/;/^pid /i news of today"; do
+	for change in "1,2s/^tare .*/tare 1/;/^is-no-new-keyring /d;/^cgroup-inode /d;/^keyring /d;/^notes /d;/^is-pid-namespace-own /d;/^has-filter /d;/^has-program /d;/^pid-namespace /d;/^time-namespace /d" "1,2s/^tare .*/tare 7/;/^pid /i news of today"; do
 		create "$ID"
 		tare start "$ID"
 		run -0 keys
@@ -519,7 +538,7 @@ moved() {
 	rm "$ROOT/$ID/plan"
 	[ "$(serial '\.[0-9a-f]*')" = "$own" ]
 	# A container of an older version has a keyring with the shorter name.
-	sed -i '1s/.*/tare 2/;/^keyring /d;/^pid-namespace /d;/^time-namespace /d' "$ROOT/$ID/record"
+	sed -i '1s/.*/tare 2/;/^keyring /d;/^notes /d;/^is-pid-namespace-own /d;/^has-filter /d;/^has-program /d;/^pid-namespace /d;/^time-namespace /d' "$ROOT/$ID/record"
 	[ -n "$(serial '')" ]
 	[ "$(serial '')" != "$own" ]
 }
@@ -533,6 +552,24 @@ moved() {
 	[ "${lines[0]}" = 0 ]
 	[ "${lines[1]}" = "${lines[2]}" ]
 	[ "$(stat -c %u "$BUNDLE/rootfs/tmp/made")" = 100000 ]
+}
+
+@test "exec in a container that was created in another user namespace is refused, and works from there" {
+	[ "$(</proc/sys/user/max_user_namespaces)" -gt 0 ] || host_lacks "no user namespaces"
+	config '.mounts|=map(select(.type!="devpts"))'
+	script 'sleep 1000'
+	unshare -Ur --propagation private "$TARE" --root "$ROOT" run --detach --pid-file "$WORK/pid" -b "$BUNDLE" "$ID" >"$WORK/out" 2>&1 </dev/null 3>&-
+	pid=$(<"$WORK/pid")
+	[ "$(readlink "/proc/$pid/ns/user")" != "$(readlink /proc/self/ns/user)" ]
+	run -255 tare exec "$ID" id -u
+	[ "$output" = "tare: exec $ID: cannot enter a container of another user namespace (run tare in that namespace: nsenter --user --preserve-credentials --target PID)" ]
+	run -0 nsenter --user --preserve-credentials --target "$pid" "$TARE" --root "$ROOT" exec "$ID" cat /proc/self/uid_map 3>&-
+	[ "$(tr -s ' ' <<<"$output")" = " 0 0 1" ]
+	# A comparison that fails does not mean that the namespaces are the same.
+	command -v strace >/dev/null || not_here "needs strace"
+	ASAN_OPTIONS=detect_leaks=0 run -255 strace -f -o "$WORK/trace" -e inject=setns:error=ENOMEM:when=1 "$TARE" --root "$ROOT" exec "$ID" id -u
+	grep -q 'setns.*ENOMEM.*INJECTED' "$WORK/trace" || not_here "needs strace that can inject errors"
+	[ "$output" = "tare: exec $ID: cannot enter the container's namespaces: cannot allocate memory" ] || { echo "$output"; return 1; }
 }
 
 @test "exec in a container that shares the host's namespaces" {

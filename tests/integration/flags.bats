@@ -93,8 +93,8 @@ parent_of() { # pid
 	grep -q ' level=debug msg="' "$WORK/log"
 	for level in info Debug "" 7; do
 		run -1 tare --log "$WORK/none" --log-level "$level" run -b "$BUNDLE" "$ID"
-		[ "$output" = "tare: run: invalid log-level: $level" ]
-		grep -q "level=error msg=\"run: invalid log-level: $level\"" "$WORK/none"
+		[ "$output" = "tare: run $ID: invalid log-level: $level" ]
+		grep -q "level=error msg=\"run $ID: invalid log-level: $level\"" "$WORK/none"
 	done
 }
 
@@ -134,7 +134,7 @@ with_own_run() { # USER command...
 	mkdir -m 700 "$WORK/xdg"
 	chown -R 65534:65534 "$WORK/xdg" "$BUNDLE"
 	rm "$BUNDLE/config.json"
-	setpriv --reuid 65534 --regid 65534 --clear-groups "$WORK/tare" spec --rootless -b "$BUNDLE"
+	as_nobody "$WORK/tare" spec --rootless -b "$BUNDLE"
 	config '.process.terminal=false | .process.args=["sleep","1000"] | .root.readonly=false'
 	chmod 644 "$BUNDLE/config.json"
 	cat >"$WORK/try" <<-'EOF'
@@ -155,61 +155,45 @@ with_own_run() { # USER command...
 	run -0 with_own_run 65534 sh "$WORK/try" "$WORK/tare" "$BUNDLE" "$ID" /run/user/65534
 	[ "${lines[0]}" = "/run/user/65534/tare/$ID/record 65534" ]
 	[ "${lines[1]}" = "$ID" ]
-	# Other users have no such directory.
-	run -1 setpriv --reuid 65533 --regid 65533 --clear-groups "$WORK/tare" list
-	[[ "$output" == *"cannot choose a directory for containers: XDG_RUNTIME_DIR is not set and there is no --root" ]]
-	XDG_RUNTIME_DIR=xdg run -1 setpriv --reuid 65534 --regid 65534 --clear-groups "$WORK/tare" list
-	[[ "$output" == *"cannot use XDG_RUNTIME_DIR 'xdg': not absolute, and there is no --root" ]]
+	XDG_RUNTIME_DIR=xdg run -1 as_nobody "$WORK/tare" list
+	[[ "$output" == *"cannot use XDG_RUNTIME_DIR 'xdg': it is not an absolute path (set it to an absolute path, or give --root)" ]]
 }
 
-# Prints the completions of a command line that has an unfinished last word, sorted.
-completed() { # words...
-	(
-		unset -f tare
-		set +e
-		source "$BATS_TEST_DIRNAME/../../man/tare.bash"
-		PATH=$WORK/path:$PATH
-		COMP_WORDS=(tare "$@") COMP_CWORD=$# COMPREPLY=()
-		read -r _ _ handler _ < <(complete -p tare)
-		"$handler" tare "${COMP_WORDS[-1]}" "${COMP_WORDS[-2]}" 2>/dev/null
-		printf "%s\n" "${COMPREPLY[@]}" | sort -u
-	)
-}
-
-@test "bash completes commands, flags and the ids of a state root" {
-	mkdir "$WORK/path"
-	ln -s "$(realpath "$TARE")" "$WORK/path/tare"
-	commands=$("$TARE" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-	[ "$(wc -l <<<"$commands")" -gt 10 ]
-	[ "$(completed "" | grep -vx help)" = "$(sort <<<"$commands")" ]
-	[ "$(completed "" | grep -x help)" = help ]
-	[ "$(completed p)" = $'pause\nplan\nps' ]
-	[ "$(completed help sta)" = $'start\nstate' ]
-	# Global flags before a command, and the command's own flags together with the global ones after it.
-	long() { grep -oE -- ' --[a-z-]+' | tr -d ' ' | sort -u; }
-	globals=$("$TARE" --help | long)
-	[[ "$globals" == *--systemd-cgroup* ]]
-	[ "$(completed --)" = "$globals" ]
-	# Each command needs ten programs. On a slow machine some of the commands suffice.
-	! is_emulated || commands="create exec list"
-	for command in $commands; do
-		diff <({ "$TARE" help "$command" | long; printf '%s\n' --root --log; } | sort -u) <(completed "$command" --)
-	done
-	[ "$(completed create --no-)" = "$("$TARE" help create | long | grep -- --no-)" ]
-	[ "$(completed --root "$ROOT" run --det)" = --detach ]
-	# The ids of the state root that the command line names, in every form that it can be named.
-	for id in one two; do create "$ID.$id"; done
-	both=$ID.one$'\n'$ID.two
-	for command in start state exec $(is_emulated || echo kill delete ps pause resume update events); do
-		[ "$(completed --root "$ROOT" "$command" "")" = "$both" ] || { echo "$command"; return 1; }
-	done
-	[ "$(completed --root "$ROOT" state "$ID.t")" = "$ID.two" ]
-	[ "$(completed state --root "$ROOT" "$ID.o")" = "$ID.one" ]
-	[ "$(completed --root = "$ROOT" state "")" = "$both" ]
-	[ "$(completed -root "$ROOT" --debug state "")" = "$both" ]
-	[ "$(completed --root "$WORK/none" state "$ID")" = "" ]
-	# A value of --root that is a command's name is not mistaken for a command.
-	[ "$(completed --root run "")" = "$(completed "")" ]
+@test "kill and delete --regex act on the containers with a matching id, and continue after a failure" {
+	local id
+	config '.process.args=["sleep","1000"]'
+	for id in a-1 a-2 b-1 b-22; do create "$ID.$id"; done
+	for id in a-1 a-2 b-1; do tare start "$ID.$id"; done
+	statuses() { tare list -f json | jq -r 'map(.status)|join(" ")'; }
+	run -0 tare kill --regex "b-1\$" KILL
+	wait_for '[ "$(statuses)" = "running running stopped created" ]'
+	run -0 tare kill -r '\.a-[0-9]$' -s KILL
+	wait_for '[ "$(statuses)" = "stopped stopped stopped created" ]'
+	# The stopped ones fail, and the other one gets the signal.
+	run -1 tare kill --regex "$ID" 9
+	[ "$output" = "tare: kill $ID.a-1: container not running (2 more containers failed: call the command for each to see why)" ]
+	wait_for '[ "$(statuses)" = "stopped stopped stopped stopped" ]'
+	run -0 tare delete --regex "-[12]\$"
+	[ "$(tare list -q)" = "$ID.b-22" ]
+	create "$ID.b-3"
+	tare start "$ID.b-3"
+	run -1 tare delete --regex "b-[0-9]+"
+	[[ "$output" == "tare: delete $ID.b-3: cannot delete container $ID.b-3 that is not stopped: running "* ]] || { echo "$output"; return 1; }
+	[ "$(tare list -q)" = "$ID.b-3" ]
+	run -0 tare delete --force --regex b
+	[ -z "$(tare list -q)" ]
+	# None matches, also without a state root.
+	run -0 tare kill --regex x
+	run -0 "$TARE" --root "$WORK/none" delete -r .
+	[ ! -e "$WORK/none" ]
+	# What is wrong on the command line is an error in any case.
+	run -1 tare kill --regex x NOSUCH
+	[[ "$output" == *'unknown signal "NOSUCH"'* ]]
+	run -1 tare kill --regex '[' KILL
+	[[ "$output" == "tare: kill: invalid value '[' for flag --regex: "* ]]
+	run -1 tare delete --regex x "$ID"
+	[ "$output" = "tare: delete: --regex replaces the container id: '$ID'" ]
+	run -1 tare kill --regex x KILL "$ID"
 }
 
 @test "without a log, required warnings and --debug go to standard error" {
@@ -220,7 +204,7 @@ completed() { # words...
 	# Warnings about the start are printed before the program exits, because it may run for long.
 	[[ "$stderr" == *"tare: warning: /process/capabilities/bounding/3: unknown capability 'CAP_NOT?KNOWN' is ignored"* ]]
 	[ "${stderr_lines[2]}" = "tare: warning: /hooks/poststop/0: hook '/bin/false' exited with status 1" ]
-	[ "${stderr_lines[3]}" = "tare: warning: /hooks/poststop/1: cannot execute hook '/no/hook': No such file or directory" ]
+	[ "${stderr_lines[3]}" = "tare: warning: /hooks/poststop/1: cannot execute hook '/no/hook': no such file or directory" ]
 	run -0 --separate-stderr tare --log-format json run -b "$BUNDLE" "$ID"
 	[ "$(grep '^{' <<<"$stderr" | jq -rs 'map(.level)|join(" ")')" = "warning warning warning" ]
 	# With a log they go only there.
@@ -273,11 +257,49 @@ completed() { # words...
 		run -255 tare $arguments
 	done
 	run -0 tare exec --help
-	for command in create run start state kill delete pause resume update ps events; do
+	for command in create run start state kill delete pause resume update ps events mounts; do
 		run -1 tare "$command"
 		run -1 tare "$command" --wrong x
 	done
 	run -1 tare --wrong exec x true
+}
+
+@test "output that cannot be written is an error: standard output is full, or closed" {
+	config '.process.args=["sleep","1000"]'
+	create "$ID"
+	while read -r name arguments; do
+		# shellcheck disable=SC2086
+		run -0 "$TARE" --root "$ROOT" $name $arguments
+		[ -n "$output" ]
+		# shellcheck disable=SC2016
+		for place in '>/dev/full: no space left on device' '>&-: bad file descriptor'; do
+			run -1 sh -c "exec \"\$@\" ${place%%:*}" _ "$TARE" --root "$ROOT" $name $arguments
+			[[ "$output" == "tare: "*"cannot write to standard output: ${place#*: }" ]] || { echo "$name: $output"; return 1; }
+			[ "${#lines[@]}" = 1 ]
+		done
+	done <<-END
+		list
+		list -q
+		list -f json
+		features
+		spec -f -
+		spec -f /dev/stdout
+		state $ID
+		plan -b $BUNDLE
+		check -b $BUNDLE
+		ps $ID
+		ps -f json $ID
+		events --stats $ID
+		help
+		help run
+		--version
+	END
+	# Commands without output do not need it, and the program of a container has a standard output in any case.
+	script 'echo >&1 && touch /done'
+	run -0 sh -c 'exec "$@" >&-' _ "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID.2"
+	[ -e "$BUNDLE/rootfs/done" ]
+	run -0 sh -c 'exec "$@" >&-' _ "$TARE" --root "$ROOT" delete --force "$ID"
+	run -0 sh -c 'exec "$@" >&-' _ "$TARE" --root "$ROOT" list -q
 }
 
 @test "a file named - is standard input or output, and spec writes to files that are not regular" {
@@ -291,6 +313,7 @@ completed() { # words...
 	"$TARE" spec -f /dev/stdout >"$WORK/file"
 	[ "$(cat "$WORK/file")" = "$written" ]
 	mkfifo "$WORK/fifo"
+	own "$WORK/fifo"
 	timeout 20 cat "$WORK/fifo" >"$WORK/read" 3>&- &
 	run -0 timeout 20 "$TARE" spec -f "$WORK/fifo"
 	wait $!

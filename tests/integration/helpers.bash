@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the cases share. Each case gets its own busybox bundle in $BUNDLE and its own state root in $ROOT. The steps that
 # all cases share use the shell's builtins where possible: starting a program is what costs most in an emulated machine.
+# The cases run as root. With TARE_AS=user or TARE_AS=userns they call tare as another user (as.bash).
 
 bats_require_minimum_version 1.5.0
 TARE=${TARE:-$BATS_TEST_DIRNAME/../../build/src/tare}
 TOOLS=${TARE_TOOLS:-$(dirname "$TARE")/../tests}
 
+load "${BASH_SOURCE[0]%/*}/as"
+
 setup() {
 	[ "$EUID" = 0 ] || not_here "needs root"
+	skip_needs_root
 	enable -f "$TOOLS/ownmounts.so" own_mounts
 	own_mounts
 	WORK=$(mktemp -d)
@@ -18,6 +22,7 @@ setup() {
 	template "$BATS_RUN_TMPDIR/bundle"
 	cp -a "$BATS_RUN_TMPDIR/bundle/." "$BUNDLE"
 	cp -al "$BATS_RUN_TMPDIR/links/." "$BUNDLE/rootfs/bin"
+	[ -z "${TARE_AS:-}" ] || become_other
 	watch_mounts
 }
 
@@ -32,13 +37,14 @@ template() { # path
 for name in sys.stdin.read().split(): os.symlink("busybox", sys.argv[1] + "/" + name)' "${1%/*}/links"
 	"$TARE" spec -b "$BUNDLE"
 	config '.process.terminal=false | .process.env=["PATH=/bin"] | .root.readonly=false | .process.noNewPrivileges=false'
+	config "$(changes_as)"
 	mv "$BUNDLE" "$1"
 	BUNDLE=$WORK/bundle
 }
 
 # From now to the end of the case the mounts of the case's namespace must not change, not even for a moment: for
-# everything that the case starts, this namespace is the host's. A case that changes the mounts itself calls this again
-# afterwards. With "ends" they may change in between, but must be the same at the end.
+# everything that the case starts, this namespace is the host's. A case that changes the mounts itself calls end_watch
+# before, and this again afterwards. With "ends" they may change in between, but must be the same at the end.
 watch_mounts() { # [ends]
 	end_watch
 	coproc WATCH { exec "$TOOLS/mountwatch" "$WORK/watch.end" "$WORK/watch.report" "$@" 3>&-; }
@@ -69,10 +75,12 @@ end_case() {
 		done
 	fi
 	end_watch
+	end_other
 	report=$(<"$WORK/watch.report")
 	rm -rf --one-file-system "$WORK"
 	[ -z "$report" ] || { printf '%s\n' "$report"; return 1; }
 	if compgen -G "$(cgroup_of "$ID*")"; then return 1; fi
+	end_delegation
 }
 
 # Removes the mounts that an engine made for a case. The engine may still be unmounting them itself.
@@ -98,7 +106,33 @@ host_lacks() {
 	skip "$1"
 }
 
+# Skips a case that needs these controllers in the v2 hierarchy.
+controllers() { # NAME...
+	local name
+	for name in "$@"; do
+		grep -qw "$name" "$(cgroup_mount)/cgroup.controllers" || host_lacks "no controller '$name' in cgroup v2"
+	done
+}
+
+# Runs a command as a user without rights and without subordinate ids, whatever TARE_AS is.
+as_nobody() { # COMMAND...
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$@" 3>&-
+}
+
+# Gives what a case has made as root to the caller of tare (as.bash).
+own() { # PATH...
+	[ -z "${OTHER:-}" ] || chown -hR "$OTHER:$OTHER" "$@"
+}
+
+# The same for what root owns in the bundle.
+own_bundle() {
+	[ -z "${OTHER:-}" ] || find "$BUNDLE" -user 0 -exec chown -h "$OTHER:$OTHER" {} +
+}
+
 tare() {
+	case $1 in
+	create | run | check | plan) own_bundle ;;
+	esac
 	case $1 in
 	create | run) "$TARE" --root "$ROOT" ${TARE_MANAGER:+--cgroup-manager "$TARE_MANAGER"} "$@" ;;
 	*) "$TARE" --root "$ROOT" "$@" ;;
@@ -108,14 +142,14 @@ tare() {
 # The cgroupsPath that names a cgroup after the container, and the directory of that cgroup: with TARE_MANAGER=systemd
 # those of a scope.
 named_path() { # ID
-	if [ "${TARE_MANAGER:-}" = systemd ]; then echo ":tare:$1"; else echo "/$1"; fi
+	if [ "${TARE_MANAGER:-}" = systemd ]; then echo ":tare:$1"; else echo "${DELEGATED:-}/$1"; fi
 }
 
 named_dir() { # ID
 	if [ "${TARE_MANAGER:-}" = systemd ]; then
 		echo "$(cgroup_mount)/system.slice/tare-$1.scope"
 	else
-		echo "$(cgroup_mount)/$1"
+		echo "$(cgroup_mount)${DELEGATED:-}/$1"
 	fi
 }
 
@@ -161,6 +195,10 @@ cgroup_of() { # ID
 		named_dir "$1"
 		return
 	fi
+	if [ -n "${DELEGATED:-}" ]; then
+		echo "$(cgroup_mount)$DELEGATED/$1"
+		return
+	fi
 	own=$(</proc/self/cgroup)
 	own=${own#*0::}
 	echo "$(cgroup_mount)${own%/*}/$1"
@@ -182,7 +220,7 @@ is_emulated() {
 # How often something is repeated. With sanitizers or in an emulated machine each round takes ten times as long, so a
 # tenth of the rounds is run.
 rounds() { # N
-	if is_emulated || grep -q __asan_init "$TARE"; then echo $(($1 / 10)); else echo "$1"; fi
+	if is_emulated || grep -q __asan_init "${TARE_PROGRAM:-$TARE}"; then echo $(($1 / 10)); else echo "$1"; fi
 }
 
 # If something takes longer than this many seconds, it hangs. This is no measure of speed: a busy machine, an emulated
@@ -225,7 +263,26 @@ with_gaps() { # COMMAND...
 	bash -c 'for fd in $(ls /proc/$$/fd); do [ "$fd" -lt 3 ] || eval "exec $fd>&-"; done; exec 9<<<nine 40<<<forty; exec "$@"' _ "$@"
 }
 
+# Whether this kernel keeps the exit status of a process for which its parent has waited.
+keeps_status() {
+	local version
+	IFS=.- read -r -a version <<<"$(uname -r)"
+	[ "${version[0]}" -gt 6 ] || [ "${version[0]}" = 6 -a "${version[1]}" -ge 15 ]
+}
+
 # A zombie is dead: the machine's first process may be slow to wait for it.
 has_died() { # PID
 	[[ ! -e /proc/$1/stat || $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) =~ ^(Z|$) ]]
+}
+
+# Whether a report has the form of the schema.
+valid_report() { # FILE
+	python3 "$BATS_TEST_DIRNAME/../tools/validate.py" "$BATS_TEST_DIRNAME/../../share/report-schema.json" "$1"
+}
+
+# Runs the bundle with a report in $WORK/report, and checks its form. Then the expression of jq must be true of it.
+reported() { # STATUS EXPRESSION [FLAG...]
+	run -"$1" tare run --report "$WORK/report" "${@:3}" -b "$BUNDLE" "$ID"
+	valid_report "$WORK/report"
+	jq -e "$2" "$WORK/report" >/dev/null || { cat "$WORK/report"; return 1; }
 }

@@ -15,13 +15,29 @@ fails() { # words of the error
 	run -1 without -setfcap env PATH=/none "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
 	[[ "$output" == *"$denied (mapping id 0 of the caller's user namespace needs CAP_SETFCAP)" ]] || { echo "$output"; return 1; }
 	run -1 without -setuid,-sys_admin,-setfcap env PATH=/none "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
-	[[ "$output" == *"$denied (newuidmap is not installed (package uidmap))" ]] || { echo "$output"; return 1; }
+	[[ "$output" == *"$denied (newuidmap is not installed: install the package uidmap or shadow-utils)" ]] || { echo "$output"; return 1; }
 	mkdir "$WORK/bin"
 	printf '#!/bin/sh\necho "newuidmap: range not allowed" >&2\necho second >&2\nexit 1\n' >"$WORK/bin/newuidmap"
 	chmod +x "$WORK/bin/newuidmap"
 	run -1 without -setuid,-sys_admin,-setfcap env PATH="$WORK/bin:/bin:/usr/bin" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
-	[ "${#lines[@]}" = 1 ]
-	[[ "$output" == *"$denied (newuidmap: range not allowed; /etc/subuid has the ranges of each user)" ]] || { echo "$output"; return 1; }
+	[[ "$output" == *"$denied ('$WORK/bin/newuidmap' is neither set-user-ID root nor has a file capability: as root: chmod u+s on it, or install its package again)" ]] || { echo "$output"; return 1; }
+	chmod u+s "$WORK/bin/newuidmap"
+	run -1 without -setuid,-sys_admin,-setfcap env PATH="$WORK/bin:/bin:/usr/bin" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"$denied (/etc/subuid does not permit uid 0 to the caller: use ids of its lines)" ]] || { echo "$output"; return 1; }
+}
+
+@test "user namespaces refused with EACCES, as by a security module: run, check and doctor name the cause" {
+	[[ "$(cat /proc/self/attr/apparmor/current 2>/dev/null || echo unconfined)" == unconfined* ]] || not_here "a profile confines this case"
+	config '.linux.namespaces+=[{type:"user"}]|.linux.uidMappings=[{containerID:0,hostID:0,size:1}]|.linux.gidMappings=[{containerID:0,hostID:0,size:1}]'
+	# CLONE_NEWUSER without CLONE_FS: the trial that looks for a filter has both, and the kernel refuses it itself.
+	refusing() { "$TOOLS/refuse" clone3=38 "clone&0x10000200:0x10000000=13" -- "$TARE" --root "$ROOT" "$@"; }
+	cause="permission denied (a security module permits no user namespaces to tare)"
+	run -1 refusing run -b "$BUNDLE" "$ID"
+	[[ "$output" == *": $cause" ]] || { echo "$output"; return 1; }
+	run -1 refusing check -b "$BUNDLE"
+	[[ "$output" == *": $cause"$'\n'* ]] || { echo "$output"; return 1; }
+	report=$(refusing doctor --format json) || [ $? = 1 ]
+	jq -e 'any(.results[]; .item=="user namespace" and .verdict=="limited" and .change=="a security module permits no user namespaces to tare")' <<<"$report"
 }
 
 @test "a user namespace that is refused: in a chroot, and for a caller without a mapping" {
@@ -154,11 +170,36 @@ json.dump(c, open(sys.argv[1], "w"))' "$BUNDLE/config.json"
 	[[ "$output" == *"cannot map the ids of mount source '$WORK/src': invalid argument (the file system of a mount inside it does not support idmapped mounts)" ]] || { echo "$output"; return 1; }
 }
 
+@test "ids that cannot be mapped: the file system is of another user namespace, or the mount is idmapped already" {
+	mkdir "$WORK/src"
+	config --arg s "$WORK/src" '.linux.namespaces-=[{type:"network"}]|del(.linux.resources)|.mounts|=map(select(.type!="sysfs" and .type!="cgroup"))
+		|.mounts+=[{destination:"/src",type:"bind",source:$s,options:["bind"],
+		uidMappings:[{containerID:5,hostID:0,size:1}],gidMappings:[{containerID:5,hostID:0,size:1}]}]'
+	script 'stat -c %u:%g /src'
+	run -1 unshare -Urm "$TARE" --root "$ROOT" --cgroup-manager disabled run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"cannot map the ids of mount source '$WORK/src': operation not permitted (its file system was mounted in another user namespace, where the caller has no rights)" ]] || { echo "$output"; return 1; }
+	# As the hint says.
+	run -0 unshare -Urm sh -c 'mount -t tmpfs t "$0" && exec "$@"' "$WORK/src" "$TARE" --root "$ROOT" --cgroup-manager disabled run -b "$BUNDLE" "$ID"
+	# The directory belongs to 0, which is not mapped.
+	[ "$output" = 65534:65534 ]
+	# A sanitized program needs libraries, and the container has none.
+	! grep -q __asan_init "$TARE" || return 0
+	cp -a "$BUNDLE" "$WORK/inner"
+	cp "$TARE" "$WORK/tare"
+	config --arg w "$WORK" '.linux.namespaces|=map(select(.type!="pid"))|.process.args=["sleep","1000"]
+		|.mounts=[{destination:$w,type:"bind",source:$w,options:["bind"]}]+.mounts'
+	create "$ID"
+	jq '.mounts[-1].source="/src"' "$WORK/inner/config.json" >"$WORK/changed"
+	mv "$WORK/changed" "$WORK/inner/config.json"
+	run -1 nsenter -t "$(pid_of "$ID")" -m "$WORK/tare" --root "$WORK/state" --cgroup-manager disabled run -b "$WORK/inner" "$ID.in"
+	[[ "$output" == *"cannot map the ids of mount source '/src': operation not permitted (its mount is idmapped already)" ]] || { echo "$output"; return 1; }
+}
+
 @test "a limit of namespaces: the file of the kind that is at its limit is named" {
 	config '.linux.namespaces=[{type:"mount"},{type:"ipc"},{type:"uts"}]|.mounts=[]|del(.linux.resources,.linux.maskedPaths,.linux.readonlyPaths)'
 	for kind in ipc uts; do
 		run -1 unshare -Urm sh -c 'echo 0 >/proc/sys/user/max_'$kind'_namespaces && exec "$@"' . "$TARE" --root "$ROOT" --cgroup-manager disabled run -b "$BUNDLE" "$ID"
-		[[ "$output" == *"no space left on device (the limit in /proc/sys/user/max_${kind}_namespaces is reached)" ]] || { echo "$output"; return 1; }
+		[[ "$output" == *"no space left on device (the limit in /proc/sys/user/max_${kind}_namespaces is reached: raise it)" ]] || { echo "$output"; return 1; }
 	done
 }
 
@@ -166,4 +207,50 @@ json.dump(c, open(sys.argv[1], "w"))' "$BUNDLE/config.json"
 	config '.hooks={createRuntime:[{path:"/bin/sh",args:["sh","-c","kill -9 $(sed -n \"s/.*\\\"pid\\\": *\\([0-9]*\\).*/\\1/p\")"]}]}'
 	run -1 tare run -b "$BUNDLE" "$ID"
 	[[ "$output" == *"init was killed by signal 9 before the container was ready (the kernel's log (dmesg) names the processes that the OOM killer has killed)" ]] || { echo "$output"; return 1; }
+}
+
+@test "no more processes can be started: the limit that is reached is named, and no other one" {
+	command -v strace >/dev/null || not_here "needs strace"
+	config '.process.args=["true"]'
+	chmod 755 "$WORK" "$BUNDLE"
+	refusing() { # as if a limit was reached
+		ASAN_OPTIONS=detect_leaks=0 strace -qqq -o /dev/null -e trace=clone3 -e inject=clone3:error=EAGAIN "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	}
+	denied="tare: run $ID: cannot start init in its namespaces: resource temporarily unavailable"
+	run -1 refusing
+	[ "$output" = "$denied" ] || { echo "$output"; return 1; }
+	# The kernel's own limits, which are the machine's, are files of this case here.
+	end_watch
+	echo 32 >"$WORK/threads-max"
+	mount --bind "$WORK/threads-max" /proc/sys/kernel/threads-max
+	run -1 refusing
+	[[ "$output" == "$denied (sysctl kernel.threads-max is 32; processes and threads of the machine: "*")" ]] || { echo "$output"; return 1; }
+	umount /proc/sys/kernel/threads-max
+	echo 301 >"$WORK/pid-max"
+	mount --bind "$WORK/pid-max" /proc/sys/kernel/pid_max
+	run -1 refusing
+	[[ "$output" == "$denied (sysctl kernel.pid_max is 301; processes and threads: "*")" ]] || { echo "$output"; return 1; }
+}
+
+@test "no more processes can be started: RLIMIT_NPROC of the caller" {
+	[ "$(cat /proc/sys/user/max_user_namespaces)" -gt 0 ] || not_here "no user namespaces"
+	cp "$TARE" "$WORK/tare"
+	mkdir "$ROOT"
+	rm "$BUNDLE/config.json"
+	chmod 755 "$WORK" "$BUNDLE"
+	chown -R 64998:64998 "$ROOT" "$BUNDLE"
+	# A sanitizer starts a process of its own to look for leaks.
+	as_user() { ASAN_OPTIONS=detect_leaks=0 setpriv --reuid 64998 --regid 64998 --clear-groups "$@"; }
+	as_user "$WORK/tare" spec --rootless -b "$BUNDLE"
+	chmod 644 "$BUNDLE/config.json"
+	config '.process.terminal=false | .process.args=["true"]'
+	run -0 as_user prlimit --nproc=20 "$WORK/tare" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	run -1 as_user prlimit --nproc=1 "$WORK/tare" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[[ "$output" == "tare: run $ID: cannot start init in its namespaces: resource temporarily unavailable (RLIMIT_NPROC is 1; processes and threads of uid 64998: "[1-9]" (ulimit -u))" ]] || { echo "$output"; return 1; }
+	setpriv --reuid 64998 --regid 64998 --clear-groups sleep 1000 3>&- 9>&- &
+	sleeper=$!
+	wait_for 'pgrep -u 64998 sleep >"$WORK/none"'
+	run -1 as_user prlimit --nproc=2 "$WORK/tare" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	kill -9 $sleeper
+	[[ "$output" == *"(RLIMIT_NPROC is 2; processes and threads of uid 64998: "[2-9]" (ulimit -u))" ]] || { echo "$output"; return 1; }
 }

@@ -129,3 +129,19 @@ full_socket() {
 	wait "$job"
 	[ "$(cat "$WORK/out")" = there ]
 }
+
+@test "a signal right after the start of exec's process in a paused container leaves no process" {
+	command -v strace >/dev/null || not_here "needs strace"
+	config '.process.args=["sleep","1000"]'
+	tare run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
+	tare pause "$ID"
+	# -D: the pid is tare's. clone3 returns long after it has made the process.
+	env --default-signal=TERM ASAN_OPTIONS=detect_leaks=0 strace -D -qqq -o /dev/null -e trace=clone3 \
+		-e inject=clone3:delay_exit=2000000 "$TARE" --root "$ROOT" exec --ignore-paused "$ID" true \
+		</dev/null >"$WORK/out" 2>"$WORK/err" 3>&- &
+	job=$!
+	wait_for '[ "$(wc -l <"$(cgroup_of "$ID")/cgroup.procs")" = 2 ]'
+	kill -TERM "$job"
+	ended 255 TERM
+	[ "$(wc -l <"$(cgroup_of "$ID")/cgroup.procs")" -eq 1 ]
+}

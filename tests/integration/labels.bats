@@ -10,10 +10,14 @@ has_selinux() {
 	[ -e /sys/fs/selinux/enforce ]
 }
 
+needs_parser() {
+	command -v apparmor_parser >/dev/null || not_here "needs apparmor_parser"
+}
+
 # Loads a profile that allows everything but reading /secret.
 profile() { # NAME
 	has_apparmor || host_lacks "AppArmor is not enabled"
-	command -v apparmor_parser >/dev/null || not_here "needs apparmor_parser"
+	needs_parser
 	printf 'profile %s flags=(attach_disconnected,mediate_deleted) {\n file,\n capability,\n network,\n mount,\n umount,\n pivot_root,\n ptrace,\n signal,\n unix,\n deny /secret r,\n}\n' "$1" >"$WORK/$1"
 	apparmor_parser -Kr "$WORK/$1"
 	echo "$1" >>"$WORK/profiles"
@@ -155,4 +159,27 @@ teardown() {
 	config '.annotations={"run.oci.mount_context_type":"bind"}'
 	run -1 tare create -b "$BUNDLE" "$ID"
 	[[ "$output" == *"/annotations/run.oci.mount_context_type: 'bind' is none of context, fscontext, defcontext, rootcontext"* ]]
+}
+
+@test "the installed profile is in force for tare, and permits it user namespaces" {
+	has_apparmor || host_lacks "AppArmor is not enabled"
+	needs_parser
+	[ -e /etc/apparmor.d/abi/4.0 ] || not_here "needs AppArmor 4"
+	installed=$TOOLS/apparmor-profile
+	[ -e "$installed" ] || installed=${TARE%/*}/../apparmor/tare
+	apparmor_parser -Q -S "$installed" >/dev/null
+	cp "$TARE" "$WORK/tare"
+	sed "s|^profile tare [^ ]*|profile $ID $WORK/tare|" "$installed" >"$WORK/$ID"
+	apparmor_parser -Kr "$WORK/$ID"
+	echo "$ID" >>"$WORK/profiles"
+	grep -qxF "$ID (unconfined)" /sys/kernel/security/apparmor/profiles
+	chmod 755 "$WORK" "$BUNDLE"
+	mkdir "$ROOT"
+	rm "$BUNDLE/config.json"
+	chown -R 65534:65534 "$ROOT" "$BUNDLE"
+	as_nobody "$WORK/tare" spec --rootless -b "$BUNDLE"
+	chmod 644 "$BUNDLE/config.json"
+	config '.process.terminal=false | .process.args=["cat","/proc/self/attr/current"]'
+	run -0 as_nobody "$WORK/tare" --root "$ROOT" run -b "$BUNDLE" "$ID"
+	[ "$output" = "$ID (unconfined)" ] || { echo "$output"; return 1; }
 }

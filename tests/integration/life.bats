@@ -301,12 +301,17 @@ user_namespace() {
 	chmod 755 "$WORK"
 	length=1000.$$
 	config --arg s "exec sleep $length" '.hooks={createContainer:[{path:"/bin/sh",args:["sh","-c",$s]}]}'
-	background create -b "$BUNDLE" "$ID"
-	wait_for 'pgrep -f "^sleep $length" >"$WORK/hook"' || { cat "$WORK/err"; return 1; }
-	killed_with "$WORK/hook"
-	wait_for '[ ! -s "$dir/cgroup.procs" ]' || { cat "$dir/cgroup.procs"; return 1; }
-	tare delete --force "$ID"
-	nothing_left
+	for pids in own host; do
+		# In its own pid namespace a hook is killed with init, in that of the caller only by its own death signal.
+		[ $pids = own ] || config '.linux.namespaces|=map(select(.type!="pid")) | .mounts|=map(select(.type!="proc"))
+			| del(.linux.maskedPaths,.linux.readonlyPaths)'
+		background create -b "$BUNDLE" "$ID"
+		wait_for 'pgrep -f "^sleep $length" >"$WORK/hook"' || { cat "$WORK/err"; return 1; }
+		killed_with "$WORK/hook"
+		wait_for '[ ! -s "$dir/cgroup.procs" ]' || { cat "$dir/cgroup.procs"; return 1; }
+		tare delete --force "$ID"
+		nothing_left
+	done
 }
 
 @test "the process that holds the namespace of an idmapped mount is killed with tare" {
@@ -333,7 +338,7 @@ user_namespace() {
 
 @test "what run cannot remove is an error, and stays for delete to remove" {
 	not_systemd
-	config --arg c "/$ID" '.linux.cgroupsPath=$c'
+	config --arg c "$(named_path "$ID")" '.linux.cgroupsPath=$c'
 	script 'while [ ! -e /tmp/go ]; do sleep 0.05; done; exit 3'
 	run -3 unshare -m --propagation private sh -c '
 		mount -o remount,bind,rw "$2" || exit 99
@@ -342,27 +347,27 @@ user_namespace() {
 		mount -o remount,bind,ro "$2"
 		touch "$4/rootfs/tmp/go"
 		wait $job' sh "$TARE" "$(cgroup_mount)" "$ROOT" "$BUNDLE" "$ID"
-	[[ "$output" == *"cannot remove cgroup '/$ID': read-only file system"*"delete $ID removes what is left"* ]] || { echo "$output"; return 1; }
+	[[ "$output" == *"cannot remove cgroup '${DELEGATED:-}/$ID': read-only file system"*"delete $ID removes what is left"* ]] || { echo "$output"; return 1; }
 	[ "$(status_of "$ID")" = stopped ]
-	[ -e "$(cgroup_mount)/$ID" ]
+	[ -e "$(named_dir "$ID")" ]
 	tare delete "$ID"
 	nothing_left
 }
 
 @test "what create cannot remove is part of its error, and stays for delete to remove" {
 	not_systemd
-	config --arg c "/$ID/a/b" '.linux.cgroupsPath=$c | .hooks={prestart:[{path:"/bin/false"}]}'
-	run ! failing "$(cgroup_mount)/$ID/a" "unlinkat:error=EROFS" create -b "$BUNDLE" "$ID" </dev/null 3>&-
-	[[ "$output" == *"hook '/bin/false' exited with status 1 (and cannot remove cgroup '/$ID/a/b': read-only file system: to be removed by delete $ID)"* ]] || { echo "$output"; return 1; }
+	config --arg c "$(named_path "$ID")/a/b" '.linux.cgroupsPath=$c | .hooks={prestart:[{path:"/bin/false"}]}'
+	run ! failing "$(named_dir "$ID")/a" "unlinkat:error=EROFS" create -b "$BUNDLE" "$ID" </dev/null 3>&-
+	[[ "$output" == *"hook '/bin/false' exited with status 1 (and cannot remove cgroup '${DELEGATED:-}/$ID/a/b': read-only file system: to be removed by delete $ID)"* ]] || { echo "$output"; return 1; }
 	[ "$(status_of "$ID")" = stopped ]
 	tare delete "$ID"
 	nothing_left
-	[ ! -e "$(cgroup_mount)/$ID" ]
+	[ ! -e "$(named_dir "$ID")" ]
 }
 
 @test "with too few descriptors nothing is left, or it is reported and delete removes it" {
 	not_systemd
-	config --arg c "/$ID/a/b" '.linux.cgroupsPath=$c | .process.args=["true"]'
+	config --arg c "$(named_path "$ID")/a/b" '.linux.cgroupsPath=$c | .process.args=["true"]'
 	for command in create run; do
 		for count in {3..40}; do
 			status=0
@@ -372,7 +377,7 @@ user_namespace() {
 			fi
 			tare delete --force "$ID"
 			nothing_left || { echo "$command $count: $(<"$WORK/err")"; return 1; }
-			[ ! -e "$(cgroup_mount)/$ID" ] || { echo "$command $count: cgroup: $(<"$WORK/err")"; return 1; }
+			[ ! -e "$(named_dir "$ID")" ] || { echo "$command $count: cgroup: $(<"$WORK/err")"; return 1; }
 		done
 	done
 }
@@ -386,7 +391,7 @@ user_namespace() {
 
 @test "if delete is killed at any step, the next delete completes it" {
 	not_systemd
-	config --arg c "/$ID/a/b" '.linux.cgroupsPath=$c'
+	config --arg c "$(named_path "$ID")/a/b" '.linux.cgroupsPath=$c'
 	for name in unlinkat renameat2 kill; do
 		for count in {1..12}; do
 			create "$ID"
@@ -395,7 +400,7 @@ user_namespace() {
 			[ "$status" -ne 0 ] || break
 			tare delete --force "$ID"
 			nothing_left || { echo "$name $count"; return 1; }
-			[ ! -e "$(cgroup_mount)/$ID" ] || { echo "$name $count: cgroup"; return 1; }
+			[ ! -e "$(named_dir "$ID")" ] || { echo "$name $count: cgroup"; return 1; }
 		done
 		[ "$status" -eq 0 ]
 	done

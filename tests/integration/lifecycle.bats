@@ -185,6 +185,7 @@ load helpers
 
 @test "list: table, JSON, ids, and an empty list" {
 	mkdir "$ROOT"
+	own "$ROOT"
 	run -0 tare list -f json
 	[ "$output" = null ]
 	create b.$ID
@@ -192,7 +193,9 @@ load helpers
 	run -0 tare list -q
 	[ "$output" = "a.$ID"$'\n'"b.$ID" ]
 	run -0 tare list --format=json
-	jq -e --arg id "$ID" '.[0].id=="a."+$id and .[1].status=="created" and .[0].owner=="root"' <<<"$output"
+	owner=root
+	[ "${TARE_AS:-}" != user ] || owner=$(id -un "$AS_USER")
+	jq -e --arg id "$ID" --arg owner $owner '.[0].id=="a."+$id and .[1].status=="created" and .[0].owner==$owner' <<<"$output"
 	run -0 tare list
 	[[ "${lines[0]}" =~ ^ID\ +PID\ +STATUS\ +BUNDLE\ +CREATED\ +OWNER$ ]]
 	[ "${#lines[@]}" -eq 3 ]
@@ -225,6 +228,7 @@ load helpers
 	run -0 tare delete --force "$ID"
 	mkdir -p "$ROOT/$ID"
 	echo nonsense >"$ROOT/$ID/record"
+	own "$ROOT"
 	run -1 tare state "$ID"
 	[[ "$output" == *damaged* ]]
 	# Nothing states where the container is, so this is not a success.
@@ -233,6 +237,7 @@ load helpers
 	[ ! -e "$ROOT/$ID" ]
 	# The creator was killed before it wrote the record.
 	mkdir -p "$ROOT/$ID"
+	own "$ROOT"
 	run -0 tare delete --force "$ID"
 	[ ! -e "$ROOT/$ID" ]
 }
@@ -281,12 +286,10 @@ load helpers
 }
 
 @test "a signal ends tare while it waits for a configuration" {
-	rm "$BUNDLE/config.json"
-	mkfifo "$BUNDLE/config.json"
+	mkfifo "$WORK/fifo"
 	for command in create run plan; do
-		run -124 timeout 1 "$TARE" --root "$ROOT" "$command" -b "$BUNDLE" $([ $command = plan ] || echo "$ID")
+		run -124 timeout 1 "$TARE" --root "$ROOT" "$command" -f "$WORK/fifo" -b "$BUNDLE" $([ $command = plan ] || echo "$ID")
 	done
-	rm "$BUNDLE/config.json"
 }
 
 @test "delete --force kills the processes of a container with a damaged record" {
@@ -304,7 +307,9 @@ load helpers
 }
 
 # A record of a container with a poststop hook. root would run the hooks, kill the pid and remove the cgroup that a
-# record names.
+# record names. What another user owns, only root can open at all.
+OTHERS=("chmod g+w" "chmod o+w")
+[ -n "${TARE_AS:-}" ] || OTHERS+=("chown 12345")
 foreign_record() {
 	printf '#!/bin/sh\ntouch %s/pwned\n' "$WORK" >"$WORK/hook"
 	chmod 755 "$WORK/hook"
@@ -316,14 +321,14 @@ foreign_record() {
 
 @test "a root directory that others may write to is refused" {
 	foreign_record
-	for what in "chown 12345" "chmod 775" "chmod 777"; do
+	for what in "${OTHERS[@]}"; do
 		$what "$ROOT"
 		run tare delete --force "$ID"
 		[ "$status" -ne 0 ] && [[ "$output" == *"cannot use the root directory"* ]]
 		run tare run -b "$BUNDLE" "$ID.2"
 		[ "$status" -ne 0 ] && [[ "$output" == *"cannot use the root directory"* ]]
 		[ ! -e "$WORK/pwned" ] && [ -e "$ROOT/$ID/record" ]
-		chown 0 "$ROOT"
+		chown "${OTHER:-0}" "$ROOT"
 		chmod 700 "$ROOT"
 	done
 	tare delete "$ID"
@@ -333,13 +338,13 @@ foreign_record() {
 @test "a container's directory or record that another user owns or may write to is not acted upon" {
 	foreign_record
 	for name in . record; do
-		for what in "chown 12345" "chmod g+w" "chmod o+w"; do
+		for what in "${OTHERS[@]}"; do
 			$what "$ROOT/$ID/$name"
 			run tare state "$ID"
 			[ "$status" -eq 1 ] && [[ "$output" == *"another user owns or can write to the "* ]]
 			run tare delete "$ID"
 			[ "$status" -eq 1 ] && [ ! -e "$WORK/pwned" ]
-			chown 0 "$ROOT/$ID/$name"
+			chown "${OTHER:-0}" "$ROOT/$ID/$name"
 			chmod go-w "$ROOT/$ID/$name"
 		done
 	done
@@ -437,8 +442,8 @@ check_left_alone() {
 
 @test "processes of no container in the cgroup of a stopped one are left alone" {
 	not_systemd
-	dir=$(cgroup_mount)/$ID.shared
-	config --arg c "/$ID.shared" '.linux.cgroupsPath=$c'
+	dir=$(named_dir "$ID.shared")
+	config --arg c "$(named_path "$ID.shared")" '.linux.cgroupsPath=$c'
 	create "$ID"
 	tare kill "$ID" KILL
 	wait_for '[ "$(status_of "$ID")" = stopped ]'
@@ -454,7 +459,7 @@ check_left_alone() {
 
 # The creator is killed in a hook of the runtime, so it cannot clean up.
 killed_creation() {
-	config --arg c "/$ID.shared" --arg w "$WORK" '.linux.cgroupsPath=$c | .hooks.createRuntime=[{path:"/bin/sh",args:["sh","-c","echo >\($w)/here; exec sleep 1000"]}]'
+	config --arg c "$(named_path "$ID.shared")" --arg w "$WORK" '.linux.cgroupsPath=$c | .hooks.createRuntime=[{path:"/bin/sh",args:["sh","-c","echo >\($w)/here; exec sleep 1000"]}]'
 	rm -f "$WORK/here"
 	"$TARE" --root "$ROOT" create -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&- &
 	creator=$!
@@ -468,8 +473,9 @@ killed_creation() {
 
 @test "a creation that was killed: delete leaves a cgroup that existed before, and one that was made at its path since" {
 	not_systemd
-	dir=$(cgroup_mount)/$ID.shared
+	dir=$(named_dir "$ID.shared")
 	mkdir "$dir"
+	own "$dir"
 	killed_creation
 	tare delete --force "$ID"
 	rmdir "$dir"
@@ -513,6 +519,7 @@ create_elsewhere() {
 	for change in '' 's/^pid .*/pid 0/' 's/^pid .*/pid 0/; s/^cgroup-path .*/cgroup-path /'; do
 		mkdir -p "$ROOT/$ID"
 		sed "$change" "$WORK/record" >"$ROOT/$ID/record"
+		own "$ROOT"
 		tare kill --all "$ID" KILL || true
 		tare pause "$ID" || true
 		run -0 tare delete --force "$ID"
@@ -534,9 +541,9 @@ create_elsewhere() {
 	holder=$!
 	exec 7>"$WORK/go"
 	wait_for '! flock -n "$ROOT/$ID" true'
-	"$TARE" --root "$ROOT" delete --force "$ID" >"$WORK/first" 2>&1 3>&- &
+	"$TARE" --root "$ROOT" delete --force "$ID" >"$WORK/first" 2>&1 3>&- 7>&- &
 	first=$!
-	"$TARE" --root "$ROOT" delete --force "$ID" >"$WORK/second" 2>&1 3>&- &
+	"$TARE" --root "$ROOT" delete --force "$ID" >"$WORK/second" 2>&1 3>&- 7>&- &
 	second=$!
 	for deletion in $first $second; do wait_for 'readlink /proc/$deletion/fd/* | grep -qxF "$ROOT/$ID"'; done
 	exec 7>&-
@@ -545,9 +552,29 @@ create_elsewhere() {
 	config 'del(.hooks)'
 	create "$ID"
 	for deletion in $first $second; do wait "$deletion"; done
-	[ ! -s "$WORK/first" ] && [ ! -s "$WORK/second" ]
+	[ ! -s "$WORK/first" ] && [ ! -s "$WORK/second" ] || { cat "$WORK/first" "$WORK/second"; return 1; }
 	[ "$(status_of "$ID")" = created ]
 	tare start "$ID"
+}
+
+# While another process holds the lock, both go on without it after their time limit.
+@test "two forced deletions without the lock run the poststop hooks once" {
+	command -v strace >/dev/null || not_here "needs strace"
+	config --arg s "echo ran >>$WORK/hooks" '.process.args=["sleep","1000"] | .hooks={poststop:[{path:"/bin/sh",args:["sh","-c",$s]}]}'
+	create "$ID"
+	exec 7<"$ROOT/$ID"
+	flock 7
+	# Both have loaded the configuration before the first of them removes it.
+	deletions=()
+	for name in first second; do
+		ASAN_OPTIONS=detect_leaks=0 strace -o "$WORK/trace.$name" -e inject=renameat2:delay_enter=3000000 "$TARE" --root "$ROOT" delete --force "$ID" &>"$WORK/$name" 3>&- 7>&- &
+		deletions+=($!)
+	done
+	for deletion in "${deletions[@]}"; do wait "$deletion"; done
+	grep -q 'renameat2.*INJECTED\|renameat2.*DELAYED' "$WORK/trace.first" || not_here "needs strace that can delay calls"
+	[ ! -s "$WORK/first" ] && [ ! -s "$WORK/second" ] || { cat "$WORK/first" "$WORK/second"; return 1; }
+	[ "$(<"$WORK/hooks")" = ran ]
+	exec 7<&-
 }
 
 @test "an init that was moved out of its cgroup is killed, and a new cgroup at its path is left alone" {
@@ -596,18 +623,21 @@ create_elsewhere() {
 
 @test "what a creator that was killed at once has left is removed" {
 	mkdir -p "$ROOT/$ID"
+	own "$ROOT"
 	run -0 tare list
 	[ "${#lines[@]}" -eq 1 ]
 	[ ! -e "$ROOT/$ID" ]
 	for command in state delete "delete --force"; do
 		mkdir "$ROOT/$ID"
 		: >"$ROOT/$ID/.record.99"
+		own "$ROOT"
 		# shellcheck disable=SC2086
 		run tare $command "$ID"
 		[[ "$output" == *"container does not exist"* || "$command" = *force ]] || { echo "$output"; return 1; }
 		[ ! -e "$ROOT/$ID" ]
 	done
 	mkdir "$ROOT/$ID"
+	own "$ROOT"
 	create "$ID"
 	tare delete --force "$ID"
 }
@@ -653,4 +683,54 @@ for n in range(1000000):
 	kill "${dividers[@]}" 2>/dev/null || true
 	[ "$status" = 0 ]
 	[ ! -e "$dir" ]
+}
+
+@test "run.oci.delegate-cgroup: the program is in a cgroup below the one with the limits, and may make others there" {
+	dir=$(cgroup_of "$ID")
+	config '.annotations={"run.oci.delegate-cgroup":"inner"} | .process.args=["sh","-c","cat /proc/self/cgroup; sleep 1000"]'
+	create "$ID"
+	pid=$(pid_of "$ID")
+	[ "$(cat "$dir/inner/cgroup.procs")" = "$pid" ]
+	[ -z "$(cat "$dir/cgroup.procs")" ]
+	tare start "$ID"
+	# The root of its cgroup namespace is the container's cgroup.
+	wait_for '[ "$(grep 0:: "$WORK/out")" = 0::/inner ]'
+	run -0 tare exec "$ID" true
+	# With a controller enabled in the container's cgroup, the kernel refuses processes there.
+	if grep -qw hugetlb "$dir/cgroup.controllers"; then
+		echo +hugetlb >"$dir/cgroup.subtree_control"
+		run -0 tare exec "$ID" cat /proc/self/cgroup
+		[[ "$output" == *0::/inner* ]] || { echo "$output"; return 1; }
+	fi
+	[ "$(tare ps -f json "$ID" | jq -c 'contains(['"$pid"'])')" = true ]
+	tare pause "$ID"
+	[ "$(status_of "$ID")" = paused ]
+	tare resume "$ID"
+	mkdir "$dir/inner/more"
+	tare delete --force "$ID"
+	[ ! -e "$dir" ]
+	# A user of the container's user namespace is its owner, and not that of the cgroup with the limits.
+	config '.linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:300000,size:10}] | .linux.gidMappings=.linux.uidMappings'
+	chown -R 300000:300000 "$BUNDLE/rootfs"
+	chmod 755 "$WORK"
+	create "$ID"
+	[ "$(stat -c %u "$dir/inner" "$dir/inner/cgroup.procs" "$dir" | xargs)" = "300000 300000 0" ]
+	tare delete --force "$ID"
+	[ ! -e "$dir" ]
+	# A start that fails leaves nothing.
+	config '.process.args=["/none"]'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[ ! -e "$dir" ]
+}
+
+@test "run.oci.delegate-cgroup: only a name, and only with a cgroup" {
+	for name in "" . .. ../x a/b cgroup.procs; do
+		config --arg n "$name" '.annotations={"run.oci.delegate-cgroup":$n}'
+		run -1 tare run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"/annotations/run.oci.delegate-cgroup: "* ]] || { echo "$name: $output"; return 1; }
+		[ ! -e "$(cgroup_of "$ID")" ]
+	done
+	config '.annotations={"run.oci.delegate-cgroup":"inner"}'
+	run -1 "$TARE" --root "$ROOT" --cgroup-manager disabled run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/annotations/run.oci.delegate-cgroup: the container has no cgroup"* ]]
 }

@@ -124,7 +124,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	mkdir "$ROOT" && chown 65534:65534 "$ROOT"
 	chown -R 65534:65534 "$BUNDLE"
 	rm "$BUNDLE/config.json"
-	setpriv --reuid 65534 --regid 65534 --clear-groups "$WORK/tare" spec --rootless -b "$BUNDLE"
+	as_nobody "$WORK/tare" spec --rootless -b "$BUNDLE"
 	config '.process.terminal=false | .process.args=["cat","/proc/self/mountinfo"]'
 	binds full nosuid nodev+relatime ro+nosuid+nodev+noexec+noatime+nodiratime rw
 	unprivileged() {
@@ -199,11 +199,11 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	done
 }
 
-@test "features names the specification's options, each of which a case here tests" {
-	wanted="async atime bind defaults dev diratime dirsync exec idmap iversion lazytime loud mand noatime nodev nodiratime noexec noiversion
+@test "features names the specification's and crun's options, each of which a case here tests" {
+	wanted="async atime bind copy-symlink defaults dest-nofollow dev diratime dirsync exec idmap iversion lazytime loud mand noatime nodev nodiratime noexec noiversion
 		nolazytime nomand norelatime nostrictatime nosuid nosymfollow private ratime rbind rdev rdiratime relatime remount rexec ridmap rnoatime
 		rnodev rnodiratime rnoexec rnorelatime rnostrictatime rnosuid rnosymfollow ro rprivate rrelatime rro rrw rshared rslave rstrictatime rsuid
-		rsymfollow runbindable rw shared silent slave strictatime suid symfollow sync tmpcopyup unbindable"
+		rsymfollow runbindable rw shared silent slave src-nofollow strictatime suid symfollow sync tmpcopyup unbindable"
 	[ "$("$TARE" features | jq -r '.mountOptions[]' | sort | tr '\n' ' ')" = "$(echo $wanted | tr ' ' '\n' | sort | tr '\n' ' ')" ]
 }
 
@@ -379,6 +379,69 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	config 'del(.linux.uidMappings,.linux.gidMappings,.mounts[0].uidMappings) | .linux.namespaces|=map(select(.type!="user"))'
 	run -1 tare run -b "$BUNDLE" "$ID"
 	[[ "$output" == *"/mounts/0"*"user namespace"* ]]
+}
+
+# A directory with a file of 7:8, and a mount inside with another one.
+DATA='set -e; mount -t tmpfs t "$WORK/data"; mkdir "$WORK/data/sub"; mount -t tmpfs t "$WORK/data/sub"
+	chmod 777 "$WORK/data" "$WORK/data/sub"; touch "$WORK/data/f" "$WORK/data/sub/f"; chown 7:8 "$WORK/data" "$WORK/data/f" "$WORK/data/sub/f"'
+
+@test "idmap= and ridmap= have mappings of their own, of the host's ids or with @ of the container's" {
+	export TARE ROOT BUNDLE ID WORK
+	mkdir "$WORK/data"
+	chmod 755 "$WORK"
+	config --arg w "$WORK/data" '.mounts+=[{destination:"/a",type:"bind",source:$w,options:["bind","idmap=uids=7-5000-1;gids=8-6000-1"]},
+		{destination:"/b",type:"bind",source:$w,options:["rbind","ridmap=gids=8-6000-1;uids=0-1-5#7-5000-1#9-9-1"]},
+		{destination:"/c",type:"bind",source:$w,options:["rbind","idmap=uids=7-5000-1;gids=8-6000-1"]},
+		{destination:"/d",type:"bind",source:$w,options:["rbind","idmap=uids=8-5001-1#7-5000-1;gids=8-6000-2"],uidMappings:[{containerID:7,hostID:5000,size:2}],gidMappings:[{containerID:9,hostID:6001,size:1},{containerID:8,hostID:6000,size:1}]},
+		{destination:"/t",type:"tmpfs",source:"t",options:["idmap=uids=0-5000-1;gids=0-6000-1"]}]'
+	config '.process.args=["stat","-c","%u:%g","/a/f","/b/f","/b/sub/f","/c/sub/f","/d/f","/t"]'
+	run_with_mounts "$DATA"
+	[ "$output" = $'5000:6000\n5000:6000\n5000:6000\n7:8\n5000:6000\n5000:6000' ] || { echo "$output"; return 1; }
+	# With a user namespace, the host's ids are those that it has to map.
+	chown -R 100000:100000 "$BUNDLE/rootfs"
+	config --arg w "$WORK/data" '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":10},{"containerID":10,"hostID":300000,"size":10}] | .linux.gidMappings=[{"containerID":0,"hostID":200000,"size":100}]
+		| .mounts=(.mounts|map(select(.destination|length>2)))+[{destination:"/a",type:"bind",source:$w,options:["rbind","idmap=uids=7-100003-1;gids=8-200004-1"]},
+		{destination:"/b",type:"bind",source:$w,options:["rbind","ridmap=uids=@7-12-1;gids=@8-34-1"]},
+		{destination:"/c",type:"bind",source:$w,options:["rbind","idmap=uids=@0-8-8;gids=@8-0-1"]},
+		{destination:"/d",type:"bind",source:$w,options:["rbind","idmap=uids=@7-0-1"]},
+		{destination:"/e",type:"bind",source:$w,options:["rbind","idmap=gids=8-200099-1"]}]'
+	config '.process.args=["sh","-c","stat -c %u:%g /a/f /b/f /b/sub/f /c/f /d/f /e/f; touch /d/new; stat -c %u:%g /d/new"]'
+	run_with_mounts "$DATA"
+	[ "$output" = $'3:4\n12:34\n12:34\n15:0\n0:8\n7:99\n0:0' ] || { echo "$output"; return 1; }
+}
+
+@test "idmap= that is malformed, contradicts the mappings of the mount, or names an id that is not mapped" {
+	mkdir "$WORK/data"
+	wrong() { # options message
+		config --arg w "$WORK/data" --arg o "$1" '.mounts[-1]={destination:"/a",type:"bind",source:$w,options:["bind",$o]}'
+		run -1 tare run -b "$BUNDLE" "$ID"
+		[ "$output" = "tare: run $ID: /mounts/$(jq '.mounts|length-1' "$BUNDLE/config.json"): option '$1'$2" ] || { echo "$output"; return 1; }
+	}
+	config '.mounts+=[{}]'
+	form=" is not of the form uids=FIRST-HOST-SIZE#...;gids=..."
+	for value in '' uids=1-2 'uids=1-2-3;gids' 'uids=1-2-3;uids=4-5-6' 'uids=1-2-0;gids=1-2-3'; do
+		wrong "idmap=$value" "$form"
+	done
+	wrong 'idmap=uids=1-2-3' ": uids or gids are missing, and the configuration has no mappings to use instead"
+	wrong 'idmap=uids=@1-2-3;gids=1-2-3' ": an id after '@' is not mapped in the container's user namespace, by the configuration"
+	config '.mounts[-1]|=(.options[1]="idmap=uids=1-2-3;gids=1-2-3"|.uidMappings=[{containerID:1,hostID:2,size:3}]|.gidMappings=[{containerID:1,hostID:3,size:3}])'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *": option 'idmap=uids=1-2-3;gids=1-2-3' contradicts the mount's uidMappings and gidMappings" ]] || { echo "$output"; return 1; }
+	for other in '{containerID:1,hostID:2,size:2}' '{containerID:1,hostID:2,size:4}' '{containerID:0,hostID:1,size:4}' '{containerID:2,hostID:2,size:2}'; do
+		config ".mounts[-1].gidMappings=[$other]"
+		run -1 tare run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"contradicts the mount's uidMappings and gidMappings" ]] || { echo "$other: $output"; return 1; }
+	done
+	run -1 "$TARE" check -b "$BUNDLE"
+	[[ "$output" == *"contradicts the mount's uidMappings and gidMappings"* ]]
+	# init makes a new file system, and has no rights over a user namespace beside its own.
+	config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":10}] | .linux.gidMappings=.linux.uidMappings'
+	for options in '["idmap"]' '["idmap=uids=@1-2-3"]' '[]'; do
+		config --argjson o "$options" '.mounts[-1]|=(.type="tmpfs"|.options=$o|if $o==[] then . else del(.uidMappings,.gidMappings) end)'
+		[ "$options" != '[]' ] || config '.mounts[-1]|=(.uidMappings=[{containerID:1,hostID:2,size:3}]|.gidMappings=.uidMappings)'
+		run -1 tare run -b "$BUNDLE" "$ID"
+		[[ "$output" == *": in a container with another user namespace only bind mounts can be idmapped" ]] || { echo "$output"; return 1; }
+	done
 }
 
 @test "idmap without mappings uses those of a user namespace that is joined" {
@@ -585,10 +648,14 @@ in_user_ns() { # namespaces of the caller, a filter
 @test "a file system of a namespace that the user namespace does not own is refused, naming the namespace" {
 	in_user_ns "ipc pid" .
 	config '.mounts|=map(select(.type!="proc")) | .linux.maskedPaths=[] | .linux.readonlyPaths=[]'
+	# Otherwise the caller's mqueue is bound.
+	end_watch
+	umount -l /dev/mqueue 2>/dev/null || true
+	watch_mounts
 	run -1 tare run -b "$BUNDLE" "$ID"
 	[[ "$output" == *": cannot mount 'mqueue' on '/dev/mqueue': operation not permitted (needs an ipc namespace that belongs to the container's user namespace)" ]] || { echo "$output"; return 1; }
 	config '.mounts=[{destination:"/proc",type:"proc",source:"proc"}]'
-	run -1 tare run -b "$BUNDLE" "$ID"
+	run -1 tare run --proc fresh -b "$BUNDLE" "$ID"
 	[[ "$output" == *"/mounts/0: cannot mount 'proc' on '/proc': operation not permitted (needs a pid namespace that belongs to the container's user namespace)" ]] || { echo "$output"; return 1; }
 	# With a joined network namespace the host's /sys would show another one.
 	unshare -n sleep 100 3>&- &
@@ -611,4 +678,94 @@ in_user_ns() { # namespaces of the caller, a filter
 	inside 'grep " /sys/fs/cgroup " /proc/self/mountinfo; [ -e /sys/fs/cgroup/cgroup.procs ]; ! touch /sys/fs/cgroup/cgroup.procs'
 	[ "$(options)" = "$before" ]
 	[[ "$output" == *" /sys/fs/cgroup ro,nosuid"* ]]
+}
+
+# A link in the bundle to a file beside it, and a link in the root file system.
+links() {
+	echo source >"$BUNDLE/file"
+	ln -s file "$BUNDLE/link"
+	echo inside >"$BUNDLE/rootfs/tmp/inside"
+	ln -s tmp/inside "$BUNDLE/rootfs/name"
+}
+
+@test "src-nofollow binds a symbolic link itself, and dest-nofollow covers one" {
+	links
+	shows() { # options, what the path is in the container
+		config --argjson options "$1" '.mounts+=[{destination:"/name",type:"bind",source:"link",options:$options}]
+			| .process.args=["sh","-c","readlink /name; cat /name /tmp/inside 2>&1"]'
+		run tare run -b "$BUNDLE" "$ID"
+		config '.mounts|=map(select(.destination!="/name"))'
+		[ "$output" = "$2" ] || { echo "$1: $output"; return 1; }
+		# The link in the root file system is unchanged.
+		[ "$(readlink "$BUNDLE/rootfs/name")" = tmp/inside ]
+	}
+	shows '["bind"]' $'tmp/inside\nsource\nsource'
+	shows '["bind","dest-nofollow"]' $'source\ninside'
+	shows '["bind","src-nofollow","dest-nofollow"]' $'file\ncat: can\'t open \'/name\': No such file or directory\ninside'
+	# What the link is called in the container, and where the file would be.
+	echo "of the container" >"$BUNDLE/rootfs/file"
+	shows '["rbind","ro","src-nofollow","dest-nofollow"]' $'file\nof the container\ninside'
+	# Neither option has an effect on what is no link.
+	rm "$BUNDLE/rootfs/name"
+	cp -a "$BUNDLE/rootfs/tmp/inside" "$BUNDLE/rootfs/name"
+	config '.mounts+=[{destination:"/name",type:"bind",source:"file",options:["bind","src-nofollow","dest-nofollow"]}] | .process.args=["cat","/name"]'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[ "$output" = source ]
+	# A missing target is made: a file, for a link, too.
+	config '.mounts[-1]|=(.destination="/new/link"|.source="link"|.options=["bind","src-nofollow"]) | .process.args=["readlink","/new/link"]'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[ "$output" = file ]
+	[ -f "$BUNDLE/rootfs/new/link" ] && [ ! -L "$BUNDLE/rootfs/new/link" ]
+	# In a user namespace, which gets locked copies.
+	config '.linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:0,size:65536}] | .linux.gidMappings=.linux.uidMappings'
+	run -0 tare run -b "$BUNDLE" "$ID"
+	[ "$output" = file ]
+}
+
+@test "copy-symlink makes the link in the container again, and only there" {
+	links
+	config '.mounts+=[{destination:"/etc/made",type:"bind",source:"link",options:["rbind","ro","copy-symlink"]},
+		{destination:"/tmp/bound",type:"bind",source:"file",options:["bind","copy-symlink"]}]
+		| .process.args=["sh","-c","readlink /etc/made; cat /tmp/bound; grep -c /etc/made /proc/self/mountinfo"]'
+	for _ in first second; do
+		run tare run -b "$BUNDLE" "$ID"
+		[ "$output" = $'file\nsource\n0' ] || { echo "$output"; return 1; }
+		run -0 tare check -b "$BUNDLE"
+	done
+	# What exists must be the same link.
+	ln -sfn other "$BUNDLE/rootfs/etc/made"
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/mounts/7: cannot make the link '/etc/made' to 'file': file exists "* ]] || { echo "$output"; return 1; }
+	[ "$(readlink "$BUNDLE/rootfs/etc/made")" = other ]
+	# A link is not made in a directory of the host.
+	rm "$BUNDLE/rootfs/etc/made"
+	mkdir "$BUNDLE/host"
+	config '.mounts[-2:]=[{destination:"/etc",type:"bind",source:"host",options:["bind"]},
+		{destination:"/etc/made",type:"bind",source:"link",options:["bind","copy-symlink"]}]'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/mounts/8: "*"/etc/made"* ]] || { echo "$output"; return 1; }
+	[ -z "$(ls -A "$BUNDLE/host")" ]
+	# Also not through a link of the image that leads out of the root file system.
+	config '.mounts|=.[:-2] | .mounts+=[{destination:"/out/made",type:"bind",source:"link",options:["bind","copy-symlink"]}] | .process.args=["true"]'
+	ln -s "$BUNDLE/host" "$BUNDLE/rootfs/out"
+	run tare run -b "$BUNDLE" "$ID"
+	[ -z "$(ls -A "$BUNDLE/host")" ]
+}
+
+@test "options about links are for bind mounts, and copy-symlink excludes the others" {
+	for option in copy-symlink src-nofollow dest-nofollow; do
+		config --arg o $option '.mounts+=[{destination:"/tmp",type:"tmpfs",source:"t",options:[$o]}]'
+		run -1 tare run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"/mounts/7: option '$option' is for bind mounts"* ]] || { echo "$output"; return 1; }
+		config --arg o $option '.mounts[7].options=["remount",$o]'
+		run -1 tare run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"/mounts/7: remount cannot change '$option'"* ]] || { echo "$output"; return 1; }
+		config 'del(.mounts[7])'
+	done
+	for option in src-nofollow dest-nofollow; do
+		config --arg o $option '.mounts+=[{destination:"/tmp",type:"bind",source:"rootfs",options:["bind",$o,"copy-symlink"]}]'
+		run -1 tare run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"/mounts/7: option 'copy-symlink' cannot be combined with '$option'"* ]] || { echo "$output"; return 1; }
+		config 'del(.mounts[7])'
+	done
 }

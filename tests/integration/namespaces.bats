@@ -175,7 +175,7 @@ user_ns() {
 		cp "$BUNDLE/config.json" "$WORK/same.json"
 		config "$1"
 		run_container "" 1
-		[[ "$output" == *"/linux/uidMappings: the user namespace to join has a different $2 map ("* ]] || { echo "$1: $output"; return 1; }
+		[[ "$output" == *"/linux/$2Mappings: the user namespace to join has a different $2 map ("* ]] || { echo "$1: $output"; return 1; }
 		[ ! -e "$ROOT/$ID" ]
 		cp "$WORK/same.json" "$BUNDLE/config.json"
 	}
@@ -249,7 +249,7 @@ user_ns() {
 	cp "$TARE" "$WORK/tare"
 	mkdir "$ROOT" && chown 65534:65534 "$ROOT" "$BUNDLE"
 	chown -R 65534:65534 "$BUNDLE/rootfs"
-	as() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+	as() { as_nobody "$@"; }
 	as "$WORK/tare" spec --rootless -b "$BUNDLE"
 	config '.process.terminal=false | .process.args=["sh","-c","id -u; hostname; grep CapEff /proc/self/status; test -c /dev/null && echo dev"] | .root.readonly=false'
 	[ "$(cat /proc/sys/user/max_user_namespaces)" -gt 0 ] || not_here "no user namespaces"
@@ -265,7 +265,7 @@ user_ns() {
 	rm "$BUNDLE/config.json"
 	cp "$TARE" "$WORK/tare"
 	mkdir "$ROOT" && chown 65534:65534 "$ROOT" "$BUNDLE"
-	as() { setpriv --reuid 65534 --regid 65534 --clear-groups "$WORK/tare" "$@"; }
+	as() { as_nobody "$WORK/tare" "$@"; }
 	as spec --rootless -b "$BUNDLE"
 	config '.process.terminal=false | .root.path="nothing"'
 	[ "$(cat /proc/sys/user/max_user_namespaces)" -gt 0 ] || not_here "no user namespaces"

@@ -4,7 +4,7 @@
 load helpers
 
 setup_file() {
-	command -v ip >/dev/null || skip "needs ip of iproute2"
+	command -v ip >/dev/null || not_here "needs ip of iproute2"
 }
 
 # Makes NAME and its peer NAMEp on the host; deleting one deletes both. If the device gets an address when it is made,
@@ -163,7 +163,7 @@ namespace() {
 	chmod 755 "$WORK/hook"
 	config --arg h "$WORK/hook" '.linux.netDevices={"va":{"name":"eth0"},"vb":{}} | .hooks.createRuntime=[{"path":$h,"env":["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]}]'
 	run -1 nsenter -n -t $pid "$TARE" --root "$ROOT" create -b "$BUNDLE" "$ID"
-	[[ "$output" == *"(and network device 'va' could not be restored: File exists)"* ]] || { echo "$output"; return 1; }
+	[[ "$output" == *"(and network device 'va' could not be restored: file exists)"* ]] || { echo "$output"; return 1; }
 	# If the kernel moves a device before it is renamed, everything else is as before.
 	if nsenter -n -t $pid ip link show dev eth0; then
 		[[ "$(nsenter -n -t $pid ip addr show dev eth0)" == *",UP"*"10.9.8.7/24"* ]]

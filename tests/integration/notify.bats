@@ -171,7 +171,7 @@ BARRIER=1 fds=1" ]
 	config '.process.args=["notify","READY=1"]'
 	NOTIFY_SOCKET=$WORK/missing run -0 tare --log "$WORK/log" run -b "$BUNDLE" "$ID"
 	[ -z "$output" ]
-	grep -q "cannot notify the service manager: No such file" "$WORK/log"
+	grep -q "cannot notify the service manager: no such file" "$WORK/log"
 	for address in relative vsock:1:2 /; do
 		NOTIFY_SOCKET=$address run -1 tare run -b "$BUNDLE" "$ID"
 		[ "$output" = "no NOTIFY_SOCKET" ]

@@ -184,6 +184,7 @@ Max realtime timeout 10000 20000" ] || { echo "$output"; return 1; }
 
 @test "HOME is read from a passwd that only the container's root may read, or that is in its private directory" {
 	echo 'user:x:1000:1000::/home/of/user:/bin/sh' >"$BUNDLE/rootfs/etc/passwd"
+	own "$BUNDLE/rootfs/etc/passwd"
 	homes() { # how
 		config '.process.args=["sh","-c","echo $HOME; cat /etc/passwd 2>/dev/null || echo closed"]'
 		run -0 tare run -b "$BUNDLE" "$ID"
@@ -433,6 +434,7 @@ print(data.decode(), pid, flush=True)
 P
 	python3 "$WORK/receive.py" "$WORK/socket" >"$WORK/received" 3>&- &
 	wait_for 'grep -q ready "$WORK/received"'
+	own "$WORK/socket"
 	config '.process.args=["sleep","1000"]'
 	create --pidfd-socket "$WORK/socket" "$ID"
 	wait_for '[ "$(tail -n 1 "$WORK/received")" = "standard $(pid_of "$ID")" ]'
@@ -499,6 +501,7 @@ P
 	python3 "$WORK/receive.py" "$WORK/socket" >"$WORK/received" 3>&- &
 	server=$!
 	wait_for 'grep -q ready "$WORK/received"'
+	own "$WORK/socket"
 	config '.process.args=["sleep","1000"] | .process.terminal=true'
 	count=0
 	for bytes in 107 108 109 300 1500 4000; do
@@ -516,6 +519,7 @@ P
 	run -1 tare create -b "$BUNDLE" --console-socket "$LONG" "$ID"
 	[[ "$output" == *"cannot connect to socket '"*"': no such file or directory" ]]
 	: >"$LONG"
+	own "$LONG"
 	run -1 tare create -b "$BUNDLE" --console-socket "$LONG" "$ID"
 	[[ "$output" == *"cannot connect to socket '"*"': connection refused" ]]
 	[ ! -e "$ROOT/$ID" ]

@@ -11,6 +11,9 @@ END
 read -r with_limits <<'END'
 jq '.linux.resources.memory.limit = 67108864' config.json > new && mv new config.json
 END
+read -r id_in_profile <<'END'
+jq '.process.terminal = false | .process.args = ["busybox", "id"]' config.json > new && mv new config.json
+END
 
 # Print all first lines, or the block that begins with this one.
 first_lines() {
@@ -65,13 +68,31 @@ teardown() {
 	! grep -q __asan_init "$TARE" || skip "with the ordinary build"
 	WHERE=$WORK/source
 	mkdir "$WHERE"
-	for name in include man meson.build meson_options.txt src tests config.json.example; do
+	for name in apparmor completion docs engines include man meson.build meson_options.txt share src tests config.json.example; do
 		cp -a "$BATS_TEST_DIRNAME/../../$name" "$WHERE/"
 	done
 	DESTDIR=$WORK/installed run_block 'sh tests/install-dependencies build'
 	"$WORK/installed/usr/local/sbin/tare" --version
 	run -0 run_block 'sh tests/demo.sh'
 	[[ "$output" == *"I am process 1 on host tare, uid=0 gid=0"* ]] || { echo "$output"; return 1; }
+}
+
+@test "README: a seccomp profile that is made from a run" {
+	begin_bundle 'mkdir -p bundle/rootfs/bin && cd bundle'
+	run -0 --separate-stderr run_block "$id_in_profile"
+	[[ "${lines[0]}" == "uid=0"* && "${lines[1]}" == "${lines[0]}" ]]
+	[ "$(jq -c .calls <<<"$stderr")" = "[]" ]
+	jq -e '.syscalls[0].names | index("getuid")' "$WHERE/profile.json"
+}
+
+# tests/package builds them.
+@test "README: Debian packages" {
+	control=$BATS_TEST_DIRNAME/../../debian/control
+	[ -e "$control" ] || skip "without the sources of the packages"
+	run -0 block 'apt-get install debhelper dh-apparmor dpkg-dev'
+	packages=$(grep -o '[a-z-]*_\*' <<<"${lines[1]}" | tr -d '_*' | sort)
+	[ "$packages" = "$(sed -n 's/^Package: //p' "$control" | sort)" ]
+	for tool in debhelper dh-apparmor; do grep -q "$tool" "$control"; done
 }
 
 @test "README: the command that runs the tests exists" {
@@ -95,6 +116,8 @@ teardown() {
 	[ "$output" = "" ]
 	run -0 run_block 'tare check'
 	[[ "$output" == *"exec"* ]]
+	run -0 run_block 'tare doctor'
+	[[ "$output" == *" 0 broken" ]]
 }
 
 @test "README: without root" {

@@ -4,13 +4,6 @@
 
 load helpers
 
-# The case needs these controllers in the v2 hierarchy.
-controllers() {
-	for name in "$@"; do
-		grep -qw "$name" "$(cgroup_mount)/cgroup.controllers" || host_lacks "no controller '$name' in cgroup v2"
-	done
-}
-
 # Adds to the resources, and gives the container the cgroup /$ID.
 limits() {
 	config --arg path "$(named_path "$ID")" ".linux.cgroupsPath=\$path | .linux.resources+=$1"
@@ -102,7 +95,9 @@ refused() {
 	done
 	for bytes in 4096 20480; do
 		limits "{memory:{limit:$bytes}}"
-		refused "memory limit too low"
+		run -1 tare run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"container init was OOM-killed (memory limit too low?)" ||
+			"$output" == *" (memory.max of cgroup '"*"' is $bytes bytes, and was reached)" ]] || { echo "$output"; return 1; }
 	done
 	config 'del(.linux.resources.memory)'
 	limits '{unified:{"memory.max":"64K"}}'
@@ -119,7 +114,8 @@ refused() {
 	echo -1000 >"/proc/$(tare state "$ID" | jq .pid)/oom_score_adj" || host_lacks "oom_score_adj cannot be lowered"
 	echo 65536 >"$(named_dir "$ID")/memory.max"
 	run -255 tare exec "$ID" true
-	[[ "$output" == *"(memory limit too low?)" ]]
+	[[ "$output" == *" (OOM kills in the container's cgroup: "[1-9]")" ||
+		"$output" == *" (memory.max of cgroup '"*"' is 65536 bytes, and was reached)" ]] || { echo "$output"; return 1; }
 	[ "$(tare state "$ID" | jq -r .status)" = running ]
 }
 
@@ -267,6 +263,24 @@ is_denied() { # DIR
 	[[ "$output" == *"resource temporarily unavailable (pids.max of cgroup '"*"' is 1: starting a process needs up to two more)" ]]
 }
 
+@test "pids: the cgroup above, or the caller's own, is named if its limit is reached" {
+	not_systemd
+	controllers pids
+	local above
+	above=$(named_dir "$ID.above")
+	config '.process.args=["true"]'
+	mkdir "$above"
+	echo 0 >"$above/pids.max"
+	config --arg path "/$ID.above/x" '.linux.cgroupsPath=$path'
+	run -1 tare run -b "$BUNDLE" "$ID"
+	[[ "$output" == *": resource temporarily unavailable (pids.max of cgroup '$above' is 0: starting a process needs up to two more)" ]] || { echo "$output"; return 1; }
+	echo 1 >"$above/pids.max"
+	# shellcheck disable=SC2016
+	run -1 sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$above" "$TARE" --root "$ROOT" --cgroup-manager disabled run -b "$BUNDLE" "$ID"
+	[[ "$output" == *": resource temporarily unavailable (pids.max of cgroup '$above' is 1: starting a process needs up to two more)" ]] || { echo "$output"; return 1; }
+	rmdir "$above"
+}
+
 @test "cpu: weight, bandwidth, burst, idle" {
 	controllers cpu
 	limits '{cpu:{shares:2048,quota:20000,period:50000,burst:10000}}'
@@ -373,9 +387,14 @@ is_denied() { # DIR
 
 @test "unified: files that do not exist, or are the runtime's, are refused by name" {
 	limits '{unified:{"nonsense.max":"1"}}'
-	refused "cannot use controller 'nonsense': cgroup '/' does not have it" "Delegate="
-	run -1 tare check -b "$BUNDLE" --format json
-	jq -e '[.findings[]|{kind,where,message}]==[{"kind":"unsupported","where":"/linux/resources","message":"cgroup v2 has no controller '"'nonsense'"' on this host"}]' <<<"$output" || { echo "$output"; return 1; }
+	run -1 tare create -b "$BUNDLE" "$ID"
+	[ "$output" = "tare: create $ID: /linux/resources: cannot use controller 'nonsense': cgroup '/' does not have it" ] || { echo "$output"; return 1; }
+	# Also where systemd makes the cgroup.
+	for manager in cgroupfs systemd; do
+		[ $manager = cgroupfs ] || config 'del(.linux.cgroupsPath)'
+		run -1 tare --cgroup-manager $manager check -b "$BUNDLE" --format json
+		jq -e '[.findings[]|select(.message|test("nonsense"))|{kind,where,message,hint}]==[{"kind":"unsupported","where":"/linux/resources","message":"cannot use controller '"'nonsense'"': cgroup '"'/'"' does not have it","hint":""}]' <<<"$output" || { echo "$output"; return 1; }
+	done
 	config 'del(.linux.resources.unified)'
 	limits '{unified:{"cgroup.nonsense":"1"}}'
 	refused "/linux/resources/unified/cgroup.nonsense: cannot set 'cgroup.nonsense': the cgroup has no such file"
@@ -385,6 +404,28 @@ is_denied() { # DIR
 	refused "/linux/resources/unified/cgroup.procs" "only the runtime writes this file"
 	limits '{unified:{"../cgroup.max.depth":"1"}}'
 	refused "/linux/resources/unified"
+}
+
+@test "a controller that no hierarchy has: the error and check name what the kernel lists" {
+	for name in rdma misc ""; do
+		[ -n "$name" ] || skip "the hierarchy has both controllers"
+		grep -qw "$name" "$(cgroup_mount)/cgroup.controllers" /proc/self/cgroup || break
+	done
+	cp /proc/cgroups "$WORK/without"
+	sed -i "/^$name/d" "$WORK/without"
+	{ cat "$WORK/without" && printf '%s\t0\t1\t0\n' "$name"; } >"$WORK/disabled"
+	{ cat "$WORK/without" && printf '%s\t0\t1\t1\n' "$name"; } >"$WORK/enabled"
+	limits "{unified:{\"$name.max\":\"1\"}}"
+	error="cannot use controller '$name': cgroup '/' does not have it"
+	listed() { # without, disabled or enabled; tare's arguments
+		unshare -m sh -c 'mount --bind "$1" /proc/cgroups && shift && exec "$@"' . "$WORK/$1" "$TARE" --root "$ROOT" "${@:2}"
+	}
+	for row in "without| (this kernel is built without it: boot another one)" "disabled| (the kernel's command line disables it: remove cgroup_disable=$name)" "enabled|"; do
+		run -1 listed "${row%%|*}" create -b "$BUNDLE" "$ID"
+		[ "$output" = "tare: create $ID: /linux/resources: $error${row#*|}" ] || { echo "$output"; return 1; }
+		run -1 listed "${row%%|*}" check -b "$BUNDLE"
+		[[ "$output" == *"/linux/resources: $error${row#*|}"* ]] || { echo "$output"; return 1; }
+	done
 }
 
 @test "only the requested controllers are enabled, on the whole path" {

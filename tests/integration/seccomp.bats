@@ -202,6 +202,24 @@ probe() {
 	done
 }
 
+@test "a call of tare that a filter kills for is named, if no other call can be the cause" {
+	config '.process.args=["true"]'
+	for call in close_range prctl chdir getcwd setgroups setresgid setresuid capget newfstatat faccessat2; do
+		seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["'$call'"],"action":"SCMP_ACT_KILL_PROCESS"}]}'
+		run_container "" 1
+		[[ "$output" == *"init was killed by signal 31 before the container was ready (the seccomp filter kills for $call(2), which tare calls after loading it: see tare(8), SECCOMP)" ]] || { echo "$call: $output"; return 1; }
+		[ ! -e "$ROOT/$ID" ]
+	done
+	# Whether it kills depends on the arguments: no call is named.
+	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["setresuid"],"action":"SCMP_ACT_KILL_PROCESS","args":[{"index":0,"value":0,"op":"SCMP_CMP_EQ"}]}]}'
+	run_container "" 1
+	[[ "$output" == *"the seccomp filter kills for a system call that tare makes after loading it: "* ]]
+	# A list of what is allowed: the first call that is missing.
+	seccomp '{"defaultAction":"SCMP_ACT_KILL_PROCESS","syscalls":[{"names":["close_range","prctl","chdir","getcwd"],"action":"SCMP_ACT_ALLOW"}]}'
+	run_container "" 1
+	[[ "$output" == *"kills for setgroups(2), which tare calls"* ]]
+}
+
 @test "with no_new_privs a filter must allow only execve" {
 	seccomp '{"defaultAction":"SCMP_ACT_KILL_PROCESS","syscalls":[{"names":["execve"],"action":"SCMP_ACT_ALLOW"}]}' true
 	config '.process.args=["probe","39"]'
@@ -734,6 +752,55 @@ watched() {
 	run_container
 }
 
+@test "notify: run.oci.seccomp.receiver names the agent of a filter that names none" {
+	agent 83
+	watched '["mkdir"]' true
+	config --arg path "$WORK/agent/socket" 'del(.linux.seccomp.listenerPath) | .annotations={"run.oci.seccomp.receiver":$path}'
+	probe 83 39
+	[ "${lines[0]}" = "83 -1 42" ]
+	[ "$(jq -r .metadata "$WORK/agent/state.0")" = "some words" ]
+	# Also of an exec.
+	config '.process.args=["sleep","1000"]'
+	create "$ID"
+	tare start "$ID"
+	run -0 tare exec "$ID" probe 83 39
+	[ "${lines[0]}" = "83 -1 42" ]
+	tare delete --force "$ID"
+	# The filter's own path counts.
+	config --arg path "$WORK/agent/socket" '.linux.seccomp.listenerPath=$path | .annotations={"run.oci.seccomp.receiver":"/none"} | .process.args=["probe","83","39"]'
+	run_container
+	[ "${lines[0]}" = "83 -1 42" ]
+	agent_end
+	config 'del(.linux.seccomp.listenerPath) | .annotations={"run.oci.seccomp.receiver":"/no/agent"}'
+	run_container "" 1
+	[[ "$output" == *"/annotations/run.oci.seccomp.receiver"*"'/no/agent'"* ]]
+	run -1 tare check -b "$BUNDLE"
+	[[ "$output" == *"/annotations/run.oci.seccomp.receiver"*"'/no/agent'"* ]]
+	config '.annotations={"run.oci.seccomp.receiver":"agent"}'
+	run_container "" 1
+	[[ "$output" == *"/annotations/run.oci.seccomp.receiver: must be an absolute path"* ]]
+	[ ! -e "$ROOT/$ID" ]
+}
+
+@test "run.oci.seccomp_fail_unknown_syscall refuses a filter with a name that libseccomp does not know" {
+	seccomp '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_ERRNO"},
+		{"names":["getpid","no_such_call","nor_this"],"action":"SCMP_ACT_ERRNO","errnoRet":5}]}' true
+	for value in 0 1; do
+		config --arg v $value '.annotations={"run.oci.seccomp_fail_unknown_syscall":$v}'
+		run_container "" $value
+		run -$value tare check -b "$BUNDLE"
+	done
+	[[ "$output" == *"/linux/seccomp/syscalls/1/names/1: libseccomp does not know 'no_such_call'"*"/names/2: libseccomp does not know 'nor_this'"* ]]
+	run_container "" 1
+	[[ "$output" == *": /linux/seccomp/syscalls/1/names/1: libseccomp does not know 'no_such_call' (remove it, or the annotation run.oci.seccomp_fail_unknown_syscall)" ]]
+	[ ! -e "$ROOT/$ID" ]
+	config '.linux.seccomp.syscalls[1].names=["getpid"]'
+	run_container
+	config '.annotations={"run.oci.seccomp_fail_unknown_syscall":"yes"}'
+	run_container "" 1
+	[[ "$output" == *'/annotations/run.oci.seccomp_fail_unknown_syscall: must be "0" or "1"'* ]]
+}
+
 @test "notify: an agent that exits at once keeps no command waiting" {
 	agent none
 	for nnp in true false; do
@@ -813,7 +880,7 @@ watched() {
 	cp "$TARE" "$WORK/tare"
 	mkdir "$ROOT" "$WORK/agent"
 	chown -R 65534:65534 "$ROOT" "$BUNDLE" "$WORK/agent"
-	as() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+	as() { as_nobody "$@"; }
 	as_tare() { as "$WORK/tare" --root "$ROOT" "$@"; }
 	as "$WORK/tare" spec --rootless -b "$BUNDLE"
 	config '.process.terminal=false | .process.env=["PATH=/bin"]'

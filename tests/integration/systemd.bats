@@ -290,6 +290,7 @@ with_systemd() { # script
 		(cd "$DIR" && grep . $files)
 		for name in $properties; do systemctl show -p "$name" "$UNIT"; done
 		cat "$ROOT/$ID/record"
+		echo "end of the record"
 	}
 	before=$(state)
 	[[ "$before" == *"cpu.max:12345 100000"*"TasksMax=23"* ]]
@@ -396,6 +397,21 @@ with_systemd() { # script
 	TARE_MANAGER=systemd run -1 tare create -b "$BUNDLE" "$ID"
 	[[ "$output" == *"cannot start unit $UNIT"*NoSuchThing* ]]
 	nothing_left
+}
+
+@test "run.oci.systemd.subgroup: empty, or refused" {
+	unit
+	config '.annotations={"run.oci.systemd.subgroup":""}'
+	TARE_MANAGER=systemd create "$ID"
+	[[ "$(cat "/proc/$(pid_of "$ID")/cgroup")" == *"/$UNIT" ]]
+	tare delete --force "$ID"
+	config '.annotations={"run.oci.systemd.subgroup":"sub"}'
+	TARE_MANAGER=systemd run -1 tare create -b "$BUNDLE" "$ID"
+	[[ "$output" == *"/annotations/run.oci.systemd.subgroup: cannot place"* ]]
+	nothing_left
+	# Only systemd's scopes can have it.
+	config 'del(.linux.cgroupsPath) | .process.args=["true"]'
+	TARE_MANAGER='' run_container
 }
 
 @test "a unit of another program is not touched" {
@@ -505,7 +521,7 @@ proxy() { # WORD...
 @test "without a bus creation fails, and nothing is left" {
 	script 'true'
 	DBUS_SYSTEM_BUS_ADDRESS=unix:path=$WORK/none TARE_MANAGER=systemd run -1 tare run -b "$BUNDLE" "$ID"
-	[[ "$output" == *"cannot reach systemd"*"No such file or directory"* ]]
+	[[ "$output" == *"cannot reach systemd"*"no such file or directory"* ]]
 	[ -z "$(ls -A "$ROOT")" ]
 }
 
@@ -561,6 +577,7 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(1
 		(cd "$DIR" && grep . pids.max cpu.max cpu.weight memory.max memory.low)
 		for name in TasksMax CPUQuotaPerSecUSec CPUQuotaPeriodUSec CPUWeight MemoryMax MemoryLow; do systemctl show -p "$name" "$UNIT"; done
 		cat "$ROOT/$ID/record"
+		echo "end of the record"
 	}
 	before=$(state)
 	for moment in before after; do

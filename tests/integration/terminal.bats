@@ -35,6 +35,7 @@ print(text.decode())
 P
 	python3 "$WORK/receive.py" "$WORK/socket" >"$WORK/received" 3>&- &
 	wait_for 'grep -q ready "$WORK/received"'
+	own "$WORK/socket"
 	create --console-socket "$WORK/socket" "$ID"
 	tare start "$ID"
 	wait_for 'grep -q "from inside" "$WORK/received"'
@@ -159,6 +160,7 @@ print(os.read(fd, 100).decode(), flush=True)
 P
 	python3 "$WORK/receive.py" "$WORK/socket" >"$WORK/received" 3>&- &
 	wait_for 'grep -q ready "$WORK/received"'
+	own "$WORK/socket"
 	tare run -d --console-socket "$WORK/socket" -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
 	wait_for 'grep -q "33 77" "$WORK/received"'
 }
@@ -238,6 +240,7 @@ for _ in range(2):
 P
 	python3 "$WORK/receive.py" "$WORK/socket" >"$WORK/received" 3>&- &
 	wait_for 'grep -q ready "$WORK/received"'
+	own "$WORK/socket"
 	tare run -d --console-socket "$WORK/socket" -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
 	wait_for '[ "$(grep -cF "onlcr\r\n" "$WORK/received")" = 1 ]'
 	tare delete --force "$ID"

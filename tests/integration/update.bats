@@ -3,12 +3,6 @@
 
 load helpers
 
-controllers() {
-	for name in "$@"; do
-		grep -qw "$name" "$(cgroup_mount)/cgroup.controllers" || host_lacks "no controller '$name' in cgroup v2"
-	done
-}
-
 # A container that sleeps, in the cgroup /$ID, with resources.
 start_with() {
 	config --arg path "$(named_path "$ID")" --argjson r "$1" '.linux.cgroupsPath=$path | .linux.resources+=$r | .process.args=["sleep","1000"]'
@@ -47,6 +41,36 @@ update_with() {
 	update_with '{}'
 	update "$ID"
 	limit cgroup.max.depth 7
+}
+
+@test "an error in the syntax of a document names the file, and unknown keys are warnings in the log" {
+	start_with '{}'
+	for document in '' '{' '{"cpu":{"shares":1' '[1,]'; do
+		echo "$document" >"$WORK/resources"
+		run -1 tare update -r "$WORK/resources" "$ID"
+		[[ "$output" == "tare: update $ID: $WORK/resources: line "*", column "* ]] || { echo "$output"; return 1; }
+		run -1 tare update -r - "$ID" <"$WORK/resources"
+		[[ "$output" == "tare: update $ID: standard input: line "*", column "* ]] || { echo "$output"; return 1; }
+	done
+	# Errors with a JSON pointer and those of flags do not.
+	run -1 tare update -r - "$ID" <<<'{"cpu":{"shares":"many"}}'
+	[[ "$output" == "tare: update $ID: /cpu/shares: "* ]]
+	run -1 tare update --cpu-idle 2 "$ID"
+	[[ "$output" == "tare: update $ID: /cpu/idle: "* ]]
+	echo '{"unified":{"cgroup.max.depth":"5"},"memroy":{"limit":1},"cpu":{"share":7,"x":1}}' >"$WORK/resources"
+	run -0 tare --log "$WORK/log" update -r "$WORK/resources" "$ID"
+	[ -z "$output" ]
+	limit cgroup.max.depth 5
+	sed 's/^time="[^"]*" //' "$WORK/log" | diff - <(for line in "/memroy: is an unknown key and has no effect (the nearest known key is 'memory')" \
+		"/cpu/share: is an unknown key and has no effect (the nearest known key is 'shares')" \
+		"/cpu/x: is an unknown key and has no effect"; do echo "level=warning msg=\"$WORK/resources: $line\""; done)
+	# A refused update has one line in the log, its error.
+	rm "$WORK/log"
+	run -1 tare --log "$WORK/log" update -r - "$ID" <<<'{"memroy":{},"unified":{"cgroup.nothing":"1"}}'
+	[ "$(wc -l <"$WORK/log")" = 1 ]
+	# Keys of the specification that have no effect in cgroup v2 are known.
+	tare --log "$WORK/log2" update -r - "$ID" <<<'{"devices":[],"blockIO":{},"memory":{},"cpu":{},"network":{},"hugepageLimits":[],"rdma":{}}'
+	[ ! -s "$WORK/log2" ]
 }
 
 @test "an update that is refused changes nothing" {

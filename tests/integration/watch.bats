@@ -32,17 +32,22 @@ watched() { # elsewhere | here, script
 
 @test "a change of the case's mounts is seen, also one that is undone at once" {
 	watched here 'mount -t tmpfs new "$WORK/dir"'
-	[[ "$report" == *"+"*" $WORK/inner/dir "*"the mounts changed: 1 lines" ]]
+	[[ "$report" == "+ $WORK/inner/dir: "*"the mounts changed: 1" ]]
+	# Another mount of the same source over a mount.
+	watched here 'mount -t tmpfs early "$WORK/early"'
+	[[ "$report" == "+ $WORK/inner/early: "*"the mounts changed: 1" ]]
 	watched here 'mount -t tmpfs new "$WORK/dir"; umount "$WORK/dir"'
-	[[ "$report" == *"the mounts changed, and back" || "$report" == *"-"*" $WORK/inner/dir "* ]]
+	[[ "$report" == *"the mounts changed, and back" || "$report" == *"- $WORK/inner/dir: "* ]]
 	watched here 'umount "$WORK/early"'
-	[[ "$report" == "-"*" $WORK/inner/early "*"the mounts changed: 1 lines" ]]
+	[[ "$report" == "- $WORK/inner/early: "*"the mounts changed: 1" ]]
 	watched here 'mount -o remount,bind,ro "$WORK/early"'
-	[[ "$report" == "-"*" $WORK/inner/early "*"+"*" $WORK/inner/early ro"*"the mounts changed: 2 lines" ]]
+	[[ "$report" == "- $WORK/inner/early: "*"+ $WORK/inner/early: "*" with ro,"*"the mounts changed: 1" ]]
 	watched here 'mount -o remount,size=1m "$WORK/early"'
-	[[ "$report" == *"+"*" $WORK/inner/early "*"size=1024k"*"the mounts changed: 2 lines" ]]
+	[[ "$report" == "- $WORK/inner/early: "*"+ $WORK/inner/early: "*"size=1024k"*"the mounts changed: 1" ]]
 	watched here 'mount --make-shared "$WORK/early"'
-	[[ "$report" == *"+"*" $WORK/inner/early "*" shared:"*"the mounts changed: 2 lines" ]]
+	[[ "$report" == "- $WORK/inner/early: "*"+ $WORK/inner/early: "*" shared:"*"the mounts changed: 1" ]]
+	watched here 'mount --move "$WORK/early" "$WORK/dir"'
+	[[ "$report" == "- $WORK/inner/early: "*"+ $WORK/inner/dir: "*"the mounts changed: 1" ]]
 }
 
 @test "mounts and unmounts in another namespace are not reported" {

@@ -8,9 +8,9 @@ set -u
 cd "$1" || exit 1
 allow=tests/unit/language.allow
 
-# Excluded: texts by other authors, and texts with intentional errors.
+# Excluded: build directories, texts by other authors, and texts with intentional errors.
 files() {
-	find . \( -name .git -o -name 'build*' -type d -o -name corpus -o -name golden -o -name LICENSE \) -prune -o \
+	find . \( -name .git -o -type d -exec test -d '{}/meson-private' \; -o -name corpus -o -name golden -o -name LICENSE \) -prune -o \
 		-type f ! -name '*.allow' ! -name language.sh -print | sed 's|^\./||' | grep -vE '^(tests/vm/guest|\.cache)/|\.json$' | sort
 }
 

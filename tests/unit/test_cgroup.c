@@ -370,9 +370,9 @@ static void test_remove_tree(void)
 
 /* --- devices --- */
 
-#define R PLAN_ACCESS_READ
-#define W PLAN_ACCESS_WRITE
-#define M PLAN_ACCESS_MKNOD
+#define R SPEC_ACCESS_READ
+#define W SPEC_ACCESS_WRITE
+#define M SPEC_ACCESS_MKNOD
 
 /* The errno of opening a device in a process of the cgroup, or of making one with O_CREAT. */
 static int open_inside(int cgroup_fd, const char *path, int flags)
@@ -396,14 +396,14 @@ static int open_inside(int cgroup_fd, const char *path, int flags)
 
 static void check_devices(int fd)
 {
-	const struct plan_device_rule rules[] = {
+	const struct spec_device_rule rules[] = {
 		{.type = 'a', .major = -1, .minor = -1, .access = R | W | M, .allow = false},
 		{.type = 'c', .major = 1, .minor = 3, .access = R, .allow = true},
 		{.type = 'c', .major = 1, .minor = 3, .access = W, .allow = true},
 		{.type = 'c', .major = 1, .minor = 5, .access = R | W | M, .allow = true},
 		{.type = 'c', .major = 1, .minor = 5, .access = W, .allow = false},
 	};
-	const struct plan_device_rule all = {
+	const struct spec_device_rule all = {
 		.type = 'a', .major = -1, .minor = -1, .access = R | W | M, .allow = true};
 	char path[64];
 	struct err err = {0};
@@ -434,7 +434,7 @@ static void check_devices(int fd)
 
 static void test_devices(void)
 {
-	const struct plan_device_rule bad = {.type = 'x', .major = 1, .minor = 1, .access = R, .allow = true};
+	const struct spec_device_rule bad = {.type = 'x', .major = 1, .minor = 1, .access = R, .allow = true};
 	_cleanup_fd_ int fd = -1, below_fd = -1;
 	unsigned int created = 0;
 	struct err err = {0};

@@ -87,14 +87,14 @@ static int run(const struct bpf_insn *insns, int count, const struct bpf_cgroup_
 
 /* --- the meaning of the rules --- */
 
-static bool is_named(const struct plan_device_rule *rule, char type, uint32_t major, uint32_t minor)
+static bool is_named(const struct spec_device_rule *rule, char type, uint32_t major, uint32_t minor)
 {
 	return (rule->type == 'a' || rule->type == type) && (rule->major < 0 || rule->major == major) &&
 	       (rule->minor < 0 || rule->minor == minor);
 }
 
 /* The last rule that names the device and this bit decides. */
-static bool is_bit_allowed(const struct plan_device_rule *rules, size_t count,
+static bool is_bit_allowed(const struct spec_device_rule *rules, size_t count,
 			   const struct bpf_cgroup_dev_ctx *request, uint32_t bit)
 {
 	char type = (request->access_type & 0xffff) == BPF_DEVCG_DEV_BLOCK ? 'b' : 'c';
@@ -107,7 +107,7 @@ static bool is_bit_allowed(const struct plan_device_rule *rules, size_t count,
 }
 
 /* Is there an allow rule for the device after the last rule that denies everything? */
-static bool is_mentioned(const struct plan_device_rule *rules, size_t count,
+static bool is_mentioned(const struct spec_device_rule *rules, size_t count,
 			 const struct bpf_cgroup_dev_ctx *request)
 {
 	char type = (request->access_type & 0xffff) == BPF_DEVCG_DEV_BLOCK ? 'b' : 'c';
@@ -125,7 +125,7 @@ static bool is_mentioned(const struct plan_device_rule *rules, size_t count,
 	return found;
 }
 
-static bool is_allowed(const struct plan_device_rule *rules, size_t count,
+static bool is_allowed(const struct spec_device_rule *rules, size_t count,
 		       const struct bpf_cgroup_dev_ctx *request)
 {
 	if (request->access_type >> 16 == 0)
@@ -138,7 +138,7 @@ static bool is_allowed(const struct plan_device_rule *rules, size_t count,
 
 /* --- comparison --- */
 
-static int program_run(const struct plan_device_rule *rules, size_t count, uint32_t access_type, uint32_t major,
+static int program_run(const struct spec_device_rule *rules, size_t count, uint32_t access_type, uint32_t major,
 		       uint32_t minor)
 {
 	struct bpf_cgroup_dev_ctx request = {access_type, major, minor};
@@ -150,7 +150,7 @@ static int program_run(const struct plan_device_rule *rules, size_t count, uint3
 	return len < 0 ? len : run(insns, len, &request);
 }
 
-static bool compare_one(const struct bpf_insn *insns, int len, const struct plan_device_rule *rules,
+static bool compare_one(const struct bpf_insn *insns, int len, const struct spec_device_rule *rules,
 			size_t count, struct bpf_cgroup_dev_ctx request)
 {
 	int found = len == 0 ? 1 : run(insns, len, &request);
@@ -166,7 +166,7 @@ static bool compare_one(const struct bpf_insn *insns, int len, const struct plan
 }
 
 /* All requests for a few devices. */
-static void compare(const struct plan_device_rule *rules, size_t count)
+static void compare(const struct spec_device_rule *rules, size_t count)
 {
 	static const uint32_t numbers[] = {0, 1, 3, 0x7fffffff, 0x80000000, 0xffffffff};
 	_cleanup_free_ struct bpf_insn *insns = NULL;
@@ -187,10 +187,10 @@ static void compare(const struct plan_device_rule *rules, size_t count)
 	CHECK(is_good);
 }
 
-static struct plan_device_rule random_rule(unsigned int *seed)
+static struct spec_device_rule random_rule(unsigned int *seed)
 {
 	static const int64_t numbers[] = {-1, -1, -1, 0, 1, 3, 0x80000000, 0xffffffff, 0x100000001};
-	struct plan_device_rule rule = {
+	struct spec_device_rule rule = {
 		.type = "abccb"[rand_r(seed) % 5],
 		.major = numbers[(size_t)rand_r(seed) % ARRAY_SIZE(numbers)],
 		.minor = numbers[(size_t)rand_r(seed) % ARRAY_SIZE(numbers)],
@@ -204,7 +204,7 @@ static struct plan_device_rule random_rule(unsigned int *seed)
 /*
  * Every second rule differs from the one before it only in its numbers, as in the rules of real configurations.
  */
-static void random_rules(unsigned int *seed, struct plan_device_rule *rules, size_t count)
+static void random_rules(unsigned int *seed, struct spec_device_rule *rules, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		rules[i] = random_rule(seed);
@@ -223,7 +223,7 @@ static void test_random(void)
 	unsigned int seed = 1;
 
 	for (int round = 0; round < 3000; round++) {
-		struct plan_device_rule rules[12];
+		struct spec_device_rule rules[12];
 		size_t count = (size_t)rand_r(&seed) % (ARRAY_SIZE(rules) + 1);
 
 		random_rules(&seed, rules, count);
@@ -231,23 +231,23 @@ static void test_random(void)
 	}
 }
 
-#define R PLAN_ACCESS_READ
-#define W PLAN_ACCESS_WRITE
-#define M PLAN_ACCESS_MKNOD
+#define R SPEC_ACCESS_READ
+#define W SPEC_ACCESS_WRITE
+#define M SPEC_ACCESS_MKNOD
 #define CHAR(access) ((uint32_t)(access) << 16 | BPF_DEVCG_DEV_CHAR)
 #define BLOCK(access) ((uint32_t)(access) << 16 | BPF_DEVCG_DEV_BLOCK)
 
 static void test_cases(void)
 {
-	const struct plan_device_rule part[] = {
+	const struct spec_device_rule part[] = {
 		{.type = 'c', .major = 1, .minor = 3, .access = R | W | M, .allow = true},
 		{.type = 'c', .major = 1, .minor = 3, .access = W, .allow = false},
 	};
-	const struct plan_device_rule two[] = {
+	const struct spec_device_rule two[] = {
 		{.type = 'c', .major = 1, .minor = 3, .access = R, .allow = true},
 		{.type = 'c', .major = 1, .minor = 3, .access = W, .allow = true},
 	};
-	const struct plan_device_rule reset[] = {
+	const struct spec_device_rule reset[] = {
 		{.type = 'c', .major = 1, .minor = 3, .access = R | W | M, .allow = true},
 		{.type = 'a', .major = -1, .minor = -1, .access = R | W | M, .allow = false},
 		{.type = 'b', .major = 8, .minor = -1, .access = R, .allow = true},
@@ -272,7 +272,7 @@ static void test_cases(void)
 
 static void test_allow_all(void)
 {
-	struct plan_device_rule rules[] = {
+	struct spec_device_rule rules[] = {
 		{.type = 'c', .major = 1, .minor = 3, .access = W, .allow = false},
 		{.type = 'a', .major = -1, .minor = -1, .access = R | W | M, .allow = true},
 		{.type = 'c', .major = 1, .minor = 3, .access = 0, .allow = false},         /* no effect */
@@ -290,11 +290,11 @@ static void test_allow_all(void)
 /* More rules of one kind than a jump can skip. */
 static void test_many(void)
 {
-	struct plan_device_rule rules[9000];
+	struct spec_device_rule rules[9000];
 	const size_t count = ARRAY_SIZE(rules);
 
 	for (size_t i = 0; i < count; i++)
-		rules[i] = (struct plan_device_rule){
+		rules[i] = (struct spec_device_rule){
 			.type = 'c', .major = (int64_t)i, .minor = (int64_t)i, .access = R, .allow = true};
 	for (uint32_t i = 0; i < count; i += 100) {
 		CHECK_INT(program_run(rules, count, CHAR(R), i, i), 1);
@@ -307,7 +307,7 @@ static void test_many(void)
 
 static void test_refused(void)
 {
-	struct plan_device_rule rule = {.type = 'u', .major = 1, .minor = 3, .access = R, .allow = true};
+	struct spec_device_rule rule = {.type = 'u', .major = 1, .minor = 3, .access = R, .allow = true};
 	struct bpf_insn *insns = NULL;
 
 	CHECK_INT(cgroup_devices_compile(&rule, 1, &insns), -EINVAL);
@@ -319,7 +319,7 @@ static void test_refused(void)
 
 /* --- the kernel's verifier --- */
 
-static int kernel_load(const struct plan_device_rule *rules, size_t count)
+static int kernel_load(const struct spec_device_rule *rules, size_t count)
 {
 	static char log[65536];
 	_cleanup_free_ struct bpf_insn *insns = NULL;
@@ -346,12 +346,12 @@ static int kernel_load(const struct plan_device_rule *rules, size_t count)
 
 static void test_kernel(void)
 {
-	struct plan_device_rule rules[2000];
+	struct spec_device_rule rules[2000];
 	unsigned int seed = 7;
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
-		rules[i] = (struct plan_device_rule){.type = i % 2 == 0 ? 'c' : 'b',
+		rules[i] = (struct spec_device_rule){.type = i % 2 == 0 ? 'c' : 'b',
 						     .major = (int64_t)i / 3 + 1,
 						     .minor = (int64_t)i,
 						     .access = (uint8_t)(i % 7 + 1),
@@ -371,7 +371,7 @@ static void test_kernel(void)
 		CHECK_INT(kernel_load(rules, count), 0);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
-		rules[i] = (struct plan_device_rule){
+		rules[i] = (struct spec_device_rule){
 			.type = 'b', .major = (int64_t)i / 4, .minor = (int64_t)i, .access = R, .allow = true};
 	CHECK_INT(kernel_load(rules, ARRAY_SIZE(rules)), 0);
 }

@@ -184,19 +184,30 @@ static void test_full(void)
 
 	CHECK(!cgroup_find_full(dir_fd, &max, path, sizeof path));
 	CHECK_INT(k_mkdirat(dir_fd, "in", 0700), 0);
+	/* Every cgroup but the root has cgroup.events; without the controller it has no pids.max. */
+	put("cgroup.events", "populated 1\n");
+	put("in/cgroup.events", "populated 1\n");
 	put("pids.max", "3\n");
 	put("pids.current", "2\n");
-	put("in/pids.max", "max\n");
-	put("in/pids.current", "2\n");
 	fd = k_openat(dir_fd, "in", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	CHECK(!cgroup_find_full(fd, &max, path, sizeof path));
 	change("pids.current", "3\n");
 	CHECK(cgroup_find_full(fd, &max, path, sizeof path));
 	CHECK_INT(max, 3);
 	CHECK(strstr(path, "/in") == NULL && path[0] == '/');
+	put("in/pids.max", "2\n");
+	put("in/pids.current", "2\n");
+	CHECK(cgroup_find_full(fd, &max, path, sizeof path));
+	CHECK_INT(max, 2);
+	CHECK(strstr(path, "/in") != NULL);
+	change("in/pids.max", "max\n");
+	CHECK(cgroup_find_full(fd, &max, path, sizeof path));
+	CHECK_INT(max, 3);
 	k_close(fd);
 	drop("in/pids.max");
 	drop("in/pids.current");
+	drop("in/cgroup.events");
+	drop("cgroup.events");
 	CHECK_INT(k_unlinkat(dir_fd, "in", AT_REMOVEDIR), 0);
 	drop("pids.max");
 	drop("pids.current");

@@ -4,7 +4,6 @@
  * must accept every file, and config/bad, of which it must refuse every file.
  */
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdlib.h>
 
 #include <tare/spec.h>

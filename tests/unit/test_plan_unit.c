@@ -210,6 +210,10 @@ static const struct row limit_rows[] = {
 #define ESCAPE SET "the value has a backslash before a character other than a quote or backslash"
 
 static const struct row annotation_rows[] = {
+	{"::n", "", "'run.oci.systemd.subgroup':''", N},
+	{"::n", "", "'run.oci.systemd.subgroup':'sub'",
+	 "!/annotations/run.oci.systemd.subgroup: cannot place the program in the cgroup 'sub' of the scope: "
+	 "it is in the scope itself (set the annotation to \"\", or use run.oci.delegate-cgroup)"},
 	{"::n", "", "'" A "TimeoutStopUSec':'uint64 10000000'", N " TimeoutStopUSec:t=10000000"},
 	{"::n", "", "'" A "KillSignal':'15'", N " KillSignal:i=15"},
 	{"::n", "", "'" A "TimeoutStopSec':'7'", N " TimeoutStopUSec:t=7000000"},

@@ -146,6 +146,17 @@ static void test_monitor(void)
 	CHECK(!is_there("gold/mon_groups/web1") && is_there("gold"));
 }
 
+/* On this machine: nothing was made, or what was made is gone. */
+static void test_clean(void)
+{
+	const struct resctrl_place place = {.clos = "no-class-of-this-test"};
+	const struct resctrl_made nothing = {false, false}, class = {true, false};
+	struct err err = {0};
+
+	CHECK_INT(resctrl_clean(&place, &nothing, &err), 0);
+	CHECK_INT(resctrl_clean(&place, &class, &err), 0);
+}
+
 int main(void)
 {
 	char path[] = "/tmp/tare-resctrl-XXXXXX";
@@ -160,6 +171,7 @@ int main(void)
 	test_existing();
 	test_new();
 	test_monitor();
+	test_clean();
 	unlinkat(root_fd, "gold/schemata", 0);
 	unlinkat(root_fd, "gold/tasks", 0);
 	unlinkat(root_fd, "gold/mon_groups", AT_REMOVEDIR);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every rule of spec: it refuses invalid texts with the right JSON pointer and message, and accepts names. */
 #include <errno.h>
-#include <linux/capability.h>
-#include <sys/resource.h>
 
 #include "spec_text.h"
 #include "unit.h"
@@ -351,6 +349,10 @@ static const struct bad bad_linuxes[] = {
 	 "MPOL_BIND needs at least one node"},
 	{LINUX, "'memoryPolicy':{'mode':'MPOL_WEIGHTED_INTERLEAVE','nodes':''}", "/linux/memoryPolicy/nodes",
 	 "MPOL_WEIGHTED_INTERLEAVE needs at least one node"},
+	{LINUX, "'memoryPolicy':{'mode':'MPOL_BIND','nodes':' '}", "/linux/memoryPolicy/nodes",
+	 "MPOL_BIND needs at least one node"},
+	{LINUX, "'memoryPolicy':{'mode':'MPOL_BIND','nodes':'0,1024'}", "/linux/memoryPolicy/nodes",
+	 "a node number is 1024 or larger"},
 	{LINUX, "'memoryPolicy':{'mode':'MPOL_BIND','nodes':'x'}", "/linux/memoryPolicy/nodes",
 	 "must be a list like \\0-3,7\\, not 'x'"},
 	{LINUX, "'memoryPolicy':{'mode':'MPOL_BIND','nodes':'0','flags':['MPOL_F_X']}",

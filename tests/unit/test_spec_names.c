@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The name tables in both directions, sysctl keys, and lists of numbers. */
+#include <ctype.h>
 #include <errno.h>
-#include <linux/capability.h>
+#include <sys/capability.h>
 #include <sys/resource.h>
 
 #include "spec_text.h"
@@ -67,7 +68,7 @@ static void test_hooks(void)
 
 static void test_rlimits(void)
 {
-	int count = 0;
+	uint32_t count = 0;
 
 	for (; spec_rlimit_name(count) != NULL; count++) {
 		_cleanup_spec_ struct spec *spec =
@@ -79,26 +80,72 @@ static void test_rlimits(void)
 	CHECK_INT(count, RLIM_NLIMITS);
 	CHECK_STR(spec_rlimit_name(RLIMIT_NOFILE), "RLIMIT_NOFILE");
 	CHECK_STR(spec_rlimit_name(RLIMIT_RTTIME), "RLIMIT_RTTIME");
-	CHECK_STR(spec_rlimit_name(-1), NULL);
+	CHECK_STR(spec_rlimit_name(RLIM_NLIMITS), NULL);
 }
 
+/* Every name of libcap, in the specification's spelling, is the capability with libcap's number. */
 static void test_capabilities(void)
 {
 	int count = 0;
 
-	for (; spec_capability_name(count) != NULL; count++) {
-		_cleanup_spec_ struct spec *spec =
-			parse_with("'process':{'cwd':'/','capabilities':{'bounding':['%s']}}",
-				   spec_capability_name(count));
+	for (int cap = 0; cap < 64; cap++) {
+		char *name = cap_to_name(cap), expected[64];
+		bool is_known = !isdigit((unsigned char)name[0]); /* libcap prints the number of others */
+
+		for (size_t i = 0; i <= strlen(name) && i < sizeof expected; i++)
+			expected[i] = (char)toupper((unsigned char)name[i]);
+		CHECK_STR(capability_name(cap), is_known ? expected : NULL);
+		count += is_known;
+		cap_free(name);
+	}
+	CHECK_INT(capability_last(), count - 1);
+	CHECK_INT(capability_last(), CAP_LAST_CAP);
+	CHECK_STR(capability_name(CAP_SYS_ADMIN), "CAP_SYS_ADMIN");
+	CHECK_STR(capability_name(-1), NULL);
+	for (int cap = 0; cap < count; cap++) {
+		_cleanup_spec_ struct spec *spec = parse_with(
+			"'process':{'cwd':'/','capabilities':{'bounding':['%s']}}", capability_name(cap));
 
 		CHECK(spec != NULL && spec->warnings.count == 0 &&
-		      spec->process.capabilities[SPEC_CAP_BOUNDING] == UINT64_C(1) << count);
+		      spec->process.capabilities.bounding == UINT64_C(1) << cap);
 	}
-	CHECK_INT(count, CAP_LAST_CAP + 1);
-	CHECK_STR(spec_capability_name(CAP_CHOWN), "CAP_CHOWN");
-	CHECK_STR(spec_capability_name(CAP_SYS_ADMIN), "CAP_SYS_ADMIN");
-	CHECK_STR(spec_capability_name(CAP_CHECKPOINT_RESTORE), "CAP_CHECKPOINT_RESTORE");
-	CHECK_STR(spec_capability_name(-1), NULL);
+}
+
+/* libcap reads these as capabilities; runtime-spec config.md has one spelling: CAP_ and upper case. */
+static void test_capability_spelling(void)
+{
+	static const char *const names[] = {"cap_chown",  "Cap_Chown",   "CHOWN", "chown",         "0",
+					    "CAP_CHOWN ", "CAP_CHOWN,x", "",      "CAP_CHOWN=eip", "CAP_41"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_spec_ struct spec *spec =
+			parse_with("'process':{'cwd':'/','capabilities':{'bounding':['%s']}}", names[i]);
+
+		CHECK_INT(capability_number(names[i]), -1);
+		if (!CHECK(spec != NULL && spec->warnings.count == 1 &&
+			   spec->process.capabilities.bounding == 0))
+			fprintf(stderr, "\tfor '%s'\n", names[i]);
+	}
+}
+
+static void test_capability_sets(void)
+{
+	static const struct {
+		uint64_t set;
+		const char *text;
+	} sets[] = {
+		{0, "none"},
+		{1, "CAP_CHOWN"},
+		{0x20000420, "CAP_KILL,CAP_NET_BIND_SERVICE,CAP_AUDIT_WRITE"},
+		{UINT64_C(1) << 63 | 1, "CAP_CHOWN,63"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+		_cleanup_buf_ struct buf text = {0};
+
+		capability_set_add(&text, sets[i].set);
+		CHECK_STR(text.data, sets[i].text);
+	}
 }
 
 /* Each name of the table is accepted in text. The spec's list must equal expected. */
@@ -116,9 +163,18 @@ static void check_names(const char *(*name)(int), const char *expected, const ch
 	CHECK_STR(name(-1), NULL);
 }
 
+static const struct spec_feature *feature(const char *object, const char *key)
+{
+	const struct spec_feature *f = spec_features();
+
+	while (f->object != NULL && !(str_equal(f->object, object) && str_equal(f->key, key)))
+		f++;
+	return f;
+}
+
 static void test_lists(void)
 {
-	check_names(spec_memory_policy_flag_name,
+	check_names(feature("memoryPolicy", "flags")->name,
 		    "MPOL_F_NUMA_BALANCING MPOL_F_RELATIVE_NODES MPOL_F_STATIC_NODES ",
 		    "'linux':{'memoryPolicy':{'mode':'MPOL_BIND','nodes':'0','flags':['%s']}}");
 	check_names(spec_seccomp_action_name,
@@ -161,7 +217,7 @@ static void test_numbers(void)
 		_cleanup_spec_ struct spec *spec =
 			parse_with("'process':{'cwd':'/','scheduler':{'policy':'%s'}}", policies[i].name);
 
-		CHECK(spec != NULL && spec->process.scheduler.policy == policies[i].number);
+		CHECK(spec != NULL && spec->process.attributes.scheduler.policy == policies[i].number);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
 		bool has_nodes = modes[i].number != 0 && modes[i].number != 4;
@@ -170,10 +226,10 @@ static void test_numbers(void)
 					     : "'linux':{'memoryPolicy':{'mode':'%s'}}",
 				   modes[i].name);
 
-		CHECK(spec != NULL && spec->memory_policy.mode == (int)modes[i].number);
-		CHECK_STR(spec_memory_policy_mode_name((int)i), modes[i].name);
+		CHECK(spec != NULL && spec->process.attributes.memory_policy.mode == (int)modes[i].number);
+		CHECK_STR(feature("memoryPolicy", "modes")->name((int)i), modes[i].name);
 	}
-	CHECK_STR(spec_memory_policy_mode_name(ARRAY_SIZE(modes)), NULL);
+	CHECK_STR(feature("memoryPolicy", "modes")->name(ARRAY_SIZE(modes)), NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(propagations); i++) {
 		_cleanup_spec_ struct spec *spec =
 			parse_with("'linux':{'rootfsPropagation':'%s'}", propagations[i].name);
@@ -230,44 +286,55 @@ static void test_sysctl(void)
 	CHECK_INT(spec_sysctl_path("net.abc", (char[8]){0}, 8), 0);
 }
 
-static void add_range(void *context, uint32_t first, uint32_t last)
-{
-	buf_format(context, "%u-%u ", first, last);
-}
-
+/* The words for "0-3,7" and the like: numbers below 64 in the first, 65535 in the last of 1024. */
 static void test_number_lists(void)
 {
 	static const struct {
-		const char *text, *ranges;
+		const char *text;
+		uint64_t first, last;
+		int r;
 	} lists[] = {
-		{"", ""},
-		{"0", "0-0 "},
-		{"0-3,7", "0-3 7-7 "},
-		{" 1 , 2-2\n", "1-1 2-2 "},
-		{"65535", "65535-65535 "},
-		{"65536", NULL},
-		{"99999999999999999999", NULL},
-		{"3-2", NULL},
-		{"1-", NULL},
-		{"-1", NULL},
-		{"1,", NULL},
-		{",1", NULL},
-		{"1,,2", NULL},
-		{"1 2", NULL},
-		{"1 - 2", NULL},
-		{"0-7:1/2", NULL},
-		{"a", NULL},
+		{"", 0, 0, 0},
+		{"0", 1, 0, 0},
+		{"0-3,7", 0x8f, 0, 0},
+		{" 1 , 2-2\n", 6, 0, 0},
+		{"65535", 0, UINT64_C(1) << 63, 0},
+		{"63-65535", UINT64_C(1) << 63, UINT64_MAX, 0},
+		{"65536", 0, 0, -EINVAL},
+		{"99999999999999999999", 0, 0, -EINVAL},
+		{"3-2", 0, 0, -EINVAL},
+		{"1-", 0, 0, -EINVAL},
+		{"-1", 0, 0, -EINVAL},
+		{"1,", 0, 0, -EINVAL},
+		{",1", 0, 0, -EINVAL},
+		{"1,,2", 0, 0, -EINVAL},
+		{"1 2", 0, 0, -EINVAL},
+		{"1 - 2", 0, 0, -EINVAL},
+		{"0-7:1/2", 0, 0, -EINVAL},
+		{"a", 0, 0, -EINVAL},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
-		_cleanup_buf_ struct buf got = {0};
+		uint64_t words[1024] = {0};
 
-		buf_add(&got, "", 0);
-		CHECK_INT(spec_list_parse(lists[i].text, add_range, &got),
-			  lists[i].ranges == NULL ? -EINVAL : 0);
-		if (lists[i].ranges != NULL)
-			CHECK_STR(got.data, lists[i].ranges);
+		CHECK_INT(spec_list_mask(lists[i].text, words, ARRAY_SIZE(words)), lists[i].r);
+		CHECK(lists[i].r < 0 || words[0] == lists[i].first);
+		CHECK(lists[i].r < 0 || words[1023] == lists[i].last);
 	}
+}
+
+/* Numbers that do not fit are reported, and do not change what is beside the words. */
+static void test_small_masks(void)
+{
+	uint64_t words[3] = {0, 0, 42};
+
+	CHECK_INT(spec_list_mask("1,127", words, 2), 0);
+	CHECK(words[0] == 2 && words[1] == UINT64_C(1) << 63);
+	CHECK_INT(spec_list_mask("64-128,0,65535", words, 2), -ERANGE);
+	CHECK(words[0] == 3 && words[1] == UINT64_MAX && words[2] == 42);
+	CHECK_INT(spec_list_mask("128,x", words, 2), -EINVAL);
+	CHECK_INT(spec_list_mask("0-3", NULL, 0), -ERANGE);
+	CHECK_INT(spec_list_mask("", NULL, 0), 0);
 }
 
 int main(void)
@@ -276,9 +343,12 @@ int main(void)
 	test_hooks();
 	test_rlimits();
 	test_capabilities();
+	test_capability_spelling();
+	test_capability_sets();
 	test_lists();
 	test_numbers();
 	test_sysctl();
 	test_number_lists();
+	test_small_masks();
 	UNIT_MAIN_END;
 }

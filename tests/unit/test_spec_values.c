@@ -76,38 +76,38 @@ static void check_process(const struct spec_process *process)
 	CHECK_INT(process->rlimits[1].soft, 0);
 	CHECK(process->rlimits[1].hard == UINT64_MAX);
 	CHECK(process->has_capabilities);
-	CHECK_INT(process->capabilities[SPEC_CAP_BOUNDING], BIT(CAP_CHOWN) | BIT(CAP_CHECKPOINT_RESTORE));
-	CHECK_INT(process->capabilities[SPEC_CAP_EFFECTIVE], BIT(CAP_KILL));
-	CHECK_INT(process->capabilities[SPEC_CAP_INHERITABLE], 0);
-	CHECK_INT(process->capabilities[SPEC_CAP_PERMITTED], BIT(CAP_NET_RAW) | BIT(CAP_KILL));
-	CHECK_INT(process->capabilities[SPEC_CAP_AMBIENT], BIT(CAP_SETFCAP));
-	CHECK(process->no_new_privileges);
-	CHECK(process->oom_score_adj.is_set);
-	CHECK_INT(process->oom_score_adj.value, -500);
+	CHECK_INT(process->capabilities.bounding, BIT(CAP_CHOWN) | BIT(CAP_CHECKPOINT_RESTORE));
+	CHECK_INT(process->capabilities.effective, BIT(CAP_KILL));
+	CHECK_INT(process->capabilities.inheritable, 0);
+	CHECK_INT(process->capabilities.permitted, BIT(CAP_NET_RAW) | BIT(CAP_KILL));
+	CHECK_INT(process->capabilities.ambient, BIT(CAP_SETFCAP));
+	CHECK(process->attributes.no_new_privileges);
+	CHECK(process->attributes.oom_score_adj.is_set);
+	CHECK_INT(process->attributes.oom_score_adj.value, -500);
 	CHECK_STR(process->apparmor_profile, "harbour");
 	CHECK_STR(process->selinux_label, "u:r:t:s0");
 }
 
 static void check_scheduling(const struct spec_process *process)
 {
-	CHECK(process->scheduler.is_set);
-	CHECK_INT(process->scheduler.policy, SCHED_DEADLINE);
-	CHECK_INT(process->scheduler.nice, -5);
-	CHECK_INT(process->scheduler.priority, 0);
-	CHECK_INT(process->scheduler.flags, SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_DL_OVERRUN);
-	CHECK_INT(process->scheduler.runtime, 1000000);
-	CHECK_INT(process->scheduler.deadline, 2000000);
-	CHECK_INT(process->scheduler.period, 3000000);
-	CHECK(process->io_priority.is_set);
-	CHECK_INT(process->io_priority.class_, IOPRIO_CLASS_BE);
-	CHECK_INT(process->io_priority.priority, 6);
+	CHECK(process->attributes.scheduler.is_set);
+	CHECK_INT(process->attributes.scheduler.policy, SCHED_DEADLINE);
+	CHECK_INT(process->attributes.scheduler.nice, -5);
+	CHECK_INT(process->attributes.scheduler.priority, 0);
+	CHECK_INT(process->attributes.scheduler.flags, SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_DL_OVERRUN);
+	CHECK_INT(process->attributes.scheduler.runtime, 1000000);
+	CHECK_INT(process->attributes.scheduler.deadline, 2000000);
+	CHECK_INT(process->attributes.scheduler.period, 3000000);
+	CHECK(process->attributes.io_priority.is_set);
+	CHECK_INT(process->attributes.io_priority.class_, IOPRIO_CLASS_BE);
+	CHECK_INT(process->attributes.io_priority.priority, 6);
 	CHECK(process->exec_cpu_affinity.is_set);
 	CHECK_STR(process->exec_cpu_affinity.initial, "0-1");
 	CHECK_STR(process->exec_cpu_affinity.final, "2, 4-6");
 	CHECK_INT(process->user.uid, 1000);
 	CHECK_INT(process->user.gid, 100);
-	CHECK(process->user.umask.is_set);
-	CHECK_INT(process->user.umask.value, 022);
+	CHECK(process->attributes.umask.is_set);
+	CHECK_INT(process->attributes.umask.value, 022);
 	CHECK_INT(process->user.additional_gid_count, 2);
 	CHECK_INT(process->user.additional_gids[0], 5);
 	CHECK_INT(process->user.additional_gids[1], 4294967294);
@@ -161,8 +161,8 @@ static void check_linux(const struct spec *spec)
 	CHECK_LIST(spec->masked_paths, "/proc/kcore|/proc/keys");
 	CHECK_LIST(spec->readonly_paths, "/proc/sys");
 	CHECK_STR(spec->mount_label, "u:object_r:t:s0");
-	CHECK(spec->personality.is_set);
-	CHECK_INT(spec->personality.domain, PER_LINUX32);
+	CHECK(spec->process.attributes.personality.is_set);
+	CHECK_INT(spec->process.attributes.personality.domain, PER_LINUX32);
 }
 
 static void check_linux_more(const struct spec *spec)
@@ -177,10 +177,10 @@ static void check_linux_more(const struct spec *spec)
 	CHECK_STR(spec->intel_rdt.mem_bw_schema, "MB:0=20");
 	CHECK_LIST(spec->intel_rdt.schemata, "L2:0=f|L2:1=f");
 	CHECK(spec->intel_rdt.enable_monitoring);
-	CHECK(spec->memory_policy.is_set);
-	CHECK_INT(spec->memory_policy.mode, MPOL_BIND);
-	CHECK_INT(spec->memory_policy.flags, MPOL_F_STATIC_NODES | MPOL_F_NUMA_BALANCING);
-	CHECK_STR(spec->memory_policy.nodes, "0-1");
+	CHECK(spec->process.attributes.memory_policy.is_set);
+	CHECK_INT(spec->process.attributes.memory_policy.mode, MPOL_BIND);
+	CHECK_INT(spec->process.attributes.memory_policy.flags, MPOL_F_STATIC_NODES | MPOL_F_NUMA_BALANCING);
+	CHECK_INT(spec->process.attributes.memory_policy.nodes[0], 3);
 	CHECK_INT(spec->sysctl.count, ARRAY_SIZE(sysctls));
 	for (size_t i = 0; i < ARRAY_SIZE(sysctls); i++)
 		CHECK_STR(spec->sysctl.v[i].key, sysctls[i]);
@@ -239,15 +239,17 @@ static void check_seccomp(const struct spec_seccomp *seccomp)
 static void check_cgroup(const struct spec_resources *r)
 {
 	CHECK_INT(r->device_count, 3);
-	CHECK(!r->devices[0].allow && r->devices[0].read && r->devices[0].write && r->devices[0].mknod);
+	CHECK(!r->devices[0].allow);
+	CHECK_INT(r->devices[0].access, SPEC_ACCESS_READ | SPEC_ACCESS_WRITE | SPEC_ACCESS_MKNOD);
 	CHECK_INT(r->devices[0].type, 'a');
 	CHECK_INT(r->devices[0].major, -1);
 	CHECK_INT(r->devices[0].minor, -1);
-	CHECK(r->devices[1].allow && r->devices[1].read && r->devices[1].write && !r->devices[1].mknod);
+	CHECK(r->devices[1].allow);
+	CHECK_INT(r->devices[1].access, SPEC_ACCESS_READ | SPEC_ACCESS_WRITE);
 	CHECK_INT(r->devices[1].type, 'c');
 	CHECK_INT(r->devices[1].major, 10);
 	CHECK_INT(r->devices[1].minor, 229);
-	CHECK(!r->devices[2].read && !r->devices[2].write && r->devices[2].mknod);
+	CHECK_INT(r->devices[2].access, SPEC_ACCESS_MKNOD);
 	CHECK_INT(r->devices[2].minor, -1);
 	CHECK_INT(r->memory.limit.value, 536870912);
 	CHECK_INT(r->memory.reservation.value, 1024);
@@ -325,7 +327,6 @@ static void test_full(void)
 	check_linux_more(spec);
 	check_devices(spec);
 	check_seccomp(&spec->seccomp);
-	CHECK(spec->has_resources);
 	check_cgroup(&spec->resources);
 	check_cgroup_more(&spec->resources);
 }
@@ -355,7 +356,7 @@ static void test_absent(void)
 
 	if (minimal == NULL || empty == NULL)
 		return;
-	CHECK(!minimal->has_process && !minimal->has_resources && !minimal->seccomp.is_set);
+	CHECK(!minimal->has_process && !minimal->seccomp.is_set);
 	CHECK(minimal->process.args.v == NULL && minimal->masked_paths.v == NULL);
 	CHECK_STR(empty->hostname, NULL);
 	CHECK_STR(empty->cgroups_path, NULL);
@@ -363,7 +364,7 @@ static void test_absent(void)
 	CHECK(empty->process.exec_cpu_affinity.is_set);
 	CHECK_STR(empty->process.exec_cpu_affinity.final, NULL);
 	CHECK(!empty->process.console_size.is_set && !empty->process.has_capabilities);
-	CHECK(!empty->process.oom_score_adj.is_set && !empty->process.user.umask.is_set);
+	CHECK(!empty->process.attributes.oom_score_adj.is_set && !empty->process.attributes.umask.is_set);
 	CHECK_INT(empty->process.args.count, 0);
 	CHECK(empty->masked_paths.v != NULL);
 	CHECK_INT(empty->rootfs_propagation, SPEC_PROPAGATION_UNSET);
@@ -372,7 +373,7 @@ static void test_absent(void)
 static void test_documents(void)
 {
 	_cleanup_spec_ struct spec *process =
-		parse(spec_parse_process, "{'cwd':'/','args':['a'],'user':{'uid':7,'gid':8}}");
+		parse(spec_parse_process, "{'cwd':'/','args':['a'],'user':{'uid':7,'gid':8},'x':1}");
 	_cleanup_spec_ struct spec *resources = parse(spec_parse_resources, "{'pids':{'limit':7},'x':1}");
 
 	if (process == NULL || resources == NULL)
@@ -381,8 +382,46 @@ static void test_documents(void)
 	CHECK_STR(process->process.args.v[0], "a");
 	CHECK_INT(process->process.user.uid, 7);
 	CHECK_INT(process->process.user.gid, 8);
-	CHECK(resources->has_resources);
 	CHECK_INT(resources->resources.pids_limit.value, 7);
+	CHECK_INT(process->warnings.count, 0);
+	if (CHECK_INT(resources->warnings.count, 1))
+		CHECK_STR(resources->warnings.v[0], "/x: is an unknown key and has no effect");
+}
+
+static void test_mounts_document(void)
+{
+	static const struct {
+		const char *json, *json_pointer; /* of the error; NULL: none */
+	} documents[] = {
+		{"[]", NULL},
+		{"[{'destination':'/a','source':'/b','options':['bind']}]", NULL},
+		{"[{'destination':'/a'},{'destination':'/b','source':1}]", "/1/source"},
+		{"[{'type':'tmpfs'}]", "/0/destination"},
+		{"[{'destination':'/a','uidMappings':[{'containerID':0,'hostID':0,'size':1}]}]",
+		 "/0/gidMappings"},
+		{"[{'destination':'/a','type':'x','type':'y'}]", "/0/type"},
+		{"[1]", "/0"},
+		{"{}", ""},
+		{"{'mounts':[]}", ""},
+		{"1", ""},
+	};
+	_cleanup_spec_ struct spec *spec = parse(spec_parse_mounts, "[{'destination':'a','type':'b','x':1}]");
+
+	if (spec != NULL && CHECK_INT(spec->mount_count, 1)) {
+		CHECK_STR(spec->mounts[0].destination, "a");
+		CHECK_STR(spec->mounts[0].type, "b");
+		if (CHECK_INT(spec->warnings.count, 1))
+			CHECK_STR(spec->warnings.v[0], "/0/x: is an unknown key and has no effect");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(documents); i++) {
+		_cleanup_free_ char *json = json_text(documents[i].json);
+		_cleanup_spec_ struct spec *mounts = NULL;
+		struct err err = {.kind = ERR_NONE};
+		int r = spec_parse_mounts(json, strlen(json), &mounts, &err);
+
+		CHECK_INT(r, documents[i].json_pointer == NULL ? 0 : -EINVAL);
+		CHECK_STR(err.json_pointer, documents[i].json_pointer == NULL ? "" : documents[i].json_pointer);
+	}
 }
 
 /* A whole configuration instead of resources: it has no known key, and would change nothing. */
@@ -428,7 +467,7 @@ static void test_warnings(void)
 	CHECK_STR(spec->warnings.v[8],
 		  "/process/capabilities/bounding/8: unknown capability 'CAP_4' is ignored");
 	CHECK(spec->warnings.v[9] == NULL);
-	CHECK_INT(spec->process.capabilities[SPEC_CAP_BOUNDING], BIT(CAP_KILL));
+	CHECK_INT(spec->process.capabilities.bounding, BIT(CAP_KILL));
 }
 
 int main(void)
@@ -437,6 +476,7 @@ int main(void)
 	test_absent();
 	test_documents();
 	test_whole_document();
+	test_mounts_document();
 	test_warnings();
 	UNIT_MAIN_END;
 }

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -169,13 +170,13 @@ static void test_dirs(void)
 	 * A command that waited for the lock while the container was removed does not lock a new one of the
 	 * same name.
 	 */
-	CHECK_INT(remove_dir("web1", &err), 0);
+	CHECK_INT(remove_dir("web1", &err), 1);
 	fd = state_create_dir(root_fd, "web1", &err);
 	CHECK(fd >= 0);
 	fd_close(&other_fd);
 	CHECK_INT(state_lock(late_fd, 0, &err), -ENOENT);
 	CHECK_STR(err.msg, "container does not exist");
-	CHECK_INT(remove_dir("web1", &err), 0);
+	CHECK_INT(remove_dir("web1", &err), 1);
 	CHECK_INT(remove_dir("web1", &err), 0);
 	CHECK(symlinkat("/tmp", root_fd, "link") == 0);
 	CHECK(state_open_dir(root_fd, "link", &err) < 0);
@@ -219,10 +220,11 @@ static struct state_record sample(void)
 		.pid_namespace = UINT64_MAX - 2,
 		.time_namespace = UINT64_MAX - 3,
 		.keyring = (char *)"_ses.web1.0",
+		.notes = (char *)"/mounts/0: a\n/mounts/1: b",
+		.is_pid_namespace_own = true,
+		.has_program = true,
 		.annotations = annotations,
 		.annotation_count = ARRAY_SIZE(annotations),
-		.config = (char *)"{\"a\":\n\0\"b\"}\n",
-		.config_len = 13,
 	};
 }
 
@@ -252,6 +254,7 @@ static void check_same(const struct state_record *a, const struct state_record *
 	CHECK_INT(a->has_poststart, b->has_poststart);
 	CHECK_INT(a->is_no_new_keyring, b->is_no_new_keyring);
 	CHECK_STR(a->keyring, b->keyring);
+	CHECK_STR(a->notes, b->notes);
 	CHECK(a->cgroup_inode == b->cgroup_inode);
 	CHECK(a->pid_namespace == b->pid_namespace);
 	CHECK(a->time_namespace == b->time_namespace);
@@ -260,8 +263,10 @@ static void check_same(const struct state_record *a, const struct state_record *
 		CHECK_STR(a->annotations[i].key, b->annotations[i].key);
 		CHECK_STR(a->annotations[i].value, b->annotations[i].value);
 	}
-	CHECK_INT(a->config_len, b->config_len);
-	CHECK(a->config_len == b->config_len && memcmp(a->config, b->config, a->config_len) == 0);
+	CHECK_INT(a->is_pid_namespace_own, b->is_pid_namespace_own);
+	CHECK_INT(a->has_filter, b->has_filter);
+	CHECK_INT(a->has_program, b->has_program);
+	CHECK_INT(a->config_inside, b->config_inside);
 }
 
 static void test_round_trip(void)
@@ -272,7 +277,7 @@ static void test_round_trip(void)
 	struct err err;
 
 	state_format(&record, &text);
-	CHECK(str_has_prefix(text.data, "tare 4\nid web1\nbundle /srv/a bundle%2541%0A%01\n"));
+	CHECK(str_has_prefix(text.data, "tare 6\nid web1\nbundle /srv/a bundle%2541%0A%01\n"));
 	CHECK(strstr(text.data, "\nannotation org.example/a%20key a%20value%0Aof%20100%20%25\n") != NULL);
 	CHECK(strstr(text.data, "\nannotation empty \n") != NULL);
 	CHECK_INT(state_parse(text.data, text.len, &found, &err), 0);
@@ -289,8 +294,6 @@ static int parse_changed(const char *old, const char *new)
 	const char *at;
 	int r;
 
-	record.config = (char *)"{}";
-	record.config_len = 2;
 	state_format(&record, &text);
 	at = strstr(text.data, old);
 	CHECK(at != NULL);
@@ -300,7 +303,7 @@ static int parse_changed(const char *old, const char *new)
 	buf_add_str(&changed, new);
 	buf_add_str(&changed, at + strlen(old));
 	r = state_parse(changed.data, changed.len, &found, &err);
-	CHECK(r == 0 || (err.kind == ERR_STATE && found.id == NULL && found.config == NULL));
+	CHECK(r == 0 || (err.kind == ERR_STATE && found.id == NULL && found.annotations == NULL));
 	return r;
 }
 
@@ -310,13 +313,14 @@ static void test_strict(void)
 		const char *old, *new;
 		int result;
 	} cases[] = {
-		{"tare 4", "tare 4", 0},
-		{"tare 4", "tare 0", -EBADMSG},
-		{"tare 4", "tare", -EBADMSG},
-		{"tare 4", "tare x", -EBADMSG},
-		{"tare 4", "tare 10000", -EBADMSG},
-		{"tare 4\n", "", -EBADMSG},
+		{"tare 6", "tare 6", 0},
+		{"tare 6", "tare 0", -EBADMSG},
+		{"tare 6", "tare", -EBADMSG},
+		{"tare 6", "tare x", -EBADMSG},
+		{"tare 6", "tare 10000", -EBADMSG},
+		{"tare 6\n", "", -EBADMSG},
 		{"is-no-new-keyring 1\n", "", -EBADMSG},
+		{"notes /mounts/0: a%0A/mounts/1: b\n", "", -EBADMSG},
 		{"cgroup-inode 18446744073709551614\n", "", -EBADMSG},
 		{"keyring _ses.web1.0\n", "", -EBADMSG},
 		{"id web1\n", "", -EBADMSG},
@@ -325,7 +329,7 @@ static void test_strict(void)
 		{"id web1\n", "id \n", -EBADMSG},
 		{"id web1\n", "id web1\nunknown 1\n", -EBADMSG},
 		{"id web1\n", "id web1\n\n", -EBADMSG},
-		{"id web1\n", "id web1\nconfig 2\n", -EBADMSG},
+		{"id web1\n", "id web1\nconfig 0\n", -EBADMSG},
 		{"id web1\n", "id web%31\n", -EBADMSG}, /* needs no escape */
 		{"id web1\n", "id web1\r\n", -EBADMSG},
 		{"oci-version 1.3.0", "oci-version %00", -EBADMSG},
@@ -356,14 +360,14 @@ static void test_strict(void)
 		{"annotation empty", "annotation utf8", -EBADMSG},
 		{"annotation empty ", "annotation empty", -EBADMSG},
 		{"annotation empty ", "annotation empty a b", -EBADMSG},
-		{"config 2\n", "config 1\n", -EBADMSG},
-		{"config 2\n", "config 3\n", -EBADMSG},
-		{"config 2\n", "config 18446744073709551615\n", -EBADMSG},
-		{"config 2\n\n", "config 2\n", -EBADMSG},
-		{"config 2\n\n{}", "config 2\n\n{}\n", -EBADMSG},
-		{"config 2\n\n{}", "config 0\n\n", 0},
-		{"config 2\n\n{}", "config 2", -EBADMSG},
-		{"config 2\n\n{}", "", -EBADMSG},
+		{"is-pid-namespace-own 1", "is-pid-namespace-own 2", -EBADMSG},
+		{"has-filter 0\n", "", -EBADMSG},
+		{"config 0\n\n", "config 0\n", -EBADMSG},
+		{"config 0\n\n", "config 0\n\n{}", -EBADMSG},
+		{"config 0\n\n", "config 2\n\n{}", -EBADMSG},
+		{"config 0\n\n", "config 18446744073709551615\n\n", -EBADMSG},
+		{"config 0\n\n", "config 0", -EBADMSG},
+		{"config 0\n\n", "", -EBADMSG},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
@@ -371,38 +375,45 @@ static void test_strict(void)
 			fprintf(stderr, "  '%s' for '%s'\n", cases[i].new, cases[i].old);
 }
 
+#define ROWS_2 "is-no-new-keyring 1\ncgroup-inode 7\n"
+#define ROWS_3 ROWS_2 "keyring k\n"
+#define ROWS_4 ROWS_3 "pid-namespace 8\ntime-namespace 9\n"
+#define ROWS_5 ROWS_4 "notes n\n"
+#define ROWS_6 ROWS_5 "is-pid-namespace-own 1\nhas-filter 0\nhas-program 1\n"
+
 /* Records of earlier and later versions: later rows are missing, or are ignored. */
 static void test_versions(void)
 {
 	static const struct {
-		const char *head, *late;
+		const char *head, *late, *end;
 		int result;
-		bool is_no_new_keyring;
 	} cases[] = {
-		{"tare 3\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\n", 0, true},
-		{"tare 2\n", "is-no-new-keyring 1\ncgroup-inode 7\n", 0, true},
-		{"tare 1\n", "", 0, false},
-		{"tare 1\n", "is-no-new-keyring 1\n", -EBADMSG, false},
-		{"tare 2\n", "", -EBADMSG, false},
-		{"tare 2\n", "is-no-new-keyring 1\n", -EBADMSG, false},
-		{"tare 2\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\n", -EBADMSG, false},
-		{"tare 3\n", "is-no-new-keyring 1\ncgroup-inode 7\n", -EBADMSG, false},
-		{"tare 1\n", "cgroup-inode 7\n", -EBADMSG, false},
-		{"tare 3\nnews of today\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\n", -EBADMSG,
-		 false},
-		{"tare 4\n",
-		 "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\npid-namespace 8\ntime-namespace 9\n", 0,
-		 true},
-		{"tare 4\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\n", -EBADMSG, false},
-		{"tare 3\n", "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\npid-namespace 8\n", -EBADMSG,
-		 false},
-		{"tare 5\nnews of today\n",
-		 "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\npid-namespace 8\ntime-namespace 9\n", 0,
-		 true},
-		{"tare 5\nnews of today\n", "", -EBADMSG, false},
-		{"tare 5\nid web1\n",
-		 "is-no-new-keyring 1\ncgroup-inode 7\nkeyring k\npid-namespace 8\ntime-namespace 9\n",
-		 -EBADMSG, false},
+		{"tare 6\n", ROWS_6, "config 0\n\n", 0},
+		{"tare 5\n", ROWS_5, "config 2\n\n{}", 0},
+		{"tare 4\n", ROWS_4, "config 2\n\n{}", 0},
+		{"tare 3\n", ROWS_3, "config 2\n\n{}", 0},
+		{"tare 2\n", ROWS_2, "config 2\n\n{}", 0},
+		{"tare 1\n", "", "config 2\n\n{}", 0},
+		{"tare 1\n", "is-no-new-keyring 1\n", "config 2\n\n{}", -EBADMSG},
+		{"tare 1\n", "cgroup-inode 7\n", "config 2\n\n{}", -EBADMSG},
+		{"tare 2\n", "", "config 2\n\n{}", -EBADMSG},
+		{"tare 2\n", "is-no-new-keyring 1\n", "config 2\n\n{}", -EBADMSG},
+		{"tare 2\n", ROWS_3, "config 2\n\n{}", -EBADMSG},
+		{"tare 3\n", ROWS_2, "config 2\n\n{}", -EBADMSG},
+		{"tare 3\n", ROWS_3 "pid-namespace 8\n", "config 2\n\n{}", -EBADMSG},
+		{"tare 3\nnews of today\n", ROWS_3, "config 2\n\n{}", -EBADMSG},
+		{"tare 4\n", ROWS_3, "config 2\n\n{}", -EBADMSG},
+		{"tare 4\n", ROWS_5, "config 2\n\n{}", -EBADMSG},
+		{"tare 4\n", ROWS_4, "config 1\n\n{}", -EBADMSG},
+		{"tare 4\n", ROWS_4, "config 3\n\n{}", -EBADMSG},
+		{"tare 4\n", ROWS_4, "config 2\n\n{}\n", -EBADMSG},
+		{"tare 4\n", ROWS_4, "config 18446744073709551615\n\n{}", -EBADMSG},
+		{"tare 4\n", ROWS_4, "config 0\n\n", 0},
+		{"tare 6\n", ROWS_5, "config 0\n\n", -EBADMSG},
+		{"tare 6\n", ROWS_6, "config 2\n\n{}", -EBADMSG},
+		{"tare 7\nnews of today\n", ROWS_6, "config 0\n\n", 0},
+		{"tare 7\nnews of today\n", ROWS_5, "config 0\n\n", -EBADMSG},
+		{"tare 7\nid web1\n", ROWS_6, "config 0\n\n", -EBADMSG},
 	};
 	_cleanup_buf_ struct buf text = {0};
 	struct state_record record = sample();
@@ -410,25 +421,31 @@ static void test_versions(void)
 
 	state_format(&record, &text);
 	late = strstr(text.data, "is-no-new-keyring 1\n");
-	rest = strchr(strstr(late, "\ntime-namespace") + 1, '\n') + 1;
+	rest = strstr(text.data, "annotation ");
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_record_ struct state_record found = {0};
 		_cleanup_buf_ struct buf changed = {0};
 		struct err err;
 
 		buf_add_str(&changed, cases[i].head);
-		buf_add(&changed, text.data + strlen("tare 4\n"),
-			(size_t)(late - text.data) - strlen("tare 4\n"));
+		buf_add(&changed, text.data + strlen("tare 6\n"),
+			(size_t)(late - text.data) - strlen("tare 6\n"));
 		buf_add_str(&changed, cases[i].late);
-		buf_add(&changed, rest, text.len - (size_t)(rest - text.data));
-		CHECK_INT(state_parse(changed.data, changed.len, &found, &err), cases[i].result);
+		buf_add(&changed, rest, (size_t)(strstr(rest, "config ") - rest));
+		buf_add_str(&changed, cases[i].end);
+		if (!CHECK_INT(state_parse(changed.data, changed.len, &found, &err), cases[i].result))
+			fprintf(stderr, "  case %zu\n", i);
 		if (cases[i].result < 0)
 			continue;
-		record.is_no_new_keyring = cases[i].is_no_new_keyring;
-		record.cgroup_inode = cases[i].is_no_new_keyring ? 7 : 0;
+		record.is_no_new_keyring = strstr(cases[i].late, "is-no-new-keyring") != NULL;
+		record.cgroup_inode = record.is_no_new_keyring ? 7 : 0;
 		record.keyring = (char *)(strstr(cases[i].late, "keyring k") == NULL ? "" : "k");
-		record.pid_namespace = strstr(cases[i].late, "pid-namespace") == NULL ? 0 : 8;
+		record.pid_namespace = strstr(cases[i].late, "\npid-namespace") == NULL ? 0 : 8;
 		record.time_namespace = strstr(cases[i].late, "time-namespace") == NULL ? 0 : 9;
+		record.notes = (char *)(strstr(cases[i].late, "notes n") == NULL ? "" : "n");
+		record.is_pid_namespace_own = strstr(cases[i].late, "is-pid-namespace-own") != NULL;
+		record.has_program = record.is_pid_namespace_own;
+		record.config_inside = str_has_prefix(cases[i].end, "config 2") ? 2 : 0;
 		check_same(&found, &record);
 	}
 }
@@ -470,7 +487,7 @@ static void test_files(void)
 	CHECK_INT(state_write(fd, &record, &err), 0);
 	record.pid = 5;
 	CHECK_INT(state_write(fd, &record, &err), 0);
-	CHECK(k_fstatat(fd, "record", &stat, AT_SYMLINK_NOFOLLOW) == 0 && (stat.st_mode & 07777) == 0600);
+	CHECK(k_fstatat(fd, "record", &stat, AT_SYMLINK_NOFOLLOW) == 0 && (stat.st_mode & 07777) == 01600);
 	CHECK_INT(state_read(fd, &found, &err), 0);
 	check_same(&found, &record);
 
@@ -490,11 +507,100 @@ static void test_files(void)
 	k_unlinkat(other_fd, "record", 0);
 	CHECK_INT(k_mknodat(other_fd, "record", S_IFIFO | 0600, 0), 0);
 	CHECK_INT(state_read(other_fd, &found, &err), -EBADMSG);
-	record.config_len = (16 << 20) + 1;
-	CHECK_INT(state_write(fd, &record, &err), -EFBIG);
-	CHECK_INT(remove_dir("web2", &err), 0);
-	CHECK_INT(remove_dir("web1", &err), 0);
+	CHECK_INT(remove_dir("web2", &err), 1);
+	CHECK_INT(remove_dir("web1", &err), 1);
 	CHECK_INT(state_read(fd, &found, &err), -ENOENT);
+}
+
+/* --- the configuration --- */
+
+static void check_config(int dir_fd, const struct state_record *record, const char *expected)
+{
+	_cleanup_buf_ struct buf text = {0};
+	struct err err;
+
+	CHECK_INT(state_read_config(dir_fd, record, &text, &err), 0);
+	CHECK_STR(text.data, expected);
+}
+
+static void test_config(void)
+{
+	_cleanup_buf_ struct buf text = {0}, large = {0};
+	_cleanup_fd_ int fd = -1;
+	struct state_record record = sample();
+	struct stat stat;
+	struct err err;
+
+	fd = state_create_dir(root_fd, "web1", &err);
+	CHECK_INT(state_read_config(fd, &record, &text, &err), -ENOENT);
+	CHECK_STR(err.msg, "the configuration of the container does not exist");
+	CHECK_INT(state_write_config(fd, "{\"a\": 1}", 8, &err), 0);
+	CHECK(k_fstatat(fd, "config", &stat, AT_SYMLINK_NOFOLLOW) == 0 && (stat.st_mode & 07777) == 01600);
+	CHECK_INT(state_write(fd, &record, &err), 0);
+	check_config(fd, &record, "{\"a\": 1}");
+	CHECK_INT(state_write_config(fd, "{}", 2, &err), -EEXIST); /* it never changes */
+
+	CHECK_INT(fchmodat(fd, "config", 0622, 0), 0);
+	CHECK_INT(state_read_config(fd, &record, &text, &err), -EPERM);
+	CHECK_INT(err.kind, ERR_STATE);
+	k_unlinkat(fd, "config", 0);
+	CHECK_INT(symlinkat("record", fd, "config"), 0);
+	CHECK_INT(state_read_config(fd, &record, &text, &err), -EBADMSG);
+	k_unlinkat(fd, "config", 0);
+	CHECK_INT(k_mknodat(fd, "config", S_IFIFO | 0600, 0), 0);
+	CHECK_INT(state_read_config(fd, &record, &text, &err), -EBADMSG);
+	k_unlinkat(fd, "config", 0);
+	buf_reserve(&large, (16 << 20) + 1);
+	CHECK_INT(state_write_config(fd, large.data, (16 << 20) + 1, &err), -EFBIG);
+	CHECK(!is_there("web1/config"));
+
+	/* A creator that was killed before the record was written leaves only the configuration. */
+	k_unlinkat(fd, "record", 0);
+	CHECK_INT(state_write_config(fd, "{}", 2, &err), 0);
+	CHECK(state_sweep(root_fd, fd, "web1"));
+	CHECK(!is_there("web1"));
+}
+
+/* The record of a stopped container as version 4 wrote it, with the configuration in it. */
+static void test_earlier(const char *path)
+{
+	_cleanup_record_ struct state_record record = {0};
+	_cleanup_buf_ struct buf file = {0}, config = {0};
+	_cleanup_fd_ int fd = -1;
+	enum state_status status;
+	struct err err;
+
+	CHECK_INT(io_read_file(AT_FDCWD, path, 1 << 20, &file), 0);
+	fd = state_create_dir(root_fd, "web1", &err);
+	CHECK_INT(io_replace_file(fd, "record", file.data, file.len, 0600), 0);
+	CHECK_INT(state_read(fd, &record, &err), 0);
+	CHECK_STR(record.bundle, "/srv/web1");
+	CHECK_STR(record.rootfs, "/srv/web1/rootfs");
+	CHECK_STR(record.oci_version, "1.3.0");
+	CHECK_STR(record.cgroup_path, "/web1");
+	CHECK_INT(record.cgroup_created, 1);
+	CHECK_INT(record.annotation_count, 2);
+	CHECK_STR(record.annotations[0].key, "org.example/a key");
+	CHECK_STR(record.annotations[0].value, "100 % of it");
+	CHECK(record.has_poststop && !record.has_poststart && record.has_gate && record.pid > 0);
+	CHECK(!record.has_program && !record.has_filter && !record.is_pid_namespace_own);
+	CHECK_INT(record.config_inside, 3306);
+	CHECK_INT(state_read_config(fd, &record, &config, &err), 0);
+	CHECK_INT(config.len, 3306);
+	CHECK(str_has_prefix(config.data, "{\n  \"ociVersion\": \"1.3.0\",\n"));
+	CHECK_STR(config.data + config.len - strlen("}\n"), "}\n");
+
+	/* Namespaces and cgroup are those of another machine. Without them the pid's start time decides. */
+	record.pid_namespace = record.time_namespace = 0;
+	record.cgroup_mount[0] = '\0';
+	CHECK_INT(state_status(fd, &record, &status, &err), 0);
+	CHECK_INT(status, STATE_STOPPED);
+
+	/* The file may be damaged between the two reads. */
+	config.len = 0;
+	CHECK_INT(io_replace_file(fd, "record", "x", 1, 0600), 0);
+	CHECK_INT(state_read_config(fd, &record, &config, &err), -EBADMSG);
+	CHECK_INT(remove_dir("web1", &err), 1);
 }
 
 /* --- list and remove --- */
@@ -520,6 +626,7 @@ static void fill_dir(int fd)
 	_cleanup_fd_ int notify_fd = -1;
 
 	put_file(fd, "record", "x");
+	put_file(fd, "config", "x");
 	put_file(fd, "gate", "x");
 	put_file(fd, ".record.123", "x");
 	put_file(fd, ".record.124", "x");
@@ -571,7 +678,7 @@ static void test_list(void)
 	CHECK(!is_there("empty"));
 
 	fill_dir(one_fd);
-	CHECK_INT(remove_dir("one", &err), 0);
+	CHECK_INT(remove_dir("one", &err), 1);
 	check_list("two ");
 	/* A file that tare did not make stays, and so does its directory. The id is free nevertheless. */
 	put_file(two_fd, "precious", "x");
@@ -587,7 +694,7 @@ static void test_list(void)
 	long_id[255] = '\0';
 	one_fd = state_create_dir(root_fd, long_id, &err);
 	CHECK(one_fd >= 0);
-	CHECK_INT(remove_dir(long_id, &err), 0);
+	CHECK_INT(remove_dir(long_id, &err), 1);
 	CHECK(!is_there(long_id));
 }
 
@@ -729,7 +836,7 @@ static void test_status(void)
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	CHECK_INT(status_of(fd, &record), STATE_STOPPED);
-	CHECK_INT(remove_dir("web1", &err), 0);
+	CHECK_INT(remove_dir("web1", &err), 1);
 
 	CHECK_STR(state_status_name(STATE_CREATING), "creating");
 	CHECK_STR(state_status_name(STATE_CREATED), "created");
@@ -794,7 +901,7 @@ static void test_paused(void)
 	k_unlinkat(root_fd, "cgroups/a/b", AT_REMOVEDIR);
 	k_unlinkat(root_fd, "cgroups/a", AT_REMOVEDIR);
 	k_unlinkat(root_fd, "cgroups", AT_REMOVEDIR);
-	CHECK_INT(remove_dir("web1", &err), 0);
+	CHECK_INT(remove_dir("web1", &err), 1);
 }
 
 /* --- the document --- */
@@ -819,8 +926,10 @@ static void test_json(void)
 	CHECK_STR(text.data, "{\"ociVersion\":\"1.3.0\",\"id\":\"web1\",\"pid\":42,\"status\":\"running\","
 			     "\"bundle\":\"/b\",\"rootfs\":\"/srv/rootfs\","
 			     "\"created\":\"2026-01-02T03:04:05.000006789Z\","
-			     "\"annotations\":{\"k\":\"v\"},\"owner\":\"\"}");
+			     "\"annotations\":{\"k\":\"v\"},\"owner\":\"\","
+			     "\"notes\":[\"/mounts/0: a\",\"/mounts/1: b\"]}");
 	record.annotation_count = 0;
+	record.notes = (char *)"";
 	text.len = 0;
 	json_begin(&json, &text, 0);
 	state_write_json(&json, &record, STATE_STOPPED, NULL, "root");
@@ -878,7 +987,7 @@ static void test_end(void)
 	CHECK(dir_fd >= 0);
 	for (size_t i = 0; i < ARRAY_SIZE(end_rows); i++) {
 		put_file(dir_fd, "end", end_rows[i].text);
-		state_read_end(dir_fd, &record, &end);
+		state_read_end(dir_fd, &record, -1, &end);
 		if (!CHECK(end.has_status == end_rows[i].has_status &&
 			   end.has_oom_kills == end_rows[i].has_oom_kills) ||
 		    !CHECK(!end.has_status ||
@@ -890,17 +999,17 @@ static void test_end(void)
 	CHECK_INT(k_unlinkat(dir_fd, "end", 0), 0);
 	fd = state_open_end(dir_fd, &err);
 	CHECK(fd >= 0);
-	state_read_end(dir_fd, &record, &end);
+	state_read_end(dir_fd, &record, -1, &end);
 	CHECK(!end.has_status && !end.has_oom_kills);
 	for (uint64_t kills = 0; kills < 200; kills += 99) {
 		char text[48];
 		int len = str_format(text, sizeof text, STATE_END_KILLS, (unsigned long long)kills);
 
 		CHECK_INT(k_pwrite(fd, text, (size_t)len, 0), len);
-		state_read_end(dir_fd, &record, &end);
+		state_read_end(dir_fd, &record, -1, &end);
 		CHECK(!end.has_status && end.has_oom_kills && end.oom_kills == kills);
 	}
-	CHECK_INT(remove_dir("ended", &err), 0);
+	CHECK_INT(remove_dir("ended", &err), 1);
 }
 
 /* The watcher may have exited early. While the cgroup exists, its own count is used. */
@@ -920,24 +1029,232 @@ static void test_end_late(void)
 	record.cgroup_inode = stat.st_ino;
 	put_file(dir_fd, "end", "- - 1\n");
 	put_file(cgroup_fd, "memory.events", "oom_kill 2\n");
-	state_read_end(dir_fd, &record, &end);
+	state_read_end(dir_fd, &record, -1, &end);
 	CHECK(!end.has_status && end.has_oom_kills && end.oom_kills == 2);
 	/* The controller was disabled and enabled again, so its count is lower. */
 	put_file(cgroup_fd, "memory.events", "oom_kill 0\n");
-	state_read_end(dir_fd, &record, &end);
+	state_read_end(dir_fd, &record, -1, &end);
 	CHECK(end.has_oom_kills && end.oom_kills == 1);
 	/* If a command waited for the container, its count is the right one. */
 	put_file(dir_fd, "end", "137 9 1\n");
 	put_file(cgroup_fd, "memory.events", "oom_kill 2\n");
-	state_read_end(dir_fd, &record, &end);
+	state_read_end(dir_fd, &record, -1, &end);
 	CHECK(end.has_status && end.has_oom_kills && end.oom_kills == 1);
 	k_unlinkat(cgroup_fd, "memory.events", 0);
 	k_unlinkat(root_fd, "cgroups/a", AT_REMOVEDIR);
 	k_unlinkat(root_fd, "cgroups", AT_REMOVEDIR);
-	CHECK_INT(remove_dir("ended", &err), 0);
+	CHECK_INT(remove_dir("ended", &err), 1);
 }
 
-int main(void)
+/* A child that exits with the status, as a zombie. *ret_pidfd was opened before its end. */
+static void spawn_zombie(int status, struct state_record *ret_record, int *ret_pidfd)
+{
+	int go[2];
+
+	CHECK_INT(k_pipe2(go, O_CLOEXEC), 0);
+	*ret_record = (struct state_record){.pid = fork()};
+	if (ret_record->pid == 0) {
+		char byte;
+
+		k_close(go[1]);
+		(void)!k_read(go[0], &byte, 1);
+		if (status < 0)
+			kill(getpid(), -status);
+		_exit(status);
+	}
+	k_close(go[0]);
+	CHECK_INT(state_process_start(ret_record->pid, &ret_record->pid_start), 0);
+	*ret_pidfd = open_init(ret_record);
+	CHECK(*ret_pidfd >= 0);
+	k_close(go[1]);
+	wait_zombie(ret_record->pid);
+}
+
+/* Whether the kernel keeps the status of processes that are gone. */
+static bool keeps_status(void)
+{
+	struct utsname name;
+	unsigned int major = 0, minor = 0;
+
+	CHECK_INT(uname(&name), 0);
+	CHECK(sscanf(name.release, "%u.%u", &major, &minor) == 2);
+	return major > 6 || (major == 6 && minor >= 15);
+}
+
+/* The status of a process that another process waits for. A negative status is a signal. */
+static void check_end(int dir_fd, const struct state_end *end)
+{
+	const struct state_record record = {.cgroup_mount = (char[]){""}, .cgroup_path = (char[]){""}};
+	struct state_end read;
+	struct err err;
+
+	CHECK_INT(state_write_end(dir_fd, end, &err), 0);
+	state_read_end(dir_fd, &record, -1, &read);
+	CHECK_INT(read.has_status, end->has_status);
+	CHECK_INT(read.status, end->status);
+	CHECK_INT(read.signal, end->signal);
+	CHECK_INT(read.has_oom_kills, end->has_oom_kills);
+	CHECK_INT(read.oom_kills, end->oom_kills);
+}
+
+/* What is not known is not stored as 0. */
+static void test_stored_end(void)
+{
+	struct err err;
+	_cleanup_fd_ int dir_fd = state_create_dir(root_fd, "end", &err);
+
+	check_end(dir_fd, &(struct state_end){.has_status = true, .status = 159, .signal = 31});
+	check_end(dir_fd,
+		  &(struct state_end){.has_status = true, .status = 7, .has_oom_kills = true, .oom_kills = 3});
+	check_end(dir_fd, &(struct state_end){.has_oom_kills = true, .oom_kills = 3});
+	check_end(dir_fd, &(struct state_end){.has_oom_kills = true});
+	check_end(dir_fd, &(struct state_end){.has_status = false});
+	CHECK_INT(state_remove(root_fd, dir_fd, "end", &err) >= 0, 1);
+}
+
+static void test_stored_mounts(void)
+{
+	struct err err;
+	_cleanup_fd_ int dir_fd = state_create_dir(root_fd, "mounts", &err), fd = -1;
+	_cleanup_state_mounts_ struct state_mounts none = {0}, mounts = {0}, read = {0};
+
+	CHECK_INT(state_read_mounts(dir_fd, &none, &err), 0);
+	CHECK_INT(none.count, 0);
+	for (uint64_t id = 7; id < 10; id++)
+		state_mounts_add(&mounts, id);
+	state_mounts_add(&mounts, UINT64_MAX);
+	state_mounts_drop(&mounts, 8);
+	state_mounts_drop(&mounts, 1000);
+	CHECK_INT(state_write_mounts(dir_fd, &mounts, &err), 0);
+	CHECK_INT(state_read_mounts(dir_fd, &read, &err), 0);
+	if (CHECK_INT(read.count, 3))
+		CHECK(read.ids[0] == 7 && read.ids[1] == 9 && read.ids[2] == UINT64_MAX);
+	fd = k_openat(dir_fd, "mounts", O_WRONLY | O_TRUNC | O_CLOEXEC, 0);
+	CHECK_INT(io_write_all(fd, "7 8\n", 4), 0);
+	state_mounts_done(&read);
+	CHECK_INT(state_read_mounts(dir_fd, &read, &err), -EBADMSG);
+	CHECK_INT(read.count, 0);
+	CHECK_INT(state_remove(root_fd, dir_fd, "mounts", &err) >= 0, 1);
+}
+
+static void test_exit(void)
+{
+	static const int statuses[] = {0, 7, 255, -SIGKILL, -SIGTERM};
+
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
+		bool is_killed = statuses[i] < 0;
+		int expected = is_killed ? -statuses[i] : statuses[i] << 8, status = -1;
+		struct state_record record;
+		struct state_end end = {.has_status = false};
+		_cleanup_fd_ int pidfd = -1;
+
+		spawn_zombie(statuses[i], &record, &pidfd);
+		CHECK(state_read_exit(&record, -1, &status));
+		CHECK_INT(status, expected);
+		record.pid_start++;
+		CHECK(!state_read_exit(&record, -1, &status));
+		record.pid_start--;
+		CHECK(waitpid(record.pid, NULL, 0) == record.pid);
+		CHECK(!state_read_exit(&record, -1, &status));
+		status = -1;
+		CHECK_INT(state_read_exit(&record, pidfd, &status), keeps_status());
+		CHECK_INT(status, keeps_status() ? expected : -1);
+		state_end_set(&end, expected);
+		CHECK(end.has_status && end.signal == (is_killed ? -statuses[i] : 0));
+		CHECK_INT(end.status, is_killed ? 128 - statuses[i] : statuses[i]);
+	}
+}
+
+/* A caller without the permission to inspect a zombie must not take its status for 0. */
+static void test_exit_of_other_user(void)
+{
+	struct state_record record;
+	_cleanup_fd_ int pidfd = -1;
+	int status = -1;
+	pid_t reader;
+
+	if (geteuid() != 0)
+		return;
+	spawn_zombie(0, &record, &pidfd);
+	reader = fork();
+	if (reader == 0) {
+		if (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
+			_exit(2);
+		_exit(state_read_exit(&record, -1, &status));
+	}
+	CHECK(waitpid(reader, &status, 0) == reader);
+	CHECK_INT(status, 0);
+	CHECK(waitpid(record.pid, NULL, 0) == record.pid);
+}
+
+/* --- supervised containers --- */
+
+static void test_report(int dir_fd)
+{
+	_cleanup_buf_ struct buf text = {0};
+	_cleanup_fd_ int fd = -1, reader_fd = -1;
+	struct err err;
+	int copy_fd;
+
+	CHECK_INT(state_open_report(dir_fd), -ENOENT);
+	fd = state_create_report(dir_fd, &err);
+	reader_fd = state_open_report(dir_fd);
+	CHECK(fd >= 0 && reader_fd >= 0);
+	CHECK_INT(state_create_report(dir_fd, &err), -EEXIST);
+	/* The lock is kept by a copy, as a forked supervisor has one. */
+	copy_fd = k_fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	fd_close(&fd);
+	CHECK_INT(state_await_report(reader_fd, 0), -EBUSY);
+	CHECK_INT(state_await_report(reader_fd, 20), -EBUSY);
+	CHECK_INT(io_write_all(copy_fd, "{}\n", 3), 0);
+	CHECK_INT(state_await_report(reader_fd, 0), -EBUSY);
+	k_close(copy_fd);
+	CHECK_INT(state_await_report(reader_fd, -1), 0);
+	CHECK_INT(state_read_report(reader_fd, &text), 0);
+	CHECK_INT(text.len, 3);
+}
+
+static void test_signals(int dir_fd)
+{
+	_cleanup_fd_ int fd = -1;
+	struct stat stat;
+	struct err err;
+
+	state_note_signal(dir_fd, SIGTERM); /* without the file it has no effect */
+	fd = state_create_signals(dir_fd, &err);
+	CHECK(fd >= 0);
+	CHECK_INT(state_read_signals(fd), 0);
+	for (int i = 0; i < 3; i++)
+		state_note_signal(dir_fd, SIGTERM);
+	state_note_signal(dir_fd, 64);
+	CHECK(state_read_signals(fd) == (UINT64_C(1) << (SIGTERM - 1) | UINT64_C(1) << 63));
+	for (int i = 0; i < 200; i++)
+		state_note_signal(dir_fd, i);
+	CHECK_INT(k_fstat(fd, &stat), 0);
+	CHECK_INT(stat.st_size, 64);
+}
+
+static void test_supervised(void)
+{
+	_cleanup_fd_ int dir_fd = -1, reader_fd = -1;
+	_cleanup_buf_ struct buf text = {0};
+	struct err err;
+
+	dir_fd = state_create_dir(root_fd, "supervised", &err);
+	CHECK(dir_fd >= 0);
+	test_report(dir_fd);
+	test_signals(dir_fd);
+	k_unlinkat(dir_fd, "report", 0);
+	/* A supervisor that was killed has written nothing. */
+	k_close(state_create_report(dir_fd, &err));
+	reader_fd = state_open_report(dir_fd);
+	CHECK_INT(state_await_report(reader_fd, 0), 0);
+	CHECK_INT(state_read_report(reader_fd, &text), -ENODATA);
+	CHECK_INT(remove_dir("supervised", &err), 1);
+	CHECK_INT(k_faccessat2(root_fd, "supervised", F_OK, 0), -ENOENT);
+}
+
+int main(int argc, char **argv)
 {
 	struct err err;
 
@@ -956,12 +1273,20 @@ int main(void)
 	k_unlinkat(root_fd, "some", AT_REMOVEDIR);
 	test_dirs();
 	test_files();
+	test_config();
+	for (int i = 1; i < argc; i++)
+		test_earlier(argv[i]);
 	test_list();
+	test_stored_end();
+	test_stored_mounts();
 	test_status();
 	test_paused();
 	test_json();
 	test_end();
 	test_end_late();
+	test_exit();
+	test_exit_of_other_user();
+	test_supervised();
 	fd_close(&root_fd);
 	CHECK_INT(rmdir(top), 0);
 	UNIT_MAIN_END;

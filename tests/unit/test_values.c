@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Durations have the notation of Go's time.ParseDuration, sizes that of the engines' flags. */
-#include "../../src/cli/value.h"
 #include "unit.h"
+
+#include <tare/base.h>
 
 static void test_durations(void)
 {
@@ -93,9 +94,41 @@ static void test_sizes(void)
 	}
 }
 
+static void test_seconds(void)
+{
+	int64_t ns = -7;
+
+	CHECK(value_seconds("2", &ns) && ns == 2000000000);
+	CHECK(value_seconds("0.25", &ns) && ns == 250000000);
+	CHECK(value_seconds("0", &ns) && ns == 0);
+	CHECK(value_seconds("1.5s", &ns) && ns == 1500000000);
+	CHECK(value_seconds("500ms", &ns) && ns == 500000000);
+	CHECK(!value_seconds("", &ns) && !value_seconds("-1", &ns) && !value_seconds("1x", &ns) &&
+	      !value_seconds("9223372037", &ns) && !value_seconds("inf", &ns));
+	CHECK_INT(ns, 500000000);
+}
+
+static void test_signals(void)
+{
+	CHECK_INT(signal_number("9"), 9);
+	CHECK_INT(signal_number("KILL"), 9);
+	CHECK_INT(signal_number("sigterm"), 15);
+	CHECK_INT(signal_number("IOT"), 6);
+	CHECK_INT(signal_number("RTMAX"), 64);
+	CHECK_INT(signal_number("0"), 0);
+	CHECK_INT(signal_number("65"), -1);
+	CHECK_INT(signal_number("TERMINATE"), -1);
+	for (int i = 1; i < 32; i++)
+		CHECK_INT(signal_number(signal_name(i)), i);
+	CHECK(str_equal(signal_name(6), "ABRT") && str_equal(signal_name(17), "CHLD"));
+	CHECK(signal_name(0) == NULL && signal_name(40) == NULL);
+}
+
 int main(void)
 {
 	test_durations();
+	test_seconds();
+	test_signals();
 	test_sizes();
 	UNIT_MAIN_END;
 }

@@ -1,0 +1,518 @@
+# SPDX-License-Identifier: Apache-2.0
+# Podman, called by root.
+load common
+
+engine() {
+	timeout 300 podman --root "$WORK/storage" --runroot "$WORK/run" --runtime "$RUNTIME" "$@" 3>&-
+}
+
+begin_engine() {
+	command -v podman >/dev/null || return 0
+	export -f engine
+	export RUNTIME IMAGE=localhost/busybox
+	engine import -q --change CMD=sh --change ENV=PATH=/bin "$WORK/image.tar" "$IMAGE" >/dev/null
+	# The ids for --userns=auto, and a directory of device files, for this mount namespace.
+	echo containers:200000:131072 >"$WORK/ids"
+	for file in /etc/subuid /etc/subgid; do mount --bind "$WORK/ids" "$file"; done
+	mkdir -p /etc/cdi
+	mount -t tmpfs tmpfs /etc/cdi
+	cdi_device /etc/cdi
+}
+
+end_engine() {
+	[ ! -d "$WORK/storage" ] || engine rm -f -t 0 --all >/dev/null
+	umount /etc/cdi /etc/subuid /etc/subgid || true
+}
+
+need_engine() {
+	command -v podman >/dev/null || host_lacks "no podman"
+}
+
+remove_all() {
+	engine rm -f -t 0 --all >/dev/null
+}
+
+# --- a container
+
+# bats test_tags=core
+@test "run: output and exit status" {
+	gives hello -- echo hello
+	run -7 created "$IMAGE" sh -c 'exit 7'
+}
+
+# bats test_tags=core
+@test "run: a missing program is status 127, a directory 126" {
+	run -127 created "$IMAGE" /no/such/program
+	[[ "$output" == *"/no/such/program"* ]]
+	run -126 created "$IMAGE" /etc
+}
+
+@test "inspect names the runtime" {
+	begin_idle
+	prints "$RUNTIME" engine inspect -f '{{.OCIRuntime}}' "$C"
+}
+
+@test "run -i: standard input" {
+	run -0 created -i "$IMAGE" cat <<<'some text'
+	[ "$output" = 'some text' ]
+}
+
+@test "run -t: a terminal" {
+	gives terminal -t -- sh -c 'test -t 0 && test -t 1 && test -t 2 && echo terminal'
+}
+
+@test "run: --user, --group-add, --workdir, --env, --umask" {
+	gives $'33\n34\n34 55\n/tmp\nb\n0077' --user 33:34 --group-add 55 -w /tmp -e A=b --umask 077 -- \
+		sh -c 'id -u; id -g; id -G; pwd; echo $A; umask'
+}
+
+@test "run: --hostname, --sysctl, --ulimit, --oom-score-adj" {
+	gives $'box\n4096\n99\n100\n500' --hostname box --sysctl kernel.msgmax=4096 --ulimit nofile=99:100 --oom-score-adj 500 -- \
+		sh -c 'hostname; cat /proc/sys/kernel/msgmax; ulimit -Sn; ulimit -Hn; cat /proc/self/oom_score_adj'
+}
+
+@test "run: --init" {
+	gives $'podman-init\n7' --init -- sh -c 'cat /proc/1/comm; sh -c "exit 7"; echo $?'
+	run -7 created --init "$IMAGE" sh -c 'exit 7'
+}
+
+@test "run: --rootfs, and with :O" {
+	mkdir "$CASE/root"
+	cp -a "$WORK/rootfs/." "$CASE/root"
+	run -0 engine run --rm --network none --rootfs "$CASE/root:O" sh -c 'touch /new; ls /new'
+	[ "$output" = /new ] && [ ! -e "$CASE/root/new" ]
+	run -0 engine run --rm --network none --rootfs "$CASE/root" sh -c 'touch /new; ls /new'
+	[ "$output" = /new ] && [ -e "$CASE/root/new" ]
+}
+
+@test "run: --preserve-fds, --preserve-fd" {
+	run -0 bash -c 'engine() { timeout 300 podman --root "$WORK/storage" --runroot "$WORK/run" --runtime "$RUNTIME" "$@"; }
+		engine run --rm --network none --preserve-fds 2 "$IMAGE" sh -c "cat <&3; cat <&4" 3<<<three 4<<<four'
+	[ "$output" = $'three\nfour' ]
+	run -0 bash -c 'engine() { timeout 300 podman --root "$WORK/storage" --runroot "$WORK/run" --runtime "$RUNTIME" "$@"; }
+		engine run --rm --network none --preserve-fd 5 "$IMAGE" sh -c "cat <&5; ls /proc/self/fd/3 2>&1 | grep -c such" 3<<<three 5<<<five'
+	[ "$output" = $'five\n1' ]
+}
+
+# bats test_tags=core
+@test "a container's life: run -d, exec, pause, stop, logs" {
+	begin "$IMAGE" sh -c 'trap "echo stopped; exit 3" TERM; echo begun; sleep 1000 & wait'
+	answers sh -- cat /proc/1/comm
+	run -5 engine exec "$C" sh -c 'exit 5'
+	engine pause "$C"
+	prints paused engine inspect -f '{{.State.Status}}' "$C"
+	engine unpause "$C"
+	engine stop -t 60 "$C" >/dev/null
+	prints 3 engine inspect -f '{{.State.ExitCode}}' "$C"
+	prints $'begun\nstopped' engine logs "$C"
+}
+
+@test "exec: user, groups, environment, directory, terminal, input" {
+	begin_idle
+	answers $'1000\nb\n/tmp' -u 1000 -e A=b -w /tmp -- sh -c 'id -u; echo $A; pwd'
+	answers $'33\n34' -u 33:34 -- sh -c 'id -u; id -g'
+	answers terminal -t -- sh -c 'test -t 0 && test -t 1 && echo terminal'
+	run -0 engine exec -i "$C" cat <<<'some text'
+	[ "$output" = 'some text' ]
+	run -127 engine exec "$C" /no/such/program
+	run -126 engine exec "$C" /etc
+}
+
+@test "exec: --privileged, --detach" {
+	begin_idle
+	answers "$(grep CapBnd /proc/self/status | sed s/Bnd/Eff/)" --privileged -- grep CapEff /proc/self/status
+	engine exec -d "$C" sh -c 'echo done >/tmp/detached' >/dev/null
+	wait_for '[ "$(engine exec "$C" cat /tmp/detached)" = done ]'
+}
+
+@test "create, init, start, restart, kill, wait, rm" {
+	: >"$CASE/begun"
+	engine create --name "$C" --network none "$IMAGE" sh -c 'trap "exit 9" USR1; sleep 1000 & wait' >/dev/null
+	engine init "$C" >/dev/null
+	prints initialized engine inspect -f '{{.State.Status}}' "$C"
+	engine start "$C" >/dev/null
+	first=$(engine inspect -f '{{.State.Pid}}' "$C")
+	engine restart -t 0 "$C" >/dev/null
+	[ "$(engine inspect -f '{{.State.Pid}}' "$C")" != "$first" ]
+	# The program sets its handler after start has returned.
+	wait_for 'engine kill -s USR1 "$C" >/dev/null 2>&1; [ "$(engine inspect -f "{{.State.Status}}" "$C")" = exited ]'
+	prints 9 engine wait "$C"
+	engine rm "$C" >/dev/null
+	run ! engine inspect "$C"
+}
+
+@test "attach: output and exit status" {
+	: >"$CASE/begun"
+	engine create --name "$C" --network none "$IMAGE" sh -c 'echo attached; exit 4' >/dev/null
+	run -4 engine start -a "$C"
+	[ "$output" = attached ]
+}
+
+@test "top, stats" {
+	begin_idle --memory 64m
+	run -0 engine top "$C" pid comm
+	[[ "${lines[1]}" =~ ^1\ +sh$ ]]
+	run -0 engine stats --no-stream --format '{{.PIDs}} {{.MemUsage}}' "$C"
+	[[ "$output" =~ ^[12]\ [0-9.]+[kM]B\ /\ 67.11MB$ ]] || { echo "$output"; return 1; }
+}
+
+@test "cp, diff, commit" {
+	begin_idle
+	echo copied >"$CASE/file"
+	engine cp "$CASE/file" "$C:/tmp/copied"
+	answers copied -- cat /tmp/copied
+	run -0 engine diff "$C"
+	[[ "$output" == *"A /tmp/copied"* ]]
+	engine commit -q "$C" localhost/committed >/dev/null
+	run -0 created localhost/committed cat /tmp/copied
+	[ "$output" = copied ]
+}
+
+@test "healthcheck" {
+	begin_idle --health-cmd 'test -e /tmp/healthy' --health-interval disable --health-retries 1
+	run -1 engine healthcheck run "$C"
+	engine exec "$C" touch /tmp/healthy
+	run -0 engine healthcheck run "$C"
+	prints healthy engine inspect -f '{{.State.Health.Status}}' "$C"
+}
+
+# --- limits
+
+# bats test_tags=core
+@test "limits: --memory, --pids-limit, --cpus, by systemd and by cgroupfs" {
+	for manager in systemd cgroupfs; do
+		run -0 engine --cgroup-manager "$manager" run --rm --network none --memory 64m --pids-limit 20 --cpus 0.5 "$IMAGE" \
+			cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max /sys/fs/cgroup/cpu.max
+		[ "$output" = $'67108864\n20\n50000 100000' ]
+	done
+}
+
+@test "limits: --memory-swap, --memory-reservation, --cpu-shares, --cpuset-cpus, --cgroup-conf" {
+	gives $'67108864\n33554432\n0\n500' --memory 64m --memory-swap 128m --memory-reservation 32m --cpuset-cpus 0 --cgroup-conf pids.max=500 -- \
+		sh -c 'cd /sys/fs/cgroup; cat memory.swap.max memory.low cpuset.cpus pids.max'
+	for shares in 512 2048; do
+		run -0 created --cpu-shares $shares "$IMAGE" cat /sys/fs/cgroup/cpu.weight
+		weight[shares]=$output
+	done
+	[ "${weight[512]}" -lt 100 ] && [ "${weight[2048]}" -gt "${weight[512]}" ]
+}
+
+# bats test_tags=core
+@test "update: memory, cpus, pids, shares" {
+	begin_idle --memory 64m
+	engine update --memory 100m --cpus 0.5 --pids-limit 30 "$C" >/dev/null
+	answers $'104857600\n50000 100000\n30' -- sh -c 'cd /sys/fs/cgroup; cat memory.max cpu.max pids.max'
+	engine update --cpuset-cpus 1 "$C" >/dev/null
+	answers $'1\n104857600' -- sh -c 'cd /sys/fs/cgroup; cat cpuset.cpus memory.max'
+}
+
+@test "a container that runs out of memory" {
+	: >"$CASE/begun"
+	run -137 engine run --name "$C" --network none --memory 16m --memory-swap 16m "$IMAGE" tail /dev/zero
+	prints true engine inspect -f '{{.State.OOMKilled}}' "$C"
+}
+
+@test "--cgroup-parent, by systemd and by cgroupfs" {
+	run -0 engine --cgroup-manager systemd run --rm --network none --cgroupns host --cgroup-parent checked.slice "$IMAGE" cat /proc/self/cgroup
+	[[ "$output" == 0::/checked.slice/libpod-*.scope* ]]
+	run -0 engine --cgroup-manager cgroupfs run --rm --network none --cgroupns host --cgroup-parent /checked "$IMAGE" cat /proc/self/cgroup
+	[[ "$output" == 0::/checked/libpod-* ]]
+}
+
+# Podman permits this to runtimes by their names.
+@test "--cgroups=disabled, under the name crun" {
+	mkdir "$CASE/named"
+	ln -s "$RUNTIME" "$CASE/named/crun"
+	run -0 timeout 300 podman --root "$WORK/storage" --runroot "$WORK/run" --runtime "$CASE/named/crun" run --rm --network none \
+		--cgroups=disabled --cgroupns host "$IMAGE" cat /proc/self/cgroup 3>&-
+	[ "$output" = "$(cat /proc/self/cgroup)" ]
+}
+
+# --- namespaces
+
+@test "--uidmap, --gidmap" {
+	gives $'0 100000 1000\n0 200000 1000' --uidmap 0:100000:1000 --gidmap 0:200000:1000 -- \
+		sh -c 'for f in uid gid; do set -- $(cat /proc/self/${f}_map); echo $*; done'
+}
+
+@test "--userns=auto" {
+	gives '0 5000' --userns=auto:size=5000 -- awk '$2 >= 200000 { print $1, $3 }' /proc/self/uid_map
+	gives '0 1024' --userns=auto -- awk '$2 >= 200000 { print $1, $3 }' /proc/self/uid_map
+}
+
+@test "namespaces of the host" {
+	run -0 engine run --rm --pid host --ipc host --uts host --cgroupns host --network host "$IMAGE" \
+		sh -c 'for n in pid ipc uts cgroup net; do readlink /proc/self/ns/$n; done'
+	[ "$output" = "$(readlink /proc/self/ns/{pid,ipc,uts,cgroup,net})" ]
+}
+
+@test "namespaces of another container" {
+	begin_idle --ipc shareable
+	joined=$(engine exec "$C" sh -c 'for n in pid ipc uts net; do readlink /proc/self/ns/$n; done')
+	run -0 engine run --rm --pid "container:$C" --ipc "container:$C" --uts "container:$C" --network "container:$C" "$IMAGE" \
+		sh -c 'for n in pid ipc uts net; do readlink /proc/self/ns/$n; done'
+	[ "$output" = "$joined" ]
+}
+
+@test "a pod" {
+	: >"$CASE/begun"
+	engine pod create --name pod --network none --hostname podded >/dev/null
+	engine run -d --pod pod --name one "$IMAGE" sleep 1000 >/dev/null
+	joined=$(engine exec one sh -c 'hostname; readlink /proc/self/ns/net')
+	run -0 engine run --rm --pod pod "$IMAGE" sh -c 'hostname; readlink /proc/self/ns/net'
+	[ "$output" = "$joined" ] && [ "${lines[0]}" = podded ]
+	engine pod pause pod >/dev/null
+	prints paused engine inspect -f '{{.State.Status}}' one
+	engine pod unpause pod >/dev/null
+	engine pod rm -f -t 0 pod >/dev/null
+}
+
+# --- rights
+
+@test "--cap-drop, --cap-add" {
+	gives $'CapEff:\t0000000000002000' --cap-drop all --cap-add net_raw -- grep CapEff /proc/self/status
+}
+
+@test "--privileged" {
+	gives "$(grep CapBnd /proc/self/status | sed s/Bnd/Eff/)"$'\nSeccomp:\t0' --privileged -- sh -c 'grep CapEff /proc/self/status; test -c /dev/kmsg && grep Seccomp: /proc/self/status'
+}
+
+@test "--security-opt no-new-privileges, mask, unmask" {
+	gives $'NoNewPrivs:\t1' --security-opt no-new-privileges -- grep NoNewPrivs /proc/self/status
+	gives 0 --security-opt mask=/proc/version -- sh -c 'wc -c </proc/version'
+	gives 0 -- sh -c 'cat /proc/timer_list | wc -c'
+	run -0 created --security-opt unmask=ALL "$IMAGE" sh -c 'cat /proc/timer_list | wc -c'
+	[ "$output" -gt 0 ]
+}
+
+# bats test_tags=core
+@test "the engine's seccomp profile" {
+	[ "$(uname -m)" = x86_64 ] || not_here "numbers of x86-64"
+	# getpid is allowed; perf_event_open and vmsplice are denied; 600 is newer than all profiles. Without the filter
+	# they fail with EFAULT and EBADF.
+	for options in '' '--security-opt no-new-privileges'; do
+		# shellcheck disable=SC2086
+		gives $'39 1 0\n298 -1 1\n278 -1 1\n600 -1 38' $options -- probe 39 298:0:0:0:0:0 278:99 600
+	done
+	gives $'298 -1 14\n278 -1 9' --security-opt seccomp=unconfined -- probe 298:0:0:0:0:0 278:99
+	begin_idle
+	answers '278 -1 1' -- probe 278:99
+}
+
+@test "a seccomp profile of the user" {
+	seccomp_profile "$CASE/profile.json"
+	gives $'implemented\nonly others' --security-opt "seccomp=$CASE/profile.json" -- \
+		sh -c 'mkdir /new 2>&1 | grep -o implemented; touch /file && echo only others'
+}
+
+@test "the engine's AppArmor profile" {
+	[ "$(cat /sys/module/apparmor/parameters/enabled)" = Y ] || not_here "no AppArmor"
+	run -0 created "$IMAGE" cat /proc/self/attr/current
+	[[ "$output" == containers-default-*' (enforce)' ]]
+	gives unconfined --security-opt apparmor=unconfined -- cat /proc/self/attr/current
+}
+
+# --- devices and hooks
+
+@test "--device, --device-cgroup-rule" {
+	gives $'opened\nnot permitted' --device /dev/loop-control:/dev/other:r -- sh -c "$(opens /dev/other)"
+	script='mknod /tmp/k c 10 237 && : </tmp/k && echo opened'
+	gives opened --cap-add mknod --device-cgroup-rule 'c 10:237 r' -- sh -c "$script"
+	run ! created --cap-add mknod "$IMAGE" sh -c "$script"
+}
+
+@test "a device of the Container Device Interface: node, mount, variable, hooks" {
+	cdi_works
+}
+
+@test "--hooks-dir" {
+	mkdir "$CASE/hooks"
+	for stage in prestart poststop; do
+		jq -n --arg to "$CASE/$stage" --arg stage $stage '{version: "1.0.0", when: {always: true}, stages: [$stage],
+			hook: {path: "/bin/sh", args: ["sh", "-c", "cat >\($to)"]}}' >"$CASE/hooks/$stage.json"
+	done
+	run -0 engine --hooks-dir "$CASE/hooks" run --rm --network none "$IMAGE" echo hooked
+	[ "$output" = hooked ]
+	for stage in prestart poststop; do jq -e .id "$CASE/$stage" >/dev/null; done
+}
+
+# --- volumes
+
+@test "volumes: read-write, read-only, with mount options, with a new owner" {
+	mkdir -m 755 "$CASE/data"
+	touch "$CASE/data/f"
+	gives $'wrote\nrefused' -v "$CASE/data:/rw" -v "$CASE/data:/ro:ro" -- \
+		sh -c 'echo x >/rw/f && echo wrote; echo x 2>/dev/null >/ro/f || echo refused'
+	[ "$(cat "$CASE/data/f")" = x ]
+	run -0 created -v "$CASE/data:/data:noexec,nosuid,nodev" "$IMAGE" awk '$2 == "/data" { print $4 }' /proc/mounts
+	[[ ",$output," == *,nosuid,* && ",$output," == *,nodev,* && ",$output," == *,noexec,* ]]
+	gives 33:34 --user 33:34 -v "$CASE/data:/data:U" -- stat -c %u:%g /data/f
+}
+
+# bats test_tags=core
+@test "idmapped volumes, with the container's mapping and with mappings of their own" {
+	mkdir -m 755 "$CASE/data"
+	touch "$CASE/data/f"
+	chown 7:8 "$CASE/data/f"
+	gives $'65534:65534\n7:8\n5:6\n33:34' --uidmap 0:100000:1000 --gidmap 0:200000:1000 -v "$CASE/data:/plain" -v "$CASE/data:/all:idmap" \
+		-v "$CASE/data:/host:idmap=uids=7-100005-1;gids=8-200006-1" -v "$CASE/data:/own:idmap=uids=@7-33-1#0-0-1;gids=@8-34-1" -- \
+		stat -c %u:%g /plain/f /all/f /host/f /own/f
+}
+
+@test "overlay volumes (:O), also of a long path" {
+	deep=$CASE/$(printf '%0120d' 0)/$(printf '%0120d' 0)
+	for data in "$CASE/data" "$deep"; do
+		mkdir -p "$data"
+		echo old >"$data/f"
+		chmod -R a+rX "$CASE"
+		gives $'old\nnew' -v "$data:/data:O" -- sh -c 'cat /data/f; echo new >/data/f; cat /data/f'
+		[ "$(cat "$data/f")" = old ]
+	done
+}
+
+@test "named volumes, and those of another container" {
+	begin_idle -v "named$C:/kept"
+	answers file -- ls /kept
+	engine exec "$C" touch /kept/more
+	run -0 created --volumes-from "$C" "$IMAGE" ls /kept
+	[ "$output" = $'file\nmore' ]
+	engine rm -f -t 0 "$C" >/dev/null
+	engine volume rm "named$C" >/dev/null
+}
+
+@test "--tmpfs, --shm-size, --mount type=tmpfs" {
+	gives $'1024\n1777\nnoexec' --tmpfs /t:size=1m,mode=1777,noexec -- \
+		sh -c 'set -- $(df -k /t | tail -n 1); echo $2; stat -c %a /t; grep " /t " /proc/mounts | grep -o noexec'
+	gives $'2048\n4096' --shm-size 2m --mount type=tmpfs,target=/u,tmpfs-size=4m -- \
+		sh -c 'for d in /dev/shm /u; do set -- $(df -k $d | tail -n 1); echo $2; done'
+}
+
+@test "--read-only, with and without temporary file systems" {
+	gives $'refused\nwrote' --read-only -- sh -c 'touch /x 2>/dev/null || echo refused; touch /tmp/x && echo wrote'
+	gives $'refused\nrefused' --read-only --read-only-tmpfs=false -- sh -c 'for f in /x /tmp/x; do touch $f 2>/dev/null || echo refused; done'
+}
+
+@test "mounts that are made later reach a volume with rslave, and only that" {
+	mkdir "$CASE/data" "$CASE/data/sub"
+	mount --bind "$CASE/data" "$CASE/data"
+	mount --make-shared "$CASE/data"
+	begin_idle -v "$CASE/data:/follows:rslave" -v "$CASE/data:/alone:rprivate"
+	mount -t tmpfs tmpfs "$CASE/data/sub"
+	touch "$CASE/data/sub/later"
+	answers later -- ls /follows/sub
+	answers '' -- ls /alone/sub
+}
+
+@test "--mount type=image" {
+	gives busybox --mount "type=image,source=$IMAGE,destination=/image" -- sh -c 'ls /image/bin/busybox | xargs basename'
+}
+
+@test "an image of 101 layers" {
+	many_layers "$CASE/many.tar" localhost/many:latest
+	engine load -q -i "$CASE/many.tar" >/dev/null
+	run -0 created localhost/many sh -c 'ls -d /layer* | wc -l'
+	[ "$output" = 100 ]
+}
+
+# --- more than containers
+
+@test "build" {
+	printf 'FROM %s\nRUN id -u >/made; readlink /proc/self/ns/pid >>/made\nUSER 33\nRUN id -u >/tmp/made\n' "$IMAGE" >"$CASE/Containerfile"
+	engine build -q --network none --isolation oci -t localhost/built "$CASE" >/dev/null
+	run -0 created localhost/built sh -c 'head -n 1 /made; cat /tmp/made; tail -n 1 /made'
+	[ "${lines[0]} ${lines[1]}" = '0 33' ] && [ "${lines[2]}" != "$(readlink /proc/self/ns/pid)" ]
+}
+
+@test "kube play" {
+	: >"$CASE/begun"
+	cat >"$CASE/pod.yaml" <<-END
+		apiVersion: v1
+		kind: Pod
+		metadata: {name: played}
+		spec:
+		  hostname: played
+		  containers:
+		  - name: one
+		    image: $IMAGE
+		    imagePullPolicy: Never
+		    command: [sh, -c, 'trap "exit 0" TERM; sleep 1000 & wait']
+		    resources: {limits: {memory: 64Mi}}
+		    securityContext: {runAsUser: 33, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
+		    volumeMounts: [{name: data, mountPath: /data}]
+		  volumes:
+		  - {name: data, hostPath: {path: $CASE, type: Directory}}
+	END
+	engine kube play -q --network none "$CASE/pod.yaml" >/dev/null
+	run -0 engine exec played-one sh -c 'id -u; hostname; cat /sys/fs/cgroup/memory.max; ls /data/pod.yaml; touch /x 2>&1 | grep -o Read-only'
+	[ "$output" = $'33\nplayed\n67108864\n/data/pod.yaml\nRead-only' ]
+	engine kube down "$CASE/pod.yaml" >/dev/null
+}
+
+@test "a quadlet unit" {
+	[ -d /run/systemd/system ] || not_here "no systemd"
+	local name=check-$BATS_TEST_NUMBER
+	mkdir -p /run/containers/systemd "$CASE/storage"
+	cat >"/run/containers/systemd/$name.container" <<-END
+		[Container]
+		Image=$IMAGE
+		Network=none
+		Pull=never
+		GlobalArgs=--root $CASE/storage --runroot $CASE/run --runtime $RUNTIME
+		Exec=sh -c 'trap "exit 0" TERM; sleep 1000 & wait'
+		[Service]
+		TimeoutStartSec=300
+	END
+	podman --root "$CASE/storage" --runroot "$CASE/run" import -q --change ENV=PATH=/bin "$WORK/image.tar" "$IMAGE" >/dev/null 3>&-
+	systemctl daemon-reload
+	systemctl start "$name"
+	prints active systemctl is-active "$name"
+	run podman --root "$CASE/storage" --runroot "$CASE/run" --runtime "$RUNTIME" exec "systemd-$name" cat /proc/1/comm 3>&-
+	rm "/run/containers/systemd/$name.container"
+	systemctl stop "$name"
+	systemctl daemon-reload
+	[ "$status $output" = '0 sh' ]
+}
+
+@test "--systemd=always: systemd in a container" {
+	[ -d /run/systemd/system ] || not_here "no systemd"
+	systemd_root "$CASE/root"
+	: >"$CASE/begun"
+	engine run -d --name "$C" --network none --systemd=always -v /usr:/usr:ro --rootfs "$CASE/root" \
+		/usr/lib/systemd/systemd --unit=basic.target >/dev/null
+	wait_for 'timeout 60 podman --root "$WORK/storage" --runroot "$WORK/run" --runtime "$RUNTIME" exec "$C" systemctl is-active basic.target 2>/dev/null 3>&- | grep -qx active'
+	# A unit has a cgroup of its own below the container's.
+	run -0 engine exec "$C" systemd-run --quiet --wait --pipe cat /proc/self/cgroup
+	[[ "$output" == 0::*/system.slice/run-*.service ]]
+	engine stop -t 100 "$C" >/dev/null
+	[ "$(engine inspect -f '{{.State.ExitCode}}' "$C")" != 137 ]
+}
+
+# bats test_tags=core
+@test "checkpoint and restore, also from an archive" {
+	command -v criu >/dev/null || not_here "no criu"
+	begin --memory 64m "$IMAGE" sh -c 'i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.1; done'
+	wait_for '[ "$(engine exec "$C" cat /count)" -gt 3 ]'
+	engine container checkpoint "$C" >/dev/null
+	prints true engine inspect -f '{{.State.Checkpointed}}' "$C"
+	engine container restore "$C" >/dev/null
+	run -0 engine exec "$C" cat /count
+	[ "$output" -gt 3 ]
+	seen=$output
+	wait_for '[ "$(engine exec "$C" cat /count)" -gt "$seen" ]'
+	answers 67108864 -- cat /sys/fs/cgroup/memory.max
+	engine container checkpoint --leave-running "$C" >/dev/null
+	prints running engine inspect -f '{{.State.Status}}' "$C"
+	engine container checkpoint -e "$CASE/archive.tar" "$C" >/dev/null
+	engine rm "$C" >/dev/null
+	engine container restore -i "$CASE/archive.tar" --name again >/dev/null
+	run -0 engine exec again cat /count
+	[ "$output" -gt "$seen" ]
+}
+
+@test "system reset" {
+	own() { timeout 300 podman --root "$CASE/storage" --runroot "$CASE/run" --runtime "$RUNTIME" "$@" 3>&-; }
+	own import -q --change ENV=PATH=/bin "$WORK/image.tar" "$IMAGE" >/dev/null
+	own run -d --network none "$IMAGE" sh -c 'trap "exit 3" TERM; sleep 1000 & wait' >/dev/null
+	own system reset -f >/dev/null 2>&1
+	[ ! -d "$CASE/storage" ] || [ -z "$(own ps -aq)$(own images -q)" ]
+}
