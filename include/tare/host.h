@@ -63,6 +63,12 @@ int host_probe(struct host *ret_host, struct err *err) MUST_CHECK;
 int host_probe_caller(struct host *ret_host, struct err *err) MUST_CHECK;
 
 /*
+ * Fills only is_setgroups_denied: /proc/self/setgroups, user_namespaces(7). Fails with ERR_SYSTEM if that
+ * cannot be read.
+ */
+int host_probe_setgroups(struct host *host, struct err *err) MUST_CHECK;
+
+/*
  * Fills host->namespaces[ns] from the file at path, which the configuration names for namespace number ns (enum
  * spec_ns). A path that cannot be opened is reported in errnum. A child enters a user namespace that is not the
  * caller's to find out whether setgroups(2) is denied there; if it may not enter, that stays false.

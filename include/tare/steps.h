@@ -430,6 +430,7 @@ struct plan_container {
 	int32_t root_slot; /* of the root directory, without a mount namespace; or PLAN_NO_SLOT */
 	plan_text root;
 	uint64_t namespaces; /* CLONE_NEW* */
+	bool drops_groups;   /* before: setgroups(2) is denied in the container's user namespace */
 };
 struct plan_ids {
 	uint32_t uid, gid;

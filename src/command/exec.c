@@ -179,6 +179,8 @@ static int build(struct exec *exec, const struct spec *process, struct err *err)
 
 	if (r >= 0)
 		r = exec_load_plan(&exec->container, &text, &plan, err);
+	if (r >= 0 && plan_process_of(plan)->user.is_setgroups_denied)
+		r = host_probe_setgroups(&host, err);
 	if (r >= 0)
 		r = choose_cgroup(o, &exec->container.record, &cgroup, err);
 	if (r >= 0)

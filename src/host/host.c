@@ -124,19 +124,28 @@ static int count_groups(struct host *host, struct err *err)
 	return 0;
 }
 
+int host_probe_setgroups(struct host *host, struct err *err)
+{
+	char answer[16];
+	int r = io_read_small(AT_FDCWD, "/proc/self/setgroups", 0, answer, sizeof answer);
+
+	if (r < 0)
+		return err_system(err, r, "cannot read /proc/self/setgroups");
+	host->is_setgroups_denied = str_has_prefix(answer, "deny");
+	return 0;
+}
+
 static int probe_groups(struct host *host, struct err *err)
 {
 	_cleanup_buf_ struct buf gid_map = {0};
-	char answer[16];
 	int r;
 
 	r = count_groups(host, err);
 	if (r < 0 || !host->is_in_user_ns)
 		return r;
-	r = io_read_small(AT_FDCWD, "/proc/self/setgroups", 0, answer, sizeof answer);
+	r = host_probe_setgroups(host, err);
 	if (r < 0)
-		return err_system(err, r, "cannot read /proc/self/setgroups");
-	host->is_setgroups_denied = str_has_prefix(answer, "deny");
+		return r;
 	r = io_read_file(AT_FDCWD, "/proc/self/gid_map", 1 << 16, &gid_map);
 	if (r < 0)
 		return err_system(err, r, "cannot read /proc/self/gid_map");

@@ -153,14 +153,13 @@ static int check_user_ns(const struct walker *walker, const struct plan_containe
  */
 int bridge_enter_namespaces(struct walker *walker, const struct plan_container *container, struct err *err)
 {
-	const struct plan_step *user = plan_find(walker->plan, PLAN_USER);
 	int r = check_user_ns(walker, container, err);
 
 	if (r < 0)
 		return r;
-	/* Where setgroups is denied, the groups can be dropped only before: by a caller that may do so. */
-	if (user != NULL && user->u.user.is_setgroups_denied && !user->u.user.has_callers_groups)
-		(void)k_setgroups(0, NULL);
+	r = container->drops_groups ? k_setgroups(0, NULL) : 0;
+	if (r < 0)
+		return err_system(err, r, "cannot drop the caller's groups before the container is entered");
 	if (container->namespaces != 0)
 		r = k_setns(walker->rootfs.slot_base + container->slot, (int)container->namespaces);
 	if (r < 0)

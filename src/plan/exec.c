@@ -4,6 +4,7 @@
  * container's plan, so the configuration need not be read again. Process: the parent.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <string.h>
@@ -238,6 +239,18 @@ static void add_container(struct exec *e)
 }
 
 /*
+ * Where setgroups is denied, a caller with CAP_SETGID can drop its groups only before it enters, unless it is
+ * denied in the caller's own user namespace, too.
+ */
+static bool drops_groups(const struct exec *e)
+{
+	const struct host *host = e->b.host;
+
+	return e->stored->user.is_setgroups_denied && !e->stored->user.has_callers_groups &&
+	       !host->is_setgroups_denied && (host->capabilities >> CAP_SETGID & 1) != 0;
+}
+
+/*
  * Steps before the bridge enters the container, with the ids of the caller. The cpus of the cgroup already
  * apply to the bridge.
  */
@@ -273,6 +286,7 @@ static void add_spawn(struct exec *e)
 	step->u.container.slot = e->container_slot;
 	step->u.container.root_slot = e->root_slot;
 	step->u.container.namespaces = e->container->namespaces;
+	step->u.container.drops_groups = drops_groups(e);
 }
 
 static void add_keyring(struct exec *e)
