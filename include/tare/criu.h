@@ -103,11 +103,20 @@ struct criu_externals {
 void criu_externals_done(struct criu_externals *externals);
 #define _cleanup_criu_externals_ __attribute__((cleanup(criu_externals_done)))
 
+/* A container that is to be written. */
+struct criu_source {
+	pid_t pid;             /* of its init */
+	const char *joined;    /* names of namespaces that belong to others, separated by spaces */
+	const uint64_t *added; /* the ids of mounts that its configuration does not have */
+	size_t added_count;
+};
+
 /*
- * Finds the mounts and descriptors of a container by its init. joined: names of namespaces that belong to
- * others, separated by spaces. ERR_UNSUPPORTED for what criu(8) cannot treat as external.
+ * Finds the mounts and descriptors of a container by its init. ERR_UNSUPPORTED for what criu(8) cannot treat as
+ * external, and for an added mount, which a restore could not provide.
  */
-int criu_externals_find(pid_t pid, const char *joined, struct criu_externals *ret, struct err *err) MUST_CHECK;
+int criu_externals_find(const struct criu_source *source, struct criu_externals *ret,
+			struct err *err) MUST_CHECK;
 /* Adds them to the arguments of a dump. pid as above. */
 int criu_externals_add(const struct criu_externals *externals, pid_t pid, struct criu_args *args,
 		       struct err *err) MUST_CHECK;

@@ -31,7 +31,7 @@ static int check_status(const struct container *container, struct err *err)
 	return -EINVAL;
 }
 
-/* The namespaces that the configuration gives paths of, in the form of criu_externals_find. */
+/* The namespaces that the configuration gives paths of, in the form of struct criu_source. */
 static void add_joined(const struct spec *spec, struct buf *out)
 {
 	static const char *const names[SPEC_NS_COUNT] = {
@@ -99,9 +99,12 @@ static int find_externals(const struct container *container, struct criu_externa
 {
 	_cleanup_spec_ struct spec *spec = NULL;
 	_cleanup_buf_ struct buf joined = {0};
+	_cleanup_state_mounts_ struct state_mounts added = {NULL, 0};
 	int r = container_load_spec(container, &spec, err);
 
 	*ret = (struct criu_externals){.v = NULL};
+	if (r >= 0)
+		r = state_read_mounts(container->dir_fd, &added, err);
 	if (r < 0)
 		return r;
 	if (state_annotation(&container->record, ROOT_ANNOTATION) != NULL)
@@ -111,7 +114,8 @@ static int find_externals(const struct container *container, struct criu_externa
 		return err_set(err, ERR_UNSUPPORTED, 0, "/linux/namespaces",
 			       "cannot checkpoint a container without a mount namespace of its own");
 	add_joined(spec, &joined);
-	return criu_externals_find(container->record.pid, joined.data, ret, err);
+	return criu_externals_find(
+		&(struct criu_source){container->record.pid, joined.data, added.ids, added.count}, ret, err);
 }
 
 static int dump(const struct container *container, struct criu_options *o, struct err *err)

@@ -124,6 +124,23 @@ static bool is_external(const struct mount_line *line, const char *own, const ch
 	       (str_equal(line->type, "devpts") && !str_equal(line->root, "/"));
 }
 
+static int check_added(const struct criu_source *source, const char *mounts, struct err *err)
+{
+	struct mount_line line;
+
+	while (next_mount(&mounts, &line))
+		for (size_t i = 0; i < source->added_count; i++)
+			if (strtoull(line.id, NULL, 10) == source->added[i]) {
+				err_set(err, ERR_UNSUPPORTED, 0, NULL,
+					"cannot checkpoint the mount that was added at '%.200s': a restored "
+					"container has only those of its configuration",
+					line.point);
+				err_hint(err, "remove it before: tare mounts remove");
+				return -EOPNOTSUPP;
+			}
+	return 0;
+}
+
 static int find_mounts(const char *own, const char *mounts, struct criu_externals *ret, struct err *err)
 {
 	struct mount_line line;
@@ -241,19 +258,21 @@ static int find_namespaces(const char *joined, struct criu_externals *ret, struc
 	return 0;
 }
 
-int criu_externals_find(pid_t pid, const char *joined, struct criu_externals *ret, struct err *err)
+int criu_externals_find(const struct criu_source *source, struct criu_externals *ret, struct err *err)
 {
 	_cleanup_buf_ struct buf own = {0}, mounts = {0};
 	int r = read_table(k_getpid(), &own, err);
 
 	*ret = (struct criu_externals){.v = NULL};
 	if (r >= 0)
-		r = read_table(pid, &mounts, err);
+		r = read_table(source->pid, &mounts, err);
+	if (r >= 0)
+		r = check_added(source, mounts.data, err);
 	if (r >= 0)
 		r = find_mounts(own.data, mounts.data, ret, err);
 	if (r >= 0)
-		r = find_descriptors(pid, mounts.data, ret, err);
-	return r < 0 ? r : find_namespaces(joined, ret, err);
+		r = find_descriptors(source->pid, mounts.data, ret, err);
+	return r < 0 ? r : find_namespaces(source->joined, ret, err);
 }
 
 int criu_externals_add(const struct criu_externals *externals, pid_t pid, struct criu_args *args,

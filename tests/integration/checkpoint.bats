@@ -352,6 +352,25 @@ P
 	checkpoint --leave-running
 }
 
+@test "a mount that was added is refused by its path, until it is removed or unmounted by the container" {
+	fake_criu 'exit 0'
+	start_counter
+	mkdir "$WORK/volume"
+	jq -n --arg v "$WORK/volume" '[{destination:"/added",type:"bind",source:$v,options:["bind"]},{destination:"/memory",type:"tmpfs",source:"tmpfs"}]' >"$WORK/mounts.json"
+	tare mounts add "$ID" "$WORK/mounts.json"
+	for path in /added /memory; do
+		run -1 tare checkpoint --image-path "$WORK/images" "$ID"
+		[ "$output" = "tare: checkpoint $ID: cannot checkpoint the mount that was added at '$path': a restored container has only those of its configuration (remove it before: tare mounts remove)" ] || { echo "$output"; return 1; }
+		[ "$(status_of "$ID")" = running ]
+		[ ! -e "$WORK/images/tare-externals" ]
+		nsenter --mount="/proc/$(tare state "$ID" | jq .pid)/ns/mnt" umount "$path"
+	done
+	tare mounts add "$ID" "$WORK/mounts.json"
+	tare mounts remove "$ID" "$WORK/mounts.json"
+	checkpoint --leave-running
+	! grep added "$WORK/args" || { cat "$WORK/args"; return 1; }
+}
+
 @test "a root in memory is refused" {
 	fake_criu 'exit 0'
 	config '.annotations={"org.tare.root":"overlay"}'
