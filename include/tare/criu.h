@@ -60,8 +60,11 @@ void criu_dirs_done(struct criu_dirs *dirs);
 void criu_args_begin(struct criu_args *args, const char *action, const struct criu_options *options,
 		     const struct criu_dirs *dirs);
 
-/* ERR_UNSUPPORTED unless the program is installed in a version that has all that tare asks of it. */
-int criu_check_version(struct err *err) MUST_CHECK;
+/*
+ * ERR_UNSUPPORTED unless the program is installed in a version that has all that tare asks of it, and the
+ * caller has CAP_SYS_ADMIN.
+ */
+int criu_check(struct err *err) MUST_CHECK;
 
 /*
  * Executes the program in a mount namespace of its own, and waits for it. prepare runs in its process before,

@@ -151,7 +151,7 @@ int command_checkpoint(const char *state_root, const char *id, struct criu_optio
 {
 	_cleanup_container_ struct container container = {.root_fd = -1, .dir_fd = -1};
 	uint64_t all = ~0ull, old;
-	int r = criu_check_version(err);
+	int r = criu_check(err);
 
 	if (r < 0)
 		return r;

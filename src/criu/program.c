@@ -2,6 +2,7 @@
 /* Executes criu(8). Process: the one that was called; the program is its child. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,28 @@
 #define MAJOR_MIN 3
 #define MINOR_MIN 17
 
-/* --- version --- */
+/* --- what it needs --- */
+
+/*
+ * capabilities(7): with CAP_CHECKPOINT_RESTORE alone criu(8) writes and restores only processes that are in the
+ * namespaces of the caller. A container is not.
+ */
+static int check_caller(struct err *err)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+	int r = k_capget(&header, data);
+
+	if (r < 0)
+		return err_system(err, r, "cannot read the caller's capabilities");
+	if ((data[0].effective >> CAP_SYS_ADMIN & 1) != 0)
+		return 0;
+	err_set(err, ERR_UNSUPPORTED, 0, NULL,
+		"cannot use criu: it enters and makes the namespaces of a container, which needs "
+		"CAP_SYS_ADMIN");
+	err_hint(err, "checkpoint and restore as root");
+	return -EOPNOTSUPP;
+}
 
 static int execute_version(const void *context, int output_fd)
 {
@@ -41,7 +63,7 @@ static int refuse(struct err *err, const char *reason)
 	return -EOPNOTSUPP;
 }
 
-int criu_check_version(struct err *err)
+static int check_version(struct err *err)
 {
 	_cleanup_buf_ struct buf text = {0};
 	char *end = NULL;
@@ -62,6 +84,13 @@ int criu_check_version(struct err *err)
 	if (major < MAJOR_MIN || (major == MAJOR_MIN && minor < MINOR_MIN))
 		return refuse(err, "its version is too old");
 	return 0;
+}
+
+int criu_check(struct err *err)
+{
+	int r = check_version(err);
+
+	return r < 0 ? r : check_caller(err);
 }
 
 /* --- the call --- */

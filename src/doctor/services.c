@@ -2,6 +2,7 @@
 /* Programs and services of the host that tare uses: systemd's manager, CRIU. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,7 +77,10 @@ static void add_criu(struct doctor *doctor)
 	struct err err;
 	int r = read_version(&version);
 
-	if (r >= 0)
+	if (r >= 0 && (doctor->host.capabilities >> CAP_SYS_ADMIN & 1) == 0)
+		doctor_limited(doctor, "CRIU", "needs CAP_SYS_ADMIN for containers",
+			       "checkpoint and restore fail", "checkpoint and restore as root");
+	else if (r >= 0)
 		doctor_ok(doctor, "CRIU", doctor_text(doctor, "%s", version.data));
 	else if (r == -ENOENT)
 		doctor_limited(doctor, "CRIU", "is not installed", "checkpoint and restore fail",

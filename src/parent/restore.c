@@ -422,7 +422,7 @@ static bool is_root_in_memory(const struct plan *plan)
 static int begin(struct restoring *r, struct err *err)
 {
 	const struct criu_options *o = r->creation->draft.options->restore;
-	int error = criu_check_version(err);
+	int error = criu_check(err);
 
 	if (error >= 0 && is_root_in_memory(r->plan))
 		return err_set(err, ERR_UNSUPPORTED, 0, "/annotations/org.tare.root",

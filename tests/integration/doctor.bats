@@ -464,6 +464,7 @@ tare (unconfined)
 	finds limited systemd "does not run on this host" apart 'mount -t tmpfs none /run && exec "$1/tare" --root "$2" doctor --format json' "$WORK/bin" "$ROOT"
 	fake criu 'echo "Version: 3.17.1"; echo more'
 	finds ok CRIU "Version: 3.17.1" asked
+	finds limited CRIU "needs CAP_SYS_ADMIN for containers" setpriv --bounding-set -sys_admin --inh-caps -sys_admin env PATH="$WORK/bin:$PATH" "$TARE" --root "$ROOT" doctor --format json
 	fake criu 'exit 1'
 	finds unknown CRIU "'criu --version' has failed" asked
 	finds limited CRIU "is not installed" env PATH="$(dirname "$(command -v env)")/none" "$TARE" --root "$ROOT" doctor --format json

@@ -654,6 +654,27 @@ shows_own_proc() { # command that runs tare, flags of run...
 	[[ "$output" != *seccomp* ]] || { echo "$output"; return 1; }
 }
 
+@test "checkpoint and restore by a user are refused with what is missing, and the container continues" {
+	for_user
+	mkdir "$WORK/bin" "$WORK/images"
+	printf '#!/bin/sh\n[ "$1" != --version ] || { echo "Version: 4.1"; exit; }\ntouch "%s/called"\n' "$WORK" >"$WORK/bin/criu"
+	chmod 755 "$WORK/bin" "$WORK/bin/criu"
+	chown 65534:65534 "$WORK/images"
+	config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{containerID:0,hostID:65534,size:1}] | .linux.gidMappings=.linux.uidMappings
+		| .linux.resources={} | del(.process.rlimits) | .process.args=["sleep","1000"]'
+	as_user() { PATH=$WORK/bin:$PATH setpriv --reuid 65534 --regid 65534 --clear-groups "$WORK/tare" --root "$ROOT" "$@" </dev/null 3>&-; }
+	as_user run -d -b "$BUNDLE" "$ID"
+	missing="cannot use criu: it enters and makes the namespaces of a container, which needs CAP_SYS_ADMIN (checkpoint and restore as root)"
+	run -1 as_user checkpoint --image-path "$WORK/images" "$ID"
+	[ "$output" = "tare: checkpoint $ID: $missing" ] || { echo "$output"; return 1; }
+	[ "$(as_user state "$ID" | jq -r .status)" = running ]
+	as_user delete --force "$ID"
+	run -1 as_user restore -d -b "$BUNDLE" --image-path "$WORK/images" "$ID"
+	[ "$output" = "tare: restore $ID: $missing" ] || { echo "$output"; return 1; }
+	[ "$(as_user list -q)" = "" ]
+	[ ! -e "$WORK/called" ]
+}
+
 # One bundle in the other: level N + 1 is /b in the root file system of level N, with tare beside it, which each level
 # but the last starts. uid 0 of a level is another user on the host, if the level has a user namespace.
 levels() { # filter for all levels, filter for those after the first
