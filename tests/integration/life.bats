@@ -88,34 +88,63 @@ nothing_left() {
 	run -0 in_other_pid_namespace list
 	[[ "$output" == *"warning: container $ID: cannot tell whether the container lives"* ]]
 	[[ "$output" == *"$ID"*" unknown "* ]]
-	# In that namespace the pid belongs to another process, or to none, and /proc is still that of the first
-	# namespace.
+	# The same if /proc is still that of the first namespace, and the pid belongs to no process of this one.
 	for command in delete "exec $ID true" "kill $ID KILL"; do
 		# shellcheck disable=SC2086
 		set -- $command
 		[ $# -gt 1 ] || set -- "$@" "$ID"
 		run ! unshare -pf "$TARE" --root "$ROOT" "$@"
+		[ "$1" = delete ] || [[ "$output" == *": it was created in another pid namespace ("* ]] || { echo "$*: $output"; return 1; }
 		is_running
 	done
+	# If it belongs to another process, that gets no signal, and only ends by the SIGTERM from here.
+	other='echo $(($1 - 1)) >/proc/sys/kernel/ns_last_pid; sleep 1000 3>&- & [ $! = "$1" ] || exit 99
+		shift; ! "$@" || exit 98; kill -TERM $!; wait $!; [ $? = 143 ]'
+	run -0 unshare -pf sh -c "$other" . "$pid" "$TARE" --root "$ROOT" kill "$ID" KILL
+	[[ "$output" == *": it was created in another pid namespace ("* ]] || { echo "$output"; return 1; }
+	is_running
 	tare kill "$ID" KILL
 	wait_for '[ "$(status_of "$ID")" = stopped ]'
 	tare delete "$ID"
 }
 
+@test "with the procfs of another pid namespace on /proc no command treats a running container as stopped" {
+	config '.process.args=["sleep","1000"]'
+	# In the inner pid namespace, init has a pid that belongs to another process in the outer one.
+	outer='for i in $(seq 60); do sleep 1000 3>&- & done
+		exec env last=$! unshare -mpf --mount-proc sh -c "$inner" . "$@"'
+	inner='echo $((last - 40)) >/proc/sys/kernel/ns_last_pid
+		"$@" run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 || exit
+		umount -l /proc
+		for command in "state $ID" "delete $ID" "exec $ID true" "kill $ID KILL"; do
+			! "$@" $command || echo "$command succeeds"
+		done
+		mount -t proc proc /proc
+		"$@" state "$ID" | jq -r .status'
+	run -0 env BUNDLE="$BUNDLE" ID="$ID" WORK="$WORK" inner="$inner" unshare -mpf --mount-proc --propagation private \
+		sh -c "$outer" . "$TARE" --root "$ROOT"
+	[ "${#lines[@]}" = 5 ] && [ "${lines[4]}" = running ] || { echo "$output"; return 1; }
+	for line in "${lines[@]:0:4}"; do
+		[[ "$line" == *" $ID: cannot tell whether the container lives: /proc is that of another pid namespace (mount the procfs of this pid namespace on /proc)" ]] || { echo "$output"; return 1; }
+	done
+}
+
 @test "a container of a pid namespace that is gone is stopped if its cgroup is empty, and can be removed" {
 	not_systemd
 	config '.process.args=["sleep","1000"]'
+	# The commands run in the namespace of this case: its number cannot be that of the one that is gone, as that of a new
+	# namespace can.
 	unshare -mpf --mount-proc "$TARE" --root "$ROOT" run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
-	wait_for '[ "$(in_other_pid_namespace state "$ID" | jq -r .status)" = stopped ]'
-	in_other_pid_namespace delete "$ID"
+	wait_for '[ "$(status_of "$ID")" = stopped ]'
+	tare delete "$ID"
 	nothing_left
 	# The cgroup may be gone, too, with that of the engine's own container.
 	unshare -mpf --mount-proc "$TARE" --root "$ROOT" run -d -b "$BUNDLE" "$ID" </dev/null >"$WORK/out" 2>&1 3>&-
 	wait_for 'rmdir "$(cgroup_of "$ID")"'
-	# Both commands in one namespace, as the number of a namespace that is gone may be given to a new one. If this
-	# namespace has it, the container is dead for sure.
-	run -0 unshare -mpf --mount-proc --propagation private sh -c '"$@" "$0" || "$@" --force "$0"' "$ID" "$TARE" --root "$ROOT" delete
-	[ -z "$output" ] || [[ "$output" == *"it was created in another pid namespace"*"warning: container $ID was created in another pid namespace, and its cgroup is gone"* ]] || { echo "$output"; return 1; }
+	run -1 tare delete "$ID"
+	[[ "$output" == *"it was created in another pid namespace"* ]] || { echo "$output"; return 1; }
+	run -0 tare delete --force "$ID"
+	[[ "$output" == *"warning: container $ID was created in another pid namespace, and its cgroup is gone"* ]] || { echo "$output"; return 1; }
 	nothing_left
 }
 
@@ -186,11 +215,15 @@ nothing_left() {
 	[[ "$output" == *"cannot tell which container cgroup"*"input/output error"* ]]
 	[ "$(status_of "other.$ID")" != "" ]
 	is_running
-	# A mount namespace without the cgroup hierarchy.
-	run ! unshare -m --propagation private sh -c 'mount -t tmpfs none /sys/fs/cgroup; exec "$@"' sh "$TARE" --root "$ROOT" state "$ID"
-	[[ "$output" == *"cannot tell whether the container is paused"* ]]
-	run ! unshare -m --propagation private sh -c 'mount -t tmpfs none /sys/fs/cgroup; exec "$@"' sh "$TARE" --root "$ROOT" delete --force "$ID"
-	[ -e "$ROOT/$ID" ]
+	# A mount namespace without the cgroup hierarchy, with the directory that it is mounted on or without it.
+	for command in state "delete --force"; do
+		for at in "$(cgroup_mount)" /sys/fs/cgroup; do
+			# shellcheck disable=SC2086
+			run ! unshare -m --propagation private sh -c 'mount -t tmpfs none "$0"; exec "$@"' "$at" "$TARE" --root "$ROOT" $command "$ID"
+			[ "$command" != state ] || [[ "$output" == *"cannot tell whether the container is paused"* ]] || { echo "$at: $output"; return 1; }
+			[ -e "$ROOT/$ID" ]
+		done
+	done
 }
 
 @test "a process that /proc hides is not treated as dead" {
@@ -422,8 +455,8 @@ user_namespace() {
 		before=$(stat -c '%i %F' "$WORK/$name")
 		for command in "create -b $BUNDLE --pid-file $WORK/$name $ID" "run -d -b $BUNDLE --pid-file $WORK/$name $ID" "exec --pid-file $WORK/$name other.$ID touch /tmp/ran"; do
 			# shellcheck disable=SC2086
-			run ! tare $command </dev/null 3>&-
-			[[ "$output" == *"cannot write pid file '$WORK/$name': it exists and is not a regular file"* ]] || { echo "$output"; return 1; }
+			! tare $command </dev/null >"$WORK/out" 2>&1 3>&- || { echo "$command succeeds"; return 1; }
+			grep -F "cannot write pid file '$WORK/$name': it exists and is not a regular file" "$WORK/out" || { cat "$WORK/out"; return 1; }
 			[ "$(stat -c '%i %F' "$WORK/$name")" = "$before" ]
 			[ ! -e "$ROOT/$ID" ]
 			[ ! -e "$BUNDLE/rootfs/tmp/ran" ]
