@@ -135,6 +135,8 @@ teardown() {
 	[[ "$output" == *"/process/selinuxLabel: cannot set SELinux label 'system_u:system_r:container_t:s0' by \`/proc/self/attr/exec\`: "*" (SELinux is not enabled on this host)" ]]
 	run -1 tare create --no-new-keyring -b "$BUNDLE" "$ID"
 	[[ "$output" == *"by \`/proc/self/attr/exec\`: "* ]]
+	run -1 tare check -b "$BUNDLE"
+	[[ "$output" == *"/process/selinuxLabel: SELinux is not enabled on this host"* ]] || { echo "$output"; return 1; }
 	config 'del(.process.selinuxLabel) | .process.args=["sleep","1000"]'
 	create "$ID"
 	tare start "$ID"
