@@ -8,13 +8,12 @@ ctrs() {
 }
 
 begin_engine() {
-	command -v ctr >/dev/null || return 0
 	export RUNTIME
 	begin_containerd
 }
 
-need_engine() {
-	command -v ctr >/dev/null || host_lacks "no ctr"
+missing() {
+	command -v ctr >/dev/null || echo "no ctr"
 }
 
 end_engine() {
@@ -27,14 +26,14 @@ remove_all() {
 }
 
 created() { # FLAGS... -- COMMAND...
-	local flags=()
-	while [ "$1" != -- ]; do flags+=("$1") && shift; done
-	ctrs run --rm --runc-binary "$RUNTIME" --env PATH=/bin "${flags[@]}" --rootfs "$WORK/rootfs" "n$RANDOM" "${@:2}"
+	local flags words
+	divide "$@"
+	ctrs run --rm --runc-binary "$RUNTIME" --env PATH=/bin "${flags[@]}" --rootfs "$WORK/rootfs" "n$RANDOM" "${words[@]}"
 }
 
 gives() { # EXPECTED FLAGS... -- COMMAND...
 	run created "${@:2}"
-	[ "$status:${output//$'\r'/}" = "0:$1" ] || { printf '%s: %s\n' "$status" "$output"; return 1; }
+	printed "$1"
 }
 
 begin_idle() { # FLAGS...
@@ -44,11 +43,10 @@ begin_idle() { # FLAGS...
 }
 
 answers() { # EXPECTED FLAGS... -- COMMAND...
-	local flags=() expected=$1
-	shift
-	while [ "$1" != -- ]; do flags+=("$1") && shift; done
-	run ctrs task exec --exec-id "e$RANDOM" "${flags[@]}" "$C" "${@:2}"
-	[ "$status:${output//$'\r'/}" = "0:$expected" ] || { printf '%s: %s\n' "$status" "$output"; return 1; }
+	local flags words
+	divide "${@:2}"
+	run ctrs task exec --exec-id "e$RANDOM" "${flags[@]}" "$C" "${words[@]}"
+	printed "$1"
 }
 
 task_status() {
@@ -68,7 +66,7 @@ task_status() {
 
 @test "run -t: a terminal" {
 	type -P script >/dev/null || not_here "no script(1)"
-	export -f ctrs created
+	export -f ctrs created divide
 	run -0 env SHELL=/bin/bash script -qec 'created -t -- sh -c "test -t 0 && test -t 1 && echo terminal"' /dev/null
 	[[ "$output" == *terminal* ]]
 }
@@ -80,7 +78,7 @@ task_status() {
 @test "run: --cap-add, --cap-drop, --privileged" {
 	gives 1 --cap-drop CAP_CHOWN --cap-add CAP_SYS_ADMIN -- \
 		sh -c 'c=0x$(sed -n "s/^CapEff:\t//p" /proc/self/status); echo $(((c & 1) == 0 && (c >> 21 & 1) == 1))'
-	gives "$(grep CapBnd /proc/self/status | sed s/Bnd/Eff/)" --privileged -- grep CapEff /proc/self/status
+	gives "$(all_capabilities)" --privileged -- grep CapEff /proc/self/status
 }
 
 @test "run: --read-only, --mount, --device" {

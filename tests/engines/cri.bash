@@ -1,52 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# A containerd with the interface for Kubernetes, and requests like those of a kubelet. It is started once for a file,
-# with storage of its own and the runtime $RUNTIME, which is tare if it is not set. A check must mean the same for every
-# runtime. What calls jq has filters in single quotes.
+# A containerd with the interface for Kubernetes, and requests like those of a kubelet. What calls jq has filters in
+# single quotes.
 # shellcheck disable=SC2016
 
-bats_require_minimum_version 1.5.0
-load ../integration/helpers
-load ../integration/engines
-RUNTIME=${RUNTIME:-$TARE}
-
-setup_file() {
-	[ "$EUID" = 0 ] && [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || return 0
-	need_engine >/dev/null 2>&1 || return 0
-	# For all cases of the file, which are children of this process.
-	enable -f "$TOOLS/ownmounts.so" own_mounts
-	own_mounts
-	WORK=$(mktemp -d)
-	export WORK
-	chmod 755 "$WORK"
-	mkdir -p "$WORK/rootfs/bin" "$WORK/rootfs/etc" "$WORK/rootfs/tmp"
-	chmod 1777 "$WORK/rootfs/tmp"
-	cp /bin/busybox "$TOOLS/probe" "$WORK/rootfs/bin/"
-	/bin/busybox --list | grep -vx busybox | (cd "$WORK/rootfs/bin" && xargs -n 1 ln -s busybox)
-	echo 'root:x:0:0::/:/bin/sh' >"$WORK/rootfs/etc/passwd"
-	tar -C "$WORK/rootfs" -cf "$WORK/image.tar" .
-	begin_engine
-}
-
-teardown_file() {
-	[ -n "${WORK:-}" ] || return 0
-	end_engine
-	unmount_work
-	rm -rf --one-file-system "$WORK"
-}
-
-setup() {
-	[ "$EUID" = 0 ] || not_here "needs root"
-	need_engine
-	[ -n "${WORK:-}" ] || host_lacks "engines need cgroup v2 on /sys/fs/cgroup"
-	CASE=$WORK/$BATS_TEST_NUMBER
-	mkdir "$CASE"
-	chmod 755 "$CASE"
-}
-
-teardown() {
-	[ ! -e "${CASE:-/none}/begun" ] || remove_all
-}
+load "${BASH_SOURCE[0]%/*}/common"
 
 cri() {
 	python3 "$BATS_TEST_DIRNAME/cri.py" "$@" 3>&-
@@ -66,10 +24,12 @@ calls() { # METHOD [FLAGS OF JQ... FILTER [--args -- WORDS...]]
 	printf '%s\n' "$answer"
 }
 
-need_engine() {
-	command -v containerd >/dev/null || host_lacks "no containerd"
-	python3 -c 'import grpc, google.protobuf' || host_lacks "no python3-grpcio"
-	[ -e /usr/lib/cni/ptp ] || host_lacks "no containernetworking-plugins"
+missing() {
+	command -v containerd >/dev/null || echo "no containerd"
+	python3 -c 'import grpc, google.protobuf' 2>/dev/null || echo "no python3-grpcio"
+	command -v protoc >/dev/null || echo "no protobuf-compiler"
+	[ -e "${CRI_SOURCES:-/usr/share/gocode/src}/k8s.io/cri-api" ] || echo "no golang-github-kubernetes-cri-api-dev"
+	[ -e /usr/lib/cni/ptp ] || echo "no containernetworking-plugins"
 }
 
 begin_engine() {
@@ -77,22 +37,14 @@ begin_engine() {
 	local bare=false
 	[ ! -d /run/systemd/system ] || SYSTEMD=true
 	[[ "$(</sys/fs/cgroup/cgroup.controllers)" == *cpu*memory* ]] || { LIMITS=false && bare=true; }
-	mkdir "$WORK/cni" "$WORK/cdi" "$WORK/apparmor"
+	mkdir "$WORK/cni"
+	cdi_device "$WORK/cdi"
 	cat >"$WORK/cni/net.conflist" <<-END
 		{"cniVersion": "0.4.0", "name": "checks", "plugins": [{"type": "ptp", "ipam":
 		  {"type": "host-local", "subnet": "10.231.0.0/24", "dataDir": "$WORK/ipam"}}]}
 	END
-	cat >"$WORK/containerd.toml" <<-END
-		version = 2
-		root = "$WORK/containerd"
-		state = "$WORK/containerd.run"
-		[grpc]
-		  address = "$WORK/containerd.sock"
-		[timeouts]
-		  "io.containerd.timeout.shim.cleanup" = "60s"
-		  "io.containerd.timeout.shim.load" = "60s"
-		  "io.containerd.timeout.shim.shutdown" = "60s"
-		  "io.containerd.timeout.task.state" = "60s"
+	containerd_settings >"$WORK/containerd.toml"
+	cat >>"$WORK/containerd.toml" <<-END
 		[plugins."io.containerd.grpc.v1.cri"]
 		  sandbox_image = "localhost/pause:1"
 		  enable_cdi = true
@@ -114,7 +66,7 @@ begin_engine() {
 		[plugins."io.containerd.internal.v1.opt"]
 		  path = "$WORK/opt"
 	END
-	cri archive "$WORK/images.tar" "$WORK/image.tar" localhost/pause:1 'trap exit TERM; while :; do sleep 1000 & wait; done' \
+	python3 "$BATS_TEST_DIRNAME/archive.py" "$WORK/images.tar" "$WORK/image.tar" 0 localhost/pause:1 'trap exit TERM; while :; do sleep 1000 & wait; done' \
 		localhost/busybox:1 'echo the image'
 	mkfifo "$WORK/requests" "$WORK/answers"
 	begin_daemon client true python3 "$BATS_TEST_DIRNAME/cri.py" serve "$WORK/containerd.sock" "$WORK/requests" "$WORK/answers"
@@ -233,19 +185,4 @@ kept() {
 	shim=$(pgrep -f "containerd-shim-runc-v2.* -id $POD")
 	[ "$LIMITS" = false ] || container=$(($(cat "/sys/fs/cgroup$PARENT"/*"$C"*/memory.current) / 1024))
 	echo "$(awk '/^VmRSS/ { print $2 }' "/proc/$shim/status") $container $(du -sk "$WORK/runtime" | cut -f 1) $(pgrep -c -P "$shim" . || true)"
-}
-
-# A file of the Container Device Interface with one device, example.com/check=one: a node, a mount, a variable, and
-# hooks, each of which copies its input to a file.
-cdi_file() {
-	echo mounted >"$WORK/cdi-mount"
-	cat >"$WORK/cdi/check.json" <<-END
-		{"cdiVersion": "0.5.0", "kind": "example.com/check", "devices": [{"name": "one", "containerEdits": {
-		  "deviceNodes": [{"path": "/dev/checked", "hostPath": "/dev/loop-control", "permissions": "r"}],
-		  "env": ["CHECKED=yes"],
-		  "mounts": [{"hostPath": "$WORK/cdi-mount", "containerPath": "/checked", "options": ["ro", "nosuid", "nodev", "bind"]}],
-		  "hooks": [
-		    {"hookName": "createRuntime", "path": "/bin/sh", "args": ["sh", "-c", "cat >$WORK/cdi-createRuntime"]},
-		    {"hookName": "createContainer", "path": "/bin/sh", "args": ["sh", "-c", "cat >$WORK/cdi-createContainer"]}]}}]}
-	END
 }

@@ -61,7 +61,7 @@ load cri
 
 @test "a privileged container" {
 	pod '.linux.security_context.privileged = true'
-	gives "$(grep CapBnd /proc/self/status | sed s/Bnd/Eff/)"$'\nwritable\nyes' \
+	gives "$(all_capabilities)"$'\nwritable\nyes' \
 		'grep CapEff /proc/self/status; [ -w /proc/sys/kernel/domainname ] && echo writable; [ -c /dev/kmsg ] && echo yes' \
 		'.linux.security_context += {privileged: true, masked_paths: [], readonly_paths: []}'
 }
@@ -112,7 +112,6 @@ load cri
 }
 
 @test "devices of the node, and devices of a CDI file" {
-	cdi_file
 	pod
 	gives $'read\nrefused\nread\nrefused\nyes\nmounted' \
 		'for f in given checked; do true </dev/$f && echo read; true 2>/dev/null >/dev/$f || echo refused; done; echo $CHECKED; cat /checked' \
@@ -280,7 +279,7 @@ users='.linux.security_context.namespace_options.userns_options = {mode: "POD",
 	pod
 	gives $'298 -1 1\n600 -1 38\nSeccomp:\t2' 'probe 298:0:0:0:0:0 600; grep Seccomp: /proc/self/status' \
 		'.linux.security_context.seccomp = {profile_type: "RuntimeDefault"}'
-	echo '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":38}]}' >"$CASE/profile"
+	seccomp_profile "$CASE/profile"
 	gives $'refused\nSeccomp:\t2' 'mkdir /tmp/x 2>/dev/null || echo refused; grep Seccomp: /proc/self/status' \
 		'.linux.security_context.seccomp = {profile_type: "Localhost", localhost_ref: "'"$CASE/profile"'"}'
 	gives $'298 -1 14\nSeccomp:\t0' 'probe 298:0:0:0:0:0; grep Seccomp: /proc/self/status' '.linux.security_context.seccomp = {profile_type: "Unconfined"}'

@@ -13,9 +13,6 @@ usage: cri.py serve SOCKET REQUESTS ANSWERS
        cri.py forward URL PORT
            Connects to what PortForward has returned: standard input goes to the port, and what the port sends to
            standard output, until the port has sent as many bytes as standard input had.
-       cri.py archive FILE LAYER NAME COMMAND [NAME COMMAND...]
-           Makes an archive with images for `ctr images import`, all of one layer, each with a name and what
-           /bin/sh runs for it.
        cri.py probes SOCKET CONTAINER RATE SECONDS COMMAND...
            Calls ExecSync RATE times in a second, and prints how many calls succeeded, how many failed, the first
            failure, and the median and the longest duration in milliseconds.
@@ -25,8 +22,6 @@ The streams are those of the WebSocket protocol v4.channel.k8s.io, of which the 
 """
 import base64
 import concurrent.futures
-import hashlib
-import io
 import json
 import os
 import queue
@@ -35,7 +30,6 @@ import statistics
 import struct
 import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 import time
@@ -239,32 +233,8 @@ def probes(address, container, rate, seconds, *command):
                       "longest_ms": round(durations[-1] * 1000)}))
 
 
-def archive(path, layer, *images):
-    """Writes images as `docker save` does."""
-    with open(layer, "rb") as file:
-        content = file.read()
-    manifest = []
-    with tarfile.open(path, "w") as made:
-
-        def add(name, data):
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            made.addfile(entry, io.BytesIO(data))
-
-        add("layer.tar", content)
-        for name, command in zip(images[::2], images[1::2]):
-            config = json.dumps({"architecture": {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine], "os": "linux",
-                                 "config": {"Env": ["PATH=/bin"], "Entrypoint": ["/bin/sh", "-c", command]},
-                                 "rootfs": {"type": "layers", "diff_ids": [
-                                     "sha256:" + hashlib.sha256(content).hexdigest()]}}).encode()
-            config_name = hashlib.sha256(config).hexdigest() + ".json"
-            add(config_name, config)
-            manifest.append({"Config": config_name, "RepoTags": [name], "Layers": ["layer.tar"]})
-        add("manifest.json", json.dumps(manifest).encode())
-
-
 if __name__ == "__main__":
-    commands = {"serve": serve, "stream": stream, "forward": forward, "archive": archive, "probes": probes}
+    commands = {"serve": serve, "stream": stream, "forward": forward, "probes": probes}
     if len(sys.argv) < 3 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])

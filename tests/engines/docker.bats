@@ -7,7 +7,6 @@ engine() {
 }
 
 begin_engine() {
-	command -v dockerd >/dev/null || return 0
 	export -f engine
 	export RUNTIME IMAGE=busybox
 	begin_containerd
@@ -25,8 +24,8 @@ begin_dockerd() { # NAME DRIVER
 		--iptables=false --ip6tables=false --exec-opt "native.cgroupdriver=$2"
 }
 
-need_engine() {
-	command -v dockerd >/dev/null || host_lacks "no dockerd"
+missing() {
+	command -v dockerd >/dev/null || echo "no dockerd"
 }
 
 end_engine() {
@@ -76,32 +75,22 @@ end_engine() {
 
 # bats test_tags=core
 @test "a container's life: run -d, exec, pause, stop, logs" {
-	begin "$IMAGE" sh -c 'trap "echo stopped; exit 3" TERM; echo begun; sleep 1000 & wait'
+	begin_reporting
 	answers sh -- cat /proc/1/comm
 	run -5 engine exec "$C" sh -c 'exit 5'
-	engine pause "$C" >/dev/null
-	prints paused engine inspect -f '{{.State.Status}}' "$C"
-	engine unpause "$C" >/dev/null
+	pauses
 	run -0 engine top "$C"
 	[[ "$output" == *sh* ]]
-	engine stop -t 60 "$C" >/dev/null
-	prints 3 engine inspect -f '{{.State.ExitCode}}' "$C"
-	prints $'begun\nstopped' engine logs "$C"
+	stops
 }
 
 @test "exec: user, environment, directory, terminal, input, rights" {
 	begin_idle
-	answers $'1000\nb\n/tmp' -u 1000 -e A=b -w /tmp -- sh -c 'id -u; echo $A; pwd'
-	answers $'33\n34' -u 33:34 -- sh -c 'id -u; id -g'
-	answers terminal -t -- sh -c 'test -t 0 && test -t 1 && echo terminal'
-	run -0 engine exec -i "$C" cat <<<'some text'
-	[ "$output" = 'some text' ]
+	exec_works
 	run ! engine exec "$C" /no/such/program
 	[[ "$status" =~ ^12[67]$ ]]
-	run -126 engine exec "$C" /etc
-	answers "$(grep CapBnd /proc/self/status | sed s/Bnd/Eff/)" --privileged -- grep CapEff /proc/self/status
-	engine exec -d "$C" sh -c 'echo done >/tmp/detached'
-	wait_for '[ "$(engine exec "$C" cat /tmp/detached)" = done ]'
+	answers "$(all_capabilities)" --privileged -- grep CapEff /proc/self/status
+	exec_detaches
 }
 
 @test "create, start, restart, kill, wait, rm" {
@@ -124,28 +113,16 @@ end_engine() {
 }
 
 @test "attach: output and exit status" {
-	: >"$CASE/begun"
-	engine create --name "$C" --network none "$IMAGE" sh -c 'echo attached; exit 4' >/dev/null
-	run -4 engine start -a "$C"
-	[ "$output" = attached ]
+	attach_works
 }
 
 @test "stats" {
 	begin_idle --memory 64m
-	run -0 engine stats --no-stream --format '{{.PIDs}} {{.MemUsage}}' "$C"
-	[[ "$output" =~ ^[12]\ [0-9.]+[kKM]iB\ /\ 64MiB$ ]] || { echo "$output"; return 1; }
+	stats_work '[kKM]iB / 64MiB'
 }
 
 @test "cp, diff, commit" {
-	begin_idle
-	echo copied >"$CASE/file"
-	engine cp "$CASE/file" "$C:/tmp/copied" >/dev/null 2>&1
-	answers copied -- cat /tmp/copied
-	run -0 engine diff "$C"
-	[[ "$output" == *"A /tmp/copied"* ]]
-	engine commit "$C" committed >/dev/null
-	run -0 created committed cat /tmp/copied
-	[ "$output" = copied ]
+	cp_diff_and_commit_work committed
 }
 
 @test "healthcheck" {
@@ -166,11 +143,7 @@ end_engine() {
 @test "limits: --memory-swap, --memory-reservation, --cpu-shares, --cpuset-cpus" {
 	gives $'67108864\n33554432\n0' --memory 64m --memory-swap 128m --memory-reservation 32m --cpuset-cpus 0 -- \
 		sh -c 'cd /sys/fs/cgroup; cat memory.swap.max memory.low cpuset.cpus'
-	for shares in 512 2048; do
-		run -0 created --cpu-shares $shares "$IMAGE" cat /sys/fs/cgroup/cpu.weight
-		weight[shares]=$output
-	done
-	[ "${weight[512]}" -lt 100 ] && [ "${weight[2048]}" -gt "${weight[512]}" ]
+	cpu_shares_work
 }
 
 # bats test_tags=core
@@ -215,17 +188,12 @@ end_engine() {
 # --- namespaces
 
 @test "namespaces of the host" {
-	run -0 engine run --rm --pid host --ipc host --uts host --cgroupns host --network host "$IMAGE" \
-		sh -c 'for n in pid ipc uts cgroup net; do readlink /proc/self/ns/$n; done'
-	[ "$output" = "$(readlink /proc/self/ns/{pid,ipc,uts,cgroup,net})" ]
+	joins_the_host
 }
 
 @test "namespaces of another container" {
 	begin_idle --ipc shareable
-	joined=$(engine exec "$C" sh -c 'for n in pid ipc net; do readlink /proc/self/ns/$n; done')
-	run -0 engine run --rm --pid "container:$C" --ipc "container:$C" --network "container:$C" "$IMAGE" \
-		sh -c 'for n in pid ipc net; do readlink /proc/self/ns/$n; done'
-	[ "$output" = "$joined" ]
+	joins_another pid ipc
 }
 
 # --- rights
@@ -235,7 +203,7 @@ end_engine() {
 }
 
 @test "--privileged" {
-	gives "$(grep CapBnd /proc/self/status | sed s/Bnd/Eff/)"$'\nSeccomp:\t0' --privileged -- sh -c 'grep CapEff /proc/self/status; test -c /dev/kmsg && grep Seccomp: /proc/self/status'
+	gives "$(all_capabilities)"$'\nSeccomp:\t0' --privileged -- sh -c 'grep CapEff /proc/self/status; test -c /dev/kmsg && grep Seccomp: /proc/self/status'
 }
 
 @test "--security-opt no-new-privileges, systempaths=unconfined" {
@@ -257,9 +225,7 @@ end_engine() {
 }
 
 @test "a seccomp profile of the user" {
-	seccomp_profile "$CASE/profile.json"
-	gives $'implemented\nonly others' --security-opt "seccomp=$CASE/profile.json" -- \
-		sh -c 'mkdir /new 2>&1 | grep -o implemented; touch /file && echo only others'
+	seccomp_profile_works
 }
 
 @test "the engine's AppArmor profile" {
@@ -284,11 +250,7 @@ end_engine() {
 # --- volumes
 
 @test "volumes: read-write, read-only" {
-	mkdir -m 755 "$CASE/data"
-	touch "$CASE/data/f"
-	gives $'wrote\nrefused' -v "$CASE/data:/rw" -v "$CASE/data:/ro:ro" -- \
-		sh -c 'echo x >/rw/f && echo wrote; echo x 2>/dev/null >/ro/f || echo refused'
-	[ "$(cat "$CASE/data/f")" = x ]
+	volumes_work
 }
 
 @test "a read-only volume with a mount in it: read-only there, or not" {
@@ -302,20 +264,11 @@ end_engine() {
 }
 
 @test "named volumes, and those of another container" {
-	begin_idle -v "named$C:/kept"
-	answers file -- ls /kept
-	engine exec "$C" touch /kept/more
-	run -0 created --volumes-from "$C" "$IMAGE" ls /kept
-	[ "$output" = $'file\nmore' ]
-	engine rm -f "$C" >/dev/null
-	engine volume rm "named$C" >/dev/null
+	named_volumes_work
 }
 
 @test "--tmpfs, --shm-size, --mount type=tmpfs" {
-	gives $'1024\n1777\nnoexec' --tmpfs /t:size=1m,mode=1777,noexec -- \
-		sh -c 'set -- $(df -k /t | tail -n 1); echo $2; stat -c %a /t; grep " /t " /proc/mounts | grep -o noexec'
-	gives $'2048\n4096' --shm-size 2m --mount type=tmpfs,target=/u,tmpfs-size=4m -- \
-		sh -c 'for d in /dev/shm /u; do set -- $(df -k $d | tail -n 1); echo $2; done'
+	temporary_file_systems_work
 }
 
 @test "--read-only" {
@@ -323,14 +276,7 @@ end_engine() {
 }
 
 @test "mounts that are made later reach a volume with rslave, and only that" {
-	mkdir "$CASE/data" "$CASE/data/sub"
-	mount --bind "$CASE/data" "$CASE/data"
-	mount --make-shared "$CASE/data"
-	begin_idle -v "$CASE/data:/follows:rslave" -v "$CASE/data:/alone:rprivate"
-	mount -t tmpfs tmpfs "$CASE/data/sub"
-	touch "$CASE/data/sub/later"
-	answers later -- ls /follows/sub
-	answers '' -- ls /alone/sub
+	later_mounts_follow
 }
 
 @test "an image of 101 layers" {
@@ -343,19 +289,17 @@ end_engine() {
 # --- more than containers
 
 @test "build, without BuildKit" {
-	printf 'FROM %s\nRUN id -u >/made\nUSER 33\nRUN id -u >/tmp/made\n' "$IMAGE" >"$CASE/Dockerfile"
+	two_users "$CASE/Dockerfile"
 	run -0 env DOCKER_BUILDKIT=0 timeout 300 docker -H "unix://$WORK/docker.sock" build -q --network none -t built "$CASE" 3>&-
-	run -0 created built cat /made /tmp/made
-	[ "$output" = $'0\n33' ]
+	built_by_two_users built
 }
 
 # BuildKit uses the daemon's default runtime.
 @test "build, with BuildKit" {
 	docker buildx version >/dev/null 2>&1 || not_here "no buildx"
-	printf 'FROM %s\nRUN id -u >/made\nUSER 33\nRUN id -u >/tmp/made\n' "$IMAGE" >"$CASE/Dockerfile"
+	two_users "$CASE/Dockerfile"
 	run -0 env DOCKER_BUILDKIT=1 timeout 300 docker -H "unix://$WORK/docker.sock" build -q --network none -t built2 "$CASE" 3>&-
-	run -0 created built2 cat /made /tmp/made
-	[ "$output" = $'0\n33' ]
+	built_by_two_users built2
 }
 
 @test "compose" {
@@ -384,13 +328,9 @@ end_engine() {
 # bats test_tags=core
 @test "checkpoint and restore" {
 	command -v criu >/dev/null || not_here "no criu"
-	begin "$IMAGE" sh -c 'i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.1; done'
-	wait_for '[ "$(engine exec "$C" cat /count)" -gt 3 ]'
+	begin_counting
 	engine checkpoint create "$C" first >/dev/null
 	wait_for '[ "$(engine inspect -f "{{.State.Status}}" "$C")" = exited ]'
 	engine start --checkpoint first "$C"
-	run -0 engine exec "$C" cat /count
-	[ "$output" -gt 3 ]
-	seen=$output
-	wait_for '[ "$(engine exec "$C" cat /count)" -gt "$seen" ]'
+	restored
 }

@@ -8,20 +8,18 @@ engine() {
 }
 
 begin_engine() {
-	command -v podman >/dev/null && command -v as-tester >/dev/null || return 0
 	export RUNTIME IMAGE=localhost/checked
 	as-tester podman import -q --change CMD=sh --change ENV=PATH=/bin "$WORK/image.tar" "$IMAGE" >/dev/null 3>&-
 }
 
 end_engine() {
-	command -v as-tester >/dev/null || return 0
 	as-tester podman rm -f -t 0 --all >/dev/null 3>&- || true
 	as-tester podman rmi -f "$IMAGE" >/dev/null 3>&- || true
 }
 
-need_engine() {
-	command -v as-tester >/dev/null || host_lacks "no user with a service manager"
-	command -v podman >/dev/null || host_lacks "no podman"
+missing() {
+	command -v as-tester >/dev/null || echo "no user with a service manager"
+	command -v podman >/dev/null || echo "no podman"
 }
 
 remove_all() {
@@ -37,16 +35,12 @@ remove_all() {
 
 # bats test_tags=core
 @test "a container's life: run -d, exec, pause, update, stop, logs" {
-	begin --memory 64m "$IMAGE" sh -c 'trap "echo stopped; exit 3" TERM; echo begun; sleep 1000 & wait'
+	begin_reporting --memory 64m
 	answers $'7\n67108864' -u 7 -- sh -c 'id -u; cat /sys/fs/cgroup/memory.max'
 	engine update --memory 100m "$C" >/dev/null
-	engine pause "$C" >/dev/null
-	prints paused engine inspect -f '{{.State.Status}}' "$C"
-	engine unpause "$C" >/dev/null
+	pauses
 	answers 104857600 -- cat /sys/fs/cgroup/memory.max
-	engine stop -t 60 "$C" >/dev/null
-	prints 3 engine inspect -f '{{.State.ExitCode}}' "$C"
-	prints $'begun\nstopped' engine logs "$C"
+	stops
 }
 
 @test "inspect names the runtime" {
@@ -72,8 +66,7 @@ remove_all() {
 
 @test "stats, top, healthcheck" {
 	begin_idle --memory 64m --health-cmd 'test -e /tmp/healthy' --health-interval disable --health-retries 1
-	run -0 engine stats --no-stream --format '{{.PIDs}} {{.MemUsage}}' "$C"
-	[[ "$output" =~ ^[12]\ [0-9.]+[kM]B\ /\ 67.11MB$ ]] || { echo "$output"; return 1; }
+	stats_work '[kM]B / 67.11MB'
 	run -0 engine top "$C" pid comm
 	[[ "${lines[1]}" =~ ^1\ +sh$ ]]
 	run -1 engine healthcheck run "$C"
@@ -145,10 +138,7 @@ SCRIPT
 @test "--rootfs, and with :O" {
 	cp -a "$WORK/rootfs" "$CASE/root"
 	chown -hR tester: "$CASE/root"
-	run -0 engine run --rm --network none --rootfs "$CASE/root:O" sh -c 'touch /new; ls /new'
-	[ "$output" = /new ] && [ ! -e "$CASE/root/new" ]
-	run -0 engine run --rm --network none --rootfs "$CASE/root" sh -c 'touch /new; ls /new'
-	[ "$output" = /new ] && [ -e "$CASE/root/new" ]
+	root_directory_works "$CASE/root"
 }
 
 @test "--tmpfs, --shm-size, --read-only" {
@@ -183,10 +173,9 @@ SCRIPT
 }
 
 @test "build" {
-	printf 'FROM %s\nRUN id -u >/made\nUSER 33\nRUN id -u >/tmp/made\n' "$IMAGE" >"$CASE/Containerfile"
+	two_users "$CASE/Containerfile"
 	engine build -q --network none --isolation oci -t localhost/built "$CASE" >/dev/null
-	run -0 created localhost/built cat /made /tmp/made
-	[ "$output" = $'0\n33' ]
+	built_by_two_users localhost/built
 }
 
 @test "kube play" {
@@ -213,16 +202,7 @@ SCRIPT
 @test "a quadlet unit" {
 	local name=check-$BATS_TEST_NUMBER dir=/home/tester/.config/containers/systemd
 	as-tester mkdir -p "$dir" 3>&-
-	cat >"$dir/$name.container" <<-END
-		[Container]
-		Image=$IMAGE
-		Network=none
-		Pull=never
-		GlobalArgs=--runtime $RUNTIME
-		Exec=sh -c 'trap "exit 0" TERM; sleep 1000 & wait'
-		[Service]
-		TimeoutStartSec=300
-	END
+	quadlet "--runtime $RUNTIME" >"$dir/$name.container"
 	as-tester systemctl --user daemon-reload 3>&-
 	as-tester systemctl --user start "$name" 3>&-
 	run as-tester timeout 300 podman --runtime "$RUNTIME" exec "systemd-$name" cat /proc/1/comm 3>&-
@@ -235,12 +215,7 @@ SCRIPT
 @test "--systemd=always: systemd in a container" {
 	systemd_root "$CASE/root"
 	chown -hR tester: "$CASE/root"
-	: >"$CASE/begun"
-	engine run -d --name "$C" --network none --systemd=always -v /usr:/usr:ro --rootfs "$CASE/root" \
-		/usr/lib/systemd/systemd --unit=basic.target >/dev/null
+	begin_systemd "$CASE/root"
 	wait_for 'engine exec "$C" systemctl is-active basic.target 2>/dev/null | grep -qx active'
-	run -0 engine exec "$C" systemd-run --quiet --wait --pipe cat /proc/self/cgroup
-	[[ "$output" == 0::*/system.slice/run-*.service ]]
-	engine stop -t 100 "$C" >/dev/null
-	[ "$(engine inspect -f '{{.State.ExitCode}}' "$C")" != 137 ]
+	systemd_works
 }

@@ -7,7 +7,6 @@ engine() {
 }
 
 begin_engine() {
-	command -v podman >/dev/null || return 0
 	export -f engine
 	export RUNTIME IMAGE=localhost/busybox
 	engine import -q --change CMD=sh --change ENV=PATH=/bin "$WORK/image.tar" "$IMAGE" >/dev/null
@@ -20,12 +19,12 @@ begin_engine() {
 }
 
 end_engine() {
-	[ ! -d "$WORK/storage" ] || engine rm -f -t 0 --all >/dev/null
+	[ ! -d "$WORK/storage" ] || remove_all
 	umount /etc/cdi /etc/subuid /etc/subgid || true
 }
 
-need_engine() {
-	command -v podman >/dev/null || host_lacks "no podman"
+missing() {
+	command -v podman >/dev/null || echo "no podman"
 }
 
 remove_all() {
@@ -77,52 +76,39 @@ remove_all() {
 }
 
 @test "run: --rootfs, and with :O" {
-	mkdir "$CASE/root"
-	cp -a "$WORK/rootfs/." "$CASE/root"
-	run -0 engine run --rm --network none --rootfs "$CASE/root:O" sh -c 'touch /new; ls /new'
-	[ "$output" = /new ] && [ ! -e "$CASE/root/new" ]
-	run -0 engine run --rm --network none --rootfs "$CASE/root" sh -c 'touch /new; ls /new'
-	[ "$output" = /new ] && [ -e "$CASE/root/new" ]
+	cp -a "$WORK/rootfs" "$CASE/root"
+	root_directory_works "$CASE/root"
 }
 
 @test "run: --preserve-fds, --preserve-fd" {
-	run -0 bash -c 'engine() { timeout 300 podman --root "$WORK/storage" --runroot "$WORK/run" --runtime "$RUNTIME" "$@"; }
-		engine run --rm --network none --preserve-fds 2 "$IMAGE" sh -c "cat <&3; cat <&4" 3<<<three 4<<<four'
+	# engine closes descriptor 3, which is one of bats.
+	all_open() { timeout 300 podman --root "$WORK/storage" --runroot "$WORK/run" --runtime "$RUNTIME" "$@"; }
+	export -f all_open
+	run -0 bash -c 'all_open run --rm --network none --preserve-fds 2 "$IMAGE" sh -c "cat <&3; cat <&4" 3<<<three 4<<<four'
 	[ "$output" = $'three\nfour' ]
-	run -0 bash -c 'engine() { timeout 300 podman --root "$WORK/storage" --runroot "$WORK/run" --runtime "$RUNTIME" "$@"; }
-		engine run --rm --network none --preserve-fd 5 "$IMAGE" sh -c "cat <&5; ls /proc/self/fd/3 2>&1 | grep -c such" 3<<<three 5<<<five'
+	run -0 bash -c 'all_open run --rm --network none --preserve-fd 5 "$IMAGE" sh -c "cat <&5; ls /proc/self/fd/3 2>&1 | grep -c such" 3<<<three 5<<<five'
 	[ "$output" = $'five\n1' ]
 }
 
 # bats test_tags=core
 @test "a container's life: run -d, exec, pause, stop, logs" {
-	begin "$IMAGE" sh -c 'trap "echo stopped; exit 3" TERM; echo begun; sleep 1000 & wait'
+	begin_reporting
 	answers sh -- cat /proc/1/comm
 	run -5 engine exec "$C" sh -c 'exit 5'
-	engine pause "$C"
-	prints paused engine inspect -f '{{.State.Status}}' "$C"
-	engine unpause "$C"
-	engine stop -t 60 "$C" >/dev/null
-	prints 3 engine inspect -f '{{.State.ExitCode}}' "$C"
-	prints $'begun\nstopped' engine logs "$C"
+	pauses
+	stops
 }
 
 @test "exec: user, groups, environment, directory, terminal, input" {
 	begin_idle
-	answers $'1000\nb\n/tmp' -u 1000 -e A=b -w /tmp -- sh -c 'id -u; echo $A; pwd'
-	answers $'33\n34' -u 33:34 -- sh -c 'id -u; id -g'
-	answers terminal -t -- sh -c 'test -t 0 && test -t 1 && echo terminal'
-	run -0 engine exec -i "$C" cat <<<'some text'
-	[ "$output" = 'some text' ]
+	exec_works
 	run -127 engine exec "$C" /no/such/program
-	run -126 engine exec "$C" /etc
 }
 
 @test "exec: --privileged, --detach" {
 	begin_idle
-	answers "$(grep CapBnd /proc/self/status | sed s/Bnd/Eff/)" --privileged -- grep CapEff /proc/self/status
-	engine exec -d "$C" sh -c 'echo done >/tmp/detached' >/dev/null
-	wait_for '[ "$(engine exec "$C" cat /tmp/detached)" = done ]'
+	answers "$(all_capabilities)" --privileged -- grep CapEff /proc/self/status
+	exec_detaches
 }
 
 @test "create, init, start, restart, kill, wait, rm" {
@@ -142,30 +128,18 @@ remove_all() {
 }
 
 @test "attach: output and exit status" {
-	: >"$CASE/begun"
-	engine create --name "$C" --network none "$IMAGE" sh -c 'echo attached; exit 4' >/dev/null
-	run -4 engine start -a "$C"
-	[ "$output" = attached ]
+	attach_works
 }
 
 @test "top, stats" {
 	begin_idle --memory 64m
 	run -0 engine top "$C" pid comm
 	[[ "${lines[1]}" =~ ^1\ +sh$ ]]
-	run -0 engine stats --no-stream --format '{{.PIDs}} {{.MemUsage}}' "$C"
-	[[ "$output" =~ ^[12]\ [0-9.]+[kM]B\ /\ 67.11MB$ ]] || { echo "$output"; return 1; }
+	stats_work '[kM]B / 67.11MB'
 }
 
 @test "cp, diff, commit" {
-	begin_idle
-	echo copied >"$CASE/file"
-	engine cp "$CASE/file" "$C:/tmp/copied"
-	answers copied -- cat /tmp/copied
-	run -0 engine diff "$C"
-	[[ "$output" == *"A /tmp/copied"* ]]
-	engine commit -q "$C" localhost/committed >/dev/null
-	run -0 created localhost/committed cat /tmp/copied
-	[ "$output" = copied ]
+	cp_diff_and_commit_work localhost/committed
 }
 
 @test "healthcheck" {
@@ -190,11 +164,7 @@ remove_all() {
 @test "limits: --memory-swap, --memory-reservation, --cpu-shares, --cpuset-cpus, --cgroup-conf" {
 	gives $'67108864\n33554432\n0\n500' --memory 64m --memory-swap 128m --memory-reservation 32m --cpuset-cpus 0 --cgroup-conf pids.max=500 -- \
 		sh -c 'cd /sys/fs/cgroup; cat memory.swap.max memory.low cpuset.cpus pids.max'
-	for shares in 512 2048; do
-		run -0 created --cpu-shares $shares "$IMAGE" cat /sys/fs/cgroup/cpu.weight
-		weight[shares]=$output
-	done
-	[ "${weight[512]}" -lt 100 ] && [ "${weight[2048]}" -gt "${weight[512]}" ]
+	cpu_shares_work
 }
 
 # bats test_tags=core
@@ -241,17 +211,12 @@ remove_all() {
 }
 
 @test "namespaces of the host" {
-	run -0 engine run --rm --pid host --ipc host --uts host --cgroupns host --network host "$IMAGE" \
-		sh -c 'for n in pid ipc uts cgroup net; do readlink /proc/self/ns/$n; done'
-	[ "$output" = "$(readlink /proc/self/ns/{pid,ipc,uts,cgroup,net})" ]
+	joins_the_host
 }
 
 @test "namespaces of another container" {
 	begin_idle --ipc shareable
-	joined=$(engine exec "$C" sh -c 'for n in pid ipc uts net; do readlink /proc/self/ns/$n; done')
-	run -0 engine run --rm --pid "container:$C" --ipc "container:$C" --uts "container:$C" --network "container:$C" "$IMAGE" \
-		sh -c 'for n in pid ipc uts net; do readlink /proc/self/ns/$n; done'
-	[ "$output" = "$joined" ]
+	joins_another pid ipc uts
 }
 
 @test "a pod" {
@@ -274,7 +239,7 @@ remove_all() {
 }
 
 @test "--privileged" {
-	gives "$(grep CapBnd /proc/self/status | sed s/Bnd/Eff/)"$'\nSeccomp:\t0' --privileged -- sh -c 'grep CapEff /proc/self/status; test -c /dev/kmsg && grep Seccomp: /proc/self/status'
+	gives "$(all_capabilities)"$'\nSeccomp:\t0' --privileged -- sh -c 'grep CapEff /proc/self/status; test -c /dev/kmsg && grep Seccomp: /proc/self/status'
 }
 
 @test "--security-opt no-new-privileges, mask, unmask" {
@@ -300,9 +265,7 @@ remove_all() {
 }
 
 @test "a seccomp profile of the user" {
-	seccomp_profile "$CASE/profile.json"
-	gives $'implemented\nonly others' --security-opt "seccomp=$CASE/profile.json" -- \
-		sh -c 'mkdir /new 2>&1 | grep -o implemented; touch /file && echo only others'
+	seccomp_profile_works
 }
 
 @test "the engine's AppArmor profile" {
@@ -339,11 +302,7 @@ remove_all() {
 # --- volumes
 
 @test "volumes: read-write, read-only, with mount options, with a new owner" {
-	mkdir -m 755 "$CASE/data"
-	touch "$CASE/data/f"
-	gives $'wrote\nrefused' -v "$CASE/data:/rw" -v "$CASE/data:/ro:ro" -- \
-		sh -c 'echo x >/rw/f && echo wrote; echo x 2>/dev/null >/ro/f || echo refused'
-	[ "$(cat "$CASE/data/f")" = x ]
+	volumes_work
 	run -0 created -v "$CASE/data:/data:noexec,nosuid,nodev" "$IMAGE" awk '$2 == "/data" { print $4 }' /proc/mounts
 	[[ ",$output," == *,nosuid,* && ",$output," == *,nodev,* && ",$output," == *,noexec,* ]]
 	gives 33:34 --user 33:34 -v "$CASE/data:/data:U" -- stat -c %u:%g /data/f
@@ -371,20 +330,11 @@ remove_all() {
 }
 
 @test "named volumes, and those of another container" {
-	begin_idle -v "named$C:/kept"
-	answers file -- ls /kept
-	engine exec "$C" touch /kept/more
-	run -0 created --volumes-from "$C" "$IMAGE" ls /kept
-	[ "$output" = $'file\nmore' ]
-	engine rm -f -t 0 "$C" >/dev/null
-	engine volume rm "named$C" >/dev/null
+	named_volumes_work
 }
 
 @test "--tmpfs, --shm-size, --mount type=tmpfs" {
-	gives $'1024\n1777\nnoexec' --tmpfs /t:size=1m,mode=1777,noexec -- \
-		sh -c 'set -- $(df -k /t | tail -n 1); echo $2; stat -c %a /t; grep " /t " /proc/mounts | grep -o noexec'
-	gives $'2048\n4096' --shm-size 2m --mount type=tmpfs,target=/u,tmpfs-size=4m -- \
-		sh -c 'for d in /dev/shm /u; do set -- $(df -k $d | tail -n 1); echo $2; done'
+	temporary_file_systems_work
 }
 
 @test "--read-only, with and without temporary file systems" {
@@ -393,14 +343,7 @@ remove_all() {
 }
 
 @test "mounts that are made later reach a volume with rslave, and only that" {
-	mkdir "$CASE/data" "$CASE/data/sub"
-	mount --bind "$CASE/data" "$CASE/data"
-	mount --make-shared "$CASE/data"
-	begin_idle -v "$CASE/data:/follows:rslave" -v "$CASE/data:/alone:rprivate"
-	mount -t tmpfs tmpfs "$CASE/data/sub"
-	touch "$CASE/data/sub/later"
-	answers later -- ls /follows/sub
-	answers '' -- ls /alone/sub
+	later_mounts_follow
 }
 
 @test "--mount type=image" {
@@ -452,16 +395,7 @@ remove_all() {
 	[ -d /run/systemd/system ] || not_here "no systemd"
 	local name=check-$BATS_TEST_NUMBER
 	mkdir -p /run/containers/systemd "$CASE/storage"
-	cat >"/run/containers/systemd/$name.container" <<-END
-		[Container]
-		Image=$IMAGE
-		Network=none
-		Pull=never
-		GlobalArgs=--root $CASE/storage --runroot $CASE/run --runtime $RUNTIME
-		Exec=sh -c 'trap "exit 0" TERM; sleep 1000 & wait'
-		[Service]
-		TimeoutStartSec=300
-	END
+	quadlet "--root $CASE/storage --runroot $CASE/run --runtime $RUNTIME" >"/run/containers/systemd/$name.container"
 	podman --root "$CASE/storage" --runroot "$CASE/run" import -q --change ENV=PATH=/bin "$WORK/image.tar" "$IMAGE" >/dev/null 3>&-
 	systemctl daemon-reload
 	systemctl start "$name"
@@ -476,37 +410,27 @@ remove_all() {
 @test "--systemd=always: systemd in a container" {
 	[ -d /run/systemd/system ] || not_here "no systemd"
 	systemd_root "$CASE/root"
-	: >"$CASE/begun"
-	engine run -d --name "$C" --network none --systemd=always -v /usr:/usr:ro --rootfs "$CASE/root" \
-		/usr/lib/systemd/systemd --unit=basic.target >/dev/null
+	begin_systemd "$CASE/root"
 	wait_for 'timeout 60 podman --root "$WORK/storage" --runroot "$WORK/run" --runtime "$RUNTIME" exec "$C" systemctl is-active basic.target 2>/dev/null 3>&- | grep -qx active'
-	# A unit has a cgroup of its own below the container's.
-	run -0 engine exec "$C" systemd-run --quiet --wait --pipe cat /proc/self/cgroup
-	[[ "$output" == 0::*/system.slice/run-*.service ]]
-	engine stop -t 100 "$C" >/dev/null
-	[ "$(engine inspect -f '{{.State.ExitCode}}' "$C")" != 137 ]
+	systemd_works
 }
 
 # bats test_tags=core
 @test "checkpoint and restore, also from an archive" {
 	command -v criu >/dev/null || not_here "no criu"
-	begin --memory 64m "$IMAGE" sh -c 'i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.1; done'
-	wait_for '[ "$(engine exec "$C" cat /count)" -gt 3 ]'
+	begin_counting --memory 64m
 	engine container checkpoint "$C" >/dev/null
 	prints true engine inspect -f '{{.State.Checkpointed}}' "$C"
 	engine container restore "$C" >/dev/null
-	run -0 engine exec "$C" cat /count
-	[ "$output" -gt 3 ]
-	seen=$output
-	wait_for '[ "$(engine exec "$C" cat /count)" -gt "$seen" ]'
+	restored
 	answers 67108864 -- cat /sys/fs/cgroup/memory.max
 	engine container checkpoint --leave-running "$C" >/dev/null
 	prints running engine inspect -f '{{.State.Status}}' "$C"
 	engine container checkpoint -e "$CASE/archive.tar" "$C" >/dev/null
 	engine rm "$C" >/dev/null
 	engine container restore -i "$CASE/archive.tar" --name again >/dev/null
-	run -0 engine exec again cat /count
-	[ "$output" -gt "$seen" ]
+	C=again
+	restored
 }
 
 @test "system reset" {

@@ -43,14 +43,13 @@ end_daemon() { # name
 	while [ -e "/proc/$(cat "$WORK/$1.pid")" ]; do sleep 0.2; done
 }
 
-# dockerd gives a containerd that it starts itself 15 seconds, and containerd gives a shim two and five seconds. Both
-# are too short for a busy emulated machine, so containerd is started here, with longer timeouts.
-begin_containerd() {
-	cat >"$WORK/containerd.toml" <<-END
+# containerd gives a shim two and five seconds, which is too short for a busy emulated machine.
+containerd_settings() { # [KEY]
+	cat <<-END
 		version = 2
+		${1:-}
 		root = "$WORK/containerd"
 		state = "$WORK/containerd.run"
-		disabled_plugins = ["io.containerd.grpc.v1.cri"]
 		[grpc]
 		  address = "$WORK/containerd.sock"
 		[timeouts]
@@ -59,6 +58,11 @@ begin_containerd() {
 		  "io.containerd.timeout.shim.shutdown" = "60s"
 		  "io.containerd.timeout.task.state" = "60s"
 	END
+}
+
+# dockerd gives a containerd that it starts itself 15 seconds, which is too short as well, so it is started here.
+begin_containerd() {
+	containerd_settings 'disabled_plugins = ["io.containerd.grpc.v1.cri"]' >"$WORK/containerd.toml"
 	begin_daemon containerd 'timeout 20 ctr -a "$WORK/containerd.sock" version' containerd -c "$WORK/containerd.toml"
 }
 
