@@ -16,6 +16,7 @@ RUNTIMES = ("tare", "crun", "runc")
 ENGINES = {
     "buildah.bats": "Buildah",
     "containerd.bats": "containerd, by ctr",
+    "cri.bats": "containerd, as Kubernetes calls it",
     "docker.bats": "Docker",
     "podman.bats": "Podman of root",
     "podman-user.bats": "Podman of a user",
