@@ -131,6 +131,9 @@ load cri
 	[[ "$output" == *"/no/such/program"*"no such file or directory"* ]]
 }
 
+# Waits until the terminal has the size that the client gives it. Without one, stty fails.
+until_sized='until [ "$(stty size 2>/dev/null)" = "33 77" ]; do sleep 0.1; done; stty size'
+
 @test "Exec: streams of their own, input, the exit code, and a terminal with a size" {
 	pod
 	begin_idle one
@@ -138,9 +141,9 @@ load cri
 	status=0
 	echo in | cri stream "$url" >"$CASE/out" 2>"$CASE/err" || status=$?
 	[ "$status:$(<"$CASE/out"):$(<"$CASE/err")" = "6:out in:err" ]
-	url=$(calls Exec --arg id "$C" '{container_id: $id, cmd: ["sh", "-c", "test -t 0 && test -t 1 && tty"], tty: true, stdin: true, stdout: true}' | jq -r .url)
-	cri stream "$url" >"$CASE/out" </dev/null
-	[[ "$(tr -d '\r' <"$CASE/out")" =~ ^/dev/pts/[0-9]+$ ]]
+	url=$(calls Exec --arg id "$C" --arg script "test -t 0 && test -t 1 && tty; $until_sized" '{container_id: $id, cmd: ["sh", "-c", $script], tty: true, stdin: true, stdout: true}' | jq -r .url)
+	cri stream "$url" 77 33 >"$CASE/out" </dev/null
+	[[ "$(tr -d '\r' <"$CASE/out")" =~ ^/dev/pts/[0-9]+$'\n33 77'$ ]] || { cat "$CASE/out"; return 1; }
 }
 
 @test "Attach, and the log: streams, long lines, and a log file that is opened again" {
@@ -173,12 +176,12 @@ load cri
 
 @test "Attach to a terminal, and a size that changes" {
 	pod
-	starts one 'stty raw -echo; echo ready; read -r line; echo "got $line"; tty' '.stdin = true | .tty = true'
+	starts one "stty raw -echo; echo ready; read -r line; echo \"got \$line\"; tty; $until_sized" '.stdin = true | .tty = true'
 	wait_for 'logged one stdout | grep -q ready'
 	url=$(calls Attach --arg id "$C" '{container_id: $id, stdin: true, stdout: true, tty: true}' | jq -r .url)
-	{ echo line; sleep 2; } | cri stream "$url" >"$CASE/attached"
+	echo line | cri stream "$url" 77 33 >"$CASE/attached"
 	ended
-	[[ "$(tr -d '\r' <"$CASE/attached")" == *"got line"*/dev/pts/0* ]] || { cat "$CASE/attached" "$CASE/logs/one.log"; return 1; }
+	[[ "$(tr -d '\r' <"$CASE/attached")" == *"got line"*/dev/pts/0*"33 77"* ]] || { cat "$CASE/attached" "$CASE/logs/one.log"; return 1; }
 }
 
 @test "PortForward" {

@@ -7,9 +7,10 @@ usage: cri.py serve SOCKET REQUESTS ANSWERS
            For each writes one line to the FIFO ANSWERS: "0 RESPONSE" or "1 MESSAGE". Request and response are JSON
            with the names of fields as in api.proto. One process for all, because starting one takes longer than most
            calls.
-       cri.py stream URL
+       cri.py stream URL [COLUMNS ROWS]
            Connects to what Exec or Attach has returned. Standard input goes to the program, and its output to
-           standard output and standard error. Exits with the status of a program that Exec started.
+           standard output and standard error. The program's terminal gets that size. Exits with the status of a
+           program that Exec started.
        cri.py forward URL PORT
            Connects to what PortForward has returned: standard input goes to the port, and what the port sends to
            standard output, until the port has sent as many bytes as standard input had.
@@ -159,9 +160,11 @@ class Stream:
                 yield content[0], content[1:]
 
 
-def stream(url):
+def stream(url, *size):
     """Passes standard input and output until the program or the connection ends."""
     connection = Stream(url)
+    if size:
+        connection.send(4, json.dumps({"Width": int(size[0]), "Height": int(size[1])}).encode())
 
     def pass_input():
         while content := os.read(0, 4096):
