@@ -131,8 +131,11 @@ starts() { # NAME SCRIPT [FILTER]
 	calls StartContainer --arg id "$C" '{container_id: $id}' >/dev/null
 }
 
+# A container that waits until it is stopped. The program sets its handler after the start has returned.
 begin_idle() { # NAME [FILTER]
-	starts "$1" 'trap "exit 3" TERM; while :; do sleep 0.1; done' "${2:-.}"
+	local name=$1
+	starts "$1" 'trap "exit 3" TERM; echo ready; while :; do sleep 0.1; done' "${2:-.}"
+	wait_for '[ "$(logged "$name" stdout)" = ready ]'
 }
 
 # What CRI reports of the container.

@@ -79,7 +79,7 @@ load cri
 	[ "$(reported '.status.state, .status.exit_code')" = $'CONTAINER_EXITED\n137' ]
 	made missing true '.command = ["/no/such/program"]'
 	run ! calls StartContainer --arg id "$C" '{container_id: $id}'
-	[[ "$output" == *"/no/such/program"*"no such file or directory"* ]]
+	[[ "$output" == *"/no/such/program"*[Nn]"o such file or directory"* ]]
 	[ "$(reported '.status.state, .status.reason')" = $'CONTAINER_EXITED\nStartError' ]
 	calls RemoveContainer --arg id "$C" '{container_id: $id}' >/dev/null
 	run ! calls ContainerStatus --arg id "$C" '{container_id: $id}'
@@ -128,7 +128,7 @@ load cri
 	[[ "$output" == *DEADLINE_EXCEEDED* ]]
 	answers 0 sh -c 'ps | grep -c "sleep 100[7]" || true'
 	run ! calls ExecSync --arg id "$C" '{container_id: $id, cmd: ["/no/such/program"]}'
-	[[ "$output" == *"/no/such/program"*"no such file or directory"* ]]
+	[[ "$output" == *"/no/such/program"*[Nn]"o such file or directory"* ]]
 }
 
 # Waits until the terminal has the size that the client gives it. Without one, stty fails.
