@@ -33,6 +33,30 @@ changes_as() {
 	esac
 }
 
+# The host's number of a user or group id of the container.
+on_host() { # ID
+	if [ "${TARE_AS:-}" != user ]; then
+		echo $((${MAPPED_TO:-${OTHER:-0}} + $1))
+	elif [ "$1" = 0 ]; then
+		echo $AS_USER
+	else
+		echo $((AS_FIRST + $1 - 1))
+	fi
+}
+
+# Gives the container a user namespace, and the root file system to the root of that. With an ordinary user as the
+# caller all containers have one.
+add_user_namespace() {
+	local first=100000 count=65536
+	chmod 755 "$WORK"
+	[ "${TARE_AS:-}" != user ] || { own_bundle; return; }
+	[ -z "${TARE_AS:-}" ] || { first=1000 count=64536; }
+	MAPPED_TO=$((${OTHER:-0} + first))
+	chown -R "$MAPPED_TO:$MAPPED_TO" "$BUNDLE/rootfs"
+	config --argjson first $first --argjson count $count '.linux.namespaces+=[{type:"user"}]
+		| .linux.uidMappings=[{containerID:0,hostID:$first,size:$count}] | .linux.gidMappings=.linux.uidMappings'
+}
+
 # A file of /etc with one more line, for this case.
 with_line() { # FILE LINE
 	{ [ ! -e "$1" ] || sed "/^tester:/d" "$1"; echo "$2"; } >"$WORK/${1##*/}"
@@ -60,15 +84,20 @@ become_other() {
 		wait_for '! [ "/proc/$holder/ns/user" -ef /proc/self/ns/user ]'
 		echo "0 $AS_FIRST $AS_COUNT" >"/proc/$holder/uid_map"
 		echo "0 $AS_FIRST $AS_COUNT" >"/proc/$holder/gid_map"
-		enter="$(command -v nsenter) -t $holder -U" ;;
+		enter="$(command -v nsenter) --user=\$user" ;;
 	esac
 	delegate
 	chown -hR "$OTHER:$OTHER" "$WORK"
 	chmod 755 "$WORK"
+	# A procfs of another pid namespace does not show the process. Where the mount is missing the file has a text.
+	echo none >"$WORK/as/user"
+	[ "$TARE_AS" != userns ] || mount --bind "/proc/$holder/ns/user" "$WORK/as/user"
 	# A hook that calls it is the other user already, and does not own it.
 	cat >"$WORK/as/tare" <<-END
 		#!/bin/sh
 		[ -O "\$0" ] || exec $TARE_PROGRAM "\$@"
+		user=$WORK/as/user
+		[ ! -s \$user ] || user=/proc/${holder:-}/ns/user
 		echo \$\$ >$(cgroup_mount)$DELEGATED/caller/cgroup.procs && exec $enter $TARE_PROGRAM "\$@"
 	END
 	chmod 755 "$WORK/as/tare"
@@ -95,7 +124,9 @@ delegate() {
 end_other() {
 	case ${TARE_AS:-} in
 	user) umount -q /etc/passwd /etc/subuid /etc/subgid || true ;;
-	userns) [ -z "${holder:-}" ] || kill "$holder" ;;
+	userns)
+		umount -q "$WORK/as/user" || true
+		[ -z "${holder:-}" ] || kill "$holder" ;;
 	esac
 }
 

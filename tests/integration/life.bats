@@ -307,11 +307,6 @@ killed_with() { # FILE
 	wait_for '[ -z "$(survivors)" ]' || { end_survivors; return 1; }
 }
 
-user_namespace() {
-	config '.linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] |
-		.linux.gidMappings=.linux.uidMappings'
-}
-
 @test "a hook is killed with the tare that waits for it" {
 	for kind in prestart createRuntime; do
 		config --arg k $kind --arg s "echo \$\$ >$WORK/$kind; exec sleep 1000" 'del(.hooks) | .hooks[$k]=[{path:"/bin/sh",args:["sh","-c",$s]}]'
@@ -327,11 +322,9 @@ user_namespace() {
 }
 
 @test "init and its hooks are killed with the parent, also after a change of ids" {
-	user_namespace
+	add_user_namespace
 	dir=$(named_dir "$ID")
 	config --arg c "$(named_path "$ID")" '.linux.cgroupsPath=$c'
-	chown 100000:100000 "$BUNDLE/rootfs"
-	chmod 755 "$WORK"
 	length=1000.$$
 	config --arg s "exec sleep $length" '.hooks={createContainer:[{path:"/bin/sh",args:["sh","-c",$s]}]}'
 	for pids in own host; do
@@ -348,7 +341,7 @@ user_namespace() {
 }
 
 @test "the process that holds the namespace of an idmapped mount is killed with tare" {
-	user_namespace
+	add_user_namespace
 	mkdir "$WORK/data"
 	config --arg d "$WORK/data" '.mounts+=[{destination:"/data",type:"bind",source:$d,options:["bind","idmap"]}]'
 	run ! failing "" "pidfd_send_signal:signal=KILL:when=1" create -b "$BUNDLE" "$ID" </dev/null 3>&-

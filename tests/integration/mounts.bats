@@ -215,7 +215,7 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 	[ "${lines[0]}" = "711 3 4" ]
 	[[ "$(flags_of /sync)" == *" rw,sync,dirsync,lazytime"* ]]
 	[[ "$(flags_of /async)" != *sync* && "$(flags_of /async)" != *lazytime* ]]
-	[[ "$(flags_of /data)" == *"size=1024k,nr_inodes=77,mode=711,uid=3,gid=4"* ]]
+	[[ "$(flags_of /data)" == *"size=1024k,nr_inodes=77,mode=711,uid=$(on_host 3),gid=$(on_host 4)"* ]]
 	[[ "$(awk '$5 == "/data" { print $(NF - 1) }' <<<"$output")" = name ]]
 	config '.mounts=[{"destination":"/t","type":"tmpfs","source":"t","options":["no-such-option=1"]}]'
 	run -1 tare run -b "$BUNDLE" "$ID"
@@ -291,16 +291,14 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 		done
 	done
 	# Also in a user namespace. With any other type the root has no master.
-	chmod 755 "$WORK"
-	chown -R 100000:100000 "$BUNDLE/rootfs"
 	config '.process.args=["cat","/proc/self/mountinfo"]'
 	for type in private shared unbindable ""; do
 		config --arg t "$type" '.linux.rootfsPropagation=$t'
 		run_with_mounts "" shared
 		[[ "$(peers_of /)" != *master* ]] || { echo "$type: $output"; return 1; }
 	done
-	config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings
-		| .linux.rootfsPropagation="rslave"'
+	add_user_namespace
+	config '.linux.rootfsPropagation="rslave"'
 	run_with_mounts "" shared
 	[ "$(peers_of /)" = "master " ] || { echo "$output"; return 1; }
 }
@@ -344,11 +342,9 @@ FULL=ro,nosuid,nodev,noexec,noatime,nodiratime,nosymfollow
 		inside 'cat /a/file /b /c/file; touch /a/x 2>&1; true'
 		[ "$output" = $'one\none\ncovered\ntouch: /a/x: Read-only file system' ] || { echo "$user: $output"; return 1; }
 		run -0 tare check -b "$BUNDLE"
-		chmod 755 "$WORK"
-		chown -R 100000:100000 "$BUNDLE/rootfs"
-		config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
+		[ $user = true ] || add_user_namespace
 	done
-	config '.mounts[8].source="rootfs/m/none" | .linux.namespaces|=.[:-1]'
+	config '.mounts[8].source="rootfs/m/none"'
 	run_container "" 1
 	[[ "$output" == *": /mounts/8: cannot open mount source '/m/none' in the root file system: no such file or directory"* ]] || { echo "$output"; return 1; }
 }
@@ -477,7 +473,7 @@ DATA='set -e; mount -t tmpfs t "$WORK/data"; mkdir "$WORK/data/sub"; mount -t tm
 	[[ "$(flags_of /proc)" == "rw,relatime rw" ]]
 	[[ "$(flags_of /sys)" == "ro,nosuid,nodev,noexec,relatime "* ]]
 	[[ "$(flags_of /dev)" == "rw,nosuid rw,size=65536k,mode=755"* ]]
-	[[ "$(flags_of /dev/pts)" == "rw,nosuid,noexec,relatime rw,gid=5,mode=620,ptmxmode=666" ]]
+	[[ "$(flags_of /dev/pts)" == "rw,nosuid,noexec,relatime rw,gid=$(on_host 5),mode=620,ptmxmode=666" ]]
 	[[ "$(flags_of /dev/shm)" == "rw,nosuid,nodev,noexec,relatime rw,size=65536k"* ]]
 	[[ "$(flags_of /dev/mqueue)" == "rw,nosuid,nodev,noexec,relatime rw" ]]
 	[[ "$(flags_of /sys/fs/cgroup)" == "ro,nosuid,nodev,noexec,relatime "* ]]
@@ -488,20 +484,16 @@ DATA='set -e; mount -t tmpfs t "$WORK/data"; mkdir "$WORK/data/sub"; mount -t tm
 }
 
 @test "without a cgroup namespace, if a new cgroup2 mount is refused, the host's is shown read-only" {
-	chmod 755 "$WORK"
-	chown -R 100000:100000 "$BUNDLE/rootfs"
-	config '.linux.namespaces|=map(select(.type!="cgroup")) | .linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}]
-		| .linux.gidMappings=.linux.uidMappings | (.mounts[]|select(.type=="cgroup").options)=["nosuid","noexec","nodev"]'
+	add_user_namespace
+	config '.linux.namespaces|=map(select(.type!="cgroup")) | (.mounts[]|select(.type=="cgroup").options)=["nosuid","noexec","nodev"]'
 	inside 'stat -f -c %T /sys/fs/cgroup; cat /proc/self/cgroup | grep ^0; cat /proc/self/mountinfo'
 	[ "$(cgroup_mount)${lines[1]#0::}" = "$(cgroup_of "$ID")" ]
 	[[ "$(flags_of /sys/fs/cgroup)" == "ro,"* ]]
 }
 
 @test "with a cgroup namespace, if a new cgroup2 mount is refused, the rest of the host's is never shown" {
-	chmod 755 "$WORK"
-	chown -R 100000:100000 "$BUNDLE/rootfs"
-	config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings
-		| (.mounts[]|select(.type=="cgroup").options)=["nosuid","noexec","nodev"]'
+	add_user_namespace
+	config '(.mounts[]|select(.type=="cgroup").options)=["nosuid","noexec","nodev"]'
 	# A cgroup namespace that belongs to another user namespace, which may show any cgroups.
 	config '(.linux.namespaces[]|select(.type=="cgroup")).path="/proc/self/ns/cgroup"'
 	run -1 tare run -b "$BUNDLE" "$ID"
@@ -530,16 +522,15 @@ DATA='set -e; mount -t tmpfs t "$WORK/data"; mkdir "$WORK/data/sub"; mount -t tm
 	for user in false true; do
 		for propagation in private rslave; do
 			config --arg p $propagation '.linux.rootfsPropagation=$p'
-			script 'cd /host'"$WORK"'; ls -d private/pin; ls bundle/rootfs/proc bundle/rootfs/dev | wc -l; ls -d /host/proc/self; touch file 2>&1; grep -c nsfs /proc/self/mountinfo'
+			script 'cd /host'"$WORK"'; ls -d private/pin; ls bundle/rootfs/proc bundle/rootfs/dev | wc -l; ls -d /host/proc/self; touch file 2>&1; grep -c " mnt:.* nsfs " /proc/self/mountinfo'
 			run pinned
 			[[ "$output" == $'pinned\nprivate/pin\n'*$'\n/host/proc/self\n'*"Read-only file system"*$'\n0' ]] || { echo "$user $propagation: $output"; return 1; }
 			[ "${lines[2]}" -le 5 ] || { echo "the container's own mounts are shown: $output"; return 1; }
 		done
-		chmod 755 "$WORK"
-		chown -R 100000:100000 "$BUNDLE/rootfs"
-		config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
+		[ $user = true ] || add_user_namespace
 	done
-	# Also for the root file system itself.
+	# Also for the root file system itself, if the caller may make links in its /dev.
+	[ -z "${TARE_AS:-}" ] || return 0
 	config '.root.path="/" | .mounts=[] | .linux.namespaces|=map(select(.type!="user")) | .process.args=["true"] | .process.env=["PATH=/bin"] | del(.linux.uidMappings,.linux.gidMappings,.linux.rootfsPropagation)'
 	run pinned
 	[ "$output" = pinned ] || { echo "$output"; return 1; }
@@ -575,6 +566,7 @@ DATA='set -e; mount -t tmpfs t "$WORK/data"; mkdir "$WORK/data/sub"; mount -t tm
 @test "options and sources longer than fsconfig(2) accepts" {
 	long=$(printf 'x%.0s' {1..200})
 	mkdir -p "$WORK/$long/lower" "$WORK/$long/other" "$WORK"/{upper,work}
+	own "$WORK/upper" "$WORK/work"
 	echo low >"$WORK/$long/lower/f"
 	echo other >"$WORK/$long/other/g"
 	config --arg l "lowerdir=$WORK/$long/lower:$WORK/$long/other" --arg u "upperdir=$WORK/upper" --arg w "workdir=$WORK/work" --arg s "$long$long" '.mounts+=[
@@ -598,9 +590,8 @@ DATA='set -e; mount -t tmpfs t "$WORK/data"; mkdir "$WORK/data/sub"; mount -t tm
 			"/dev /dev/shm /t /tmp " ] || { echo "$output"; return 1; }
 	done
 	# In a user namespace, in the order of the list, and with a layer on a mount of the same list.
-	chmod 755 "$WORK"
-	chown -R 100000:100000 "$BUNDLE/rootfs" "$WORK/upper" "$WORK/work"
-	config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
+	add_user_namespace
+	chown -R "$(on_host 0):$(on_host 0)" "$WORK/upper" "$WORK/work"
 	run -0 "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
 	[[ "$output" == $'low\nother\n'* ]] || { echo "$output"; return 1; }
 }
@@ -623,10 +614,8 @@ DATA='set -e; mount -t tmpfs t "$WORK/data"; mkdir "$WORK/data/sub"; mount -t tm
 }
 
 in_user_ns() { # namespaces of the caller, a filter
-	chmod 755 "$WORK"
-	chown -R 100000:100000 "$BUNDLE/rootfs"
-	config --arg without "$1" '.linux.namespaces|=map(select(.type as $t|$without|split(" ")|index($t)|not)) | .linux.namespaces+=[{"type":"user"}]
-		| .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'" | $2"
+	add_user_namespace
+	config --arg without "$1" '.linux.namespaces|=map(select(.type as $t|$without|split(" ")|index($t)|not))'" | $2"
 }
 
 @test "sysfs in a user namespace that shares the caller's network is the host's /sys" {
@@ -657,8 +646,9 @@ in_user_ns() { # namespaces of the caller, a filter
 	config '.mounts=[{destination:"/proc",type:"proc",source:"proc"}]'
 	run -1 tare run --proc fresh -b "$BUNDLE" "$ID"
 	[[ "$output" == *"/mounts/0: cannot mount 'proc' on '/proc': operation not permitted (needs a pid namespace that belongs to the container's user namespace)" ]] || { echo "$output"; return 1; }
-	# With a joined network namespace the host's /sys would show another one.
-	unshare -n sleep 100 3>&- &
+	# With a joined network namespace the host's /sys would show another one. An ordinary user cannot join it.
+	[ "${TARE_AS:-}" != user ] || return 0
+	${holder:+nsenter -t "$holder" -U} unshare -n sleep 100 3>&- &
 	pid=$!
 	wait_for '[ "$(readlink /proc/$pid/ns/net)" != "$(readlink /proc/self/ns/net)" ]'
 	config --arg p "/proc/$pid/ns/net" '.mounts=[{destination:"/sys",type:"sysfs",source:"sysfs"}] | .linux.namespaces|=map(select(.type!="network"))+[{type:"network",path:$p}]'
@@ -717,7 +707,8 @@ links() {
 	[ "$output" = file ]
 	[ -f "$BUNDLE/rootfs/new/link" ] && [ ! -L "$BUNDLE/rootfs/new/link" ]
 	# In a user namespace, which gets locked copies.
-	config '.linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:0,size:65536}] | .linux.gidMappings=.linux.uidMappings'
+	[ "${TARE_AS:-}" = user ] ||
+		config '.linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:0,size:65536}] | .linux.gidMappings=.linux.uidMappings'
 	run -0 tare run -b "$BUNDLE" "$ID"
 	[ "$output" = file ]
 }

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 load helpers
 
+# A namespace of the caller of tare.
 ns() {
-	readlink "/proc/self/ns/$1"
+	readlink "/proc/${holder:-self}/ns/$1"
 }
 
 @test "new namespaces differ from the host's, inherited ones do not" {
@@ -22,10 +23,8 @@ TYPES="pid:pid network:net mount:mnt ipc:ipc uts:uts user:user cgroup:cgroup tim
 
 @test "each type: new, or the runtime's" {
 	cp "$BUNDLE/config.json" "$WORK/plain.json"
-	chmod 755 "$WORK"
-	chown -R 100000:100000 "$BUNDLE/rootfs"
-	config '.linux.namespaces=[("pid","network","mount","ipc","uts","user","cgroup","time")|{type:.}]
-		| .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
+	add_user_namespace
+	config '.linux.namespaces=[("pid","network","mount","ipc","uts","user","cgroup","time")|{type:.}]'
 	show='for n in pid net mnt ipc uts user cgroup time; do readlink /proc/self/ns/$n; done'
 	inside "$show"
 	i=0
@@ -34,13 +33,13 @@ TYPES="pid:pid network:net mount:mnt ipc:ipc uts:uts user:user cgroup:cgroup tim
 		[ "${lines[$i]}" != "$(ns "${type#*:}")" ] || { echo "${lines[$i]} is the host's"; return 1; }
 		i=$((i + 1))
 	done
-	chown -R 0:0 "$BUNDLE/rootfs"
+	chown -R "${OTHER:-0}:${OTHER:-0}" "$BUNDLE/rootfs"
 	cp "$WORK/plain.json" "$BUNDLE/config.json"
-	config '.linux.namespaces=[{"type":"mount"}] | del(.hostname) | .mounts|=map(select(.type!="sysfs" and .type!="mqueue" and .type!="cgroup"))'
+	config '.linux.namespaces|=map(select(.type=="mount" or .type=="user")) | del(.hostname) | .mounts|=map(select(.type!="sysfs" and .type!="mqueue" and .type!="cgroup"))'
 	inside "$show"
 	i=0
 	for type in $TYPES; do
-		[ "$type" = mount:mnt ] || [ "${lines[$i]}" = "$(ns "${type#*:}")" ] || { echo "${lines[$i]} is not the host's"; return 1; }
+		[[ $type = mount:mnt || "$type as ${TARE_AS:-}" = "user:user as user" ]] || [ "${lines[$i]}" = "$(ns "${type#*:}")" ] || { echo "${lines[$i]} is not the host's"; return 1; }
 		i=$((i + 1))
 	done
 }
@@ -58,8 +57,13 @@ TYPES="pid:pid network:net mount:mnt ipc:ipc uts:uts user:user cgroup:cgroup tim
 		config --arg t "${type%:*}" '(.linux.namespaces[]|select(.type==$t)).path="proc/self/ns/net"'
 		run_container "" 1
 		[[ "$output" == *"/path: must be an absolute path, not 'proc/self/ns/net'"* ]]
-		config --arg t "${type%:*}" '.linux.namespaces|=map(select(.type!=$t)) | .linux.namespaces+=if $t=="user" or $t=="time" then [] else [{"type":$t}] end'
+		config --arg t "${type%:*}" '.linux.namespaces|=map(select(.type!=$t)) | .linux.namespaces+=if $t=="time" or ($t=="user" and .linux.uidMappings==null) then [] else [{"type":$t}] end'
 	done
+}
+
+# An ordinary user can join only namespaces that belong to a user namespace which it also joins.
+join_user_namespace() { # PID
+	[ "${TARE_AS:-}" != user ] || config --arg p "/proc/$1/ns/user" '(.linux.namespaces[]|select(.type=="user")).path=$p'
 }
 
 @test "mount and time namespaces joined by path" {
@@ -68,11 +72,17 @@ TYPES="pid:pid network:net mount:mnt ipc:ipc uts:uts user:user cgroup:cgroup tim
 	tare start "$ID.a"
 	pid=$(pid_of "$ID.a")
 	config --arg p "/proc/$pid/ns/time" '(.linux.namespaces[]|select(.type=="time")).path=$p | del(.linux.timeOffsets)'
+	join_user_namespace "$pid"
 	inside 'readlink /proc/self/ns/time; cut -d. -f1 /proc/uptime'
 	[ "${lines[0]}" = "$(readlink "/proc/$pid/ns/time")" ]
 	[ "${lines[1]}" -ge 7777777 ]
 	# A mount namespace is joined with its mounts. This one has the bundle at the configured path.
-	unshare -m --propagation private sleep 60 3>&- &
+	case ${TARE_AS:-} in
+	user) owner="nsenter -t $pid -U" ;;
+	userns) owner="nsenter -t $holder -U" ;;
+	*) owner= ;;
+	esac
+	$owner unshare -m --propagation private sleep 60 3>&- &
 	other=$!
 	wait_for "[ \$(readlink /proc/$other/ns/mnt) != \$(readlink /proc/self/ns/mnt) ]"
 	config --arg p "/proc/$other/ns/mnt" '(.linux.namespaces[]|select(.type=="mount")).path=$p'
@@ -97,6 +107,7 @@ TYPES="pid:pid network:net mount:mnt ipc:ipc uts:uts user:user cgroup:cgroup tim
 		config --arg t "${n%:*}" --arg p "/proc/$pid/ns/${n#*:}" \
 			'(.linux.namespaces[]|select(.type==$t)).path=$p | del(.hostname)'
 	done
+	join_user_namespace "$pid"
 	inside 'for n in net ipc uts pid cgroup; do readlink /proc/self/ns/$n; done; ps | grep -c sleep'
 	expected=$(for n in net ipc uts pid cgroup; do readlink "/proc/$pid/ns/$n"; done)
 	[ "$(head -n 5 <<<"$output")" = "$expected" ]
@@ -120,18 +131,23 @@ TYPES="pid:pid network:net mount:mnt ipc:ipc uts:uts user:user cgroup:cgroup tim
 	[[ "$output" == *"is not in a separate kernel namespace"* ]]
 }
 
+# A user namespace that maps the ids below 1009. MAP is the map, as /proc/self/uid_map shows it in the container.
 user_ns() {
-	config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":1000},{"containerID":1000,"hostID":200000,"size":10}]
-		| .linux.gidMappings=.linux.uidMappings'
-	chmod 755 "$WORK"
-	chown -R 100000:100000 "$BUNDLE/rootfs"
+	case ${TARE_AS:-} in
+	user) MAP=("0 $AS_USER 1" "1 $AS_FIRST 1009") ;;
+	userns) MAP=("0 1000 1000" "1000 3000 10") ;;
+	*) MAP=("0 100000 1000" "1000 200000 10") ;;
+	esac
+	add_user_namespace
+	config '.linux.uidMappings=[$ARGS.positional[]|split(" ")|map(tonumber)|{containerID:.[0],hostID:.[1],size:.[2]}]
+		| .linux.gidMappings=.linux.uidMappings' --args "${MAP[@]}"
 }
 
 @test "a user namespace with several lines of mappings" {
 	user_ns
 	inside 'cat /proc/self/uid_map | tr -s " "; id -u; stat -c %u /bin/busybox; test -c /dev/null && echo x >/dev/null && echo null; mount | grep -c devtmpfs'
-	[[ "${lines[0]}" == *"0 100000 1000"* ]]
-	[[ "${lines[1]}" == *"1000 200000 10"* ]]
+	[ "${lines[0]# }" = "${MAP[0]}" ]
+	[ "${lines[1]# }" = "${MAP[1]}" ]
 	[ "${lines[2]} ${lines[3]} ${lines[4]}" = "0 0 null" ]
 	config '.process.user={"uid":1003,"gid":1004,"additionalGids":[5]}'
 	inside 'id -u; id -g; id -G'
@@ -208,9 +224,10 @@ user_ns() {
 }
 
 @test "as many lines of mappings as the kernel accepts, and no file changes its owner" {
+	local base=${OTHER:-0}
 	user_ns
-	chown -R 400:400 "$BUNDLE/rootfs"
-	chown 0:0 "$BUNDLE/rootfs/etc"
+	chown -R $((base + 400)):$((base + 400)) "$BUNDLE/rootfs"
+	chown "$base:$base" "$BUNDLE/rootfs/etc"
 	config '.mounts|=map(select(.type!="devpts"))'
 	before=$(stat -c '%u %g %n' "$BUNDLE"/rootfs/* "$BUNDLE"/rootfs/bin/busybox)
 	config '.linux.uidMappings=[range(340)|{containerID:.,hostID:(400-.),size:1}] | .linux.gidMappings=.linux.uidMappings'
@@ -276,9 +293,7 @@ user_ns() {
 }
 
 @test "what a container in a user namespace makes belongs to its root, also the message queues" {
-	chmod 711 "$WORK"
-	chown -R 100000:100000 "$BUNDLE/rootfs"
-	config '.linux.namespaces+=[{"type":"user"}] | .linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
+	add_user_namespace
 	inside 'stat -c %u:%g /dev/mqueue /dev/shm /dev/pts; readlink /proc/self/ns/ipc'
 	[ "${lines[0]} ${lines[1]} ${lines[2]}" = "0:0 0:0 0:0" ]
 	[ "${lines[3]}" != "$(readlink /proc/self/ns/ipc)" ]
@@ -314,13 +329,10 @@ locked_source() { # command...
 
 # The root of the container may mount in its own mount namespace, also over what is the host's.
 add_locked_source() {
-	chmod 755 "$WORK"
-	chown -R 100000:100000 "$BUNDLE/rootfs"
+	add_user_namespace
 	mkdir "$WORK/source"
 	config --arg source "$WORK/source" '.mounts+=[{destination:"/m",type:"bind",source:$source,options:["rbind"]}]
-		| .process.capabilities|=with_entries(.value=["CAP_SYS_ADMIN","CAP_DAC_OVERRIDE"])
-		| .linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:100000,size:65536}]
-		| .linux.gidMappings=.linux.uidMappings'
+		| .process.capabilities|=with_entries(.value=["CAP_SYS_ADMIN","CAP_DAC_OVERRIDE"])'
 	script 'for option in rw suid dev exec; do mount -o remount,bind,$option /m 2>/dev/null && echo $option; done
 		umount /m/covered 2>/dev/null && echo umount; touch /m/file 2>/dev/null && echo written
 		grep -o " /m r[ow][^ ]*" /proc/self/mountinfo; ls -A /m /m/covered'

@@ -42,6 +42,7 @@ P
 	python3 "$WORK/manager.py" "$HOST_SOCKET" "$1" "${3:-}" >"$WORK/messages" 2>&1 3>&- &
 	MANAGER=$!
 	wait_for 'grep -q listening "$WORK/messages"'
+	[ "${HOST_SOCKET:0:1}" = @ ] || own "$HOST_SOCKET"
 	cp "$TOOLS/notify" "$BUNDLE/rootfs/bin/notify"
 }
 
@@ -180,10 +181,7 @@ BARRIER=1 fds=1" ]
 
 @test "in a user namespace" {
 	manager 0
-	config '.linux.namespaces+=[{"type":"user"}] |
-		.linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}] | .linux.gidMappings=.linux.uidMappings'
-	chmod 755 "$WORK"
-	chown -R 100000:100000 "$BUNDLE/rootfs"
+	add_user_namespace
 	config '.process.args=["notify","READY=1"]'
 	NOTIFY_SOCKET=$HOST_SOCKET run -0 tare run -b "$BUNDLE" "$ID"
 	[ -z "$output" ]

@@ -166,8 +166,8 @@ sh" ] || { echo "$output"; return 1; }
 	program=$(pgrep -P "$PID")
 	diff <(grep -E '^(Uid|Gid|Groups|CapBnd|NoNewPrivs)' "/proc/$PID/status") <(grep -E '^(Uid|Gid|Groups|CapBnd|NoNewPrivs)' "/proc/$program/status")
 	[ "$(grep -E '^Cap(Inh|Prm|Eff|Amb)' "/proc/$PID/status" | tr -s '\n\t:' ' ')" = "CapInh 0000000000000000 CapPrm 0000000000000020 CapEff 0000000000000020 CapAmb 0000000000000000 " ]
-	[ "$(stat -c %u "/proc/$PID/mem")" = 0 ]
-	[ "$(stat -c %u "/proc/$program/mem")" = 1000 ]
+	[ "$(stat -c %u "/proc/$PID/mem")" = "$(on_host 0)" ]
+	[ "$(stat -c %u "/proc/$program/mem")" = "$(on_host 1000)" ]
 	# The last thing that it does before it waits.
 	wait_for '! grep -q memfd:plan "/proc/$PID/maps"'
 	tare kill "$ID" KILL
@@ -280,7 +280,8 @@ sh" ] || { echo "$output"; return 1; }
 	config '.process.scheduler={policy:"SCHED_DEADLINE",runtime:10000000,deadline:20000000,period:20000000}'
 	run_init 1
 	[[ "$output" == *"/process/scheduler/policy: a process with SCHED_DEADLINE"* ]] || { echo "$output"; return 1; }
-	config '.process.scheduler={policy:"SCHED_BATCH"}'
+	# Any caller may lower the priority.
+	config '.process.scheduler={policy:"SCHED_BATCH",nice:19}'
 	script 'exit 0'
 	run_init 0
 }
@@ -293,9 +294,7 @@ sh" ] || { echo "$output"; return 1; }
 }
 
 @test "a user namespace, and a user without rights" {
-	config '.linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.gidMappings=.linux.uidMappings'
-	chown -R 100000:100000 "$BUNDLE/rootfs"
-	chmod 755 "$WORK"
+	add_user_namespace
 	script 'kill -ABRT $$'
 	run_init 134
 }
@@ -346,6 +345,7 @@ sh" ] || { echo "$output"; return 1; }
 
 # Kills the foreground command by SIGKILL, with which it cannot do anything any more.
 kill_foreground() { # [FLAG...]
+	: >"$WORK/text"
 	"$TARE" --root "$ROOT" run --die-with-parent "$@" -b "$BUNDLE" "$ID" >"$WORK/text" 3>&- &
 	run=$!
 	wait_for 'grep -q ready "$WORK/text"'

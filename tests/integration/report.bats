@@ -3,11 +3,13 @@
 load helpers
 
 @test "a report of success and of failure" {
+	local is_user=false
+	[ "${TARE_AS:-}" != user ] || is_user=true
 	script 'exit 0'
 	reported 0 '.version==1 and .cause=="exit" and .exitCode==0 and (has("signal")|not) and (has("setup")|not)'
 	[ -z "$output" ]
-	jq -e --arg id "$ID" '.id==$id and (.time.cpu>0) and .program.maxRss>0 and .isolation.proc=="fresh"
-		and (.isolation.namespaces|index("pid")!=null) and .isolation.userNamespace==false
+	jq -e --arg id "$ID" --argjson user $is_user '.id==$id and (.time.cpu>0) and .program.maxRss>0 and .isolation.proc=="fresh"
+		and (.isolation.namespaces|index("pid")!=null) and .isolation.userNamespace==$user
 		and .isolation.seccompFilter==false and (.setupTime|length)==3' "$WORK/report"
 	script 'exit 9'
 	reported 9 '.cause=="exit" and .exitCode==9'
@@ -151,6 +153,7 @@ load helpers
 @test "a program that can write to the directory of its report cannot redirect it" {
 	mkdir "$WORK/shared"
 	echo victim >"$WORK/victim"
+	own "$WORK/shared" "$WORK/victim"
 	config '.mounts+=[{"destination":"/shared","type":"bind","source":$dir,"options":["bind","rw"]}]' --arg dir "$WORK/shared"
 	script "ln -s ../victim /shared/report; ln -s ../victim /shared/.report.1; for i in 1 2 3; do echo x >/shared/\$i; done"
 	run -0 tare run --report "$WORK/shared/report" -b "$BUNDLE" "$ID"
@@ -188,13 +191,14 @@ load helpers
 	script 'tail /dev/zero || exit 0'
 	reported 0 '.cause=="exit" and .memory.oomKills>=1'
 	not_systemd
-	parent=$(cgroup_mount)/$ID.parent
+	parent=$(named_dir "$ID.parent")
 	mkdir "$parent"
-	echo +memory >"$(cgroup_mount)/cgroup.subtree_control"
+	own "$parent"
+	echo +memory >"$(cgroup_mount)${DELEGATED:-}/cgroup.subtree_control"
 	echo 33554432 >"$parent/memory.max"
 	[ ! -e "$parent/memory.swap.max" ] || echo 0 >"$parent/memory.swap.max"
 	config '.linux.cgroupsPath=$path | .linux.resources.memory={"limit":1073741824} | .process.args=["tail","/dev/zero"]' \
-		--arg path "/$ID.parent/$ID"
+		--arg path "$(named_path "$ID.parent")/$ID"
 	reported 137 '.cause=="oom" and .memory.oomLevel=="ancestor"' || { rmdir "$parent"; return 1; }
 	rmdir "$parent"
 }
@@ -210,13 +214,15 @@ load helpers
 
 @test "a cgroup that existed before: only what this container has used" {
 	not_systemd
-	mkdir "$(cgroup_mount)/$ID.old"
-	config '.linux.cgroupsPath=$path' --arg path "/$ID.old"
+	old=$(named_dir "$ID.old")
+	mkdir "$old"
+	own "$old"
+	config '.linux.cgroupsPath=$path' --arg path "$(named_path "$ID.old")"
 	script 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done'
 	reported 0 '.time.cpu>0'
 	first=$(jq .time.cpu "$WORK/report")
 	script true
 	reported 0 '(.memory|has("peak")|not)'
-	rmdir "$(cgroup_mount)/$ID.old"
+	rmdir "$old"
 	[ "$(jq .time.cpu "$WORK/report")" -lt "$first" ]
 }

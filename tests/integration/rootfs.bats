@@ -41,7 +41,7 @@ mountinfo_of() { # of a mount point, from the output of "cat /proc/self/mountinf
 	mkdir -p "$BUNDLE/rootfs/copy/deep"
 	echo kept >"$BUNDLE/rootfs/copy/deep/file"
 	chmod 604 "$BUNDLE/rootfs/copy/deep/file"
-	chown 7:8 "$BUNDLE/rootfs/copy/deep/file"
+	chown "$(on_host 7):$(on_host 8)" "$BUNDLE/rootfs/copy/deep/file"
 	ln -s deep/file "$BUNDLE/rootfs/copy/link"
 	config '.mounts+=[{"destination":"/mode","type":"tmpfs","source":"t"},{"destination":"/copy","type":"tmpfs","source":"t","options":["tmpcopyup"]}]'
 	inside 'stat -c %a /mode; cat /copy/link; stat -c "%a %u %g" /copy/deep/file; echo new >/copy/new'
@@ -182,9 +182,7 @@ run_on() { # script [option]
 }
 
 @test "--no-pivot in a user namespace covers the host's locked mounts" {
-	chmod 755 "$WORK"
-	chown -R 100000:100000 "$BUNDLE/rootfs"
-	config '.linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.gidMappings=.linux.uidMappings'
+	add_user_namespace
 	script "$FRESH"
 	config '.process.capabilities|=map_values(.+["CAP_SETFCAP"])'
 	for host in : 'mount -t proc proc /proc; mount -t proc proc /proc'; do
@@ -199,6 +197,7 @@ run_on() { # script [option]
 
 @test "overlay and cgroup2 as mounts" {
 	mkdir -p "$WORK"/{lower,upper,work} && echo low >"$WORK/lower/f"
+	own "$WORK/upper" "$WORK/work"
 	config --arg o "lowerdir=$WORK/lower" --arg u "upperdir=$WORK/upper" --arg w "workdir=$WORK/work" \
 		'.mounts+=[{"destination":"/o","type":"overlay","source":"overlay","options":[$o,$u,$w]}]'
 	inside 'cat /o/f; echo high >/o/g; ls /sys/fs/cgroup/cgroup.procs; cat /proc/self/cgroup | grep ^0'
@@ -272,8 +271,10 @@ run_on() { # script [option]
 }
 
 @test "nothing is created in a volume of the host, whatever links lead into it" {
+	local bind=bind
 	mkdir -p "$WORK/vol/sub" "$WORK/inner" "$BUNDLE/rootfs/vol/sub"
 	echo precious | tee "$WORK/vol/ptmx" >"$WORK/inner/ptmx"
+	own "$WORK/vol" "$WORK/inner"
 	# A volume with a mount in it, made in a private mount namespace.
 	with_volume() {
 		unshare -m --propagation private sh -c 'mount --bind "$0/inner" "$0/vol/sub" && exec "$@"' "$WORK" "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
@@ -285,23 +286,28 @@ run_on() { # script [option]
 		[ "$1" = dev ] || mkdir "$BUNDLE/rootfs/dev"
 		ln -s "$2" "$BUNDLE/rootfs/$1"
 		config --arg v "$WORK/vol" "$3"
+		own_bundle
 		run -1 with_volume
 		[[ "$output" == *"its directory belongs to the host (a bind mount covers it, or a link"* ]] || { echo "$1 $2: $output"; return 1; }
 		[ "$(contents)" = "$before" ]
 		rm "$BUNDLE/rootfs/$1"
 	}
 	# /dev is a link to the volume, or to the mount in it; then the volume's path is a link to /dev.
+	# Only root may leave out the mount in it.
+	[ -z "${TARE_AS:-}" ] || bind=rbind
 	for user in 0 1000; do
-		refused dev /vol '.process.user={uid:'$user',gid:'$user'} | .mounts+=[{destination:"/vol",type:"bind",source:$v,options:["bind"]}]'
+		refused dev /vol '.process.user={uid:'$user',gid:'$user'} | .mounts+=[{destination:"/vol",type:"bind",source:$v,options:["'$bind'"]}]'
 	done
 	refused dev /vol/sub '.mounts[-1].options=["rbind"]'
 	refused other /dev '.mounts[-1].destination="/other"'
-	refused other /dev/shm '.linux.devices=[{path:"/dev/shm/x",type:"c",major:1,minor:3}]'
+	refused dev /vol/new1 '.mounts[-1].destination="/vol" | .root.readonly=true'
+	# Only root can make devices.
+	[ -z "${TARE_AS:-}" ] || return 0
+	refused other /dev/shm '.root.readonly=false | .mounts[-1].destination="/other" | .linux.devices=[{path:"/dev/shm/x",type:"c",major:1,minor:3}]'
 	refused other /vol '.mounts[-1].destination="/vol" | .linux.devices[0].path="/other/x" | .root.readonly=true'
 	# Missing directories on the path are not created either, also if a link leads to a missing one.
 	refused other /vol '.linux.devices[0].path="/other/new1/new2/x"'
 	refused other /vol/new1 '.linux.devices[0].path="/other/new2/x"'
-	refused dev /vol/new1 '.linux.devices=[] | .process.terminal=false'
 	# The same if the path names the volume directly. An existing device there is accepted.
 	config '.linux.devices=[{path:"/x",type:"c",major:1,minor:3}]'
 	refused unused / '.linux.devices[0].path="/vol/sub/x"'

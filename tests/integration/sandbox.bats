@@ -2,8 +2,21 @@
 # The command sandbox: a program in a container that flags describe.
 load helpers
 
+# The program's user and group id, in the sandbox and on the host. An unprivileged caller's program has the caller's ids.
+PROGRAM=65534
+case ${TARE_AS:-} in
+user) PROGRAM=$AS_USER ON_HOST=$AS_USER ;;
+userns) ON_HOST=$((AS_FIRST + PROGRAM)) ;;
+*) ON_HOST=$PROGRAM ;;
+esac
+
 sandbox() {
 	tare sandbox "$@"
+}
+
+# Other callers than root cannot map the ids of files below an overlay: the program may write to those that it owns.
+own_by_program() { # PATH...
+	[ -z "${OTHER:-}" ] || chown -hR "$ON_HOST:$ON_HOST" "$@"
 }
 
 # Makes a copy of tare that another user may use, and runs it as user 65533 without subordinate ids.
@@ -19,7 +32,7 @@ as_user() {
 	run -0 sandbox -- sh -c 'echo /*; id -u; id -g; cat /proc/sys/kernel/hostname; pwd'
 	[[ " ${lines[0]} " == *" /usr "* && " ${lines[0]} " == *" /tmp "* ]]
 	[[ ! " ${lines[0]} " =~ ' '/(home|root|var|mnt|srv|opt|boot)' ' ]]
-	[ "${lines[*]:1}" = "65534 65534 sandbox /" ]
+	[ "${lines[*]:1}" = "$PROGRAM $PROGRAM sandbox /" ]
 	mkdir -p "$WORK/secret"
 	run -1 sandbox -- test -e "$WORK/secret"
 	run -1 sandbox -- test -e /etc/shadow
@@ -113,7 +126,7 @@ socket.create_connection(listener.getsockname()).close()"'
 @test "--ro, --rw, --tmpfs and --file" {
 	mkdir "$WORK/ro" "$WORK/rw"
 	echo one >"$WORK/ro/file"
-	chown 65534 "$WORK/rw"
+	chown $ON_HOST "$WORK/rw"
 	chmod 755 "$WORK" "$WORK/ro"
 	cd "$WORK"
 	run -0 sandbox --ro ro:/input --rw "$WORK/rw:/output" --tmpfs /scratch:1m --file /etc/motd='50% of
@@ -166,7 +179,7 @@ two' --file /bin.copy=@5 -- sh -c 'cat /input/file /etc/motd; echo; echo x >/out
 	chmod 777 "$WORK/rw" && chmod 755 "$WORK"
 	run -0 sandbox --user 0 --rw "$WORK/rw:/rw" -- sh -c 'id -u; touch /rw/file'
 	[ "$output" = 0 ]
-	[ "$(stat -c %u:%g "$WORK/rw/file")" = 65534:65534 ]
+	[ "$(stat -c %u:%g "$WORK/rw/file")" = $ON_HOST:$ON_HOST ]
 }
 
 @test "--rootfs: a directory as root, read-only" {
@@ -186,9 +199,10 @@ overlay_script='echo upper >/etc/file && echo new >/new && cat /etc/file && rm -
 	echo lower >"$BUNDLE/rootfs/etc/file"
 	# The links of the bundle belong to all cases, and another one may have changed their owner.
 	ln -sfn busybox "$BUNDLE/rootfs/bin/vi"
+	own_by_program "$BUNDLE/rootfs"
 	run -0 sandbox --rootfs "$BUNDLE/rootfs" --overlay --file /etc/made=yes -- sh -c \
 		"$overlay_script && cat /etc/made"
-	[ "$output" = $'upper\n65534\nyes' ]
+	[ "$output" = $'upper\n'$PROGRAM$'\nyes' ]
 	[ "$(cat "$BUNDLE/rootfs/etc/file")" = lower ]
 	[ ! -e "$BUNDLE/rootfs/new" ] && [ -L "$BUNDLE/rootfs/bin/vi" ] && [ ! -e "$BUNDLE/rootfs/etc/made" ]
 	# Neither are the targets of mounts made in the directory.
@@ -216,7 +230,7 @@ overlay_script='echo upper >/etc/file && echo new >/new && cat /etc/file && rm -
 	cd "$WORK/other"
 	run -0 bash -c '"$1" --root "$2" run "$3" | od -c | head -3' _ "$TARE" "$ROOT" "$ID"
 	jq -e '.limits==[{"name":"time-limit","value":60000000,"enforcedBy":"tare"}]' "$WORK/report"
-	[[ "${lines[0]}" == '0000000   a  \0   b   b   o   x  \n   6   5   5   3   4  \n' ]]
+	[ "${lines[0]}" = "$(printf 'a\0bbox\n%s\n' $PROGRAM | od -c | head -1)" ]
 }
 
 @test "--print-config: paths are absolute, and a warning names each flag that is missing in it" {
@@ -272,7 +286,7 @@ print(subprocess.run(["echo", "child"]).returncode)'
 
 # A container of tare with the host's programs, in which the script is executed. A tmpfs is on /dev/shm.
 inside_container() { # JQ SCRIPT
-	cp "$TARE" "$BUNDLE/rootfs/tare"
+	cp "${TARE_PROGRAM:-$TARE}" "$BUNDLE/rootfs/tare"
 	rm -rf "$BUNDLE"/rootfs/bin
 	mkdir -p "$BUNDLE"/rootfs/{usr,proc,dev,sys}
 	for name in bin sbin lib lib64; do ln -sfn usr/$name "$BUNDLE/rootfs/$name"; done
@@ -449,12 +463,14 @@ recipe() { # FIRST LINE
 	chmod 755 "$WORK/path/tare"
 	cp -r "$BATS_TEST_DIRNAME/../../examples" "$WORK/where"
 	cp -a "$BUNDLE/rootfs" "$WORK/where/rootfs"
+	own "$WORK/where"
+	own_by_program "$WORK/where/rootfs"
 	while read -r line; do
 		blocks=$((blocks + 1))
 		[[ "$line" != "mkdir -p source"* ]] || command -v cc >/dev/null || continue
 		run -0 recipe "$line"
 		case $line in
-		"tare sandbox -- sh"*) [[ "${lines[0]}" == 65534 && "$output" == *" lo: "* ]] ;;
+		"tare sandbox -- sh"*) [[ "${lines[0]}" == "$PROGRAM" && "$output" == *" lo: "* ]] ;;
 		"cat > answer.py"*) [[ "$output" == exit && "$(<"$WORK/where/output")" == 5 ]] ;;
 		"python3 examples/judge.py"*) [[ "$output" == *"endless-loop"*TL* ]] ;;
 		"mkdir -p source"*) "$WORK/where/result/main" ;;

@@ -484,7 +484,7 @@ faked() {
 	[ "$(stat -c %a "$entry")" = 600 ]
 	chown 12345 "$entry"
 	again
-	[ "$(stat -c %u "$entry")" = 0 ]
+	[ "$(stat -c %u "$entry")" = "${OTHER:-0}" ]
 	# The entry of another filter, under this filter's name.
 	seccomp '{"defaultAction":"SCMP_ACT_ALLOW"}' true
 	probe 165
@@ -499,11 +499,13 @@ faked() {
 	mkdir -p "$ROOT"
 	chmod 700 "$ROOT"
 	: >"$ROOT/@seccomp"
+	own "$ROOT"
 	probe 165
 	[ "${lines[0]}" = "165 -1 1" ]
 	rm "$ROOT/@seccomp"
 	mkdir -m 777 "$ROOT/@seccomp"
 	chmod 777 "$ROOT/@seccomp"
+	own "$ROOT/@seccomp"
 	probe 165
 	[ "${lines[0]}" = "165 -1 1" ]
 	[ -z "$(ls "$ROOT/@seccomp")" ]
@@ -607,6 +609,7 @@ agent() {
 	"$TOOLS/seccompagent" "$WORK/agent/socket" "$WORK/agent" "$@" </dev/null >/dev/null 2>&1 3>&- &
 	AGENT=$!
 	wait_for "[ -S $WORK/agent/socket ]"
+	own "$WORK/agent"
 }
 
 agent_end() {
@@ -842,6 +845,7 @@ watched() {
 		"$TOOLS/fullsocket" "$WORK/agent/socket" </dev/null >/dev/null 2>&1 3>&- &
 		listener=$!
 		wait_for '[ -S "$WORK/agent/socket" ]'
+		own "$WORK/agent"
 		watched '["recvmsg","read","close","prctl"]' true
 		config --argjson u $user '.process.args=["true"] | .process.user={"uid":$u,"gid":$u}'
 		"$TARE" --root "$ROOT" --cgroup-manager disabled create -b "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1 3>&- &
