@@ -124,8 +124,11 @@ nothing_left() {
 	run -0 env BUNDLE="$BUNDLE" ID="$ID" WORK="$WORK" inner="$inner" unshare -mpf --mount-proc --propagation private \
 		sh -c "$outer" . "$TARE" --root "$ROOT"
 	[ "${#lines[@]}" = 5 ] && [ "${lines[4]}" = running ] || { echo "$output"; return 1; }
+	hint="mount the procfs of this pid namespace on /proc"
+	[ -z "${TARE_AS:-}" ] ||
+		hint="it needs the procfs of this pid namespace, which the caller may not mount: a container made with --proc bind has none"
 	for line in "${lines[@]:0:4}"; do
-		[[ "$line" == *" $ID: cannot tell whether the container lives: /proc is that of another pid namespace (mount the procfs of this pid namespace on /proc)" ]] || { echo "$output"; return 1; }
+		[[ "$line" == *" $ID: cannot tell whether the container lives: /proc is that of another pid namespace ($hint)" ]] || { echo "$output"; return 1; }
 	done
 }
 
