@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/prctl.h>
 #include <linux/sched/types.h>
 #include <unistd.h>
 
@@ -195,6 +197,21 @@ int parent_step_spawn(struct child *child, const struct plan_step *step, struct 
 	return spawn_init(child, step, err);
 }
 
+/* sched(7), getrlimit(2). Without "nice" in the configuration the value is 0: below that of a nice(1) command.
+ */
+static void hint_scheduler(const struct sched_attr *attr, struct err *err)
+{
+	if (attr->sched_policy == SCHED_DEADLINE)
+		err_hint(err, "SCHED_DEADLINE needs CAP_SYS_NICE");
+	else if (attr->sched_policy == SCHED_FIFO || attr->sched_policy == SCHED_RR)
+		err_hint(err,
+			 "priority %u needs CAP_SYS_NICE, or an RLIMIT_RTPRIO of the caller that permits it",
+			 attr->sched_priority);
+	else
+		err_hint(err, "nice %d is below the caller's: it needs CAP_SYS_NICE or RLIMIT_NICE",
+			 attr->sched_nice);
+}
+
 int parent_step_scheduler(struct child *child, const struct plan_step *step, struct err *err)
 {
 	struct sched_attr attr = {
@@ -209,7 +226,14 @@ int parent_step_scheduler(struct child *child, const struct plan_step *step, str
 	};
 	int r = (int)k_call3(__NR_sched_setattr, child->pid, &attr, 0);
 
-	return r < 0 ? err_system(err, r, "cannot set the scheduler") : 0;
+	if (r >= 0)
+		return 0;
+	err_system(err, r, "cannot set the scheduler");
+	/* Root of a user namespace has the capability only there. A filter is another cause: probe_hint_filter.
+	 */
+	if (r == -EPERM && (user_lacks_capability(CAP_SYS_NICE) || k_prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 0))
+		hint_scheduler(&attr, err);
+	return r;
 }
 
 int parent_step_io_priority(struct child *child, const struct plan_step *step, struct err *err)

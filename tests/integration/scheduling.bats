@@ -52,10 +52,17 @@ scheduler() {
 	run_container "" 1
 	[[ "$output" == *"/process/scheduler: cannot set the scheduler: invalid argument"* ]]
 	[ ! -e "$ROOT/$ID" ]
-	config '.process.scheduler={policy:"SCHED_OTHER",nice:-5}'
-	run -1 setpriv --inh-caps -sys_nice --bounding-set -sys_nice "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
-	[[ "$output" == *"/process/scheduler: cannot set the scheduler: operation not permitted"* ]]
-	[ ! -e "$ROOT/$ID" ]
+	refused() { # scheduler, hint, program that calls tare
+		config ".process.scheduler=$1"
+		run -1 setpriv --inh-caps -sys_nice --bounding-set -sys_nice ${3:-} "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID"
+		[[ "$output" == *"/process/scheduler: cannot set the scheduler: operation not permitted ($2)" ]] || { echo "$output"; return 1; }
+		[ ! -e "$ROOT/$ID" ]
+	}
+	refused '{policy:"SCHED_OTHER",nice:-5}' "nice -5 is below the caller's: it needs CAP_SYS_NICE or RLIMIT_NICE"
+	# Without a value it is 0.
+	refused '{policy:"SCHED_BATCH"}' "nice 0 is below the caller's: it needs CAP_SYS_NICE or RLIMIT_NICE" "nice -n 5"
+	refused '{policy:"SCHED_FIFO",priority:3}' "priority 3 needs CAP_SYS_NICE, or an RLIMIT_RTPRIO of the caller that permits it"
+	refused '{policy:"SCHED_DEADLINE",runtime:5000000,deadline:20000000}' "SCHED_DEADLINE needs CAP_SYS_NICE"
 }
 
 @test "scheduler and I/O priority also apply in a user namespace" {
