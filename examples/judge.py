@@ -61,6 +61,12 @@ MEMORY = "64m"
 PIDS = "32"
 
 
+def cpu_time(report):
+    """Microseconds of the container or, without a cgroup, of the program alone."""
+    program = report.get("program", {})
+    return report["time"].get("cpu", program.get("user", 0) + program.get("system", 0))
+
+
 class Judge:
     def __init__(self, options):
         self.tare = [options.tare] + (["--root", options.root] if options.root else [])
@@ -78,7 +84,7 @@ class Judge:
             self.limits = ["--limits=best-effort"] + self.limits
             self.enforced = set()
         _, report = self.execute(KINDS["honest"], ["--time-limit", "60s"])
-        self.cpu_seconds = max(1.0, 20 * report["time"].get("cpu", 0) / 1e6)
+        self.cpu_seconds = max(1.0, 20 * cpu_time(report) / 1e6)
 
     def execute(self, program, flags):
         """Runs one program. Returns its output and the report."""
@@ -123,7 +129,7 @@ def print_row(name, expected, results):
     verdicts = collections.Counter(verdict for verdict, _ in results)
     reports = [report for _, report in results]
     wall = max(report["time"].get("wall", 0) for report in reports) / 1e6
-    cpu = max(report["time"].get("cpu", 0) for report in reports) / 1e6
+    cpu = max(cpu_time(report) for report in reports) / 1e6
     peak = max(report["memory"].get("peak", 0) for report in reports) >> 20
     text = " ".join("%s*%d" % item for item in sorted(verdicts.items()))
     print("%-14s %-8s %-18s %8.3f %8.3f %6d" % (name, expected, text, wall, cpu, peak))
