@@ -83,8 +83,10 @@ end_case() {
 	end_delegation
 }
 
-# Removes the mounts that an engine made for a case. The engine may still be unmounting them itself.
+# Removes the mounts that an engine made for a case. The engine may still be unmounting them itself. For a container that
+# has ended conmon starts podman once more, which mounts its storage for as long as it runs.
 unmount_work() {
+	wait_for '! pgrep -f "^[^ ]*(conmon|podman) .*$WORK/" >/dev/null' || { pgrep -af "$WORK/"; return 1; }
 	for _ in {1..50}; do
 		mounts=$(grep -o " $WORK/[^ ]*" /proc/self/mountinfo | sort -ru)
 		[ -n "$mounts" ] || return 0
