@@ -46,6 +46,8 @@ static int copy_data(int in_fd, int out_fd, int64_t size)
 			end = size;
 		if (end < 0)
 			return (int)end;
+		if (end <= at)
+			return -EIO;
 		if (k_lseek(in_fd, data, SEEK_SET) < 0 || k_lseek(out_fd, data, SEEK_SET) < 0)
 			return -EIO;
 		end = end < size ? end : size;
@@ -136,9 +138,25 @@ static int copy_directory(int from_fd, int to_fd, int depth)
 	return r;
 }
 
+/*
+ * Another container that shares the image can put a device in the place of a file after init has seen its type,
+ * and open(2) of a device may have an effect. Through this copy of the mounts no device can be opened.
+ */
+static int copy_without_devices(int from_fd)
+{
+	_cleanup_fd_ int tree_fd =
+		k_open_tree(from_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+	int r = tree_fd < 0 ? tree_fd : mount_set(tree_fd, MOUNT_ATTR_NODEV, 0, 0, true);
+
+	return r < 0 ? r : take_fd(&tree_fd);
+}
+
 int rootfs_copy_up(int from_fd, int to_fd, struct err *err)
 {
-	_cleanup_fd_ int in_fd = k_openat(from_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	/* The mounts below it last as long as this descriptor is open. */
+	_cleanup_fd_ int tree_fd = copy_without_devices(from_fd);
+	_cleanup_fd_ int in_fd = tree_fd < 0 ? tree_fd
+					     : k_openat(tree_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	_cleanup_fd_ int out_fd = k_openat(to_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	int r = in_fd < 0 ? in_fd : out_fd < 0 ? out_fd : copy_directory(in_fd, out_fd, 0);
 

@@ -270,6 +270,27 @@ run_on() { # script [option]
 	[ "$output" = "214748364800"$'\n'"0"$'\n'"startend"$'\n'"sparse"$'\n'"$(md5sum <"$BUNDLE/rootfs/copy/full")" ]
 }
 
+@test "tmpcopyup opens no device that another container puts in a file's place" {
+	command -v strace >/dev/null || not_here "needs strace"
+	mkdir "$BUNDLE/rootfs/copy"
+	echo text >"$BUNDLE/rootfs/copy/replaced"
+	config '.mounts+=[{destination:"/copy",type:"tmpfs",source:"t",options:["tmpcopyup"]}] | .process.args=["true"]'
+	# The open is delayed after init has seen the file's type. On a busy machine the device can be too late.
+	for attempt in 1 2 3; do
+		ASAN_OPTIONS=detect_leaks=0 timeout -k 1 "$HANGS" strace -f -o "$WORK/trace.$attempt" -P replaced -e trace=newfstatat,openat \
+			-e inject=openat:delay_enter=2000000 "$TARE" --root "$ROOT" run -b "$BUNDLE" "$ID" \
+			</dev/null >"$WORK/out" 2>&1 3>&- &
+		job=$!
+		wait_for 'grep -q "newfstatat.*replaced" "$WORK/trace.$attempt" 2>/dev/null'
+		rm -f "$BUNDLE/rootfs/copy/replaced"
+		mknod "$BUNDLE/rootfs/copy/replaced" c 1 3
+		wait "$job" || break
+		rm "$BUNDLE/rootfs/copy/replaced"
+		echo text >"$BUNDLE/rootfs/copy/replaced"
+	done
+	[[ "$(<"$WORK/out")" == *"(tmpcopyup): permission denied" ]] || { cat "$WORK/out" "$WORK"/trace.*; return 1; }
+}
+
 @test "nothing is created in a volume of the host, whatever links lead into it" {
 	local bind=bind
 	mkdir -p "$WORK/vol/sub" "$WORK/inner" "$BUNDLE/rootfs/vol/sub"
