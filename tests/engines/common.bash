@@ -218,7 +218,7 @@ cpu_shares_work() {
 print_namespaces='for n; do readlink /proc/self/ns/$n; done'
 
 joins_the_host() {
-	run -0 engine run --rm --pid host --ipc host --uts host --cgroupns host --network host "$IMAGE" \
+	run -0 --separate-stderr engine run --rm --pid host --ipc host --uts host --cgroupns host --network host "$IMAGE" \
 		sh -c "$print_namespaces" - pid ipc uts cgroup net
 	[ "$output" = "$(readlink /proc/self/ns/{pid,ipc,uts,cgroup,net})" ]
 }
@@ -229,7 +229,7 @@ joins_another() { # NAMESPACE...
 	for kind; do flags+=("--$kind" "container:$C"); done
 	local joined
 	joined=$(engine exec "$C" sh -c "$print_namespaces" - "$@" net)
-	run -0 engine run --rm "${flags[@]}" "$IMAGE" sh -c "$print_namespaces" - "$@" net
+	run -0 --separate-stderr engine run --rm "${flags[@]}" "$IMAGE" sh -c "$print_namespaces" - "$@" net
 	[ "$output" = "$joined" ]
 }
 

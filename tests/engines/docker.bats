@@ -155,7 +155,7 @@ end_engine() {
 	run others run --rm --network none --cgroupns host --memory 64m --pids-limit 20 --cpus 0.5 busybox sh -c 'path=$(cat /proc/self/cgroup)
 		echo $path; cd "/sys/fs/cgroup${path#0::}" && cat memory.max pids.max cpu.max'
 	end_daemon other
-	[ "$status" = 0 ] && [[ "$output" == 0::/system.slice/docker-*.scope$'\n67108864\n20\n50000 100000' ]] || { echo "$output"; return 1; }
+	[ "$status" = 0 ] && [[ "$output" == 0::/system.slice/docker-*.scope*$'\n67108864\n20\n50000 100000' ]] || { echo "$output"; return 1; }
 }
 
 # bats test_tags=core

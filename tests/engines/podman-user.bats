@@ -91,7 +91,7 @@ remove_all() {
 
 @test "--uidmap, --gidmap" {
 	gives $'0 1 1000\n0 2 1000' --uidmap 0:1:1000 --gidmap 0:2:1000 -- \
-		sh -c 'for f in uid gid; do set -- $(cat /proc/self/${f}_map); echo $*; done'
+		sh -c 'for f in uid gid; do set -- $(cat "/proc/self/$f"_map); echo $*; done'
 }
 
 # bats test_tags=core
