@@ -196,6 +196,7 @@ sys.stdout.buffer.write(out.replace(b"\r", b""))' "$@"
 
 # --- the subjects, each in at least two states
 
+# bats test_tags=vm
 @test "kernel: a version before 5.14; memfds that the pid namespace forbids to execute" {
 	finds ok version "(the minimum is 5.14)" doctor
 	finds broken version "Linux 2.6" setarch --uname-2.6 "$TARE" --root "$ROOT" doctor --format json
@@ -319,6 +320,7 @@ filtered() { # NAME=ERRNO | NAME=notify COMMAND...
 	finds limited "fresh /sys" "covered by /sys/kernel" masked "$TARE" --root "$ROOT" doctor --format json
 }
 
+# bats test_tags=vm
 @test "cgroups of root: a read-only mount, none, one that exists" {
 	finds ok "containers' cgroups" "can be made in" doctor
 	finds ok mount "cgroup2 on $(cgroup_mount)" doctor || finds limited mount "cgroup2 on $(cgroup_mount), beside cgroup v1" doctor
@@ -332,6 +334,7 @@ filtered() { # NAME=ERRNO | NAME=notify COMMAND...
 		setpriv --reuid $USER_ID --regid $USER_ID --clear-groups "$WORK/tare" --root "$WORK/users" doctor --format json
 }
 
+# bats test_tags=vm
 @test "cgroups of a user: none delegated, one delegated, a controller that is not" {
 	for_user
 	controller=$(tr ' ' '\n' <"$(cgroup_mount)/cgroup.controllers" | head -n 1)
@@ -417,6 +420,7 @@ filtered() { # NAME=ERRNO | NAME=notify COMMAND...
 		exec "$3" --root "$4" doctor --format json "$2"' "$WORK/o" "$BUNDLE" "$TARE" "$ROOT"
 }
 
+# bats test_tags=vm
 @test "security modules: AppArmor, SELinux, none, and the profile of tare" {
 	for_user
 	# A host with these modules, as far as files show it: $1 has the files, $2 of the script is the list of modules.
@@ -442,6 +446,7 @@ tare (unconfined)
 " 1 "$TARE" --root "$ROOT" doctor --format json
 }
 
+# bats test_tags=vm
 @test "services: systemd that answers or not, CRIU" {
 	mkdir "$WORK/bin"
 	cp "$TARE" "$(dirname "$TARE")/tare-doctor" "$WORK/bin"
@@ -483,6 +488,7 @@ agree() { # WORDS [WRAPPER...]
 	[[ "$("$TARE" --root "$ROOT" doctor "$BUNDLE")" != *"$words"* ]] || { echo "doctor prints it without the fault" >&2; return 1; }
 }
 
+# bats test_tags=vm
 @test "check and doctor name the same cause of the same fault" {
 	run -0 tare check -b "$BUNDLE"
 	agree "a seccomp filter around tare refuses clone3(2): its profile has to allow it" filtered clone3=1

@@ -319,6 +319,7 @@ P
 	run -1 tare state "$ID.b"
 }
 
+# bats test_tags=vm
 @test "an empty label is no label: the container's label stays" {
 	# Without AppArmor, unconfined is the only profile.
 	config '.process.apparmorProfile="unconfined"'
@@ -342,6 +343,7 @@ P
 	grep -q "got it" "$WORK/exec.out"
 }
 
+# bats test_tags=vm
 @test "exec --cgroup places the process below the container's cgroup and nowhere else" {
 	waiting
 	cgroup=$(cgroup_mount)$(grep ^0: /proc/"$(pid_of "$ID")"/cgroup | cut -d: -f3)
@@ -477,6 +479,7 @@ mkdir: can't create directory '/made': No such device" ]
 	done
 }
 
+# bats test_tags=vm
 @test "exec raises limits beyond the caller's, and lowers them below what it needs itself" {
 	[ $((0x$(sed -n 's/^CapEff:\t//p' /proc/self/status) >> 24 & 1)) = 1 ] || host_lacks "needs CAP_SYS_RESOURCE"
 	more=$(($(ulimit -Hn) + 1000))
@@ -554,6 +557,7 @@ mkdir: can't create directory '/made': No such device" ]
 	[ "$(stat -c %u "$BUNDLE/rootfs/tmp/made")" = 100000 ]
 }
 
+# bats test_tags=vm
 @test "exec in a container that was created in another user namespace is refused, and works from there" {
 	[ "$(</proc/sys/user/max_user_namespaces)" -gt 0 ] || host_lacks "no user namespaces"
 	config '.mounts|=map(select(.type!="devpts"))'

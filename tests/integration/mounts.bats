@@ -491,6 +491,7 @@ DATA='set -e; mount -t tmpfs t "$WORK/data"; mkdir "$WORK/data/sub"; mount -t tm
 	[[ "$(flags_of /sys/fs/cgroup)" == "ro,"* ]]
 }
 
+# bats test_tags=vm
 @test "with a cgroup namespace, if a new cgroup2 mount is refused, the rest of the host's is never shown" {
 	add_user_namespace
 	config '(.mounts[]|select(.type=="cgroup").options)=["nosuid","noexec","nodev"]'
@@ -657,6 +658,7 @@ in_user_ns() { # namespaces of the caller, a filter
 	[[ "$output" == *"/mounts/0: cannot mount 'sysfs' on '/sys': operation not permitted (needs a network namespace that belongs to the container's user namespace)" ]] || { echo "$output"; return 1; }
 }
 
+# bats test_tags=vm
 @test "a cgroup2 mount in the caller's cgroup namespace leaves the options of the host's hierarchy as they are" {
 	options() {
 		awk -v path="$(cgroup_mount)" '$5 == path { print $6, $NF }' /proc/self/mountinfo

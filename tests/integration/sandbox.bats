@@ -297,6 +297,7 @@ inside_container() { # JQ SCRIPT
 	run tare run -b "$BUNDLE" "$ID"
 }
 
+# bats test_tags=vm
 @test "in a container of tare, as root or as another user" {
 	local caps='["CAP_SETUID","CAP_SETGID","CAP_SETFCAP","CAP_SYS_CHROOT","CAP_CHOWN","CAP_DAC_OVERRIDE"]'
 	local script='sandbox() { /tare --root /dev/shm/state sandbox "$@"; }
@@ -316,6 +317,7 @@ inside_container() { # JQ SCRIPT
 	[[ "$output" == *$'\n0' ]] || { echo "$output"; return 1; }
 }
 
+# bats test_tags=vm
 @test "a limit that cannot be enforced is an error, or omitted with --limits=best-effort" {
 	run -125 "$TARE" --root "$ROOT" --cgroup-manager disabled sandbox --memory 64m -- true
 	[[ "$output" == *"/linux/resources"* ]] || { echo "$output"; return 1; }
@@ -333,6 +335,7 @@ ended() { # STATUS JQ ARGUMENTS...
 	jq -e "$2" "$WORK/report" || { cat "$WORK/report"; return 1; }
 }
 
+# bats test_tags=vm
 @test "limits of time and output, and the report of each cause" {
 	ended 3 '.cause=="exit" and .exitCode==3 and .isolation.userNamespace and .isolation.seccompFilter' -- sh -c 'exit 3'
 	ended 134 '.cause=="signal" and .signal.number==6' -- python3 -c 'import os; os.abort()'
@@ -406,6 +409,7 @@ judge() {
 	python3 "$BATS_TEST_DIRNAME/../../examples/judge.py" --tare "$TARE" --root "$ROOT" --jobs 2 "$@"
 }
 
+# bats test_tags=vm
 @test "the judge: each verdict of all 14 kinds is right, and nothing is left" {
 	local limited=(fork-bomb memory-bomb shm-fill) others=(honest wrong endless-loop sleep output-flood core-dump kill-1
 		ptrace network symlink close-stdin) n=$(($(rounds 30) / 10 + 1)) kind
@@ -437,6 +441,7 @@ judge() {
 	run -0 judge --count 1 honest wrong
 }
 
+# bats test_tags=vm
 @test "the judge of an ordinary user" {
 	cp "$TARE" "$WORK/tare"
 	cp "$BATS_TEST_DIRNAME/../../examples/judge.py" "$WORK"
@@ -455,6 +460,7 @@ recipe() { # FIRST LINE
 	(cd "$WORK/where" && PATH=$WORK/path:$PATH sh -e "$WORK/block") 3>&-
 }
 
+# bats test_tags=vm
 @test "docs/sandbox.md: the recipes work as they are" {
 	local blocks=0 line
 	mkdir "$WORK/where" "$WORK/path"
@@ -489,6 +495,7 @@ recipe() { # FIRST LINE
 	run -125 sandbox --nofile=-1 -- true
 }
 
+# bats test_tags=vm
 @test "limits of the cgroup" {
 	run -0 sandbox --cpus 0.5 --print-config -- true
 	[ "$(jq '.linux.resources.cpu|.quota/.period' <<<"$output")" = 0.5 ]
