@@ -151,21 +151,30 @@ static int copy_without_devices(int from_fd)
 	return r < 0 ? r : take_fd(&tree_fd);
 }
 
-int rootfs_copy_up(int from_fd, int to_fd, struct err *err)
+static int fail(int r, struct err *err)
 {
-	/* The mounts below it last as long as this descriptor is open. */
-	_cleanup_fd_ int tree_fd = copy_without_devices(from_fd);
-	_cleanup_fd_ int in_fd = tree_fd < 0 ? tree_fd
-					     : k_openat(tree_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	_cleanup_fd_ int out_fd = k_openat(to_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	int r = in_fd < 0 ? in_fd : out_fd < 0 ? out_fd : copy_directory(in_fd, out_fd, 0);
-
-	if (r >= 0)
-		return 0;
 	if (r == -EMLINK)
 		return err_set(err, ERR_SYSTEM, 0, NULL,
 			       "cannot copy the directory that a tmpfs covers into it (tmpcopyup): "
 			       "more than %d directories are nested",
 			       COPY_DEPTH_MAX);
 	return err_system(err, r, "cannot copy the directory that a tmpfs covers into it (tmpcopyup)");
+}
+
+int rootfs_copy_up(int from_fd, int to_fd, struct err *err)
+{
+	/* The mounts below the directory last as long as this descriptor is open. */
+	_cleanup_fd_ int tree_fd = copy_without_devices(from_fd), in_fd = -1, out_fd = -1;
+	int r;
+
+	if (tree_fd < 0) {
+		r = fail(tree_fd, err);
+		if (tree_fd == -EINVAL)
+			err_hint(err, "the mount in which it lies must not be unbindable");
+		return r;
+	}
+	in_fd = k_openat(tree_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	out_fd = k_openat(to_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	r = in_fd < 0 ? in_fd : out_fd < 0 ? out_fd : copy_directory(in_fd, out_fd, 0);
+	return r < 0 ? fail(r, err) : 0;
 }

@@ -256,6 +256,20 @@ run_on() { # script [option]
 	[[ "$output" == *"/mounts/7: "*"(tmpcopyup): more than 32 directories are nested" ]] || { echo "$output"; return 1; }
 }
 
+@test "tmpcopyup in an unbindable mount is an error that says so, and copies the mounts below" {
+	mkdir -p "$WORK/volume/sub" "$WORK/below" "$BUNDLE/rootfs/x" "$BUNDLE/rootfs/copy/below"
+	echo text >"$WORK/below/file"
+	own "$WORK/below"
+	config --arg w "$WORK" '.mounts+=[{destination:"/copy/below",type:"bind",source:($w+"/below"),options:["bind"]},
+		{destination:"/copy",type:"tmpfs",source:"t",options:["tmpcopyup"]}]'
+	inside 'cat /copy/below/file; echo new >/copy/below/file'
+	[ "$output $(<"$WORK/below/file")" = 'text text' ]
+	config --arg w "$WORK" '.mounts+=[{destination:"/x",type:"bind",source:($w+"/volume"),options:["rbind","unbindable"]},
+		{destination:"/x/sub",type:"tmpfs",source:"t",options:["tmpcopyup"]}]'
+	run_container "" 1
+	[[ "$output" == *"/mounts/10: "*"(tmpcopyup): invalid argument (the mount in which it lies must not be unbindable)" ]] || { echo "$output"; return 1; }
+}
+
 @test "tmpcopyup copies holes as holes, and data at its offset" {
 	mkdir "$BUNDLE/rootfs/copy"
 	truncate -s 200G "$BUNDLE/rootfs/copy/huge"
