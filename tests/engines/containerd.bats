@@ -4,7 +4,7 @@ load common
 
 # Removal of tasks and containers has its own commands, so this file has no use for the engine's `rm`.
 ctrs() {
-	timeout 300 ctr -a "$WORK/containerd.sock" "$@" 3>&-
+	timeout --foreground 300 ctr -a "$WORK/containerd.sock" "$@" 3>&-
 }
 
 begin_engine() {
@@ -92,11 +92,13 @@ task_status() {
 }
 
 @test "limits: --memory-limit, --cpus, by systemd and by the runtime" {
-	gives $'67108864\n50000 100000' --memory-limit 67108864 --cpus 0.5 --mount type=cgroup2,src=cgroup,dst=/sys/fs/cgroup,options=ro -- \
-		cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max
+	local cgroup2=type=cgroup2,src=cgroup,dst=/sys/fs/cgroup,options=ro
+	# Without a cgroup namespace the mount shows all cgroups.
+	local limits='path=$(cat /proc/self/cgroup); cd "/sys/fs/cgroup${path#0::}" && cat memory.max cpu.max'
+	gives $'67108864\n50000 100000' --memory-limit 67108864 --cpus 0.5 --mount "$cgroup2" -- sh -c "$limits"
 	[ -d /run/systemd/system ] || not_here "no systemd"
-	gives 67108864 --runc-systemd-cgroup --cgroup system.slice:ctr:$C --memory-limit 67108864 --mount type=cgroup2,src=cgroup,dst=/sys/fs/cgroup,options=ro -- \
-		cat /sys/fs/cgroup/memory.max
+	gives $'67108864\n50000 100000' --runc-systemd-cgroup --cgroup "system.slice:ctr:$C" --memory-limit 67108864 --cpus 0.5 \
+		--mount "$cgroup2" -- sh -c "$limits"
 }
 
 # bats test_tags=core
