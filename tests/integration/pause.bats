@@ -267,6 +267,15 @@ killed_while_frozen() { # command...
 	[ ! -e "$(named_dir "$ID")" ]
 }
 
+# State D: exec waits in clone3 for the new process. In another state it waits for a message, and on a busy machine it is
+# in state D for a moment while a page is read.
+waits_in_clone() { # PID
+	for _ in {1..10}; do
+		[ "$(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null)" = D ] || return 1
+		sleep 0.02
+	done
+}
+
 # Starts an exec so that the cgroup is frozen after exec's last check and before its process starts, which then starts
 # frozen. $pid is the exec. After a freeze that was too early the next one is later, and after one that was too late it
 # is earlier.
@@ -278,8 +287,7 @@ frozen_from_start() { # cgroup
 		for ((i = delay; i > 0; i--)); do :; done
 		echo 1 >"$1/cgroup.freeze"
 		sleep 0.02
-		# State D: exec waits in clone3 for the new process. In another state it waits for a message.
-		[ "$(cut -d ' ' -f 3 "/proc/$pid/stat" 2>/dev/null)" != D ] || return 0
+		! waits_in_clone "$pid" || return 0
 		step=$((1 + RANDOM % (delay / 4 + 2)))
 		if [ -e "$BUNDLE/rootfs/was-here" ] || [ "$(wc -l <"$1/cgroup.procs")" != 1 ]; then
 			delay=$((delay > step ? delay - step : 0))
