@@ -87,9 +87,20 @@ static const char *hint_of(int r)
 	}
 }
 
+/* False if the cgroup does not have the controller: no caller can enable it then. */
+static bool may_have(int cgroup_fd, const char *name)
+{
+	char list[LIST_MAX];
+
+	return io_read_small(cgroup_fd, "cgroup.controllers", O_NOFOLLOW, list, sizeof list) < 0 ||
+	       str_has_word(list, name);
+}
+
 /* level: the cgroup that cannot enable the controller for its children. */
 static int enable_fail(const struct level *level, int r, const char *name, struct err *err)
 {
+	if (!may_have(level->fd, name))
+		r = -ENOENT;
 	if (r == -ENOENT || r == -EINVAL)
 		err_set(err, ERR_UNSUPPORTED, 0, NULL,
 			"cannot use controller '%s': cgroup '/%s' does not have it", name, level->path);
